@@ -1,0 +1,1 @@
+"""From a trained image-restoration generator to a verified mobile bundle."""

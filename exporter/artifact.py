@@ -1,0 +1,104 @@
+"""A model on disk: what every stage takes and gives."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any, Literal
+
+Layout = Literal["NCHW", "NHWC"]
+Precision = Literal["fp32", "fp16", "int8"]
+
+
+class Format(StrEnum):
+    TORCH = "torch"
+    ONNX = "onnx"
+    TFLITE = "tflite"
+    TENSORRT = "tensorrt"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """The contract of one tensor: a batch of one RGB image.
+
+    A real value is `(stored - zero_point) * scale` when `scale` is given, else `stored` itself;
+    real values lie in `range`.
+    """
+
+    shape: tuple[int, ...]
+    layout: Layout
+    dtype: str = "float32"
+    range: tuple[float, float] = (0.0, 1.0)
+    scale: float | None = None
+    zero_point: int | None = None
+
+    @property
+    def height(self) -> int:
+        return self.shape[2 if self.layout == "NCHW" else 1]
+
+    @property
+    def width(self) -> int:
+        return self.shape[3 if self.layout == "NCHW" else 2]
+
+    @classmethod
+    def image(cls, height: int, width: int, layout: Layout = "NCHW") -> TensorSpec:
+        """A float32 RGB image in 0..1."""
+        return cls((1, 3, height, width) if layout == "NCHW" else (1, height, width, 3), layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One immutable model file and how it came to be.
+
+    Whatever its format, it maps one RGB image in 0..1 to one RGB image in 0..1; layout and number
+    format inside are what `input` and `output` say.
+    """
+
+    format: Format
+    path: Path
+    input: TensorSpec
+    output: TensorSpec
+    sha256: str
+    precision: Precision = "fp32"
+    history: tuple[str, ...] = ()  # one line per stage, oldest first
+
+    @property
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size
+
+    @classmethod
+    def of_file(cls, path: Path, format: Format, *, like: Artifact, step: str, **changes: Any) -> Artifact:
+        """The artifact a stage just wrote to `path`, derived from `like`; `changes` override its fields."""
+        made = replace(
+            like, format=format, path=path, sha256=sha256_of(path), history=(*like.history, step)
+        )
+        return replace(made, **changes)
+
+    def to_json(self) -> str:
+        """All fields, the path by its name alone: the file lies beside its description."""
+        return json.dumps(asdict(self) | {"path": self.path.name}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str, folder: Path) -> Artifact:
+        raw = json.loads(text)
+        return cls(
+            format=Format(raw["format"]),
+            path=folder / raw["path"],
+            input=_spec(raw["input"]),
+            output=_spec(raw["output"]),
+            sha256=raw["sha256"],
+            precision=raw["precision"],
+            history=tuple(raw["history"]),
+        )
+
+
+def _spec(raw: dict[str, Any]) -> TensorSpec:
+    return TensorSpec(**(raw | {"shape": tuple(raw["shape"]), "range": tuple(raw["range"])}))
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

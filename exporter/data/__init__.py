@@ -1,0 +1,1 @@
+"""Images, blur, image sets and metrics."""

@@ -1,0 +1,57 @@
+"""Every error a user can cause or fix. Anything else that escapes is a bug in the exporter.
+
+ExportError                 exit code
+├── RecipeError        2    the recipe or the command says something we do not understand
+│   └── PlanError      2    the recipe is well-formed, but its steps do not fit together
+├── DataError          2    an image set or manifest is unusable
+├── CheckpointError    2    a weights file is missing, corrupt, hostile or of another architecture
+├── MissingTool        3    a package, device or driver the recipe needs is not here
+├── BusyFolder         2    another run holds the build folder
+├── StageError         4    a stage ran and broke its promise
+├── DiskFull           4    the disk filled up; nothing half-written was kept
+└── BundleError        1    a bundle does not match its own manifest
+"""
+
+from typing import ClassVar
+
+
+class ExportError(Exception):
+    """Says where and what is wrong, then, after `hint`, what to do about it."""
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, problem: str, *, hint: str = "") -> None:
+        super().__init__(f"{problem}\n  hint: {hint}" if hint else problem)
+
+
+class RecipeError(ExportError):
+    exit_code = 2
+
+
+class PlanError(RecipeError): ...
+
+
+class DataError(ExportError):
+    exit_code = 2
+
+
+class CheckpointError(ExportError):
+    exit_code = 2
+
+
+class MissingTool(ExportError):
+    exit_code = 3
+
+
+class BusyFolder(ExportError):
+    exit_code = 2
+
+
+class StageError(ExportError): ...
+
+
+class DiskFull(ExportError): ...
+
+
+class BundleError(ExportError):
+    exit_code = 1

@@ -1,0 +1,39 @@
+"""How long-running work tells the person at the terminal where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Task(Protocol):
+    """One piece of work with a known number of steps."""
+
+    def advance(self, steps: int = 1, note: str = "") -> None: ...
+
+
+class Progress(Protocol):
+    """What a stage may say. `note` is a short live figure such as `loss 0.031`."""
+
+    def task(self, name: str, total: int) -> TaskContext: ...
+    def say(self, line: str) -> None: ...
+
+
+class TaskContext(Protocol):
+    def __enter__(self) -> Task: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Silent:
+    """Progress for tests and for library use: nothing is shown."""
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Iterator[Task]:
+        yield self
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        return
+
+    def say(self, line: str) -> None:
+        return

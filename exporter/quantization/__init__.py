@@ -1,0 +1,1 @@
+"""Ranges, integer graphs, and proof that a file is really INT8."""

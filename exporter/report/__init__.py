@@ -1,0 +1,1 @@
+"""Results to report.json, junit.xml and one self-contained index.html."""

@@ -1,0 +1,1 @@
+"""Exact graph rewrites, each with a numeric proof in its test."""

@@ -1,0 +1,87 @@
+"""What a stage is: options as fields, one artifact in, one new artifact out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from exporter.artifact import Artifact, Format
+from exporter.progress import Progress
+
+if TYPE_CHECKING:
+    from exporter.data.calibration import CalibrationSet
+    from exporter.data.training import TrainingSet
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything a stage may read besides its source. It may write only into `folder`."""
+
+    folder: Path
+    teacher: Artifact  # the recipe's trained model, before any stage
+    calibration: CalibrationSet
+    training: TrainingSet | None  # None when the recipe names no training images
+    seed: int
+    progress: Progress
+    quiet: Callable[[], AbstractContextManager[None]]  # sends a chatty library's output to the log file
+
+
+class Stage(BaseModel, ABC):
+    """A stage's fields are its recipe options, so a recipe is checked before anything runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+    takes: ClassVar[Format]
+    gives: ClassVar[Format]
+    revision: ClassVar[int] = 1  # raise it when the stage's behaviour changes
+    packages: ClassVar[tuple[str, ...]] = ()  # distributions whose version can change the result
+    reads: ClassVar[frozenset[str]] = frozenset()  # of "teacher", "calibration", "training", "seed"
+    resumes: ClassVar[bool] = False  # it keeps checkpoints in its folder and goes on from them
+
+    @abstractmethod
+    def run(self, source: Artifact, workspace: Workspace) -> Artifact:
+        """Write a new model into `workspace.folder`; leave `source` untouched."""
+
+    def files(self) -> tuple[Path, ...]:
+        """Files named in the options that the result depends on; their digests enter the key."""
+        return ()
+
+    def key(self, source: Artifact, workspace: Workspace) -> str:
+        """Names the result: same key, same model. All that can change the result is in it."""
+        return sha256("\0".join(self._key_parts(source, workspace)).encode()).hexdigest()[:16]
+
+    def _key_parts(self, source: Artifact, workspace: Workspace) -> Iterator[str]:
+        from exporter.artifact import sha256_of
+
+        yield from (self.name, str(self.revision), self.model_dump_json(), source.sha256)
+        yield f"{source.input} {source.output}"
+        yield from (f"{package} {_version(package)}" for package in self.packages)
+        yield from (sha256_of(path) for path in self.files())
+        if "teacher" in self.reads:
+            yield workspace.teacher.sha256
+        if "calibration" in self.reads:
+            yield workspace.calibration.sha256
+        if "training" in self.reads and workspace.training is not None:
+            yield workspace.training.sha256
+        if "seed" in self.reads:
+            yield str(workspace.seed)
+
+    def __str__(self) -> str:
+        chosen = " ".join(f"{k}={getattr(self, k)}" for k in sorted(self.model_fields_set))
+        return f"{self.name} {chosen}".strip()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

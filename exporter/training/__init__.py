@@ -1,0 +1,1 @@
+"""What generators of restoration share: losses, loop, schedule."""

@@ -1,0 +1,1 @@
+"""Parity, quality, latency, lint, ladder and the budget they are judged by."""

@@ -1,0 +1,191 @@
+"""What was measured, in named units; or why it was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from exporter.artifact import Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class NotMeasured:
+    """A measurement that is absent, and why. Never a pass."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far a file's pictures are from those of the float model of its own chain."""
+
+    images: int
+    worst_psnr_db: float
+    mean_psnr_db: float
+    max_abs: float  # full scale is 1.0
+    worst_image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How close a file's pictures are to the sharp truth, on 8-bit rounded RGB.
+
+    `gain_db` is the mean PSNR gain over the blurred input; `loss_db` the mean PSNR lost against the
+    float model of the same chain (negative: better), `worst_loss_db` the same on the image that loses most.
+    """
+
+    images: int
+    psnr_db: float
+    psnr_ci95_db: float  # half width of the 95 % confidence interval of the mean
+    ssim: float
+    input_psnr_db: float
+    gain_db: float
+    worst_gain_db: float
+    worst_image: str  # the image with the smallest gain
+    loss_db: float
+    worst_loss_db: float
+    psnr_each_db: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One model call each, after warm-up; copies and conversions outside the model not included."""
+
+    device: str
+    threads: int
+    samples_ms: tuple[float, ...]
+
+    @property
+    def p50_ms(self) -> float:
+        return median(self.samples_ms)
+
+    @property
+    def p90_ms(self) -> float:
+        return float(np.percentile(self.samples_ms, 90))
+
+    @property
+    def p99_ms(self) -> float:
+        return float(np.percentile(self.samples_ms, 99))
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operator of the file: its kind, the number format it computes in, its output shape."""
+
+    kind: str
+    dtype: str
+    output_shape: tuple[int, ...]
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What is really inside a file."""
+
+    ops: tuple[Op, ...]
+    macs: int
+    int8_mac_share: float  # 0..1
+    float_islands: int  # runs of float ops between integer ops
+    max_rank: int
+
+    @property
+    def counts(self) -> dict[str, int]:
+        kinds = sorted({op.kind for op in self.ops})
+        return {kind: sum(op.kind == kind for op in self.ops) for kind in kinds}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing lint noticed: `severity` is "error" | "warning" | "note"."""
+
+    severity: str
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One step of the ladder: what the stage's output does on the evaluation images."""
+
+    name: str  # the stage, e.g. "prune"; "teacher" for the trained model
+    artifact: Artifact
+    runtime: str
+    quality: Quality
+    parity: Parity | None  # None for the float torch models themselves
+    parameters: int | None
+    macs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """Everything measured of one target's file on that target's runtime."""
+
+    name: str
+    runtime: str
+    artifact: Artifact
+    parity: Parity | NotMeasured
+    quality: Quality | NotMeasured
+    latency: Latency | NotMeasured
+    audit: Audit | NotMeasured
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One promise of the recipe, judged. `status`: "kept" | "missed" | "not measured"."""
+
+    target: str
+    promise: str  # the recipe's key, e.g. "min_parity_db"
+    limit: float
+    value: float | None
+    status: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The same evaluation image at every rung: PNG files, `blurred` and `sharp` included."""
+
+    name: str
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a calibration set covers: `brightness` and `sharpness` are one figure per image, in order.
+
+    brightness: mean of linear 0..1 luma · sharpness: variance of the Laplacian of 8-bit luma.
+    """
+
+    images: int
+    brightness: tuple[float, ...]
+    sharpness: tuple[float, ...]
+    channel_min: float
+    channel_max: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One finished run: all that the report and the bundle are made from."""
+
+    name: str
+    version: str
+    recipe: dict[str, object]  # as resolved: extends and overrides applied
+    ladder: tuple[Rung, ...]
+    targets: tuple[TargetResult, ...]
+    verdicts: tuple[Verdict, ...]
+    pictures: tuple[Picture, ...]
+    coverage: Coverage
+    environment: dict[str, str]  # package -> version, plus "python", "cpu", "cores", "platform"
+    provenance: dict[str, object]  # model weights, image sets: source, licence, sha256
+    stage_seconds: dict[str, float]
+    notes: dict[str, dict[str, object]] = field(default_factory=dict)  # stage -> facts, e.g. MACs before/after
+
+    @property
+    def exit_code(self) -> int:
+        """0 all promises kept · 1 one missed · 3 none missed, but one not measured."""
+        statuses = {verdict.status for verdict in self.verdicts}
+        return 1 if "missed" in statuses else 3 if "not measured" in statuses else 0
