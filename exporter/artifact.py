@@ -14,7 +14,8 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 
 class Format(StrEnum):
-    TORCH = "torch"
+    CHECKPOINT = "checkpoint"  # a weights file as the user has it
+    TORCH = "torch"  # safetensors that name their architecture; see generators/network_file.py
     ONNX = "onnx"
     TFLITE = "tflite"
     TENSORRT = "tensorrt"

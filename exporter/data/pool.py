@@ -1,0 +1,66 @@
+"""Training pairs drawn once into memory-mapped files: synthesis then costs nothing per step."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.data.training import Batch, TrainingSet
+from exporter.progress import Progress
+
+
+@dataclass(frozen=True)
+class PairPool:
+    """`blurred` and `sharp`: uint8 (N, size, size, 3), memory-mapped. Batches are turned and mirrored crops."""
+
+    blurred: NDArray[np.uint8]
+    sharp: NDArray[np.uint8]
+    sha256: str
+
+    def batch(self, seed: int, step: int, batch: int, size: int) -> Batch:
+        """Like TrainingSet.batch: (blurred, sharp), each (batch, 3, size, size) in 0..1."""
+        pairs = [self._pair(np.random.default_rng((seed, step, i)), size) for i in range(batch)]
+        blurred, sharp = (np.stack(side).transpose(0, 3, 1, 2) for side in zip(*pairs, strict=True))
+        return np.ascontiguousarray(blurred, np.float32) / 255, np.ascontiguousarray(sharp, np.float32) / 255
+
+    def _pair(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        which = int(rng.integers(len(self.blurred)))
+        top, left = (int(rng.integers(0, self.blurred.shape[1] - size + 1)) for _ in range(2))
+        turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
+
+        def cut(stack: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            crop = np.rot90(stack[which, top : top + size, left : left + size], turns)
+            return crop[:, ::-1] if mirrored else crop
+
+        return cut(self.blurred), cut(self.sharp)
+
+
+def open_pool(folder: Path, source: TrainingSet, pairs: int, size: int, seed: int, progress: Progress) -> PairPool:
+    """The pool of `pairs` size×size pairs from `source`, drawn now unless `folder` has it already."""
+    wanted = {"source": source.sha256, "options": repr(source.options), "pairs": pairs, "size": size, "seed": seed}
+    digest = sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    done = folder / f"{digest[:16]}.json"
+    files = [folder / f"{digest[:16]}.{side}.npy" for side in ("blurred", "sharp")]
+    if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _draw(files, source, pairs, size, seed, progress)
+        done.write_text(json.dumps(wanted))
+    blurred, sharp = (np.load(file, mmap_mode="r") for file in files)
+    return PairPool(blurred, sharp, digest)
+
+
+def _draw(files: list[Path], source: TrainingSet, pairs: int, size: int, seed: int, progress: Progress) -> None:
+    shape = (pairs, size, size, 3)
+    stacks = [np.lib.format.open_memmap(file, "w+", np.uint8, shape) for file in files]
+    with progress.task("draw pairs", pairs) as task:
+        for i in range(pairs):
+            for stack, side in zip(stacks, source.batch(seed, i, 1, size), strict=True):
+                stack[i] = (side[0].transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
+            task.advance()
+    for stack in stacks:
+        stack.flush()

@@ -1,0 +1,179 @@
+"""The student: a MobileNetV3 encoder cut at stride 16, an additive pyramid decoder, an image residual.
+
+Howard et al., "Searching for MobileNetV3", ICCV 2019; the "minimalistic" variant has no squeeze-excite, no
+hard-swish and no 5×5, which is what GPU delegates and INT8 kernels want. Full resolution is touched in the head only:
+convolution to 12 channels at half size, depth-to-space, add to the input, clamp.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Activation = Literal["relu6", "relu", "hard_swish"]
+
+# Per stage: (expanded channels, channels, stride) of each inverted residual; a stage ends where a skip is taken.
+_LARGE = (
+    ((16, 16, 1),),
+    ((64, 24, 2), (72, 24, 1)),
+    ((72, 40, 2), (120, 40, 1), (120, 40, 1)),
+    ((240, 80, 2), (200, 80, 1), (184, 80, 1), (184, 80, 1), (480, 112, 1), (672, 112, 1)),
+)
+_SMALL = (
+    (),
+    ((16, 16, 2),),
+    ((72, 24, 2), (88, 24, 1)),
+    ((96, 40, 2), (240, 40, 1), (240, 40, 1), (120, 48, 1), (144, 48, 1)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Preset:
+    encoder: tuple[tuple[tuple[int, int, int], ...], ...]
+    widths: tuple[int, int, int, int]  # decoder channels at 1/16, 1/8, 1/4, 1/2
+    depths: tuple[int, int, int, int]
+    block: Literal["inverted", "residual"]
+
+
+PRESETS = {
+    "s": _Preset(_SMALL, (48, 32, 24, 16), (2, 2, 1, 1), "inverted"),
+    "m": _Preset(_LARGE, (64, 48, 32, 16), (3, 2, 2, 1), "residual"),
+    "l": _Preset(_LARGE, (112, 80, 48, 24), (4, 3, 2, 2), "residual"),
+}
+
+
+class ConvNormAct(nn.Sequential):
+    """Convolution with TensorFlow's SAME padding: at stride 2 one row and column at the bottom right only.
+
+    Symmetric padding at stride 2 would cost a PAD operator in every .tflite.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1, act: str = "") -> None:
+        pad = (kernel - 1) // 2 if stride == 1 else 0
+        layers: list[nn.Module] = [
+            nn.Conv2d(inputs, outputs, kernel, stride, pad, groups=groups, bias=False),
+            nn.BatchNorm2d(outputs),
+        ]
+        if stride == 2:
+            total = kernel - 2
+            layers.insert(0, nn.ZeroPad2d((total // 2, total - total // 2) * 2))
+        super().__init__(*layers, *([_activation(act)] if act else []))
+
+
+class SqueezeExcite(nn.Module):
+    """MobileNetV3's channel gate; kept out of the default student (fp16 overflow, slow INT8)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        squeezed = max(8, channels // 4 // 8 * 8)
+        self.reduce = nn.Conv2d(channels, squeezed, 1)
+        self.expand = nn.Conv2d(squeezed, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = self.expand(F.relu(self.reduce(x.mean((2, 3), keepdim=True))))
+        return x * F.hardsigmoid(gate)
+
+
+class InvertedResidual(nn.Module):
+    """1×1 expand, 3×3 depthwise, optional squeeze-excite, 1×1 project."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, stride: int, act: str, gate: bool) -> None:
+        super().__init__()
+        expand = [ConvNormAct(inputs, hidden, 1, act=act)] if hidden != inputs else []
+        self.body = nn.Sequential(
+            *expand,
+            ConvNormAct(hidden, hidden, 3, stride, hidden, act),
+            *([SqueezeExcite(hidden)] if gate else []),
+            ConvNormAct(hidden, outputs, 1),
+        )
+        self.identity = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.body(x)
+        return x + y if self.identity else y
+
+
+class Residual(nn.Module):
+    """Two full 3×3 convolutions, activation after the addition: better dB per MAC than depthwise on a GPU or NPU."""
+
+    def __init__(self, channels: int, act: str) -> None:
+        super().__init__()
+        self.first = ConvNormAct(channels, channels, 3, act=act)
+        self.second = ConvNormAct(channels, channels, 3)
+        self.act = _activation(act)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.act(x + self.second(self.first(x)))
+        return y
+
+
+class MobileNetV3Student(nn.Module):
+    """(N, 3, H, W) RGB 0..1 to the same; H and W multiples of 16.
+
+    `activation="hard_swish"` with `squeeze_excite=True` is the full MobileNetV3: lint warns about it.
+    """
+
+    def __init__(self, preset: str = "m", activation: Activation = "relu6", squeeze_excite: bool = False) -> None:
+        super().__init__()
+        if preset not in PRESETS:
+            raise ValueError(f"preset is {preset!r}, not one of {', '.join(PRESETS)}")
+        plan = PRESETS[preset]
+        self.stem = ConvNormAct(3, 16, 3, 2, act=activation)
+        self.encoder = nn.ModuleList()
+        channels, skips = 16, []
+        for stage in plan.encoder:
+            blocks = []
+            for hidden, outputs, stride in stage:
+                blocks.append(InvertedResidual(channels, hidden, outputs, stride, activation, squeeze_excite))
+                channels = outputs
+            self.encoder.append(nn.Sequential(*blocks))
+            skips.append(channels)
+        self.decoder = nn.ModuleList()
+        self.laterals = nn.ModuleList()
+        self.reduce = nn.ModuleList()
+        for level, (width, depth) in enumerate(zip(plan.widths, plan.depths, strict=True)):
+            above = channels if level == 0 else width
+            self.decoder.append(_decoder_level(above, width, depth, plan.block, activation))
+            if level < 3:
+                below = plan.widths[level + 1]
+                self.reduce.append(ConvNormAct(width, below, 1))
+                self.laterals.append(ConvNormAct(skips[2 - level], below, 1))
+        self.head = nn.Conv2d(plan.widths[-1], 12, 3, padding=1)
+        nn.init.zeros_(self.head.weight)  # an untrained student returns its input
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = []
+        y = self.stem(x)
+        for stage in self.encoder:
+            y = stage(y)
+            maps.append(y)
+        y = self.decoder[0](maps[3])
+        for level in range(3):
+            up = F.interpolate(self.reduce[level](y), scale_factor=2, mode="nearest")
+            y = self.decoder[level + 1](up + self.laterals[level](maps[2 - level]))
+        return torch.clamp(x + F.pixel_shuffle(self.head(y), 2), 0, 1)
+
+    def bottleneck(self) -> nn.Module:
+        """The layer whose output distillation may train: the deepest encoder map, 1/16."""
+        return self.encoder[3]
+
+
+def _decoder_level(inputs: int, width: int, depth: int, kind: str, act: str) -> nn.Sequential:
+    blocks: list[nn.Module] = [ConvNormAct(inputs, width, 1, act=act)] if inputs != width else []
+    for _ in range(depth):
+        blocks.append(
+            Residual(width, act) if kind == "residual" else InvertedResidual(width, 2 * width, width, 1, act, False)
+        )
+    return nn.Sequential(*blocks)
+
+
+def _activation(name: str) -> nn.Module:
+    if name == "hard_swish":
+        return nn.Hardswish(inplace=True)
+    return nn.ReLU6(inplace=True) if name == "relu6" else nn.ReLU(inplace=True)

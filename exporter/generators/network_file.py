@@ -1,0 +1,139 @@
+"""Our file of a torch network: safetensors with the architecture in the header. Never a pickle.
+
+A pruned network has other channel numbers than its class builds; `fit_channels` gives every layer the width its
+stored weights have, so that any architecture survives pruning without code of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from exporter.errors import CheckpointError
+from exporter.generators import build_network, generator_info
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the header says: how to build the network and which numbers it eats."""
+
+    arch: str
+    kwargs: dict[str, Any]
+    range: tuple[float, float]
+    multiple: int
+    channels_changed: bool = False
+
+    def to_header(self) -> dict[str, str]:
+        return {
+            "arch": self.arch,
+            "kwargs": json.dumps(self.kwargs, sort_keys=True),
+            "range": json.dumps(self.range),
+            "multiple": str(self.multiple),
+            "channels_changed": json.dumps(self.channels_changed),
+        }
+
+    @classmethod
+    def from_header(cls, header: dict[str, str]) -> Description:
+        low, high = json.loads(header["range"])
+        return cls(
+            header["arch"],
+            json.loads(header["kwargs"]),
+            (low, high),
+            int(header["multiple"]),
+            bool(json.loads(header["channels_changed"])),
+        )
+
+
+class UnitRange(nn.Module):
+    """Lets a network made for another range be spoken to in 0..1."""
+
+    def __init__(self, network: nn.Module, low: float, high: float) -> None:
+        super().__init__()
+        self.network = network
+        self.low, self.span = low, high - low
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.network(x * self.span + self.low)
+        return (y - self.low) / self.span
+
+
+def write_network(network: nn.Module, description: Description, path: Path) -> None:
+    """Store `network` (bare or in its range wrapper)."""
+    from safetensors.torch import save_file
+
+    state = {key: value.detach().contiguous().clone() for key, value in bare(network).state_dict().items()}
+    save_file(state, path, metadata=description.to_header())
+
+
+def read_network(path: Path) -> nn.Module:
+    """The stored network in eval mode, spoken to in 0..1.
+
+    Raises CheckpointError when the file is damaged or does not fit its own description.
+    """
+    description = read_description(path)
+    state = _read_state(path)
+    info = generator_info(description.arch, description.range, description.multiple)
+    network = build_network(info, description.kwargs)
+    if description.channels_changed:
+        fit_channels(network, state)
+    network.load_state_dict(state)
+    return in_unit_range(network, description.range).eval()
+
+
+def read_description(path: Path) -> Description:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return Description.from_header(file.metadata() or {})
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is not a network file of this project: {error}") from None
+
+
+def in_unit_range(network: nn.Module, range: tuple[float, float]) -> nn.Module:
+    return network if range == (0.0, 1.0) else UnitRange(network, *range)
+
+
+def bare(network: nn.Module) -> nn.Module:
+    """The network without its range wrapper."""
+    return network.network if isinstance(network, UnitRange) else network
+
+
+def fit_channels(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Give every layer the number of channels its weights in `state` have."""
+    for name, module in network.named_modules():
+        weight = state.get(f"{name}.weight")
+        if isinstance(module, nn.ConvTranspose2d) and weight is not None:
+            module.in_channels, module.out_channels = weight.shape[0], weight.shape[1] * module.groups
+        elif isinstance(module, nn.Conv2d) and weight is not None:
+            if module.groups > 1 and weight.shape[1] == 1:
+                module.groups = weight.shape[0]
+            module.in_channels, module.out_channels = weight.shape[1] * module.groups, weight.shape[0]
+        elif isinstance(module, nn.modules.batchnorm._NormBase):
+            module.num_features = len(state[f"{name}.running_mean"])
+        elif isinstance(module, nn.Linear) and weight is not None:
+            module.out_features, module.in_features = weight.shape
+        _fit_tensors(module, name, state)
+
+
+def _fit_tensors(module: nn.Module, name: str, state: dict[str, Tensor]) -> None:
+    for key, parameter in list(module.named_parameters(recurse=False)):
+        stored = state.get(f"{name}.{key}")
+        if stored is not None and stored.shape != parameter.shape:
+            setattr(module, key, nn.Parameter(torch.empty_like(stored)))
+    for key, buffer in list(module.named_buffers(recurse=False)):
+        stored = state.get(f"{name}.{key}")
+        if stored is not None and stored.shape != buffer.shape:
+            setattr(module, key, torch.empty_like(stored))
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    state: dict[str, Tensor] = load_file(path)
+    return state

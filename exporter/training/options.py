@@ -1,0 +1,33 @@
+"""The recipe options that every training stage shares. Imports no torch: recipes are read without it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FitOptions(BaseModel):
+    """How long and how to train. Loss weights of 0 switch a term off (and its cost)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(default=200, ge=1)
+    batch: int = Field(default=8, ge=1)
+    crop_px: int = Field(default=128, ge=32, multiple_of=32)
+    learning_rate: float = Field(default=2e-4, gt=0)
+    warmup_steps: int = Field(default=20, ge=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    clip_norm: float = Field(default=1.0, gt=0)
+    precision: Literal["fp32", "bf16"] = "fp32"  # bf16: autocast, weights stay fp32
+
+    pixel: float = Field(default=1.0, ge=0)  # Charbonnier to the sharp photograph
+    teacher: float = Field(default=0.5, ge=0)  # L1 to the teacher's picture
+    frequency: float = Field(default=0.05, ge=0)  # L1 between spectra
+    feature: float = Field(default=0.0, ge=0)  # projected bottleneck to the teacher's
+    perceptual: float = Field(default=0.0, ge=0)  # L1 in the teacher's encoder features
+    adversarial: float = Field(default=0.0, ge=0)  # relativistic least squares, patch discriminator
+
+    checkpoint_every: int = Field(default=100, ge=1)  # steps
+    validate_every: int = Field(default=0, ge=0)  # steps; 0: never
