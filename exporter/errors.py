@@ -6,6 +6,7 @@ ExportError                 exit code
 ├── DataError          2    an image set or manifest is unusable
 ├── CheckpointError    2    a weights file is missing, corrupt, hostile or of another architecture
 ├── MissingTool        3    a package, device or driver the recipe needs is not here
+├── EngineError        4    an engine crashed or gave no usable answer; its measurements are "not measured"
 ├── BusyFolder         2    another run holds the build folder
 ├── StageError         4    a stage ran and broke its promise
 ├── DiskFull           4    the disk filled up; nothing half-written was kept
@@ -41,6 +42,9 @@ class CheckpointError(ExportError):
 
 class MissingTool(ExportError):
     exit_code = 3
+
+
+class EngineError(ExportError): ...
 
 
 class BusyFolder(ExportError):

@@ -1,1 +1,5 @@
-"""Results to report.json, junit.xml and one self-contained index.html."""
+"""Results → report.json, junit.xml, index.html (one self-contained page with pictures)."""
+
+from exporter.report.write import write_report
+
+__all__ = ["write_report"]

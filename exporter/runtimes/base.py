@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exporter.artifact import Artifact, Format
+from exporter.errors import EngineError, ExportError
 
 Image = NDArray[np.float32]  # (height, width, 3), RGB, 0..1
 
@@ -16,12 +19,17 @@ class Session(Protocol):
     """A loaded model. Images in and out: float32 (H, W, 3) RGB in 0..1, whatever is inside.
 
     `time_ms` times the model call only: no layout change, no (de)quantization done by us.
+    Leaving the session frees the model. Whatever goes wrong inside an engine is an EngineError.
     """
 
     def infer(self, image: Image) -> Image: ...
     def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
+
+    def infer_all(self, images: Iterable[Image]) -> list[Image]:
+        """`infer` for each; a session in another process sends them all in one job instead."""
+        return [self.infer(image) for image in images]
 
 
 class Runtime(Protocol):
@@ -35,3 +43,15 @@ class Runtime(Protocol):
 
     def device(self, threads: int) -> str: ...
     def open(self, artifact: Artifact, threads: int) -> Session: ...
+
+
+@contextmanager
+def engine_call(engine: str, artifact: Artifact) -> Iterator[None]:
+    """Turns whatever an engine throws into one EngineError that names the engine and the file."""
+    try:
+        yield
+    except ExportError:
+        raise
+    except Exception as error:  # every engine has exception types of its own
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        raise EngineError(f"{engine} could not run {artifact.path.name}: {lines[0]}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from exporter.artifact import Artifact, Format
+from exporter.artifact import Artifact, Format, sha256_of
 from exporter.progress import Progress
 
 if TYPE_CHECKING:
@@ -47,25 +48,30 @@ class Stage(BaseModel, ABC):
     reads: ClassVar[frozenset[str]] = frozenset()  # of "teacher", "calibration", "training", "seed"
     resumes: ClassVar[bool] = False  # it keeps checkpoints in its folder and goes on from them
 
+    def facts(self, folder: Path) -> dict[str, object]:
+        """What the report should say of a finished run in `folder`, e.g. MACs before and after."""
+        file = folder / "facts.json"
+        return dict(json.loads(file.read_text())) if file.exists() else {}
+
     @abstractmethod
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Write a new model into `workspace.folder`; leave `source` untouched."""
 
-    def files(self) -> tuple[Path, ...]:
-        """Files named in the options that the result depends on; their digests enter the key."""
-        return ()
+    def files(self) -> dict[str, Path]:
+        """Options that name a file: the file's digest, not its place, decides the result."""
+        chosen = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in chosen.items() if isinstance(value, Path)}
 
     def key(self, source: Artifact, workspace: Workspace) -> str:
         """Names the result: same key, same model. All that can change the result is in it."""
         return sha256("\0".join(self._key_parts(source, workspace)).encode()).hexdigest()[:16]
 
     def _key_parts(self, source: Artifact, workspace: Workspace) -> Iterator[str]:
-        from exporter.artifact import sha256_of
-
-        yield from (self.name, str(self.revision), self.model_dump_json(), source.sha256)
+        files = self.files()
+        yield from (self.name, str(self.revision), self.model_dump_json(exclude=set(files)), source.sha256)
+        yield from (f"{name} {sha256_of(path)}" for name, path in files.items())
         yield f"{source.input} {source.output}"
         yield from (f"{package} {_version(package)}" for package in self.packages)
-        yield from (sha256_of(path) for path in self.files())
         if "teacher" in self.reads:
             yield workspace.teacher.sha256
         if "calibration" in self.reads:
@@ -76,8 +82,9 @@ class Stage(BaseModel, ABC):
             yield str(workspace.seed)
 
     def __str__(self) -> str:
-        chosen = " ".join(f"{k}={getattr(self, k)}" for k in sorted(self.model_fields_set))
-        return f"{self.name} {chosen}".strip()
+        chosen = {key: getattr(self, key) for key in sorted(self.model_fields_set)}
+        words = (f"{k}={v.name if isinstance(v, Path) else v}" for k, v in chosen.items() if v is not None)
+        return " ".join([self.name, *words])
 
 
 def _version(package: str) -> str:

@@ -1,0 +1,40 @@
+# `make` alone lists the verbs. make turns every failure into its own exit code 2; the tool prints its own code in
+# its last line, and pipelines that want to read it call .venv/bin/exporter.
+PYTHON ?= python3.11
+VENV := .venv
+RUN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# What was typed after the verb: recipe=… key.sub=value …
+WORDS = $(MAKEOVERRIDES)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup export test check bench clean
+
+help: ## list the verbs
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with everything the pipeline and the tests need; seconds when nothing changed
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here; name another: make PYTHON=python3.12 …" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[export,old-runtime,dev]'
+	@touch $@
+
+export: $(STAMP) ## run a recipe: make export recipe=mobile_deblur.yaml [key.sub=value …]
+	@$(RUN)/exporter $(WORDS)
+
+test: $(STAMP) ## run the tests (slow ones: make test slow=1)
+	$(RUN)/python -m pytest $(if $(slow),-m 'slow or not slow')
+
+check: $(STAMP) ## ruff, mypy and the layer contract
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+bench: $(STAMP) ## run every benchmark and rewrite its JSON
+	for script in benchmarks/*.py; do $(RUN)/python $$script || exit 1; done
+
+clean: ## delete build/ and dist/, keep .venv
+	rm -rf build dist

@@ -1,0 +1,53 @@
+"""The key=value words of a command line, and printing for people or for programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+
+from exporter.errors import RecipeError
+
+
+def add_recipe_words(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="*", metavar="key=value", help="recipe=FILE first, then overrides")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def split_words(words: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """The recipe's name and the overrides. Raises RecipeError for a word that is no key=value, or no recipe."""
+    pairs: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise RecipeError(f"{word!r} is not key=value", hint="for example: exporter recipe=mobile_deblur.yaml")
+        pairs[key] = value
+    if "recipe" not in pairs:
+        raise RecipeError("no recipe was named", hint="exporter recipe=mobile_deblur.yaml")
+    return pairs.pop("recipe"), pairs
+
+
+def show(text: str = "") -> None:
+    """One line for a person."""
+    sys.stdout.write(text + "\n")
+
+
+def show_json(value: object) -> None:
+    """JSON for a program; numbers JSON does not know (NaN) become null."""
+    sys.stdout.write(json.dumps(value, indent=1, default=str, ensure_ascii=False) + "\n")
+
+
+def show_table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    """A table that fits the terminal, plain when the output is none."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*columns, title=title or None, title_justify="left")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 140).print(table)

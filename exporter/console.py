@@ -1,0 +1,130 @@
+"""What the person at the terminal sees: one live view, or plain lines when the output is no terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from exporter.progress import Task
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+PLAIN_EVERY_S = 15.0
+
+
+@dataclass
+class Terminal:
+    """Progress on stdout and in the log file; `quiet()` sends what libraries print to the log file alone."""
+
+    log: Path
+    console: Console
+    _live: RichProgress | None = None
+    _file: TextIO = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._file = self.log.open("a", buffering=1)
+
+    def say(self, line: str) -> None:
+        self._file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def task(self, name: str, total: int) -> AbstractContextManager[Task]:
+        return self._live_task(name, total) if self._live else self._plain_task(name, total)
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Bars with time left while work goes on; nothing when the output is no terminal."""
+        if not self.console.is_terminal:
+            yield
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.fields[note]}"), console=self.console, transient=True) as bars:
+            self._live = bars
+            try:
+                yield
+            finally:
+                self._live = None
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Whatever C++ and Python print to stdout and stderr goes to the log file."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        kept = [os.dup(1), os.dup(2)]
+        try:
+            os.dup2(self._file.fileno(), 1)
+            os.dup2(self._file.fileno(), 2)
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, number)
+                os.close(copy)
+
+    @contextmanager
+    def _live_task(self, name: str, total: int) -> Iterator[Task]:
+        assert self._live is not None
+        bar = self._live.add_task(name, total=total, note="")
+        try:
+            yield _LiveTask(self._live, bar)
+        finally:
+            self._live.remove_task(bar)
+
+    @contextmanager
+    def _plain_task(self, name: str, total: int) -> Iterator[Task]:
+        yield _PlainTask(self, name, total)
+
+
+@dataclass
+class _LiveTask:
+    bars: RichProgress
+    bar: TaskID
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.bars.update(self.bar, advance=steps, note=note)
+
+
+@dataclass
+class _PlainTask:
+    """A line now and then, for logs of a release pipeline."""
+
+    terminal: Terminal
+    name: str
+    total: int
+    done: int = 0
+    started_s: float = field(default_factory=time.monotonic)
+    spoken_s: float = field(default_factory=time.monotonic)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.done += steps
+        now = time.monotonic()
+        if now - self.spoken_s < PLAIN_EVERY_S or not self.done:
+            return
+        self.spoken_s = now
+        left_s = (now - self.started_s) / self.done * (self.total - self.done)
+        self.terminal.say(f"  {self.name}: {self.done}/{self.total}, about {left_s:.0f} s left {note}".rstrip())
+
+
+def open_terminal(log: Path) -> Terminal:
+    """A terminal on a copy of stdout, so that `quiet()` can take stdout away from libraries."""
+    from rich.console import Console
+
+    copy = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
+    return Terminal(log, Console(file=copy))
+
+
+def no_quiet() -> AbstractContextManager[None]:
+    """`quiet` for library use: libraries may print."""
+    return nullcontext()

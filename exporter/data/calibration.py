@@ -1,0 +1,128 @@
+"""Calibration sets: the pictures from which quantisation learns the range of every activation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.artifact import sha256_of
+from exporter.data.blur import to_linear
+from exporter.data.images import IMAGE_SUFFIXES, frame, read_image
+from exporter.data.manifest import (
+    MANIFEST,
+    ImageEntry,
+    ImageManifest,
+    digest_of,
+    read_manifest,
+    require_files,
+    require_folder,
+)
+from exporter.errors import DataError
+
+FEWEST_IMAGES = 8  # below this the ranges follow the single picture; 100 to 500 are usual
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class CalibrationSet:
+    """Pictures at one size, read one at a time whenever they are iterated over."""
+
+    folder: Path
+    manifest: ImageManifest
+    height: int
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.manifest.images)
+
+    def __iter__(self) -> Iterator[Floats]:
+        """Each picture, in the manifest's order, as (height, width, 3) RGB 0..1.
+
+        Raises DataError for a picture whose bytes are not those the manifest recorded.
+        """
+        for entry in self.manifest.images:
+            image = read_image(self.folder / entry.file, expected_sha256=entry.sha256)
+            yield frame(image, self.height, self.width)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(self.folder / entry.file for entry in self.manifest.images)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Changes when a picture, their order or the size changes; not with the folder's name."""
+        return digest_of((entry.sha256 for entry in self.manifest.images), self.height, self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a calibration set covers: `brightness` and `sharpness` are one figure per image, in order.
+
+    brightness: mean of linear 0..1 luma · sharpness: variance of the Laplacian of 8-bit luma.
+    """
+
+    images: int
+    brightness: tuple[float, ...]
+    sharpness: tuple[float, ...]
+    channel_min: float
+    channel_max: float
+
+
+def open_calibration(folder: Path, height: int, width: int) -> CalibrationSet:
+    """The set in `folder`, shown at height×width px: cut from the centre or mirrored on, never resampled.
+
+    Without a manifest.yaml every picture below the folder counts. Raises DataError for fewer than 8 pictures.
+    """
+    require_folder(folder)
+    if (folder / MANIFEST).exists():
+        manifest = read_manifest(folder, ImageManifest)
+        require_files(folder, (entry.file for entry in manifest.images))
+    else:
+        manifest = describe_folder(folder)
+    if len(manifest.images) < FEWEST_IMAGES:
+        raise DataError(
+            f"{folder} holds {len(manifest.images)} calibration images, at least {FEWEST_IMAGES} are needed",
+            hint="ranges learned from a few pictures clip all others; 100 to 500 varied ones are usual",
+        )
+    return CalibrationSet(folder, manifest, height, width)
+
+
+def describe_folder(folder: Path) -> ImageManifest:
+    """The manifest of a folder that has none: every picture below it, by name; origin and licence unknown."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    entries = (
+        ImageEntry(
+            file=path.relative_to(folder).as_posix(),
+            sha256=sha256_of(path),
+            source="unknown",
+            licence="unknown",
+            how="as found",
+        )
+        for path in files
+    )
+    return ImageManifest(
+        name=folder.name, description="a folder without manifest.yaml", seed=0, images=tuple(entries)
+    )
+
+
+def coverage(images: CalibrationSet) -> Coverage:
+    """How bright and how sharp the pictures are, and how much of 0..1 they use. Reads every picture once."""
+    brightness, sharpness, low, high = [], [], 1.0, 0.0
+    for image in images:
+        brightness.append(float((to_linear(image) @ np.array([0.2126, 0.7152, 0.0722])).mean()))
+        sharpness.append(laplacian_variance(image))
+        low, high = min(low, float(image.min())), max(high, float(image.max()))
+    return Coverage(len(images), tuple(brightness), tuple(sharpness), low, high)
+
+
+def laplacian_variance(image: Floats) -> float:
+    """Sharpness: the variance of the 4-neighbour Laplacian of BT.601 luma on the 0..255 scale."""
+    luma = image @ np.array([0.299, 0.587, 0.114], dtype=np.float32) * 255
+    centre = luma[1:-1, 1:-1]
+    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * centre
+    return float(laplacian.var())

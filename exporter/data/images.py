@@ -1,0 +1,99 @@
+"""Photographs in and out: files of any common kind on one side, float32 RGB in 0..1 on the other."""
+
+from __future__ import annotations
+
+import io
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+Floats = NDArray[np.float32]
+
+
+def read_image(path: Path, *, expected_sha256: str = "") -> Floats:
+    """The picture in `path` as (H, W, 3) RGB in 0..1, turned as its EXIF orientation says.
+
+    Greyscale becomes three equal channels, transparency lies on white, 16-bit greyscale keeps its precision.
+    Raises DataError, naming the file: missing, empty, truncated, not a picture, or (with `expected_sha256`)
+    other bytes than the manifest recorded.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    if not data:
+        raise DataError(f"{path} is empty (0 bytes)", hint="copy the file again")
+    found = sha256(data).hexdigest() if expected_sha256 else ""
+    if found != expected_sha256:
+        raise DataError(
+            f"{path} has sha256 {found[:12]}…, its manifest says {expected_sha256[:12]}…",
+            hint="the picture was changed after the set was made: restore it, or write a new manifest",
+        )
+    return _decode(data, path)
+
+
+def to_uint8(image: Floats) -> NDArray[np.uint8]:
+    """0..1 to 0..255, rounded to nearest, values outside clipped. NaN has no byte: ValueError."""
+    if np.isnan(image).any():
+        raise ValueError("an image with NaN has no 8-bit form")
+    return (np.clip(image, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+def write_png(path: Path, image: Floats) -> None:
+    """Write (H, W, 3) RGB 0..1 as an 8-bit PNG; the name appears only when the file is whole."""
+    from PIL import Image
+
+    partial = path.with_name(path.name + ".partial")
+    Image.fromarray(to_uint8(image)).save(partial, "PNG", optimize=True)
+    partial.replace(path)
+
+
+def frame(image: Floats, height: int, width: int) -> Floats:
+    """`image` (H, W, 3) at exactly height×width, without resampling: that would change its blur.
+
+    Too large: the centre is cut out. Too small: it is continued by mirroring at its right and bottom edges,
+    so no edge appears that no camera would have seen, and a dark picture stays a dark picture.
+    """
+    for axis, wanted in ((0, height), (1, width)):
+        extent = image.shape[axis]
+        if extent >= wanted:
+            places = np.arange(wanted) + (extent - wanted) // 2
+        else:
+            there_and_back = np.arange(wanted) % (2 * extent)
+            places = np.minimum(there_and_back, 2 * extent - 1 - there_and_back)
+        image = np.take(image, places, axis=axis)
+    return np.ascontiguousarray(image)
+
+
+def _decode(data: bytes, path: Path) -> Floats:
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            return _to_floats(ImageOps.exif_transpose(opened), path)
+    # Pillow's decoders raise ValueError and SyntaxError, too, on broken files.
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} is not a readable image: {error}", hint="copy or export it again") from None
+
+
+def _to_floats(picture: Image.Image, path: Path) -> Floats:
+    from PIL import Image
+
+    if picture.mode == "F":
+        raise DataError(f"{path} holds floating-point pixels of unknown range", hint="save it as 8-bit PNG")
+    if picture.mode.startswith("I"):  # 16-bit greyscale; convert("RGB") would clip it at 255
+        grey = np.asarray(picture, dtype=np.float32) / 65535
+        return np.repeat(grey[..., None], 3, axis=2)
+    if picture.has_transparency_data:
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture.convert("RGBA"))
+    return np.asarray(picture.convert("RGB"), dtype=np.float32) / 255

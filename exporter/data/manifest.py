@@ -1,0 +1,107 @@
+"""What a folder of pictures says about itself: manifest.yaml, one entry for each picture or pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from exporter.errors import DataError
+
+MANIFEST = "manifest.yaml"
+
+
+def _stays_inside(file: str) -> str:
+    if Path(file).is_absolute() or ".." in Path(file).parts:
+        raise ValueError("must lie inside the set's folder")
+    return file
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(min_length=1), AfterValidator(_stays_inside)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageEntry(_Model):
+    """One picture: where it comes from, under which licence, and how it was made from its source."""
+
+    file: FileName
+    sha256: Sha256
+    source: str
+    licence: str
+    how: str
+
+
+class PairEntry(_Model):
+    """One picture twice, blurred and sharp, and what blurred it."""
+
+    name: str
+    blurred: FileName
+    sharp: FileName
+    blurred_sha256: Sha256
+    sharp_sha256: Sha256
+    source: str
+    licence: str
+    how: str
+    blur: str
+
+
+class ImageManifest(_Model):
+    name: str
+    description: str
+    seed: int
+    images: tuple[ImageEntry, ...]
+
+
+class PairManifest(_Model):
+    name: str
+    description: str
+    seed: int
+    pairs: tuple[PairEntry, ...]
+
+
+_Manifest = TypeVar("_Manifest", ImageManifest, PairManifest)
+
+
+def read_manifest(folder: Path, kind: type[_Manifest]) -> _Manifest:
+    """`folder`/manifest.yaml as `kind`. Raises DataError with the place of every mistake in it."""
+    import yaml
+
+    path = folder / MANIFEST
+    try:
+        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        mistakes = [f"{'.'.join(map(str, e['loc'])) or 'top level'}: {e['msg']}" for e in error.errors()]
+        raise DataError(f"{path}: {'; '.join(mistakes[:3])}", hint="see calibration/README.md") from None
+
+
+def require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder} is not a folder", hint="name a folder of pictures, see calibration/README.md"
+        )
+
+
+def require_files(folder: Path, files: Iterable[str]) -> None:
+    """Raises DataError when one of `files` is not below `folder`: told at once, not after an hour of work."""
+    missing = [file for file in files if not (folder / file).is_file()]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise DataError(
+            f"{folder / missing[0]}{more} named in {folder / MANIFEST}, but not there", hint="restore the set"
+        )
+
+
+def digest_of(digests: Iterable[str], height: int, width: int) -> str:
+    """One sha256 for a set of pictures, in order, shown at height×width."""
+    return sha256("\n".join([f"{height}x{width}", *digests]).encode()).hexdigest()

@@ -1,0 +1,91 @@
+"""A plan: the recipe's chains, with every mismatch found before the first second of work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from exporter.artifact import Format
+from exporter.errors import PlanError, RecipeError
+from exporter.generators import generator_info
+from exporter.recipe import Recipe, did_you_mean
+from exporter.runtimes import RUNTIMES
+from exporter.stages import LoadGenerator, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """All stages one target's file goes through, the loading of the checkpoint first."""
+
+    target: str
+    runtime: str
+    stages: tuple[Stage, ...]
+
+    def __str__(self) -> str:
+        return f"{self.target:14} {' → '.join(stage.name for stage in self.stages)} @ {self.runtime}"
+
+
+def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
+    """One chain per target. Reads nothing but the recipe. Raises PlanError listing every mismatch."""
+    load = LoadGenerator(
+        arch=recipe.model.arch,
+        kwargs=recipe.model.kwargs,
+        range=recipe.model.range,
+        multiple=recipe.model.multiple,
+    )
+    chains = tuple(
+        Chain(name, target.runtime, (load, *recipe.stages, *target.stages)) for name, target in recipe.targets.items()
+    )
+    problems = [*_size_problems(recipe), *_data_problems(recipe)]
+    for chain in chains:
+        problems += _chain_problems(chain, len(recipe.stages))
+    if problems:
+        raise PlanError("\n  ".join(["the recipe does not fit together:", *dict.fromkeys(problems)]))
+    return chains
+
+
+def _size_problems(recipe: Recipe) -> Iterator[str]:
+    try:
+        infos = [generator_info(recipe.model.arch, recipe.model.range, recipe.model.multiple)]
+        infos += [generator_info(student) for stage in recipe.stages if (student := getattr(stage, "student", None))]
+    except RecipeError as error:
+        yield str(error)
+        return
+    for side in ("height", "width"):
+        length = getattr(recipe.input, side)
+        for info in infos:
+            if length % info.multiple:
+                below, above = length // info.multiple * info.multiple, -(-length // info.multiple) * info.multiple
+                yield (
+                    f"input.{side}: {length} is not a multiple of {info.multiple}, as {info.name} needs; "
+                    f"nearest: {below or above} or {above}"
+                )
+
+
+def _data_problems(recipe: Recipe) -> Iterator[str]:
+    if recipe.data.training is None:
+        for stage in {type(stage): stage for _, stages in _stage_lists(recipe) for stage in stages}.values():
+            if "training" in stage.reads:
+                yield f"data.training: is missing, {stage.name} trains on it"
+
+
+def _stage_lists(recipe: Recipe) -> Iterator[tuple[str, tuple[Stage, ...]]]:
+    yield "stages", recipe.stages
+    for name, target in recipe.targets.items():
+        yield f"targets.{name}.stages", target.stages
+
+
+def _chain_problems(chain: Chain, shared: int) -> Iterator[str]:
+    held = Format.CHECKPOINT
+    for i, stage in enumerate(chain.stages):
+        where = "stages" if i <= shared else f"targets.{chain.target}.stages"
+        if stage.takes != held:
+            yield f"{where}.{stage.name}: takes {stage.takes}, but the model is {held} by then"
+            return
+        held = stage.gives
+    known = {runtime.name: runtime for runtime in RUNTIMES}
+    if chain.runtime not in known:
+        yield f"targets.{chain.target}.runtime: no runtime is named {chain.runtime!r}{did_you_mean(chain.runtime, known)}"
+    elif known[chain.runtime].takes != held:
+        takes = known[chain.runtime].takes
+        yield f"targets.{chain.target}.runtime: {chain.runtime} runs {takes}, but the chain ends in {held}"

@@ -1,0 +1,202 @@
+"""Charts as inline SVG: the page's own fonts and colours, the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from exporter.report.ladder import Step
+from exporter.verify.results import Latency
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Matplotlib draws with these stand-ins; the page's stylesheet decides what they look like, light or dark.
+_INK, _MUTED, _LINE, _ACCENT, _SOFT, _BAD, _GOOD = (f"#0{digit}0{digit}0{digit}" for digit in "1234567")
+_VARIABLES = {
+    _INK: "ink",
+    _MUTED: "muted",
+    _LINE: "line",
+    _ACCENT: "accent",
+    _SOFT: "soft",
+    _BAD: "bad",
+    _GOOD: "good",
+}
+_WIDTH_IN, _ROW_IN, _FRAME_IN = 5.0, 0.34, 0.75  # at 72 px an inch: 360 px wide, a phone's width
+
+
+def quality_chart(steps: Sequence[Step]) -> str:
+    """Mean PSNR of every rung with its 95 % interval; the blurred input as a dashed line."""
+    figure, axes = _rows([step.label for step in steps])
+    for row, step in enumerate(steps):
+        quality = step.rung.quality
+        axes.plot(
+            [quality.psnr_db - quality.psnr_ci95_db, quality.psnr_db + quality.psnr_ci95_db],
+            [row, row],
+            color=_SOFT,
+            linewidth=5,
+            solid_capstyle="round",
+        )
+        axes.plot([quality.psnr_db], [row], "o", color=_ACCENT, markersize=6)
+        axes.annotate(
+            f"{quality.psnr_db:.2f}",
+            (quality.psnr_db, row),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+            color=_INK,
+            fontsize=8,
+        )
+    if steps:
+        blurred_db = steps[0].rung.quality.input_psnr_db
+        axes.axvline(blurred_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
+        axes.annotate(
+            " blurred input",
+            (blurred_db, -0.62),
+            color=_MUTED,
+            fontsize=8,
+            va="center",
+        )
+    axes.set_xlabel("PSNR against the sharp photo, dB")
+    return _svg(figure, "quality")
+
+
+def change_chart(steps: Sequence[Step]) -> str:
+    """What each rung changed against the rung it was made from, paired by image, with 95 % interval."""
+    shown = [step for step in steps if step.change_db is not None]
+    figure, axes = _rows([step.label for step in shown])
+    for row, step in enumerate(shown):
+        change = step.change_db or 0.0
+        colour = _BAD if change < 0 else _GOOD
+        axes.barh([row], [change], height=0.5, color=colour)
+        if step.change_ci95_db is not None:
+            ends = [change - step.change_ci95_db, change + step.change_ci95_db]
+            axes.plot(ends, [row, row], color=_INK, linewidth=1)
+        axes.annotate(
+            f"{change:+.2f}" if abs(change) >= 0.005 else "0.00",
+            (1.02, row),
+            xycoords=("axes fraction", "data"),
+            color=_INK,
+            fontsize=8,
+            va="center",
+            annotation_clip=False,
+        )
+    axes.axvline(0, color=_MUTED, linewidth=1)
+    axes.set_xlabel("change of mean PSNR, dB")
+    return _svg(figure, "change")
+
+
+def latency_chart(rows: Sequence[tuple[str, Latency]]) -> str:
+    """p50 as a dot, p90 as a tick, p99 as the whisker's end; log scale when the targets differ tenfold."""
+    figure, axes = _rows([label for label, _ in rows])
+    for row, (_, latency) in enumerate(rows):
+        p50, p90, p99 = latency.p50_ms, latency.p90_ms, latency.p99_ms
+        axes.plot([p50, p99], [row, row], color=_SOFT, linewidth=5, solid_capstyle="round")
+        axes.plot([p90], [row], "|", color=_ACCENT, markersize=11, markeredgewidth=2)
+        axes.plot([p50], [row], "o", color=_ACCENT, markersize=6)
+        axes.annotate(
+            f"{p50:.1f} ms",
+            (p50, row),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+            color=_INK,
+            fontsize=8,
+        )
+    medians = [latency.p50_ms for _, latency in rows]
+    if medians and max(medians) > 10 * min(medians) > 0:
+        axes.set_xscale("log")
+        _plain_log_ticks(axes, min(medians), max(latency.p99_ms for _, latency in rows))
+    else:
+        axes.set_xlim(left=0)
+    axes.set_xlabel("ms a picture: ● p50, ❘ p90, end p99")
+    return _svg(figure, "latency")
+
+
+def histogram(values: Sequence[float], label: str, *, log: bool = False) -> str:
+    """How many images have which value, in 16 bins (equal in ratio with `log`)."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    kept = [value for value in values if np.isfinite(value) and (value > 0 or not log)]
+    figure = Figure(figsize=(_WIDTH_IN, 2.1), layout="constrained")
+    axes = figure.subplots()
+    _restrain(axes)
+    if kept:
+        low, high = min(kept), max(kept)
+        if not low < high:
+            low, high = low * 0.9 - 1e-9, high * 1.1 + 1e-9
+        bins = np.geomspace(low, high, 17) if log else np.linspace(min(low, 0), max(high, 1), 17)
+        axes.hist(kept, bins=bins.tolist(), color=_ACCENT, rwidth=0.86)
+        if log:
+            axes.set_xscale("log")
+            _plain_log_ticks(axes, low, high)
+    axes.set_xlabel(label)
+    axes.set_ylabel("images")
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    return _svg(figure, label)
+
+
+def _plain_log_ticks(axes: Axes, low: float, high: float) -> None:
+    """1, 2, 5, 10 … written as such; matplotlib's own log labels are powers in mathematical type."""
+    import math
+
+    exponents = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
+    steps = (1, 3) if math.log10(high / low) > 2 else (1, 2, 5)
+    wanted = [step * 10.0**exponent for exponent in exponents for step in steps]
+    shown = [tick for tick in wanted if low * 0.7 <= tick <= high * 1.4]
+    axes.set_xlim(low * 0.7, high * 1.4)
+    axes.set_xticks(shown, [f"{tick:g}" for tick in shown])
+    axes.set_xticks([], minor=True)
+
+
+def _rows(labels: Sequence[str]) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    height = _FRAME_IN + _ROW_IN * max(len(labels), 1)
+    figure = Figure(figsize=(_WIDTH_IN, height), layout="constrained")
+    axes = figure.subplots()
+    _restrain(axes)
+    axes.set_yticks(range(len(labels)), [_literal(label) for label in labels])
+    axes.set_ylim(max(len(labels), 1) - 0.4, -0.9)  # first row on top, room for its figure
+    axes.grid(axis="x", color=_LINE, linewidth=0.8)
+    axes.tick_params(axis="y", labelcolor=_INK)
+    return figure, axes
+
+
+def _literal(label: str) -> str:
+    """A dollar sign in a name is a dollar sign, not the start of a formula."""
+    return label.replace("$", r"\$")
+
+
+def _restrain(axes: Axes) -> None:
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(_LINE)
+    axes.tick_params(length=0, labelsize=8.5, labelcolor=_MUTED)
+    axes.xaxis.label.set(color=_MUTED, fontsize=8.5)
+    axes.yaxis.label.set(color=_MUTED, fontsize=8.5)
+    axes.set_axisbelow(True)
+
+
+def _svg(figure: Figure, name: str) -> str:
+    """The figure as an <svg> element whose ids start with `name`, text kept as text."""
+    import matplotlib
+
+    settings: dict[Any, Any] = {"svg.hashsalt": name, "svg.fonttype": "none"}
+    buffer = io.StringIO()
+    with matplotlib.rc_context(settings):
+        nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].rstrip()
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    prefix = re.sub(r"\W+", "-", name)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
+    svg = re.sub(r"'DejaVu Sans'[^;\"]*", "inherit", svg)
+    for stand_in, variable in _VARIABLES.items():
+        svg = svg.replace(stand_in, f"var(--{variable})")
+    return re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)

@@ -1,0 +1,121 @@
+"""report.json: everything that was measured, for machines. `schema.json` beside this file describes it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from importlib.resources import files
+from pathlib import PurePath
+from typing import Any
+
+from exporter.artifact import Artifact
+from exporter.verify.results import Audit, Latency, NotMeasured, Outcome, Picture, Rung, TargetResult
+
+SCHEMA_VERSION = 1  # raised when a reader of the former version could misread the new one
+
+
+def schema() -> dict[str, Any]:
+    """The published JSON schema (draft 2020-12) of report.json."""
+    text = files("exporter.report").joinpath("schema.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def verdict(outcome: Outcome) -> str:
+    """The run's verdict in one word or two: "kept" | "missed" | "not measured"."""
+    return {0: "kept", 1: "missed", 3: "not measured"}[outcome.exit_code]
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """`outcome` as plain JSON values; a number that JSON cannot say is "inf", "-inf" or "nan"."""
+    from exporter.data.metrics import PROTOCOLS
+
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": outcome.name,
+        "version": outcome.version,
+        "verdict": verdict(outcome),
+        "exit_code": outcome.exit_code,
+        "protocols": plain(PROTOCOLS),
+        "promises": plain(outcome.verdicts),
+        "targets": [_target(target) for target in outcome.targets],
+        "ladder": [_rung(rung) for rung in outcome.ladder],
+        "pictures": [_picture(picture) for picture in outcome.pictures],
+        "coverage": plain(outcome.coverage),
+        "stage_seconds": plain(outcome.stage_seconds),
+        "notes": plain(outcome.notes),
+        "environment": plain(outcome.environment),
+        "provenance": plain(outcome.provenance),
+        "recipe": plain(outcome.recipe),
+    }
+
+
+def plain(value: object) -> Any:
+    """`value` made of dicts, lists, strings, finite numbers, booleans and None."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, NotMeasured):
+        return {"not_measured": value.reason}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in (sorted(value, key=str) if isinstance(value, set) else value)]
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    if hasattr(value, "item"):  # a numpy scalar
+        return plain(value.item())
+    return str(value)
+
+
+def artifact_document(artifact: Artifact) -> dict[str, Any]:
+    """The file by its name alone: the report travels, the build folder does not."""
+    return {
+        "file": artifact.path.name,
+        "format": str(artifact.format),
+        "precision": artifact.precision,
+        "size_bytes": artifact.size_bytes,
+        "sha256": artifact.sha256,
+        "input": plain(artifact.input),
+        "output": plain(artifact.output),
+        "history": list(artifact.history),
+    }
+
+
+def _target(target: TargetResult) -> dict[str, Any]:
+    return {
+        "name": target.name,
+        "runtime": target.runtime,
+        "model": artifact_document(target.artifact),
+        "parity": plain(target.parity),
+        "quality": plain(target.quality),
+        "latency": _latency(target.latency),
+        "audit": _audit(target.audit),
+        "findings": plain(target.findings),
+    }
+
+
+def _latency(latency: Latency | NotMeasured) -> dict[str, Any]:
+    document = dict(plain(latency))
+    if isinstance(latency, Latency):
+        document |= {"p50_ms": latency.p50_ms, "p90_ms": latency.p90_ms, "p99_ms": latency.p99_ms}
+    return document
+
+
+def _audit(audit: Audit | NotMeasured) -> dict[str, Any]:
+    document = dict(plain(audit))
+    if isinstance(audit, Audit):
+        document["counts"] = audit.counts
+    return document
+
+
+def _rung(rung: Rung) -> dict[str, Any]:
+    return dict(plain(rung)) | {"artifact": artifact_document(rung.artifact)}
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    return {"name": picture.name, "rungs": list(picture.files)}

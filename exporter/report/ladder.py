@@ -1,0 +1,82 @@
+"""Who lost the 0.4 dB: every rung of the ladder against the rung it was made from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from math import isfinite
+from statistics import fmean
+
+from exporter.artifact import Format
+from exporter.verify.results import Rung
+
+_TORCH_LABELS = {"teacher": "Teacher", "prune": "Pruned", "distill": "Student"}
+_PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "int8": "INT8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rung beside its parent. `change_db` is the mean over images of (this - parent), paired image by
+    image, so the spread between easy and hard images does not blur it; `change_ci95_db` its half width."""
+
+    rung: Rung
+    label: str
+    parent: str | None
+    change_db: float | None
+    change_ci95_db: float | None
+
+
+def steps(ladder: tuple[Rung, ...]) -> tuple[Step, ...]:
+    """One step per rung, in the ladder's order."""
+    names = labels(ladder)
+    return tuple(_step(rung, parent_of(rung, ladder), names) for rung in ladder)
+
+
+def labels(ladder: tuple[Rung, ...]) -> dict[str, str]:
+    """Rung name → what the page calls it, in the field's words, unique."""
+    plain = {rung.name: _label(rung) for rung in ladder}
+    seen = Counter(plain.values())
+    return {name: f"{label} · {name}" if seen[label] > 1 else label for name, label in plain.items()}
+
+
+def parent_of(rung: Rung, ladder: tuple[Rung, ...]) -> Rung | None:
+    """The rung whose history is the longest beginning of this one's; None for the root.
+
+    The ladder is printed as a list but is a tree: fp16 and INT8 TFLite both come from ONNX.
+    """
+    history = rung.artifact.history
+    ancestors = [
+        other
+        for other in ladder
+        if len(other.artifact.history) < len(history)
+        and history[: len(other.artifact.history)] == other.artifact.history
+    ]
+    return max(ancestors, key=lambda other: len(other.artifact.history), default=None)
+
+
+def _label(rung: Rung) -> str:
+    precision = _PRECISIONS[rung.artifact.precision]
+    match rung.artifact.format:
+        case Format.TORCH:
+            return _TORCH_LABELS.get(rung.name, rung.name)
+        case Format.ONNX:
+            return {"fp32": "ONNX", "int8": "ONNX INT8 (Q/DQ)"}.get(
+                rung.artifact.precision, f"ONNX {precision}"
+            )
+        case Format.TFLITE:
+            return f"TFLite {precision}"
+        case _:
+            return f"{rung.artifact.format} {precision}"
+
+
+def _step(rung: Rung, parent: Rung | None, names: dict[str, str]) -> Step:
+    from exporter.data.metrics import ci95
+
+    if parent is None:
+        return Step(rung, names[rung.name], None, None, None)
+    mine, theirs = rung.quality.psnr_each_db, parent.quality.psnr_each_db
+    changes = [a - b for a, b in zip(mine, theirs, strict=False)] if len(mine) == len(theirs) else []
+    if len(changes) < 2 or not all(map(isfinite, changes)):
+        change = rung.quality.psnr_db - parent.quality.psnr_db
+        return Step(rung, names[rung.name], names[parent.name], change, None)
+    return Step(rung, names[rung.name], names[parent.name], fmean(changes), ci95(changes))

@@ -1,0 +1,212 @@
+"""index.html: one self-contained page; what it says is decided here, how it looks in page.html/.css/.js."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from exporter.report.charts import change_chart, histogram, latency_chart, quality_chart
+from exporter.report.document import plain, verdict
+from exporter.report.ladder import labels, steps
+from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
+from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Outcome, TargetResult, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A target with the promises made about it."""
+
+    target: TargetResult
+    promises: tuple[Verdict, ...]
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpRow:
+    """All operators of one kind and number format in one file."""
+
+    kind: str
+    dtype: str
+    count: int
+    macs: int
+    share: float  # of the file's MACs, 0..1
+
+
+def page(outcome: Outcome) -> str:
+    """The whole page as text. It loads nothing: styles, script, charts and photographs are inside."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FunctionLoader(_asset),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"db": _db, "kilobytes": _kilobytes, "count": _count, "yaml": _yaml}
+    environment.tests["unmeasured"] = lambda value: isinstance(value, NotMeasured)
+    return environment.get_template("page.html").render(_context(outcome))
+
+
+def _context(outcome: Outcome) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    from exporter.data.metrics import PROTOCOLS
+
+    names = labels(outcome.ladder)
+    climbed = steps(outcome.ladder)
+    timed = [(t.name, t.latency) for t in outcome.targets if isinstance(t.latency, Latency)]
+    shown_photos = photos(outcome, names)
+    return {
+        "style": Markup(_asset("page.css")),  # ours, so it goes in unescaped; so do the charts
+        "script": Markup(_asset("page.js")),
+        "outcome": outcome,
+        "verdict": verdict(outcome),
+        "headline": _headline(outcome.verdicts),
+        "broken": [v for v in outcome.verdicts if v.status != "kept"],
+        "rows": _rows(outcome),
+        "protocols": PROTOCOLS,
+        "steps": climbed,
+        "lesson": _lesson(outcome),
+        "quality_chart": Markup(quality_chart(climbed)),
+        "change_chart": Markup(change_chart(climbed)),
+        "latency_chart": Markup(latency_chart(timed) if timed else ""),
+        "timed": timed,
+        "untimed": [(t.name, t.latency.reason) for t in outcome.targets if isinstance(t.latency, NotMeasured)],
+        "photos": shown_photos,
+        "first_pair": _first_pair(outcome, [shot.rung for photo in shown_photos for shot in photo.shots]),
+        "crops": error_crops(outcome, names),
+        "crop_px": CROP_PX,
+        "error_gain": ERROR_GAIN,
+        "audits": _audits(outcome.targets),
+        "brightness_chart": Markup(
+            histogram(outcome.coverage.brightness, "mean brightness (linear luma)")
+        ),
+        "sharpness_chart": Markup(
+            histogram(outcome.coverage.sharpness, "sharpness (variance of the Laplacian)", log=True)
+        ),
+        "findings": _findings(outcome.targets),
+        "provenance": plain(outcome.provenance),
+        "notes": plain(outcome.notes),
+        "recipe": plain(outcome.recipe),
+        "total_seconds": sum(outcome.stage_seconds.values()),
+        "longest_seconds": max(outcome.stage_seconds.values(), default=0) or 1,
+    }
+
+
+def _headline(verdicts: tuple[Verdict, ...]) -> str:
+    """The verdict in one line."""
+    missed = sum(v.status == "missed" for v in verdicts)
+    unmeasured = sum(v.status == "not measured" for v in verdicts)
+    if not verdicts:
+        return "The recipe makes no promise"
+    if not missed and not unmeasured:
+        return "The one promise is kept" if len(verdicts) == 1 else f"All {len(verdicts)} promises kept"
+    parts = [f"{missed} missed"] if missed else []
+    parts += [f"{unmeasured} not measured"] if unmeasured else []
+    return f"Of {len(verdicts)} promises {' and '.join(parts)}"
+
+
+def _rows(outcome: Outcome) -> list[TargetRow]:
+    rows = []
+    for target in outcome.targets:
+        promises = tuple(v for v in outcome.verdicts if v.target == target.name)
+        statuses = {v.status for v in promises}
+        status = next((s for s in ("missed", "not measured", "kept") if s in statuses), "no promise")
+        rows.append(TargetRow(target, promises, status))
+    return rows
+
+
+def _lesson(outcome: Outcome) -> str:
+    """The ladder in one sentence: who lost most, and what the whole way cost."""
+    falls = [step for step in steps(outcome.ladder) if step.change_db is not None and step.change_db < -0.005]
+    if not outcome.ladder:
+        return "No rung was measured."
+    pair = int8_and_float(outcome.ladder)
+    last = next((r for r in outcome.ladder if pair and r.name == pair[0]), outcome.ladder[-1])
+    cost_db = outcome.ladder[0].quality.psnr_db - last.quality.psnr_db
+    way = f"{labels(outcome.ladder)[outcome.ladder[0].name]} to {labels(outcome.ladder)[last.name]}"
+    if not falls:
+        return f"No rung lost quality; from {way} the mean changes by {-cost_db:+.2f} dB."
+    worst = min(falls, key=lambda step: step.change_db or 0.0)
+    return (
+        f"From {way} the mean changes by {-cost_db:+.2f} dB; the largest single step is "
+        f"{worst.parent} → {worst.label} with {worst.change_db:+.2f} dB."
+    )
+
+
+def _first_pair(outcome: Outcome, rungs: list[str]) -> tuple[str, str]:
+    """What the slider shows first: the blurred photo against what the phone makes of it."""
+    pair = int8_and_float(outcome.ladder)
+    left = "blurred" if "blurred" in rungs else (rungs[0] if rungs else "")
+    right = pair[0] if pair and pair[0] in rungs else (rungs[-1] if rungs else "")
+    return left, right
+
+
+def _audits(targets: Iterable[TargetResult]) -> list[tuple[str, Audit, list[OpRow]]]:
+    """One entry per distinct file: (the targets that use it, its audit, its operators by kind)."""
+    users: dict[str, list[str]] = defaultdict(list)
+    audits: dict[str, Audit] = {}
+    for target in targets:
+        if isinstance(target.audit, Audit):
+            users[target.artifact.sha256].append(target.name)
+            audits.setdefault(target.artifact.sha256, target.audit)
+    return [(", ".join(users[sha256]), audit, _op_rows(audit)) for sha256, audit in audits.items()]
+
+
+def _op_rows(audit: Audit) -> list[OpRow]:
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    macs: dict[tuple[str, str], int] = defaultdict(int)
+    for op in audit.ops:
+        counts[op.kind, op.dtype] += 1
+        macs[op.kind, op.dtype] += op.macs
+    rows = [OpRow(*key, counts[key], macs[key], macs[key] / audit.macs if audit.macs else 0) for key in counts]
+    return sorted(rows, key=lambda row: (-row.macs, -row.count, row.kind, row.dtype))
+
+
+def _findings(targets: Iterable[TargetResult]) -> list[tuple[Finding, str]]:
+    """Every distinct finding, the gravest first, with the targets it concerns."""
+    users: dict[Finding, list[str]] = defaultdict(list)
+    for target in targets:
+        for finding in target.findings:
+            users[finding].append(target.name)
+    gravity = {"error": 0, "warning": 1, "note": 2}
+    ordered = sorted(users, key=lambda finding: gravity.get(finding.severity, 3))
+    return [(finding, ", ".join(users[finding])) for finding in ordered]
+
+
+def _asset(name: str) -> str:
+    return files("exporter.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _db(value: float | None, digits: int = 2, sign: bool = False) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    return text.replace("-", "\u2212").replace("inf", "∞")
+
+
+def _kilobytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.2f} MB" if size_bytes >= 1_000_000 else f"{size_bytes / 1e3:.0f} kB"
+
+
+def _count(value: float | None) -> str:
+    if value is None:
+        return "–"
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= limit:
+            return f"{value / limit:.2f} {unit}"
+    return f"{value:.0f}"
+
+
+def _yaml(value: object) -> str:
+    """As a recipe is written."""
+    import yaml
+
+    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
+
+

@@ -1,0 +1,171 @@
+"""The photographs of the page: before/after pairs and magnified errors, as data URIs."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter.artifact import Format
+from exporter.verify.results import Outcome, Picture, Rung
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]  # (height, width, 3) RGB
+
+MAX_PHOTOS = 8
+MAX_SIDE_PX = 512  # larger pictures are cropped, never scaled: scaling hides what is being compared
+CROP_PX = 64
+ERROR_GAIN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One rung's version of a photo; `psnr_db` against the sharp one, None for the sharp one itself."""
+
+    rung: str
+    label: str
+    uri: str
+    psnr_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    name: str
+    width: int
+    height: int
+    cropped: bool
+    shots: tuple[Shot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCrop:
+    """Where INT8 departs most from its float model: both crops and |difference| × ERROR_GAIN."""
+
+    name: str
+    x: int
+    y: int
+    float_label: str
+    int8_label: str
+    float_uri: str
+    int8_uri: str
+    error_uri: str
+    mean_error: float  # of full scale 255
+    max_error: int
+
+
+def photos(outcome: Outcome, names: dict[str, str]) -> tuple[Photo, ...]:
+    """Every picture at every rung it was saved at, at most MAX_PHOTOS; `names` labels the rungs."""
+    return tuple(_photo(picture, names) for picture in outcome.pictures[:MAX_PHOTOS] if picture.files)
+
+
+def error_crops(outcome: Outcome, names: dict[str, str], count: int = 4) -> tuple[ErrorCrop, ...]:
+    """The `count` worst crops, at most one a photo; none when a photo lacks the float or INT8 rung."""
+    pair = int8_and_float(outcome.ladder)
+    if pair is None:
+        return ()
+    int8, reference = pair
+    crops = [
+        _error_crop(picture, reference, int8, names)
+        for picture in outcome.pictures
+        if {int8, reference} <= picture.files.keys()
+    ]
+    return tuple(sorted(crops, key=lambda crop: -crop.mean_error)[:count])
+
+
+def int8_and_float(ladder: tuple[Rung, ...]) -> tuple[str, str] | None:
+    """The names of the INT8 rung a phone runs and of the last float rung of its own chain."""
+    quantized = [rung for rung in ladder if rung.artifact.precision == "int8"]
+    if not quantized:
+        return None
+    int8 = next((rung for rung in quantized if rung.artifact.format == Format.TFLITE), quantized[0])
+    history = int8.artifact.history
+    floats = [
+        rung
+        for rung in ladder
+        if rung.artifact.precision == "fp32" and history[: len(rung.artifact.history)] == rung.artifact.history
+    ]
+    reference = max(floats, key=lambda rung: len(rung.artifact.history), default=None)
+    return (int8.name, reference.name) if reference is not None else None
+
+
+def _photo(picture: Picture, names: dict[str, str]) -> Photo:
+    pixels = {rung: _pixels(path) for rung, path in picture.files.items()}
+    height, width = next(iter(pixels.values())).shape[:2]
+    top, left = max(0, (height - MAX_SIDE_PX) // 2), max(0, (width - MAX_SIDE_PX) // 2)
+    sharp = pixels.get("sharp")
+    shots = []
+    for rung, image in pixels.items():
+        same_size = sharp is not None and image.shape == sharp.shape
+        psnr_db = _psnr_db(image, sharp) if sharp is not None and same_size and rung != "sharp" else None
+        window = image[top : top + MAX_SIDE_PX, left : left + MAX_SIDE_PX]
+        label = names.get(rung, rung[:1].upper() + rung[1:])
+        shots.append(Shot(rung, label, _uri(window), psnr_db))
+    shown = min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
+    return Photo(picture.name, *shown, cropped=shown != (width, height), shots=tuple(shots))
+
+
+def _error_crop(picture: Picture, reference: str, int8: str, names: dict[str, str]) -> ErrorCrop:
+    import numpy as np
+
+    exact, rounded = _pixels(picture.files[reference]), _pixels(picture.files[int8])
+    error = np.abs(rounded.astype(np.int16) - exact.astype(np.int16))
+    y, x = _worst_window(error.mean(axis=2))
+    window = np.s_[y : y + CROP_PX, x : x + CROP_PX]
+    shown = np.clip(error[window] * ERROR_GAIN, 0, 255).astype(np.uint8)
+    return ErrorCrop(
+        picture.name,
+        x,
+        y,
+        names.get(reference, reference),
+        names.get(int8, int8),
+        _uri(exact[window]),
+        _uri(rounded[window]),
+        _uri(shown),
+        float(error[window].mean()),
+        int(error[window].max()),
+    )
+
+
+def _worst_window(error: NDArray[np.float64]) -> tuple[int, int]:
+    """Top and left of the CROP_PX window with the largest mean error, on a grid of 8 px."""
+    import numpy as np
+
+    total = np.pad(error.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    rows = np.arange(0, max(1, error.shape[0] - CROP_PX + 1), 8)[:, None]
+    columns = np.arange(0, max(1, error.shape[1] - CROP_PX + 1), 8)[None, :]
+    bottom = np.minimum(rows + CROP_PX, error.shape[0])
+    right = np.minimum(columns + CROP_PX, error.shape[1])
+    sums = total[bottom, right] - total[rows, right] - total[bottom, columns] + total[rows, columns]
+    row, column = np.unravel_index(int(sums.argmax()), sums.shape)
+    return int(rows[row, 0]), int(columns[0, column])
+
+
+def _pixels(path: Path) -> Pixels:
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def _psnr_db(image: Pixels, truth: Pixels) -> float:
+    import numpy as np
+
+    from exporter.data.metrics import psnr_db
+
+    return psnr_db(image.astype(np.float32) / 255, truth.astype(np.float32) / 255)
+
+
+def _uri(pixels: Pixels) -> str:
+    """A lossless WebP: a lossy one would add errors of the size this page exists to show."""
+    import numpy as np
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "WEBP", lossless=True, quality=60, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

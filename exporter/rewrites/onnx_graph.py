@@ -1,0 +1,146 @@
+"""An ONNX graph that can be asked who makes and who uses a tensor, and edited in place.
+
+Constants are kept as initializers only, so a rewrite has one place to look for a weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+LARGEST_FOLDED_ELEMENTS = 1 << 20  # above this a folded constant would bloat the file
+
+
+class OnnxGraph:
+    """The main graph of an onnx.ModelProto; `model` is changed in place."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._graph = model.graph
+        self.constants: dict[str, Array] = {}
+        self._read_constants()
+
+    @property
+    def nodes(self) -> list[Any]:
+        return list(self._graph.node)
+
+    @property
+    def outputs(self) -> set[str]:
+        return {value.name for value in self._graph.output}
+
+    def producer(self, tensor: str) -> Any | None:
+        """The node that makes `tensor`; None for a graph input or a constant."""
+        return next((node for node in self._graph.node if tensor in node.output), None)
+
+    def consumers(self, tensor: str) -> list[Any]:
+        return [node for node in self._graph.node if tensor in node.input]
+
+    def has_one_use(self, tensor: str) -> bool:
+        """True when exactly one node reads it, once, and the graph does not give it out."""
+        uses = sum(list(node.input).count(tensor) for node in self._graph.node)
+        return uses == 1 and tensor not in self.outputs
+
+    def shape(self, tensor: str) -> tuple[int, ...] | None:
+        """The static shape, when shape inference knows it."""
+        for value in (*self._graph.value_info, *self._graph.input, *self._graph.output):
+            if value.name == tensor and value.type.tensor_type.HasField("shape"):
+                dims = value.type.tensor_type.shape.dim
+                return tuple(dim.dim_value for dim in dims) if all(dim.dim_value > 0 for dim in dims) else None
+        return None
+
+    def add_constant(self, wanted: str, value: Array) -> str:
+        """Store `value`; the name is `wanted` or, when that is taken, a numbered one."""
+        name, number = wanted, 0
+        taken = set(self.constants) | {name for node in self._graph.node for name in node.output}
+        while name in taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self.constants[name] = value
+        return name
+
+    def insert_before(self, node: Any, made: Any) -> None:
+        self._graph.node.insert(self.nodes.index(node), made)
+
+    def insert_after(self, node: Any, made: Any) -> None:
+        self._graph.node.insert(self.nodes.index(node) + 1, made)
+
+    def remove(self, nodes: Iterable[Any]) -> None:
+        for node in nodes:
+            self._graph.node.remove(node)
+
+    def commit(self) -> Any:
+        """Write the constants still in use back into the model, drop dead nodes, and return the model."""
+        from onnx import numpy_helper
+
+        self._drop_dead_nodes()
+        used = {name for node in self._graph.node for name in node.input} | self.outputs
+        del self._graph.initializer[:]
+        for name, value in self.constants.items():
+            if name in used:
+                self._graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return self.model
+
+    def _read_constants(self) -> None:
+        from onnx import numpy_helper
+
+        for tensor in self._graph.initializer:
+            self.constants[tensor.name] = numpy_helper.to_array(tensor)
+        del self._graph.initializer[:]
+        for node in self.nodes:
+            if all(name == "" or name in self.constants for name in node.input) and self._fold(node):
+                self._graph.node.remove(node)
+
+    def _fold(self, node: Any) -> bool:
+        """Evaluate a node that reads constants only, with ONNX's reference implementation."""
+        import onnx
+        from onnx.reference import ReferenceEvaluator
+
+        if any(attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for attribute in node.attribute):
+            return False
+        if node.domain not in ("", "ai.onnx") or node.op_type.startswith("Random"):
+            return False
+        feeds = {name: self.constants[name] for name in node.input if name}
+        try:
+            values = ReferenceEvaluator(node).run(None, feeds)
+        except (NotImplementedError, RuntimeError, TypeError, ValueError):
+            return False  # the node stays: an engine that knows it will compute it
+        if any(np.asarray(value).size > LARGEST_FOLDED_ELEMENTS for value in values):
+            return False
+        for name, value in zip(node.output, values, strict=True):
+            self.constants[name] = np.asarray(value)
+        return True
+
+    def _drop_dead_nodes(self) -> None:
+        needed = set(self.outputs)
+        for node in reversed(self.nodes):
+            if needed.isdisjoint(node.output):
+                self._graph.node.remove(node)
+            else:
+                needed.update(node.input)
+
+
+def attribute(node: Any, name: str, default: Any = None) -> Any:
+    """The value of an attribute as Python or numpy; text as str."""
+    from onnx import helper
+
+    for found in node.attribute:
+        if found.name == name:
+            value = helper.get_attribute_value(found)
+            return value.decode() if isinstance(value, bytes) else value
+    return default
+
+
+def set_attribute(node: Any, name: str, value: Any) -> None:
+    """Replace or add an attribute; None removes it."""
+    from onnx import helper
+
+    kept = [found for found in node.attribute if found.name != name]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+    if value is not None:
+        node.attribute.append(helper.make_attribute(name, value))

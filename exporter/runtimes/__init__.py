@@ -1,0 +1,23 @@
+"""All runtimes by name. Add yours here: one file, one line. Importing this package loads no engine."""
+
+from __future__ import annotations
+
+from exporter.errors import RecipeError
+from exporter.runtimes.base import Runtime
+from exporter.runtimes.litert_cpu import LiteRtCpu
+from exporter.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
+from exporter.runtimes.tflite_runtime import TfliteRuntime
+from exporter.runtimes.torch_cpu import TorchCpu
+
+__all__ = ["RUNTIMES", "runtime"]
+
+RUNTIMES: tuple[Runtime, ...] = (TorchCpu(), OnnxRuntimeCpu(), LiteRtCpu(), TfliteRuntime())
+
+
+def runtime(name: str) -> Runtime:
+    """The runtime called `name`. Raises RecipeError, with the known names, for any other."""
+    for known in RUNTIMES:
+        if known.name == name:
+            return known
+    names = ", ".join(known.name for known in RUNTIMES)
+    raise RecipeError(f"no runtime is named {name!r}", hint=f"known: {names}")

@@ -1,0 +1,99 @@
+"""Runs a .tflite file in any interpreter with the TensorFlow Lite Python API.
+
+Two uses of one file, so that both worlds compute alike:
+- imported: the runtime `litert_cpu` drives its interpreter with `TfliteModel`;
+- copied into a job folder and run there as `python worker.py .`, by any Python that has numpy and an engine.
+  `exporter/runtimes/worker.py` describes the folder. That is why this file imports nothing of the exporter,
+  and nothing newer than Python 3.8.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class TfliteModel:
+    """One loaded model. Images in and out: float32 (H, W, 3) RGB in 0..1."""
+
+    def __init__(self, interpreter: Any, input_layout: str, output_layout: str) -> None:
+        interpreter.allocate_tensors()
+        self._interpreter = interpreter
+        self._layouts = input_layout, output_layout
+        (self._input,), (self._output,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def infer(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._feed(image)
+        self._interpreter.invoke()
+        stored = self._interpreter.get_tensor(self._output["index"])[0]
+        if self._layouts[1] == "NCHW":
+            stored = stored.transpose(1, 2, 0)
+        return np.ascontiguousarray(_real(stored, self._output), np.float32)
+
+    def time_ms(self, image: NDArray[np.float32], runs: int, warmup: int) -> list[float]:
+        self._feed(image)
+        samples_ms = []
+        for run in range(warmup + runs):
+            start = perf_counter()
+            self._interpreter.invoke()
+            if run >= warmup:
+                samples_ms.append((perf_counter() - start) * 1e3)
+        return samples_ms
+
+    def _feed(self, image: NDArray[np.float32]) -> None:
+        stored = image.transpose(2, 0, 1) if self._layouts[0] == "NCHW" else image
+        tensor = np.ascontiguousarray(_stored(stored, self._input))[None]
+        self._interpreter.set_tensor(self._input["index"], tensor)
+
+
+def _stored(real: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[Any]:
+    """Real values as the tensor holds them: the file's own scale and zero point, rounded half to even."""
+    dtype, (scale, zero_point) = np.dtype(detail["dtype"]), detail["quantization"]
+    if dtype.kind == "f":
+        return real.astype(dtype)
+    limits = np.iinfo(dtype)
+    stored: NDArray[Any] = np.clip(
+        np.rint(real / np.float32(scale)) + zero_point, limits.min, limits.max
+    ).astype(dtype)
+    return stored
+
+
+def _real(stored: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
+    scale, zero_point = detail["quantization"]
+    if stored.dtype.kind == "f":
+        return stored
+    real: NDArray[Any] = (stored.astype(np.float32) - zero_point) * np.float32(scale)
+    return real
+
+
+def main(folder: Path) -> None:
+    """Do the job that lies in `folder`; the end marker `done.json` is the last thing written."""
+    job = json.loads((folder / "job.json").read_text())
+    engine = importlib.import_module(job["engine"] + ".interpreter")
+    interpreter = engine.Interpreter(model_path=str(folder / job["model"]), num_threads=job["threads"])
+    model = TfliteModel(interpreter, job["input_layout"], job["output_layout"])
+    with np.load(str(folder / "inputs.npz")) as inputs:
+        images = inputs["images"]
+    if job["runs"]:
+        pictures, samples_ms = images[:0], model.time_ms(images[0], job["runs"], job["warmup"])
+    else:
+        pictures, samples_ms = np.stack([model.infer(image) for image in images]), []
+    np.savez(str(folder / "outputs.npz"), images=pictures)
+    (folder / "timings.json").write_text(json.dumps({"samples_ms": samples_ms}))
+    answers = ("outputs.npz", "timings.json")
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in answers}
+    unfinished = folder / "done.json.part"
+    unfinished.write_text(json.dumps({"job": job["job"], "sha256": digests}))
+    unfinished.replace(folder / "done.json")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

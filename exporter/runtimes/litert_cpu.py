@@ -1,0 +1,62 @@
+"""LiteRT on the CPU with XNNPACK: what today's Android and iOS apps run.
+
+Quantised input and output are converted outside the timed call, with the file's own scale and zero point.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+
+from exporter.artifact import Artifact, Format
+from exporter.runtimes.base import Image, Session, engine_call
+from exporter.runtimes.cpu import threads_on_cpu
+from exporter.runtimes.installed import not_installed, version_of
+from exporter.runtimes.interpreter_worker import TfliteModel
+
+ENGINE = "LiteRT"
+
+
+class LiteRtCpu:
+    name: ClassVar[str] = "litert_cpu"
+    takes: ClassVar[Format] = Format.TFLITE
+
+    def missing(self) -> str | None:
+        return not_installed("ai_edge_litert", "pip install 'exporter[export]'")
+
+    def device(self, threads: int) -> str:
+        return f"{ENGINE} {version_of('ai-edge-litert')} XNNPACK, {threads_on_cpu(threads)}"
+
+    def open(self, artifact: Artifact, threads: int) -> LiteRtSession:
+        from ai_edge_litert.interpreter import Interpreter
+
+        with engine_call(ENGINE, artifact):
+            interpreter = Interpreter(model_path=str(artifact.path), num_threads=threads)
+            model = TfliteModel(interpreter, artifact.input.layout, artifact.output.layout)
+        return LiteRtSession(model, artifact)
+
+
+class LiteRtSession(Session):
+    def __init__(self, model: TfliteModel, artifact: Artifact) -> None:
+        self._model: TfliteModel | None = model
+        self._artifact = artifact
+
+    def infer(self, image: Image) -> Image:
+        with engine_call(ENGINE, self._artifact):
+            return np.asarray(self._open().infer(image), np.float32)
+
+    def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
+        with engine_call(ENGINE, self._artifact):
+            return list(self._open().time_ms(image, runs, warmup))
+
+    def _open(self) -> TfliteModel:
+        if self._model is None:
+            raise ValueError("this session was closed")
+        return self._model
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._model = None

@@ -1,0 +1,79 @@
+"""ONNX Runtime on the CPU: float files, and Q/DQ files which it fuses into integer kernels."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.artifact import Artifact, Format
+from exporter.runtimes.base import Image, Session, engine_call
+from exporter.runtimes.cpu import threads_on_cpu
+from exporter.runtimes.installed import not_installed, version_of
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+ENGINE = "ONNX Runtime"
+_ERRORS_ONLY = 3  # of its log levels; warnings about unused initializers would break the live view
+
+
+class OnnxRuntimeCpu:
+    name: ClassVar[str] = "onnxruntime_cpu"
+    takes: ClassVar[Format] = Format.ONNX
+
+    def missing(self) -> str | None:
+        return not_installed("onnxruntime", "pip install 'exporter[export]'")
+
+    def device(self, threads: int) -> str:
+        return f"{ENGINE} {version_of('onnxruntime')} CPU, {threads_on_cpu(threads)}"
+
+    def open(self, artifact: Artifact, threads: int) -> OnnxRuntimeSession:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ERRORS_ONLY
+        with engine_call(ENGINE, artifact):
+            # Named, so that an installed GPU build cannot quietly take over.
+            session = onnxruntime.InferenceSession(
+                str(artifact.path), options, providers=["CPUExecutionProvider"]
+            )
+        return OnnxRuntimeSession(session, artifact)
+
+
+class OnnxRuntimeSession(Session):
+    def __init__(self, session: InferenceSession, artifact: Artifact) -> None:
+        self._session: Any = session
+        self._artifact = artifact
+
+    def infer(self, image: Image) -> Image:
+        with engine_call(ENGINE, self._artifact):
+            stored = self._session.run(None, self._feed(image))[0][0]
+        picture = stored.transpose(1, 2, 0) if self._artifact.output.layout == "NCHW" else stored
+        return np.ascontiguousarray(picture, np.float32)
+
+    def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
+        samples_ms, feed = [], self._feed(image)
+        with engine_call(ENGINE, self._artifact):
+            for run in range(warmup + runs):
+                start = perf_counter()
+                self._session.run(None, feed)
+                if run >= warmup:
+                    samples_ms.append((perf_counter() - start) * 1e3)
+        return samples_ms
+
+    def _feed(self, image: Image) -> dict[str, NDArray[np.float32]]:
+        if self._session is None:
+            raise ValueError("this session was closed")
+        stored = image.transpose(2, 0, 1) if self._artifact.input.layout == "NCHW" else image
+        return {self._session.get_inputs()[0].name: np.ascontiguousarray(stored, np.float32)[None]}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session = None

@@ -1,0 +1,83 @@
+"""tflite-runtime 2.14: the old runtime many apps still ship, in a process of its own.
+
+In our process it could clash with LiteRT: both register the same delegates and operators.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from exporter.artifact import Artifact, Format
+from exporter.errors import EngineError
+from exporter.runtimes.base import Session
+from exporter.runtimes.cpu import threads_on_cpu
+from exporter.runtimes.worker import FolderSession
+
+MODULE = "tflite_runtime"
+JOB_TIMEOUT_S = 900
+# `-c` puts the current folder first on the path; a module of ours there would be taken for the engine.
+_PROBE = f"import sys; sys.path.pop(0); import {MODULE}.interpreter as i; print({MODULE}.__version__)"
+_LAST_LINES = 5
+
+
+class TfliteRuntime:
+    """`python` is the interpreter whose environment holds tflite-runtime; by default our own."""
+
+    name: ClassVar[str] = "tflite_runtime"
+    takes: ClassVar[Format] = Format.TFLITE
+
+    def __init__(self, python: str = sys.executable) -> None:
+        self.python = python
+
+    def missing(self) -> str | None:
+        if self._version:
+            return None
+        return f"{self.python} has no working {MODULE}: pip install 'exporter[old-runtime]' (Python 3.11)"
+
+    def device(self, threads: int) -> str:
+        return f"tflite-runtime {self._version or '(not installed)'} XNNPACK, {threads_on_cpu(threads)}"
+
+    def open(self, artifact: Artifact, threads: int) -> Session:
+        return FolderSession(MODULE, artifact, threads, self._run_worker)
+
+    @cached_property
+    def _version(self) -> str | None:
+        """Asked by importing it over there: a wheel built for another numpy is found but does not load."""
+        try:
+            answer = subprocess.run(
+                [self.python, "-c", _PROBE], capture_output=True, text=True, timeout=60, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return answer.stdout.strip() if answer.returncode == 0 else None
+
+    def _run_worker(self, folder: Path) -> None:
+        """Start the worker program of the folder and wait. Raises EngineError with its last words."""
+        command = [self.python, "worker.py", "."]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=JOB_TIMEOUT_S,
+                check=False,
+                errors="replace",
+            )
+        except OSError as error:
+            raise EngineError(f"{self.name}: cannot start {self.python}: {error.strerror}") from error
+        except subprocess.TimeoutExpired as error:
+            raise EngineError(f"{self.name}: the worker gave no answer in {JOB_TIMEOUT_S} s") from error
+        if done.returncode:
+            last = "\n    ".join(done.stderr.strip().splitlines()[-_LAST_LINES:]) or "(it said nothing)"
+            raise EngineError(
+                f"{self.name}: the worker ended with {_exit(done.returncode)}; its last lines:\n    {last}"
+            )
+
+
+def _exit(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,77 @@
+"""PyTorch eager on the CPU: the float reference every exported file is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from exporter.artifact import Artifact, Format
+from exporter.runtimes.base import Image, Session, engine_call
+from exporter.runtimes.cpu import threads_on_cpu
+from exporter.runtimes.installed import not_installed, version_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class TorchCpu:
+    name: ClassVar[str] = "torch_cpu"
+    takes: ClassVar[Format] = Format.TORCH
+
+    def missing(self) -> str | None:
+        return not_installed("torch", "pip install 'exporter[export]'")
+
+    def device(self, threads: int) -> str:
+        return f"PyTorch {version_of('torch')} eager CPU, {threads_on_cpu(threads)}"
+
+    def open(self, artifact: Artifact, threads: int) -> TorchSession:
+        from exporter.generators import load_network
+
+        with engine_call("PyTorch", artifact):
+            return TorchSession(load_network(artifact.path).eval(), artifact, threads)
+
+
+class TorchSession(Session):
+    def __init__(self, network: nn.Module, artifact: Artifact, threads: int) -> None:
+        self._network: nn.Module | None = network
+        self._artifact, self._threads = artifact, threads
+
+    def infer(self, image: Image) -> Image:
+        with self._ready(image) as (network, tensor):
+            picture = network(tensor)[0].permute(1, 2, 0).contiguous().numpy()
+        return np.asarray(picture, np.float32)
+
+    def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
+        samples_ms = []
+        with self._ready(image) as (network, tensor):
+            for run in range(warmup + runs):
+                start = perf_counter()
+                network(tensor)
+                if run >= warmup:
+                    samples_ms.append((perf_counter() - start) * 1e3)
+        return samples_ms
+
+    @contextmanager
+    def _ready(self, image: Image) -> Iterator[tuple[nn.Module, Tensor]]:
+        """The network and the image as (1, 3, H, W), under our thread count: torch has one per process."""
+        import torch
+
+        if self._network is None:
+            raise ValueError("this session was closed")
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            with engine_call("PyTorch", self._artifact), torch.inference_mode():
+                yield self._network, torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
+        finally:
+            torch.set_num_threads(before)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._network = None

@@ -1,0 +1,77 @@
+"""Knowledge distillation: a small student learns to restore as the teacher does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from exporter.artifact import Artifact, Format
+from exporter.errors import StageError
+from exporter.recipe_path import RecipePath
+from exporter.stages.base import Stage, Workspace
+from exporter.training.options import FitOptions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from exporter.generators import GeneratorInfo
+
+
+class Distill(FitOptions, Stage):
+    """Train `student` on blurred photographs against the sharp truth and the teacher's picture.
+
+    `learn_from: original` asks the recipe's trained model, `source` the stage before (the pruned generator).
+    """
+
+    name: ClassVar[str] = "distill"
+    takes: ClassVar[Format] = Format.TORCH
+    gives: ClassVar[Format] = Format.TORCH
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
+    reads: ClassVar[frozenset[str]] = frozenset({"teacher", "training", "seed"})
+    resumes: ClassVar[bool] = True
+
+    student: str = "mobilenetv3_student"
+    kwargs: dict[str, Any] = {"preset": "m"}
+    warm_start: RecipePath | None = None  # student weights to start from
+    learn_from: Literal["original", "source"] = "original"
+
+    def run(self, source: Artifact, workspace: Workspace) -> Artifact:
+        from exporter.generators import build_network, generator_info
+        from exporter.generators.network_file import Description, in_unit_range, read_network, write_network
+        from exporter.training.cost import cost_of
+        from exporter.training.loop import Fit
+
+        assert workspace.training is not None
+        teacher = read_network((workspace.teacher if self.learn_from == "original" else source).path)
+        info = generator_info(self.student)
+        self._check_size(info, source)
+        student = in_unit_range(self._start(build_network(info, self.kwargs)), info.range)
+        fit = Fit(
+            student, teacher, workspace.training, self, workspace.seed, workspace.folder, workspace.progress, self.name
+        )
+        trained = fit.run()
+        path = workspace.folder / "student.safetensors"
+        write_network(trained, Description(self.student, self.kwargs, info.range, info.multiple), path)
+        cost, teacher_cost = cost_of(trained, source.input.shape), cost_of(teacher, source.input.shape)
+        facts = {
+            "macs_teacher": teacher_cost.macs,
+            "macs_student": cost.macs,
+            "parameters_teacher": teacher_cost.parameters,
+            "parameters_student": cost.parameters,
+            "learn_from": self.learn_from,
+            "warm_start": self.warm_start.name if self.warm_start else None,
+        }
+        (workspace.folder / "facts.json").write_text(json.dumps(facts))
+        return Artifact.of_file(path, self.gives, like=source, step=str(self))
+
+    def _start(self, student: nn.Module) -> nn.Module:
+        from exporter.generators.checkpoint import load_into, load_state
+
+        if self.warm_start is not None:
+            load_into(student, load_state(self.warm_start), self.warm_start, self.student)
+        return student
+
+    def _check_size(self, info: GeneratorInfo, source: Artifact) -> None:
+        for side, length in (("height", source.input.height), ("width", source.input.width)):
+            if length % info.multiple:
+                raise StageError(f"input.{side}: {length} is not a multiple of {info.multiple}, as {info.name} needs")

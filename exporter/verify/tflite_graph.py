@@ -1,0 +1,114 @@
+"""Reads a .tflite file's operators through the flatbuffer schema that LiteRT ships. Loads no engine."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from exporter.artifact import Format
+from exporter.errors import CheckpointError
+from exporter.verify.graph import DYNAMIC, Graph, Node, Tensor, elements
+
+_MARK = b"TFL3"  # the flatbuffer file identifier, at byte 4
+
+
+def read_tflite(path: Path) -> Graph:
+    """The operators of the first subgraph. Raises CheckpointError for a missing or damaged file."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}") from None
+    if data[4:8] != _MARK:
+        raise CheckpointError(f"{path} is not a .tflite file: it lacks the mark TFL3")
+    try:
+        model = schema.Model.GetRootAs(data)
+        return _graph(model, schema)
+    except (ValueError, IndexError, AttributeError, TypeError, OverflowError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    except Exception as error:  # flatbuffers packs what it reads with struct, whose error is its own
+        if type(error).__name__ != "error":
+            raise
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+
+
+def _graph(model: Any, schema: Any) -> Graph:
+    subgraph = model.Subgraphs(0)
+    kinds = [_kind(model.OperatorCodes(i), schema) for i in range(model.OperatorCodesLength())]
+    tensors = [_tensor(subgraph.Tensors(i), model, schema) for i in range(subgraph.TensorsLength())]
+    return Graph(
+        format=Format.TFLITE,
+        inputs=tuple(tensors[i] for i in subgraph.InputsAsNumpy()),
+        outputs=tuple(tensors[i] for i in subgraph.OutputsAsNumpy()),
+        nodes=tuple(
+            _node(subgraph.Operators(i), kinds, tensors, schema) for i in range(subgraph.OperatorsLength())
+        ),
+        constants=tuple(tensor for tensor in tensors if tensor.constant),
+    )
+
+
+def _kind(code: Any, schema: Any) -> str:
+    # Old files keep the code in the deprecated byte, new ones in the int; the larger of the two is meant.
+    builtin = max(code.DeprecatedBuiltinCode(), code.BuiltinCode())
+    custom = code.CustomCode()
+    if builtin == schema.BuiltinOperator.CUSTOM and custom:
+        return f"CUSTOM:{custom.decode()}"
+    return _names(schema.BuiltinOperator)[builtin]
+
+
+def _tensor(tensor: Any, model: Any, schema: Any) -> Tensor:
+    shape = tuple(int(size) for size in tensor.ShapeAsNumpy()) if tensor.ShapeLength() else ()
+    if tensor.ShapeSignatureLength():
+        signature = tensor.ShapeSignatureAsNumpy()
+        shape = tuple(DYNAMIC if s < 0 else size for s, size in zip(signature, shape, strict=True))
+    quantization = tensor.Quantization()
+    quantized = quantization is not None and quantization.ScaleLength() > 0
+    buffer = model.Buffers(tensor.Buffer())
+    return Tensor(
+        name=tensor.Name().decode(),
+        shape=shape,
+        dtype=_names(schema.TensorType)[tensor.Type()].lower(),
+        constant=buffer.DataLength() > 0 or buffer.Size() > 0,
+        scales=tuple(map(float, quantization.ScaleAsNumpy())) if quantized else (),
+        zero_points=tuple(map(int, quantization.ZeroPointAsNumpy()))
+        if quantized and quantization.ZeroPointLength()
+        else (),
+    )
+
+
+def _node(operator: Any, kinds: list[str], tensors: list[Tensor], schema: Any) -> Node:
+    kind = kinds[operator.OpcodeIndex()]
+    inputs = tuple(tensors[i] for i in operator.InputsAsNumpy() if i >= 0)  # -1: optional and absent
+    outputs = tuple(tensors[i] for i in operator.OutputsAsNumpy())
+    options = schema.OperatorT.InitFromObj(operator).builtinOptions
+    return Node(
+        kind=kind,
+        name=outputs[0].name if outputs else "",
+        inputs=inputs,
+        outputs=outputs,
+        options=dict(vars(options)) if options is not None else {},
+        macs=_macs(kind, inputs, outputs),
+    )
+
+
+def _macs(kind: str, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> int:
+    """Multiply-accumulates of the linear operators; all others count zero."""
+    if kind == "CONV_2D":  # weights (out, kh, kw, in / groups)
+        return elements(outputs[0].shape) * prod(inputs[1].shape[1:])
+    if kind == "DEPTHWISE_CONV_2D":  # weights (1, kh, kw, out)
+        return elements(outputs[0].shape) * prod(inputs[1].shape[1:3])
+    if kind == "TRANSPOSE_CONV":  # inputs: output shape, weights (out, kh, kw, in), data
+        return elements(inputs[2].shape) * prod(inputs[1].shape[:3])
+    if kind == "FULLY_CONNECTED":  # weights (out, in)
+        return elements(outputs[0].shape) * inputs[1].shape[-1]
+    if kind == "BATCH_MATMUL":
+        return elements(outputs[0].shape) * inputs[0].shape[-1]
+    return 0
+
+
+@cache
+def _names(enumeration: Any) -> dict[int, str]:
+    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}

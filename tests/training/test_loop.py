@@ -1,0 +1,105 @@
+"""The training loop: learns, resumes to the same weights, refuses NaN."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from exporter.data.training import open_training
+from exporter.errors import StageError
+from exporter.progress import Silent
+from exporter.training.loop import Fit, learning_rate
+from exporter.training.options import FitOptions
+
+
+def small_net() -> nn.Module:
+    torch.manual_seed(3)
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
+
+
+def options(**changes) -> FitOptions:
+    base = {"steps": 12, "batch": 2, "crop_px": 32, "checkpoint_every": 4, "learning_rate": 1e-2, "warmup_steps": 2}
+    return FitOptions(**(base | changes))
+
+
+def fit(folder, photo_folder, opts, network=None, teacher=None, **changes) -> Fit:
+    folder.mkdir(exist_ok=True)
+    pairs = open_training(photo_folder)
+    return Fit(network or small_net(), teacher, pairs, opts, 5, folder, Silent(), **changes)
+
+
+class Killed(Exception): ...
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 0.01])
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path, photo_folder, adversarial, monkeypatch):
+    opts = options(adversarial=adversarial)
+    whole = fit(tmp_path / "whole", photo_folder, opts).run()
+
+    killed = fit(tmp_path / "killed", photo_folder, opts)
+    original = Fit._step
+
+    def dies_at_step_6(self, step, batch):
+        if step == 6:
+            raise Killed
+        return original(self, step, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Fit, "_step", dies_at_step_6)
+        with pytest.raises(Killed):
+            killed.run()
+    assert (tmp_path / "killed" / "training.pt").exists()
+    resumed = fit(tmp_path / "killed", photo_folder, opts).run()
+    for key, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[key]), key
+    assert not (tmp_path / "killed" / "training.pt").exists()
+
+
+def test_training_lowers_the_loss(tmp_path, photo_folder):
+    fit(tmp_path / "run", photo_folder, options(steps=60, teacher=0)).run()
+    lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 60
+    assert lines[-1]["pixel"] < lines[0]["pixel"]
+
+
+def test_the_teacher_is_listened_to_and_left_alone(tmp_path, photo_folder):
+    class Grey(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.level = nn.Parameter(torch.tensor(0.25))
+
+        def forward(self, x):
+            return torch.zeros_like(x) + self.level
+
+    teacher = Grey()
+    opts = options(steps=150, pixel=0, frequency=0, teacher=1, ema_decay=0.5, learning_rate=3e-2)
+    student = fit(tmp_path / "run", photo_folder, opts, teacher=teacher).run()
+    blurred, _ = open_training(photo_folder).batch(99, 0, 2, 32)
+    with torch.no_grad():
+        error = (student(torch.from_numpy(blurred)) - 0.25).abs().mean()
+    assert error < 0.08
+    assert float(teacher.level) == 0.25
+
+
+def test_nan_stops_the_run_with_a_sentence(tmp_path, photo_folder):
+    network = small_net()
+    with torch.no_grad():
+        network[0].weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(StageError, match="gradient is nan at step 0"):
+        fit(tmp_path / "run", photo_folder, options(), network).run()
+
+
+def test_schedule_warms_up_and_falls():
+    opts = options(steps=100, warmup_steps=10, learning_rate=1.0)
+    rates = [learning_rate(opts, step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[-1] < 0.02
+    assert all(np.diff(rates[10:]) <= 0)
+
+
+def test_feature_term_needs_a_bottleneck(tmp_path, photo_folder):
+    with pytest.raises(StageError, match="bottleneck"):
+        fit(tmp_path / "run", photo_folder, options(feature=0.1), teacher=small_net()).run()
