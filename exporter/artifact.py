@@ -73,9 +73,7 @@ class Artifact:
     @classmethod
     def of_file(cls, path: Path, format: Format, *, like: Artifact, step: str, **changes: Any) -> Artifact:
         """The artifact a stage just wrote to `path`, derived from `like`; `changes` override its fields."""
-        made = replace(
-            like, format=format, path=path, sha256=sha256_of(path), history=(*like.history, step)
-        )
+        made = replace(like, format=format, path=path, sha256=sha256_of(path), history=(*like.history, step))
         return replace(made, **changes)
 
     def to_json(self) -> str:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -48,7 +48,12 @@ class Terminal:
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, TextColumn("{task.fields[note]}"), console=self.console, transient=True) as bars:
             self._live = bars
             try:
@@ -117,14 +122,10 @@ class _PlainTask:
         self.terminal.say(f"  {self.name}: {self.done}/{self.total}, about {left_s:.0f} s left {note}".rstrip())
 
 
-def open_terminal(log: Path) -> Terminal:
-    """A terminal on a copy of stdout, so that `quiet()` can take stdout away from libraries."""
+def open_terminal(log: Path, on_stderr: bool = False) -> Terminal:
+    """A terminal on a copy of stdout (or stderr), so that `quiet()` can take both away from libraries."""
     from rich.console import Console
 
-    copy = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
+    stream = sys.stderr if on_stderr else sys.stdout
+    copy = os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
     return Terminal(log, Console(file=copy))
-
-
-def no_quiet() -> AbstractContextManager[None]:
-    """`quiet` for library use: libraries may print."""
-    return nullcontext()

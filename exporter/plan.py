@@ -55,7 +55,10 @@ def _size_problems(recipe: Recipe) -> Iterator[str]:
         length = getattr(recipe.input, side)
         for info in infos:
             if length % info.multiple:
-                below, above = length // info.multiple * info.multiple, -(-length // info.multiple) * info.multiple
+                below, above = (
+                    length // info.multiple * info.multiple,
+                    -(-length // info.multiple) * info.multiple,
+                )
                 yield (
                     f"input.{side}: {length} is not a multiple of {info.multiple}, as {info.name} needs; "
                     f"nearest: {below or above} or {above}"
@@ -85,7 +88,8 @@ def _chain_problems(chain: Chain, shared: int) -> Iterator[str]:
         held = stage.gives
     known = {runtime.name: runtime for runtime in RUNTIMES}
     if chain.runtime not in known:
-        yield f"targets.{chain.target}.runtime: no runtime is named {chain.runtime!r}{did_you_mean(chain.runtime, known)}"
+        meant = did_you_mean(chain.runtime, known)
+        yield f"targets.{chain.target}.runtime: no runtime is named {chain.runtime!r}{meant}"
     elif known[chain.runtime].takes != held:
         takes = known[chain.runtime].takes
         yield f"targets.{chain.target}.runtime: {chain.runtime} runs {takes}, but the chain ends in {held}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -16,13 +16,8 @@ class Task(Protocol):
 class Progress(Protocol):
     """What a stage may say. `note` is a short live figure such as `loss 0.031`."""
 
-    def task(self, name: str, total: int) -> TaskContext: ...
+    def task(self, name: str, total: int) -> AbstractContextManager[Task]: ...
     def say(self, line: str) -> None: ...
-
-
-class TaskContext(Protocol):
-    def __enter__(self) -> Task: ...
-    def __exit__(self, *_: object) -> None: ...
 
 
 class Silent:

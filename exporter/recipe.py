@@ -96,7 +96,8 @@ class Recipe(_Part):
             }
             for name, target in self.targets.items()
         }
-        return _portable(tree)
+        portable: dict[str, Any] = _portable(tree)
+        return portable
 
 
 def load_recipe(name: str | Path, overrides: Mapping[str, str] | None = None) -> Recipe:

@@ -128,7 +128,8 @@ def stage_options(tree: Tree, name: str) -> Iterator[Tree]:
     if isinstance(targets, dict):
         lists += [target.get("stages") for target in targets.values() if isinstance(target, dict)]
     for stages in lists:
-        for i, entry in enumerate(stages or []):
+        stages = stages if isinstance(stages, list) else []
+        for i, entry in enumerate(stages):
             if entry == name or (isinstance(entry, dict) and list(entry) == [name] and entry[name] is None):
                 stages[i] = entry = {name: {}}
             if isinstance(entry, dict) and list(entry) == [name] and isinstance(entry[name], dict):

@@ -93,5 +93,3 @@ def _guarded(stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
     if sha256_of(source.path) != source.sha256:
         raise StageError(f"{stage.name} changed its source {source.path}")
     return result
-
-

@@ -20,7 +20,10 @@ def test_one_chain_per_target(recipe_file):  # noqa: F811
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ({"targets__torch__runtime": "torch_cp"}, r"no runtime is named 'torch_cp'; did you mean 'torch_cpu'"),
+        (
+            {"targets__torch__runtime": "torch_cp"},
+            r"no runtime is named 'torch_cp'; did you mean 'torch_cpu'",
+        ),
         ({"targets__torch__runtime": "litert_cpu"}, r"litert_cpu runs tflite, but the chain ends in torch"),
         ({"input__height": "100"}, r"input\.height: 100 is not a multiple of 16.*nearest: 96 or 112"),
         ({"data__training": "null"}, r"data\.training: is missing, prune trains on it"),

@@ -31,7 +31,12 @@ def recipe_file(tmp_path: Path) -> Path:
 
 
 def test_overrides_reach_stages_targets_and_plain_keys(recipe_file):
-    words = {"distill.steps": "50", "prune.ratio": "0.5", "targets.torch.budget.min_parity_db": "45", "input.height": "720"}
+    words = {
+        "distill.steps": "50",
+        "prune.ratio": "0.5",
+        "targets.torch.budget.min_parity_db": "45",
+        "input.height": "720",
+    }
     recipe = load_recipe(recipe_file, words)
     prune, distill = recipe.stages
     assert (distill.steps, distill.learning_rate, prune.ratio) == (50, 1e-4, 0.5)
@@ -69,7 +74,10 @@ def test_interpolation(recipe_file):
         ({"distil.steps": "5"}, r"distil: unknown key"),
         ({"verify.rus": "5"}, r"verify\.rus: unknown key; did you mean 'runs'\?"),
         ({"targets.torch.budgett.x": "5"}, r"targets\.torch\.budgett: unknown key; did you mean 'budget'\?"),
-        ({"targets.torch.budget.min_parity": "5"}, r"budget\.min_parity: unknown key; did you mean 'min_parity_db'\?"),
+        (
+            {"targets.torch.budget.min_parity": "5"},
+            r"budget\.min_parity: unknown key; did you mean 'min_parity_db'\?",
+        ),
         ({"prune.ratio": "lots"}, r"stages\.prune\.ratio: .*got 'lots'"),
         ({"model.checkpoint": "gone.pt"}, r"model\.checkpoint: there is no gone\.pt"),
         ({"name": "a/b"}, r"name: "),

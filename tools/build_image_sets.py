@@ -29,11 +29,14 @@ PICKS = yaml.safe_load(Path(__file__).with_name("image_picks.yaml").read_text())
 MARGIN = 48  # a kernel reads what lies around the crop
 
 SHARP = None
-LIGHT, SHORT, MEDIUM, LONG = ((1, 6), (2, 9), (6, 16), (14, 28))
-SHAKEN = (24, 44)
+NOISE = {"max_noise_gain": 3e-3, "max_read_noise": 8e-3}  # ten times a phone by day
+# Shortest and longest shake in px, and what else differs from BlurOptions.
+LIGHT, SHORT, MEDIUM, LONG, SHAKEN = ((1, 6, {}), (2, 9, {}), (6, 16, {}), (14, 28, {}), (24, 44, {}))
 # What a phone hands to the network: mostly blurred by a hand, now and then sharp, shaken badly or noisy.
-CALIBRATION = (SHORT, MEDIUM, LIGHT, LONG, MEDIUM, "noisy", SHORT, SHAKEN, MEDIUM, SHARP)
-EVALUATION = (SHORT, MEDIUM, LONG, MEDIUM)
+CALIBRATION = (SHORT, MEDIUM, LIGHT, LONG, MEDIUM, (6, 16, NOISE), SHORT, SHAKEN, MEDIUM, SHARP)
+# About as blurred as GoPro, whose blurred pictures measure 25.6 dB; few blown-out lights, no network restores them.
+FEW_LIGHTS = {"highlight_probability": 0.1}
+EVALUATION = ((2, 6, FEW_LIGHTS), (4, 10, FEW_LIGHTS), (8, 18, FEW_LIGHTS), (4, 10, FEW_LIGHTS))
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ def cut(photos: Path, crop: Crop, margin: int = 0) -> Floats:
     photo = read_image(photos / crop.file)
     factor = min(1.0, crop.side / max(photo.shape[:2]))
     size = round(photo.shape[1] * factor), round(photo.shape[0] * factor)
-    photo = to_uint8(np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA))).astype(np.float32) / 255
+    photo = (
+        to_uint8(np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA))).astype(np.float32) / 255
+    )
     padded = np.pad(photo, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
     outer = crop.size + 2 * margin
     return np.ascontiguousarray(padded[crop.y : crop.y + outer, crop.x : crop.x + outer])
@@ -71,13 +76,11 @@ def shake(photos: Path, crop: Crop, kind: Any, seed: int, index: int) -> tuple[F
     """The crop, blurred as `kind` says, and the words for the manifest."""
     if kind is SHARP:
         return cut(photos, crop), "not blurred"
-    noisy = kind == "noisy"
-    shortest, longest = MEDIUM if noisy else kind
-    options = BlurOptions(float(shortest), float(longest))
-    if noisy:
-        options = BlurOptions(float(shortest), float(longest), max_noise_gain=3e-3, max_read_noise=8e-3)
+    shortest, longest, others = kind
+    options = BlurOptions(float(shortest), float(longest), **others)
     blurred = blur(cut(photos, crop, MARGIN), np.random.default_rng((seed, index)), options)
-    words = f"synthetic shake of {shortest} to {longest} px{', high ISO noise' if noisy else ''}, seed {seed}/{index}"
+    noisy = ", high ISO noise" if others == NOISE else ""
+    words = f"synthetic shake of {shortest} to {longest} px{noisy}, seed {seed}/{index}"
     return np.ascontiguousarray(blurred[MARGIN:-MARGIN, MARGIN:-MARGIN]), words
 
 
@@ -99,7 +102,13 @@ def build_calibration(photos: Path, folder: Path, seed: int) -> None:
         path = folder / f"{index:03d}_{stem(crop.file)}.jpg"
         write_jpeg(path, image, 95)
         entries.append(entry(path, crop.file, f"{crop.how}; {words}; JPEG quality 95"))
-    finish(folder, "photos_256", "What a phone hands to a deblurring network, for INT8 ranges", seed, images=entries)
+    finish(
+        folder,
+        "photos_256",
+        "What a phone hands to a deblurring network, for INT8 ranges",
+        seed,
+        images=entries,
+    )
 
 
 def build_training(photos: Path, folder: Path, seed: int) -> None:

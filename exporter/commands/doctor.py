@@ -14,7 +14,16 @@ from exporter.runtimes import RUNTIMES
 
 NEEDED_MEMORY_GB = 4.0
 NEEDED_DISK_GB = 2.0
-PACKAGES = ("torch", "onnx", "onnxruntime", "onnx2tf", "tensorflow", "ai-edge-litert", "onnxsim", "torch-pruning")
+PACKAGES = (
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "onnx2tf",
+    "tensorflow",
+    "ai-edge-litert",
+    "onnxsim",
+    "torch-pruning",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +45,11 @@ def _machine() -> list[tuple[str, str, str]]:
     return [
         ("python", platform.python_version(), ""),
         ("cores", str(os.cpu_count()), ""),
-        ("memory", f"{memory_gb:.1f} GB", "" if memory_gb >= NEEDED_MEMORY_GB else f"needs {NEEDED_MEMORY_GB} GB"),
+        (
+            "memory",
+            f"{memory_gb:.1f} GB",
+            "" if memory_gb >= NEEDED_MEMORY_GB else f"needs {NEEDED_MEMORY_GB} GB",
+        ),
         ("free disk", f"{disk_gb:.1f} GB", "" if disk_gb >= NEEDED_DISK_GB else f"needs {NEEDED_DISK_GB} GB"),
     ]
 

@@ -17,5 +17,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         show_json(listing)
         return 0
-    show_table("", ("name", "takes", "missing"), [(e["name"] or "", e["takes"] or "", e["missing"] or "–") for e in listing])
+    show_table(
+        "",
+        ("name", "takes", "missing"),
+        [(e["name"] or "", e["takes"] or "", e["missing"] or "–") for e in listing],
+    )
     return 0

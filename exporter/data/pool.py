@@ -45,18 +45,18 @@ def open_pool(folder: Path, source: TrainingSet, pairs: int, size: int, seed: in
     wanted = {"source": source.sha256, "options": repr(source.options), "pairs": pairs, "size": size, "seed": seed}
     digest = sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     done = folder / f"{digest[:16]}.json"
-    files = [folder / f"{digest[:16]}.{side}.npy" for side in ("blurred", "sharp")]
+    files = [folder / f"{digest[:16]}.{side}.raw" for side in ("blurred", "sharp")]
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
         _draw(files, source, pairs, size, seed, progress)
         done.write_text(json.dumps(wanted))
-    blurred, sharp = (np.load(file, mmap_mode="r") for file in files)
+    blurred, sharp = (np.memmap(file, np.uint8, "r", shape=(pairs, size, size, 3)) for file in files)
     return PairPool(blurred, sharp, digest)
 
 
 def _draw(files: list[Path], source: TrainingSet, pairs: int, size: int, seed: int, progress: Progress) -> None:
     shape = (pairs, size, size, 3)
-    stacks = [np.lib.format.open_memmap(file, "w+", np.uint8, shape) for file in files]
+    stacks = [np.memmap(file, np.uint8, "w+", shape=shape) for file in files]
     with progress.task("draw pairs", pairs) as task:
         for i in range(pairs):
             for stack, side in zip(stacks, source.batch(seed, i, 1, size), strict=True):

@@ -68,7 +68,9 @@ def _load_torch(path: Path) -> object:
             ) from None
         raise CheckpointError(f"{path} is damaged, or no torch checkpoint at all") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+        raise CheckpointError(
+            f"{path} is damaged: {' '.join(str(error).split())[:200] or type(error).__name__}"
+        ) from None
 
 
 def load_into(network: nn.Module, state: dict[str, Tensor], path: Path, arch: str) -> list[str]:

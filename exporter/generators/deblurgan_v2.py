@@ -58,7 +58,10 @@ class _InvertedResidual(nn.Module):
         if expansion != 1:
             layers += list(_conv_bn_relu6(inputs, hidden, 1, 1, 1, per_image))
         layers += list(_conv_bn_relu6(hidden, hidden, 3, stride, hidden, per_image))
-        layers += [nn.Conv2d(hidden, outputs, 1, bias=False), ImageNorm2d(outputs, affine=True, per_image=per_image)]
+        layers += [
+            nn.Conv2d(hidden, outputs, 1, bias=False),
+            ImageNorm2d(outputs, affine=True, per_image=per_image),
+        ]
         self.conv = nn.Sequential(*layers)
         self.identity = stride == 1 and inputs == outputs
 

@@ -7,7 +7,7 @@ stored weights have, so that any architecture survives pruning without code of i
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +29,14 @@ class Description:
     channels_changed: bool = False
 
     def to_header(self) -> dict[str, str]:
-        return {
-            "arch": self.arch,
-            "kwargs": json.dumps(self.kwargs, sort_keys=True),
-            "range": json.dumps(self.range),
-            "multiple": str(self.multiple),
-            "channels_changed": json.dumps(self.channels_changed),
-        }
+        """One entry only: safetensors writes several in random order, and same network must mean same bytes."""
+        return {"network": json.dumps(asdict(self), sort_keys=True)}
 
     @classmethod
     def from_header(cls, header: dict[str, str]) -> Description:
-        low, high = json.loads(header["range"])
-        return cls(
-            header["arch"],
-            json.loads(header["kwargs"]),
-            (low, high),
-            int(header["multiple"]),
-            bool(json.loads(header["channels_changed"])),
-        )
+        raw = json.loads(header["network"])
+        low, high = raw.pop("range")
+        return cls(**raw, range=(low, high))
 
 
 class UnitRange(nn.Module):
@@ -91,7 +81,7 @@ def read_description(path: Path) -> Description:
     try:
         with safe_open(path, "pt") as file:
             return Description.from_header(file.metadata() or {})
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is not a network file of this project: {error}") from None
 
 

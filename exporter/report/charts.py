@@ -25,7 +25,7 @@ _VARIABLES = {
     _BAD: "bad",
     _GOOD: "good",
 }
-_WIDTH_IN, _ROW_IN, _FRAME_IN = 5.0, 0.34, 0.75  # at 72 px an inch: 360 px wide, a phone's width
+_WIDTH_IN, _ROW_IN, _FRAME_IN = 5.0, 0.4, 0.85  # at 72 px an inch: 360 px wide, a phone's width
 
 
 def quality_chart(steps: Sequence[Step]) -> str:
@@ -48,16 +48,18 @@ def quality_chart(steps: Sequence[Step]) -> str:
             textcoords="offset points",
             ha="center",
             color=_INK,
-            fontsize=8,
+            fontsize=9.5,
         )
     if steps:
         blurred_db = steps[0].rung.quality.input_psnr_db
         axes.axvline(blurred_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
         axes.annotate(
-            " blurred input",
+            "blurred input",
             (blurred_db, -0.62),
+            (5, 0),
+            textcoords="offset points",
             color=_MUTED,
-            fontsize=8,
+            fontsize=9.5,
             va="center",
         )
     axes.set_xlabel("PSNR against the sharp photo, dB")
@@ -76,11 +78,11 @@ def change_chart(steps: Sequence[Step]) -> str:
             ends = [change - step.change_ci95_db, change + step.change_ci95_db]
             axes.plot(ends, [row, row], color=_INK, linewidth=1)
         axes.annotate(
-            f"{change:+.2f}" if abs(change) >= 0.005 else "0.00",
+            (f"{change:+.2f}" if abs(change) >= 0.005 else "0.00").replace("-", "\u2212"),
             (1.02, row),
             xycoords=("axes fraction", "data"),
             color=_INK,
-            fontsize=8,
+            fontsize=9.5,
             va="center",
             annotation_clip=False,
         )
@@ -104,7 +106,7 @@ def latency_chart(rows: Sequence[tuple[str, Latency]]) -> str:
             textcoords="offset points",
             ha="center",
             color=_INK,
-            fontsize=8,
+            fontsize=9.5,
         )
     medians = [latency.p50_ms for _, latency in rows]
     if medians and max(medians) > 10 * min(medians) > 0:
@@ -176,9 +178,9 @@ def _restrain(axes: Axes) -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(_LINE)
-    axes.tick_params(length=0, labelsize=8.5, labelcolor=_MUTED)
-    axes.xaxis.label.set(color=_MUTED, fontsize=8.5)
-    axes.yaxis.label.set(color=_MUTED, fontsize=8.5)
+    axes.tick_params(length=0, labelsize=10, labelcolor=_MUTED)
+    axes.xaxis.label.set(color=_MUTED, fontsize=10)
+    axes.yaxis.label.set(color=_MUTED, fontsize=10)
     axes.set_axisbelow(True)
 
 

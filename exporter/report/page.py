@@ -48,6 +48,7 @@ def page(outcome: Outcome) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"db": _db, "kilobytes": _kilobytes, "count": _count, "yaml": _yaml}
+    environment.filters["without"] = str.removeprefix
     environment.tests["unmeasured"] = lambda value: isinstance(value, NotMeasured)
     return environment.get_template("page.html").render(_context(outcome))
 
@@ -106,9 +107,10 @@ def _headline(verdicts: tuple[Verdict, ...]) -> str:
         return "The recipe makes no promise"
     if not missed and not unmeasured:
         return "The one promise is kept" if len(verdicts) == 1 else f"All {len(verdicts)} promises kept"
-    parts = [f"{missed} missed"] if missed else []
-    parts += [f"{unmeasured} not measured"] if unmeasured else []
-    return f"Of {len(verdicts)} promises {' and '.join(parts)}"
+    promises = f"of {len(verdicts)} promises" if len(verdicts) > 1 else "promise"
+    if not missed:
+        return f"{unmeasured} {promises} not measured"
+    return f"{missed} {promises} missed" + (f", {unmeasured} not measured" if unmeasured else "")
 
 
 def _rows(outcome: Outcome) -> list[TargetRow]:
@@ -131,11 +133,11 @@ def _lesson(outcome: Outcome) -> str:
     cost_db = outcome.ladder[0].quality.psnr_db - last.quality.psnr_db
     way = f"{labels(outcome.ladder)[outcome.ladder[0].name]} to {labels(outcome.ladder)[last.name]}"
     if not falls:
-        return f"No rung lost quality; from {way} the mean changes by {-cost_db:+.2f} dB."
+        return f"No rung lost quality; from {way} the mean changes by {_db(-cost_db, sign=True)} dB."
     worst = min(falls, key=lambda step: step.change_db or 0.0)
     return (
-        f"From {way} the mean changes by {-cost_db:+.2f} dB; the largest single step is "
-        f"{worst.parent} → {worst.label} with {worst.change_db:+.2f} dB."
+        f"From {way} the mean changes by {_db(-cost_db, sign=True)} dB; the largest single step is "
+        f"{worst.parent} → {worst.label} with {_db(worst.change_db, sign=True)} dB."
     )
 
 
@@ -186,7 +188,8 @@ def _asset(name: str) -> str:
 def _db(value: float | None, digits: int = 2, sign: bool = False) -> str:
     if value is None:
         return "–"
-    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    value = round(value, digits) + 0.0  # no "-0.00"
+    text = f"{value:+.{digits}f}" if sign and value else f"{value:.{digits}f}"
     return text.replace("-", "\u2212").replace("inf", "∞")
 
 
@@ -199,7 +202,7 @@ def _count(value: float | None) -> str:
         return "–"
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= limit:
-            return f"{value / limit:.2f} {unit}"
+            return f"{value / limit:.3g} {unit}"
     return f"{value:.0f}"
 
 

@@ -44,7 +44,7 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCrop:
-    """Where INT8 departs most from its float model: both crops and |difference| × ERROR_GAIN."""
+    """Where INT8 departs most from its float model: both crops, and their difference × ERROR_GAIN on mid-grey."""
 
     name: str
     x: int
@@ -113,10 +113,11 @@ def _error_crop(picture: Picture, reference: str, int8: str, names: dict[str, st
     import numpy as np
 
     exact, rounded = _pixels(picture.files[reference]), _pixels(picture.files[int8])
-    error = np.abs(rounded.astype(np.int16) - exact.astype(np.int16))
+    difference = rounded.astype(np.int16) - exact.astype(np.int16)
+    error = np.abs(difference)
     y, x = _worst_window(error.mean(axis=2))
     window = np.s_[y : y + CROP_PX, x : x + CROP_PX]
-    shown = np.clip(error[window] * ERROR_GAIN, 0, 255).astype(np.uint8)
+    shown = np.clip(128 + difference[window] * ERROR_GAIN, 0, 255).astype(np.uint8)
     return ErrorCrop(
         picture.name,
         x,

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar, Protocol, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError, ExportError
 
-Image = NDArray[np.float32]  # (height, width, 3), RGB, 0..1
+if TYPE_CHECKING:  # the plan lists runtimes and must answer before numpy is even loaded
+    import numpy as np
+    from numpy.typing import NDArray
+
+Image: TypeAlias = "NDArray[np.float32]"  # (height, width, 3), RGB, 0..1
 
 
 class Session(Protocol):

@@ -60,9 +60,7 @@ def _stored(real: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[Any]:
     if dtype.kind == "f":
         return real.astype(dtype)
     limits = np.iinfo(dtype)
-    stored: NDArray[Any] = np.clip(
-        np.rint(real / np.float32(scale)) + zero_point, limits.min, limits.max
-    ).astype(dtype)
+    stored: NDArray[Any] = np.clip(np.rint(real / np.float32(scale)) + zero_point, limits.min, limits.max).astype(dtype)
     return stored
 
 

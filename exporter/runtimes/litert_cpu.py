@@ -5,15 +5,15 @@ Quantised input and output are converted outside the timed call, with the file's
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from exporter.artifact import Artifact, Format
 from exporter.runtimes.base import Image, Session, engine_call
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.installed import not_installed, version_of
-from exporter.runtimes.interpreter_worker import TfliteModel
+
+if TYPE_CHECKING:
+    from exporter.runtimes.interpreter_worker import TfliteModel
 
 ENGINE = "LiteRT"
 
@@ -31,6 +31,8 @@ class LiteRtCpu:
     def open(self, artifact: Artifact, threads: int) -> LiteRtSession:
         from ai_edge_litert.interpreter import Interpreter
 
+        from exporter.runtimes.interpreter_worker import TfliteModel
+
         with engine_call(ENGINE, artifact):
             interpreter = Interpreter(model_path=str(artifact.path), num_threads=threads)
             model = TfliteModel(interpreter, artifact.input.layout, artifact.output.layout)
@@ -44,11 +46,11 @@ class LiteRtSession(Session):
 
     def infer(self, image: Image) -> Image:
         with engine_call(ENGINE, self._artifact):
-            return np.asarray(self._open().infer(image), np.float32)
+            return self._open().infer(image)
 
     def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
         with engine_call(ENGINE, self._artifact):
-            return list(self._open().time_ms(image, runs, warmup))
+            return self._open().time_ms(image, runs, warmup)
 
     def _open(self) -> TfliteModel:
         if self._model is None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from exporter.artifact import Artifact, Format
 from exporter.runtimes.base import Image, Session, engine_call
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.installed import not_installed, version_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from onnxruntime import InferenceSession
 
 ENGINE = "ONNX Runtime"
@@ -39,9 +38,7 @@ class OnnxRuntimeCpu:
         options.log_severity_level = _ERRORS_ONLY
         with engine_call(ENGINE, artifact):
             # Named, so that an installed GPU build cannot quietly take over.
-            session = onnxruntime.InferenceSession(
-                str(artifact.path), options, providers=["CPUExecutionProvider"]
-            )
+            session = onnxruntime.InferenceSession(str(artifact.path), options, providers=["CPUExecutionProvider"])
         return OnnxRuntimeSession(session, artifact)
 
 
@@ -51,6 +48,8 @@ class OnnxRuntimeSession(Session):
         self._artifact = artifact
 
     def infer(self, image: Image) -> Image:
+        import numpy as np
+
         with engine_call(ENGINE, self._artifact):
             stored = self._session.run(None, self._feed(image))[0][0]
         picture = stored.transpose(1, 2, 0) if self._artifact.output.layout == "NCHW" else stored
@@ -67,6 +66,8 @@ class OnnxRuntimeSession(Session):
         return samples_ms
 
     def _feed(self, image: Image) -> dict[str, NDArray[np.float32]]:
+        import numpy as np
+
         if self._session is None:
             raise ValueError("this session was closed")
         stored = image.transpose(2, 0, 1) if self._artifact.input.layout == "NCHW" else image

@@ -25,8 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from exporter.artifact import Artifact, sha256_of
 from exporter.errors import EngineError
 from exporter.runtimes.base import Image, Session
@@ -57,6 +55,8 @@ class Job:
 
 def write_job(folder: Path, job: Job, images: Sequence[Image]) -> str:
     """Lay the job into `folder`, after clearing what a former job answered; gives the job's id."""
+    import numpy as np
+
     for name in (END_MARKER, *ANSWERS):
         (folder / name).unlink(missing_ok=True)
     job_id = uuid.uuid4().hex
@@ -84,6 +84,8 @@ def read_answer(folder: Path, job_id: str) -> Answer:
 
     Raises EngineError if it is absent, another job's, cut short or malformed.
     """
+    import numpy as np
+
     order = json.loads((folder / "job.json").read_text())
     marker = _json(folder / END_MARKER)
     if marker.get("job") != job_id:

@@ -36,6 +36,8 @@ class Distill(FitOptions, Stage):
     learn_from: Literal["original", "source"] = "original"
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
+        import torch
+
         from exporter.generators import build_network, generator_info
         from exporter.generators.network_file import Description, in_unit_range, read_network, write_network
         from exporter.training.cost import cost_of
@@ -45,9 +47,17 @@ class Distill(FitOptions, Stage):
         teacher = read_network((workspace.teacher if self.learn_from == "original" else source).path)
         info = generator_info(self.student)
         self._check_size(info, source)
+        torch.manual_seed(workspace.seed)  # the student's first weights
         student = in_unit_range(self._start(build_network(info, self.kwargs)), info.range)
         fit = Fit(
-            student, teacher, workspace.training, self, workspace.seed, workspace.folder, workspace.progress, self.name
+            student,
+            teacher,
+            workspace.training,
+            self,
+            workspace.seed,
+            workspace.folder,
+            workspace.progress,
+            self.name,
         )
         trained = fit.run()
         path = workspace.folder / "student.safetensors"

@@ -52,7 +52,10 @@ def _estimate_statistics(network: nn.Module, workspace: Workspace) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # cumulative average
         norm.train()
-    with torch.no_grad(), workspace.progress.task("estimate norm statistics", len(workspace.calibration)) as task:
+    with (
+        torch.no_grad(),
+        workspace.progress.task("estimate norm statistics", len(workspace.calibration)) as task,
+    ):
         for image in workspace.calibration:
             network(torch.from_numpy(image.transpose(2, 0, 1)[None].copy()))
             task.advance()

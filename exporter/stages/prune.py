@@ -47,7 +47,14 @@ class Prune(FitOptions, Stage):
         pruned = self._prune(copy.deepcopy(original), source)
         before, after = cost_of(original, source.input.shape), cost_of(pruned, source.input.shape)
         fit = Fit(
-            pruned, original, workspace.training, self, workspace.seed, workspace.folder, workspace.progress, self.name
+            pruned,
+            original,
+            workspace.training,
+            self,
+            workspace.seed,
+            workspace.folder,
+            workspace.progress,
+            self.name,
         )
         recovered = fit.run()
         path = workspace.folder / "pruned.safetensors"

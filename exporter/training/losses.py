@@ -14,6 +14,11 @@ def charbonnier(a: Tensor, b: Tensor, epsilon: float = 1e-3) -> Tensor:
     return torch.sqrt((a - b) ** 2 + epsilon**2).mean()
 
 
+def decibel_loss(a: Tensor, b: Tensor, epsilon: float = 1e-8) -> Tensor:
+    """Minus the mean PSNR, in dB (Chen et al., HINet, 2021): nearly sharp images count as much as ruined ones."""
+    return 10 * torch.log10(((a - b) ** 2).mean((1, 2, 3)) + epsilon).mean()
+
+
 def frequency_l1(a: Tensor, b: Tensor) -> Tensor:
     """L1 between 2-D spectra (Cho et al., MIMO-UNet, 2021)."""
     difference = torch.fft.rfft2(a.float() - b.float(), norm="ortho")
@@ -54,6 +59,8 @@ def picture_loss(options: FitOptions, restored: Tensor, sharp: Tensor, taught: T
     terms: dict[str, Tensor] = {}
     if options.pixel:
         terms["pixel"] = options.pixel * charbonnier(restored, sharp)
+    if options.decibel:
+        terms["decibel"] = options.decibel * decibel_loss(restored, sharp)
     if options.teacher and taught is not None:
         terms["teacher"] = options.teacher * F.l1_loss(restored, taught)
     if options.frequency:

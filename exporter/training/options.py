@@ -23,6 +23,7 @@ class FitOptions(BaseModel):
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16: autocast, weights stay fp32
 
     pixel: float = Field(default=1.0, ge=0)  # Charbonnier to the sharp photograph
+    decibel: float = Field(default=0.0, ge=0)  # mean over images of 10·log10(MSE): every image counts alike
     teacher: float = Field(default=0.5, ge=0)  # L1 to the teacher's picture
     frequency: float = Field(default=0.05, ge=0)  # L1 between spectra
     feature: float = Field(default=0.0, ge=0)  # projected bottleneck to the teacher's

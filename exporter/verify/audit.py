@@ -1,9 +1,9 @@
 """Is it really INT8? What every operator of a file computes in.
 
-TFLite says it outright: an operator computes in integers when its activations (and its weights) are integers.
-An ONNX Q/DQ file stores float operators between QuantizeLinear and DequantizeLinear; an engine fuses those it has
-an integer kernel for, so an operator counts as int8 when such a kernel exists and all its activations come from
-a DequantizeLinear, or when it is the activation function fused into such an operator.
+TFLite says it outright: an operator computes in integers when its activations are integers.
+An ONNX Q/DQ file stores float operators between QuantizeLinear and DequantizeLinear; an engine fuses those
+it has an integer kernel for. So an operator counts as int8 when such a kernel exists and all its activations
+come from a DequantizeLinear, or when it is the activation function fused into such an operator.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from exporter.artifact import Format
 from exporter.verify.graph import INTEGER_DTYPES, Graph, Node
 from exporter.verify.results import Audit, Op
 
-CONVERSIONS = frozenset(
-    {"QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
-)
+CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
 WITH_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
 _FUSED = frozenset({"Relu", "Clip"})
 # ONNX operators that engines run on quantised tensors when they stand between DQ and Q.
-_INTEGER_KERNELS = _FUSED | frozenset(
-    "Conv ConvTranspose Gemm MatMul Add Sub Mul Min Max Concat Resize MaxPool AveragePool GlobalAveragePool "
-    "LeakyRelu PRelu Sigmoid DepthToSpace SpaceToDepth Reshape Transpose Squeeze Unsqueeze Flatten Pad Slice Split "
-    "Identity Gather".split()
-)
+# fmt: off
+_INTEGER_KERNELS = _FUSED | {
+    "Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Sub", "Mul", "Min", "Max", "Concat",
+    "Resize", "MaxPool", "AveragePool", "GlobalAveragePool", "LeakyRelu", "PRelu", "Sigmoid",
+    "DepthToSpace", "SpaceToDepth", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten",
+    "Pad", "Slice", "Split", "Identity", "Gather",
+}
+# fmt: on
 _INTEGER_ALREADY = frozenset({"QLinearConv", "QLinearMatMul", "QLinearAdd", "ConvInteger", "MatMulInteger"})
 
 
@@ -87,9 +88,7 @@ def _weights_are_quantized(node: Node, dequantized: set[str]) -> bool:
 def float_islands(graph: Graph, dtypes: tuple[str, ...]) -> list[list[int]]:
     """Groups of connected float ops that are fed by integer ops and feed integer ops: node indices."""
     producers, consumers = graph.producers(), graph.consumers()
-    is_float = [
-        d.startswith("float") and n.kind not in CONVERSIONS for n, d in zip(graph.nodes, dtypes, strict=True)
-    ]
+    is_float = [d.startswith("float") and n.kind not in CONVERSIONS for n, d in zip(graph.nodes, dtypes, strict=True)]
     islands, seen = [], set()
     for start in (i for i, yes in enumerate(is_float) if yes):
         if start in seen:
@@ -101,7 +100,7 @@ def float_islands(graph: Graph, dtypes: tuple[str, ...]) -> list[list[int]]:
             group.append(i)
             node = graph.nodes[i]
             before = {producers[t.name] for t in node.activations if t.name in producers}
-            after = {j for t in node.outputs for j in consumers.get(t.name, ())}
+            after = {j for t in node.outputs if not t.constant for j in consumers.get(t.name, ())}
             fed |= any(not is_float[j] and _on_integers(graph.nodes[j], dtypes[j]) for j in before)
             feeds |= any(not is_float[j] and _on_integers(graph.nodes[j], dtypes[j]) for j in after)
             fresh = {j for j in before | after if is_float[j]} - seen

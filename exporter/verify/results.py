@@ -9,6 +9,7 @@ from statistics import median
 import numpy as np
 
 from exporter.artifact import Artifact
+from exporter.data.calibration import Coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +152,6 @@ class Picture:
 
     name: str
     files: dict[str, Path] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What a calibration set covers: `brightness` and `sharpness` are one figure per image, in order.
-
-    brightness: mean of linear 0..1 luma · sharpness: variance of the Laplacian of 8-bit luma.
-    """
-
-    images: int
-    brightness: tuple[float, ...]
-    sharpness: tuple[float, ...]
-    channel_min: float
-    channel_max: float
 
 
 @dataclass(frozen=True, slots=True)

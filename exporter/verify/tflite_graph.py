@@ -43,9 +43,7 @@ def _graph(model: Any, schema: Any) -> Graph:
         format=Format.TFLITE,
         inputs=tuple(tensors[i] for i in subgraph.InputsAsNumpy()),
         outputs=tuple(tensors[i] for i in subgraph.OutputsAsNumpy()),
-        nodes=tuple(
-            _node(subgraph.Operators(i), kinds, tensors, schema) for i in range(subgraph.OperatorsLength())
-        ),
+        nodes=tuple(_node(subgraph.Operators(i), kinds, tensors, schema) for i in range(subgraph.OperatorsLength())),
         constants=tuple(tensor for tensor in tensors if tensor.constant),
     )
 

@@ -122,7 +122,7 @@ def _picture(name: str, sharp: NDArray[np.float32], folder: Path, rng: np.random
     blurred = _blur(sharp, 2.2)
     student = blurred + 1.5 * (blurred - _blur(blurred, 2.0))
     teacher = blurred + 2.0 * (blurred - _blur(blurred, 2.2))
-    grain = rng.normal(0, 0.003, sharp.shape) * (0.3 + 4 * np.abs(student - blurred))
+    grain = rng.normal(0, 0.02, sharp.shape) * (0.1 + 4 * np.abs(student - blurred))
     images = {
         "blurred": blurred,
         "teacher": teacher,

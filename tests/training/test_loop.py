@@ -20,7 +20,14 @@ def small_net() -> nn.Module:
 
 
 def options(**changes) -> FitOptions:
-    base = {"steps": 12, "batch": 2, "crop_px": 32, "checkpoint_every": 4, "learning_rate": 1e-2, "warmup_steps": 2}
+    base = {
+        "steps": 12,
+        "batch": 2,
+        "crop_px": 32,
+        "checkpoint_every": 4,
+        "learning_rate": 1e-2,
+        "warmup_steps": 2,
+    }
     return FitOptions(**(base | changes))
 
 

@@ -1,0 +1,49 @@
+"""`exporter recipe=FILE [key=value …]`: run a recipe and hand over its bundle."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
+from exporter.recipe import load_recipe
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_recipe_words(parser)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where stages are kept for the next run")
+    parser.add_argument("--dist", type=Path, default=Path("dist"), help="where bundles go")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from exporter.cli import EXIT_CODES
+    from exporter.plan import make_plan
+
+    name, overrides = split_words(args.words)
+    recipe = load_recipe(name, overrides)
+    make_plan(recipe)  # all mistakes, before anything heavy is imported
+
+    from exporter.commands.summary import show_summary
+    from exporter.console import open_terminal
+    from exporter.pipeline import export
+    from exporter.run_folder import RunFolder
+
+    folder = RunFolder(args.build / recipe.name)
+    with folder.locked():
+        log = folder.log_file()
+        terminal = open_terminal(log, on_stderr=args.json)
+        terminal.say(f"{recipe.name} {recipe.version}: log in {log}")
+        with terminal.live():
+            exported = export(recipe, folder, args.dist, terminal, terminal.quiet)
+    code = exported.outcome.exit_code
+    if args.json:
+        from exporter.report.document import document
+
+        show_json({"bundle": str(exported.bundle), "exit_code": code, "report": document(exported.outcome)})
+        return code
+    show_summary(exported.outcome)
+    show(f"bundle: {exported.bundle}")
+    show(f"report: {exported.bundle / 'report' / 'index.html'}")
+    show(f"exit code {code}: {EXIT_CODES[code]}")
+    return code

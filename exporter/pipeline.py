@@ -1,0 +1,183 @@
+"""The whole flow on one page: recipe → plan → stages → artifacts → measurements → budget → bundle.
+
+Read this first. Data walks one way; each line below is one arrow of that picture.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
+from exporter.bundle import write_bundle
+from exporter.data.calibration import CalibrationSet, coverage, open_calibration
+from exporter.data.evaluation import EvaluationSet, open_evaluation
+from exporter.data.leakage import check_leakage
+from exporter.data.training import TrainingSet, open_training
+from exporter.environment import environment
+from exporter.plan import Chain, make_plan
+from exporter.progress import Progress
+from exporter.recipe import Recipe
+from exporter.run_folder import RunFolder
+from exporter.stages import Workspace
+from exporter.verify.budget import judge
+from exporter.verify.measurements import Built, measure_or_recall
+from exporter.verify.results import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The recipe's image sets at the recipe's size, checked against each other."""
+
+    calibration: CalibrationSet
+    evaluation: EvaluationSet
+    training: TrainingSet | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    outcome: Outcome
+    bundle: Path
+
+
+def export(
+    recipe: Recipe,
+    run_folder: RunFolder,
+    dist: Path,
+    progress: Progress,
+    quiet: Callable[[], AbstractContextManager[None]],
+) -> Exported:
+    """Run `recipe` and write its bundle into `dist`. Raises an ExportError that says what to do about it.
+
+    A promise that was missed is no error: it is in the outcome, the report and the exit code.
+    """
+    chains = make_plan(recipe)
+    images = open_images(recipe)
+    seconds: dict[str, float] = {}
+    notes: dict[str, dict[str, object]] = {}
+    workspace = _workspace(recipe, run_folder, images, progress, quiet)
+    done: dict[str, Artifact] = {}
+    built = [run_chain(chain, workspace, run_folder, done, seconds, notes) for chain in chains]
+    progress.say("verify: parity, quality, latency and lint of every file")
+    started_s = time.monotonic()
+    measured = measure_or_recall(
+        run_folder.path / "measurements",
+        built,
+        list(images.evaluation),
+        images.evaluation.sha256,
+        recipe.verify,
+        progress,
+    )
+    seconds["verify"] = time.monotonic() - started_s
+    results = {target.name: target for target in measured.targets}
+    outcome = Outcome(
+        name=recipe.name,
+        version=recipe.version,
+        recipe=recipe.resolved(),
+        ladder=measured.ladder,
+        targets=measured.targets,
+        verdicts=judge({name: recipe.budget_of(name) for name in recipe.targets}, results),
+        pictures=measured.pictures,
+        coverage=coverage(images.calibration),
+        environment=environment(),
+        provenance=provenance(recipe, images),
+        stage_seconds=seconds,
+        notes=notes,
+    )
+    with quiet():
+        return Exported(outcome, write_bundle(outcome, images.evaluation, dist))
+
+
+def open_images(recipe: Recipe) -> Images:
+    """Open the image sets. Raises DataError for a set that is unusable or that leaks into another."""
+    height, width = recipe.input.height, recipe.input.width
+    calibration = open_calibration(recipe.data.calibration, height, width)
+    evaluation = open_evaluation(recipe.data.evaluation, height, width)
+    training = open_training(recipe.data.training) if recipe.data.training else None
+    check_leakage(calibration, evaluation)
+    if training is not None:
+        check_leakage(training, evaluation)
+    return Images(calibration, evaluation, training)
+
+
+def run_chain(
+    chain: Chain,
+    workspace: Workspace,
+    run_folder: RunFolder,
+    done: dict[str, Artifact],
+    seconds: dict[str, float],
+    notes: dict[str, dict[str, object]],
+) -> Built:
+    """Every step's output, the teacher first; what an earlier chain or run has done is not done again."""
+    source, steps = workspace.teacher, []
+    for stage in chain.stages:
+        key = stage.key(source, workspace)
+        folder = run_folder.folder_of(stage, source, workspace)
+        if key not in done:
+            started_s = time.monotonic()
+            known = run_folder.finished(folder)
+            workspace.progress.say(f"{stage.name}: {'already done' if known else 'running'} [{folder.name}]")
+            done[key] = known or run_folder.run(stage, source, workspace)
+            name = _rung_name(stage.name, done[key])
+            seconds[name] = time.monotonic() - started_s
+            if facts := stage.facts(folder):
+                notes[name] = facts
+        source = done[key]
+        steps.append((_rung_name(stage.name, source), source))
+        if len(steps) == 1:
+            workspace = replace(workspace, teacher=source)
+    return Built(chain.target, chain.runtime, tuple(steps))
+
+
+def _rung_name(stage: str, artifact: Artifact) -> str:
+    if stage == "load_generator":
+        return "teacher"
+    return stage if artifact.format == Format.TORCH else f"{stage} {artifact.precision}"
+
+
+def _workspace(
+    recipe: Recipe,
+    run_folder: RunFolder,
+    images: Images,
+    progress: Progress,
+    quiet: Callable[[], AbstractContextManager[None]],
+) -> Workspace:
+    """What every stage may read; until the first stage has run, the teacher is the checkpoint itself."""
+    spec = TensorSpec.image(recipe.input.height, recipe.input.width)
+    path = recipe.model.checkpoint
+    checkpoint = Artifact(Format.CHECKPOINT, path, spec, spec, sha256_of(path))
+    return Workspace(
+        run_folder.path, checkpoint, images.calibration, images.training, recipe.seed, progress, quiet
+    )
+
+
+def provenance(recipe: Recipe, images: Images) -> dict[str, object]:
+    """Where weights and images come from, with licence and digest."""
+    described: dict[str, object] = {
+        "model": {
+            "arch": recipe.model.arch,
+            "checkpoint": recipe.model.checkpoint.name,
+            "sha256": sha256_of(recipe.model.checkpoint),
+            "licence": recipe.model.licence,
+            "source": recipe.model.source,
+        }
+    }
+    for role, images_set in (("calibration", images.calibration), ("evaluation", images.evaluation)):
+        manifest = images_set.manifest
+        entries = manifest.images if hasattr(manifest, "images") else manifest.pairs
+        described[role] = {
+            "name": manifest.name,
+            "images": len(entries),
+            "sha256": images_set.sha256,
+            "licences": sorted({entry.licence for entry in entries}),
+        }
+    if images.training is not None:
+        described["training"] = {
+            "name": recipe.data.training.name if recipe.data.training else "",
+            "images": len(images.training),
+            "sha256": images.training.sha256,
+        }
+    return described

@@ -1,0 +1,78 @@
+"""What every conversion stage does last: run the new file beside its source on one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exporter.errors import StageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+LARGEST_FLOAT_DIFFERENCE = 1e-3  # full scale is 1.0; a wrong layout or order is far above, rounding far below
+
+
+def lopsided_image(height: int, width: int) -> Floats:
+    """A (1, H, W, 3) picture in 0..1 that no flip, transposition or channel swap maps onto itself."""
+    import numpy as np
+
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    rows, columns = rows / max(height - 1, 1), columns / max(width - 1, 1)
+    red = rows**2
+    green = 0.5 * columns + 0.3 * np.sin(9 * columns + 4 * rows) * rows
+    blue = 0.2 + 0.6 * rows * columns
+    noise = np.random.default_rng(0).normal(0, 0.05, (height, width, 3))
+    picture = np.clip(np.stack([red, green, blue], -1) + noise, 0, 1)
+    return np.asarray(picture[None], np.float32)
+
+
+def require_close(stage: str, made: Floats, expected: Floats) -> None:
+    """Raise StageError unless both pictures are finite, of one shape, and within 1e-3 of each other."""
+    import numpy as np
+
+    if made.shape != expected.shape:
+        raise StageError(f"{stage}: the new file gives shape {made.shape}, its source {expected.shape}")
+    difference = float(np.abs(made - expected).max())
+    if not difference <= LARGEST_FLOAT_DIFFERENCE:  # NaN is not <=
+        raise StageError(
+            f"{stage}: the new file differs from its source by {difference:.3g} of full scale",
+            hint="an operator was converted wrongly, or the network is not deterministic (dropout, random noise)",
+        )
+
+
+def run_onnx(path: Path, feed: Floats) -> Floats:
+    """The output of a one-input, one-output ONNX file on ONNX Runtime's CPU provider."""
+    import numpy as np
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {session.get_inputs()[0].name: feed})[0])
+
+
+def run_tflite(content: bytes, feed: Floats) -> tuple[Floats, Any]:
+    """The output of a .tflite on LiteRT as real values, and the number format the file gives it in.
+
+    `feed` is float32 in 0..1; it is quantised and the output dequantised with the file's own numbers.
+    """
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, num_threads=2)
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    if source["dtype"] == np.int8:
+        scale, zero_point = source["quantization"]
+        feed = np.clip(np.round(feed / scale) + zero_point, -128, 127).astype(np.int8)
+    interpreter.set_tensor(source["index"], feed)
+    interpreter.invoke()
+    out = interpreter.get_tensor(target["index"])
+    if out.dtype == np.int8:
+        scale, zero_point = target["quantization"]
+        out = (out.astype(np.float32) - zero_point) * np.float32(scale)
+    return out, target["dtype"]

@@ -1,0 +1,42 @@
+"""onnxsim: folds constants and batch norms, removes what does nothing."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from exporter.artifact import Artifact, Format
+from exporter.errors import StageError
+from exporter.stages.base import Stage, Workspace
+from exporter.stages.self_check import lopsided_image, require_close, run_onnx
+
+
+class SimplifyOnnx(Stage):
+    """Simplify an ONNX file whose sizes are all static. `fold_batch_norm` writes batch norms into convolutions."""
+
+    name: ClassVar[str] = "simplify_onnx"
+    takes: ClassVar[Format] = Format.ONNX
+    gives: ClassVar[Format] = Format.ONNX
+    packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxsim")
+
+    fold_batch_norm: bool = True
+
+    def run(self, source: Artifact, workspace: Workspace) -> Artifact:
+        """Raises StageError when onnxsim fails or changes the picture."""
+        import onnx
+        import onnxsim
+
+        path = workspace.folder / "model.onnx"
+        skipped = [] if self.fold_batch_norm else ["fuse_bn_into_conv"]
+        with workspace.quiet():
+            try:
+                simplified, _ = onnxsim.simplify(
+                    onnx.load(source.path), check_n=0, skipped_optimizers=skipped
+                )
+            except Exception as error:  # onnxsim raises bare RuntimeErrors from C++
+                raise StageError(
+                    f"{self.name}: onnxsim could not simplify {source.path.name}: {error}"
+                ) from error
+        onnx.save(simplified, path)
+        image = lopsided_image(source.input.height, source.input.width)
+        require_close(self.name, run_onnx(path, image), run_onnx(source.path, image))
+        return Artifact.of_file(path, self.gives, like=source, step=str(self))

@@ -1,0 +1,53 @@
+"""The evaluation images and what each artifact makes of them, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from exporter.artifact import Artifact
+from exporter.data.evaluation import Pair
+from exporter.progress import Progress, Silent
+from exporter.runtimes.base import Image, Runtime
+
+Pictures = tuple[Image, ...]  # one per evaluation image, float32 (H, W, 3) RGB
+
+
+class Renderings:
+    """Runs an artifact on the evaluation images the first time it is asked for, and remembers the pictures.
+
+    The ladder, the targets and the report look at the same pictures; the same bytes on the same runtime give
+    them only once. Lives as long as one verification, and holds 12·H·W bytes per image and artifact.
+    """
+
+    def __init__(self, evaluation: Iterable[Pair], threads: int, progress: Progress | None = None) -> None:
+        self.evaluation = tuple(evaluation)
+        if not self.evaluation:
+            raise ValueError("there are no evaluation images")
+        self.threads = threads
+        self._progress: Progress = progress or Silent()
+        self._done: dict[tuple[str, str], Pictures] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return [pair.name for pair in self.evaluation]
+
+    def of(self, artifact: Artifact, runtime: Runtime) -> Pictures:
+        """What `artifact` makes of every blurred image, in order. Raises EngineError."""
+        key = (artifact.sha256, runtime.name)
+        if key not in self._done:
+            self._done[key] = self._render(artifact, runtime)
+        return self._done[key]
+
+    def _render(self, artifact: Artifact, runtime: Runtime) -> Pictures:
+        total = len(self.evaluation)
+        with (
+            self._progress.task(f"{artifact.path.name} on {runtime.name}", total) as task,
+            runtime.open(artifact, self.threads) as session,
+        ):
+
+            def blurred() -> Iterator[Image]:
+                for pair in self.evaluation:
+                    yield pair.blurred
+                    task.advance()
+
+            return tuple(session.infer_all(blurred()))

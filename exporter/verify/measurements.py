@@ -1,0 +1,117 @@
+"""All measurements of one run, kept on disk under a key so that an unchanged run need not measure again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from exporter.artifact import Artifact, Format
+from exporter.progress import Progress
+from exporter.recipe import Verification
+from exporter.runtimes import runtime
+from exporter.runtimes.base import Runtime
+from exporter.verify.evaluation import Pair, Renderings
+from exporter.verify.ladder import climb, float_reference
+from exporter.verify.pictures import save_pictures
+from exporter.verify.results import Picture, Rung, TargetResult
+from exporter.verify.targets import measure_target
+
+REVISION = 1  # raise it when what is measured, or how, changes
+LADDER_RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A chain that was run: `steps` are (rung name, artifact), the teacher first, the target's file last."""
+
+    target: str
+    runtime: str
+    steps: tuple[tuple[str, Artifact], ...]
+
+    @property
+    def file(self) -> Artifact:
+        return self.steps[-1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    ladder: tuple[Rung, ...]
+    targets: tuple[TargetResult, ...]
+    pictures: tuple[Picture, ...]
+
+
+def measure_or_recall(
+    folder: Path,
+    built: Sequence[Built],
+    pairs: Sequence[Pair],
+    pairs_sha256: str,
+    options: Verification,
+    progress: Progress,
+) -> Measurements:
+    """The measurements kept in `folder` for exactly these files, images, options and engines, or new ones."""
+    key = _key(built, pairs_sha256, options)
+    kept = folder / key / "measurements.json"
+    if (known := _recall(kept)) is not None:
+        return known
+    measured = measure(built, pairs, options, folder / key / "pictures", progress)
+    from pydantic import TypeAdapter
+
+    partial = kept.with_suffix(".partial")
+    partial.write_bytes(TypeAdapter(Measurements).dump_json(measured))
+    partial.replace(kept)
+    return measured
+
+
+def measure(
+    built: Sequence[Built], pairs: Sequence[Pair], options: Verification, pictures: Path, progress: Progress
+) -> Measurements:
+    """Ladder, targets and pictures of these chains on these images."""
+    renderings = Renderings(pairs, options.threads, progress)
+    ladder = climb([chain.steps for chain in built], renderings, _ladder_runtimes())
+    torch_cpu = runtime(LADDER_RUNTIMES[Format.TORCH])
+    targets = []
+    with progress.task("time the targets", len(built)) as task:
+        for chain in built:
+            result = measure_target(
+                chain.target,
+                runtime(chain.runtime),
+                chain.file,
+                float_reference(chain.steps),
+                torch_cpu,
+                renderings,
+                threads=options.threads,
+                runs=options.runs,
+                warmup=options.warmup,
+            )
+            targets.append(result)
+            task.advance()
+    shown = {rung.name: (rung.artifact, runtime(rung.runtime)) for rung in ladder}
+    last_float = [rung for rung in ladder if rung.artifact.format == Format.TORCH][-1]
+    saved = save_pictures(pictures, renderings, shown, last_float.quality, options.pictures)
+    return Measurements(ladder, tuple(targets), saved)
+
+
+def _ladder_runtimes() -> Mapping[Format, Runtime]:
+    return {format: runtime(name) for format, name in LADDER_RUNTIMES.items()}
+
+
+def _key(built: Sequence[Built], pairs_sha256: str, options: Verification) -> str:
+    chains = [(b.target, b.runtime, [(name, artifact.sha256) for name, artifact in b.steps]) for b in built]
+    engines = [(b.runtime, runtime(b.runtime).missing() or runtime(b.runtime).device(options.threads)) for b in built]
+    parts = [REVISION, chains, engines, pairs_sha256, options.model_dump()]
+    return sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+
+
+def _recall(file: Path) -> Measurements | None:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        known = TypeAdapter(Measurements).validate_json(file.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    pictures = [path for picture in known.pictures for path in picture.files.values()]
+    files = [rung.artifact.path for rung in known.ladder]
+    return known if all(path.exists() for path in (*pictures, *files)) else None

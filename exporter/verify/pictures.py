@@ -1,0 +1,73 @@
+"""Saves what every rung makes of a few telling evaluation images, for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from exporter.artifact import Artifact
+from exporter.runtimes.base import Image, Runtime
+from exporter.verify.evaluation import Renderings
+from exporter.verify.results import Picture, Quality
+
+
+def save_pictures(
+    folder: Path,
+    renderings: Renderings,
+    rungs: Mapping[str, tuple[Artifact, Runtime]],
+    chosen_by: Quality,
+    count: int = 3,
+) -> tuple[Picture, ...]:
+    """PNG files `<image>.<rung>.png` in `folder`, `blurred` and `sharp` included, for `count` images.
+
+    `chosen_by`: the quality whose gain tells worst, best and median images apart, in that order.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for index in choose(_gains_db(chosen_by, renderings), count):
+        pair = renderings.evaluation[index]
+        images = {"blurred": pair.blurred, "sharp": pair.sharp}
+        images |= {name: renderings.of(artifact, runtime)[index] for name, (artifact, runtime) in rungs.items()}
+        files = {}
+        for rung, image in images.items():
+            files[rung] = folder / f"{_file_name(pair.name)}.{_file_name(rung)}.png"
+            _save_png(image, files[rung])
+        pictures.append(Picture(pair.name, files))
+    return tuple(pictures)
+
+
+def choose(gains_db: Sequence[float], count: int) -> tuple[int, ...]:
+    """Indices of the worst, the best and the median image, then the next worst, next best …; no index twice.
+
+    A NaN counts as worst; equal gains go by position, so the choice is the same every time.
+    """
+    order = sorted(range(len(gains_db)), key=lambda i: (not np.isnan(gains_db[i]), gains_db[i], i))
+    wanted = [order[0], order[-1], order[len(order) // 2]] if order else []
+    for worst, best in zip(order, reversed(order), strict=True):
+        wanted += [worst, best]
+    return tuple(dict.fromkeys(wanted))[:count]
+
+
+def _gains_db(quality: Quality, renderings: Renderings) -> list[float]:
+    from exporter.verify.quality import psnr_each_db
+
+    blurred = psnr_each_db([pair.blurred for pair in renderings.evaluation], renderings.evaluation)
+    return [float(after - before) for after, before in zip(quality.psnr_each_db, blurred, strict=True)]
+
+
+def _save_png(image: Image, path: Path) -> None:
+    """8-bit, rounded to nearest; what is not finite becomes magenta, so that it is seen."""
+    from PIL import Image as PillowImage
+
+    broken = ~np.isfinite(image).all(axis=2)
+    eight_bit = np.rint(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
+    eight_bit[broken] = (255, 0, 255)
+    unfinished = path.with_suffix(".part")
+    PillowImage.fromarray(eight_bit).save(unfinished, format="PNG")
+    unfinished.replace(path)
+
+
+def _file_name(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in text)

@@ -1,0 +1,68 @@
+"""Everything measured of one target's file on that target's runtime."""
+
+from __future__ import annotations
+
+from exporter.artifact import Artifact, Format
+from exporter.errors import EngineError
+from exporter.runtimes.base import Runtime
+from exporter.verify.evaluation import Renderings
+from exporter.verify.latency import DEFAULT_RUNS, DEFAULT_WARMUP, measure_latency
+from exporter.verify.layout import check_layout
+from exporter.verify.lint import lint_model
+from exporter.verify.parity import measure_parity
+from exporter.verify.quality import measure_quality
+from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Parity, Quality, TargetResult
+
+LINTED = (Format.TFLITE, Format.ONNX)
+
+
+def measure_target(
+    name: str,
+    runtime: Runtime,
+    artifact: Artifact,
+    reference: Artifact,
+    reference_runtime: Runtime,
+    renderings: Renderings,
+    *,
+    threads: int,
+    runs: int = DEFAULT_RUNS,
+    warmup: int = DEFAULT_WARMUP,
+) -> TargetResult:
+    """Audit and lint `artifact`, then run it; `reference` is the float torch model of its own chain.
+
+    What cannot be measured becomes NotMeasured with its reason: a runtime that is missing, an engine that
+    crashes. Pictures the ladder already has are not computed again.
+    """
+    audit, findings = _look_inside(artifact)
+    parity: Parity | NotMeasured
+    quality: Quality | NotMeasured
+    latency: Latency | NotMeasured
+    if why := runtime.missing():
+        parity = quality = latency = NotMeasured(why)
+    else:
+        try:
+            pictures = renderings.of(artifact, runtime)
+            expected = renderings.of(reference, reference_runtime)
+            parity = measure_parity(expected, pictures, renderings.names)
+            quality = measure_quality(pictures, expected, renderings.evaluation)
+            findings += check_layout(runtime, artifact, reference_runtime, reference, threads)
+        except EngineError as error:
+            parity = quality = NotMeasured(str(error))
+            findings += (Finding("error", "runs", f"{runtime.name} cannot run the file: {error}"),)
+        latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
+    return TargetResult(name, runtime.name, artifact, parity, quality, latency, audit, findings)
+
+
+def _look_inside(artifact: Artifact) -> tuple[Audit | NotMeasured, tuple[Finding, ...]]:
+    if artifact.format not in LINTED:
+        return NotMeasured(f"there is no audit of {artifact.format} files"), ()
+    return lint_model(artifact.path)
+
+
+def _latency(
+    runtime: Runtime, artifact: Artifact, renderings: Renderings, threads: int, runs: int, warmup: int
+) -> Latency | NotMeasured:
+    try:
+        return measure_latency(runtime, artifact, renderings.evaluation[0].blurred, threads, runs, warmup)
+    except EngineError as error:
+        return NotMeasured(str(error))
