@@ -10,16 +10,7 @@ import errno
 import sys
 from importlib import import_module
 
-from exporter.errors import DiskFull, ExportError
-
-EXIT_CODES = {
-    0: "all promises kept",
-    1: "a promise was missed",
-    2: "the recipe or the command is wrong",
-    3: "a promise could not be measured",
-    4: "a stage failed",
-    130: "interrupted",
-}
+from exporter.errors import EXIT_CODES, DiskFull, ExportError
 
 # name → one line of help; the module exporter.commands.<name> has `add_arguments(parser)` and `run(args) -> int`.
 COMMANDS = {

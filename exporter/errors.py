@@ -16,6 +16,16 @@ ExportError                 exit code
 from typing import ClassVar
 
 
+EXIT_CODES = {
+    0: "all promises kept",
+    1: "a promise was missed",
+    2: "the recipe or the command is wrong",
+    3: "a promise could not be measured",
+    4: "a stage failed",
+    130: "interrupted",
+}
+
+
 class ExportError(Exception):
     """Says where and what is wrong, then, after `hint`, what to do about it."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
-from exporter.bundle import write_bundle
+from exporter.bundle import Golden, write_bundle
 from exporter.data.calibration import CalibrationSet, coverage, open_calibration
 from exporter.data.evaluation import EvaluationSet, open_evaluation
 from exporter.data.leakage import check_leakage
@@ -24,6 +24,7 @@ from exporter.recipe import Recipe
 from exporter.run_folder import RunFolder
 from exporter.stages import Workspace
 from exporter.verify.budget import judge
+from exporter.verify.ladder import float_reference
 from exporter.verify.measurements import Built, measure_or_recall
 from exporter.verify.results import Outcome
 
@@ -88,7 +89,28 @@ def export(
         notes=notes,
     )
     with quiet():
-        return Exported(outcome, write_bundle(outcome, images.evaluation, dist))
+        from exporter.generators.network_file import read_description
+
+        golden = golden_vectors(measured.golden)
+        multiple = read_description(float_reference(built[0].steps).path).multiple
+        return Exported(outcome, write_bundle(outcome, golden, dist, multiple=multiple))
+
+
+def golden_vectors(file: Path) -> list[Golden]:
+    """The vectors that verification kept in `file`."""
+    import numpy as np
+
+    with np.load(file) as arrays:
+        named = {tuple(key.rsplit("/", 1)): arrays[key] for key in arrays.files}
+    images = dict.fromkeys(image for image, _ in named)
+    return [
+        Golden(
+            image,
+            named[image, "input"],
+            {target: array for (of, target), array in named.items() if of == image and target != "input"},
+        )
+        for image in images
+    ]
 
 
 def open_images(recipe: Recipe) -> Images:
@@ -149,9 +171,7 @@ def _workspace(
     spec = TensorSpec.image(recipe.input.height, recipe.input.width)
     path = recipe.model.checkpoint
     checkpoint = Artifact(Format.CHECKPOINT, path, spec, spec, sha256_of(path))
-    return Workspace(
-        run_folder.path, checkpoint, images.calibration, images.training, recipe.seed, progress, quiet
-    )
+    return Workspace(run_folder.path, checkpoint, images.calibration, images.training, recipe.seed, progress, quiet)
 
 
 def provenance(recipe: Recipe, images: Images) -> dict[str, object]:

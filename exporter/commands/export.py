@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
+from exporter.errors import EXIT_CODES
 from exporter.recipe import load_recipe
 
 
@@ -17,7 +18,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from exporter.cli import EXIT_CODES
     from exporter.plan import make_plan
 
     name, overrides = split_words(args.words)

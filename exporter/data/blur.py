@@ -37,7 +37,7 @@ def blur(sharp: Floats, rng: np.random.Generator, options: BlurOptions | None = 
     if rng.random() < options.highlight_probability:
         linear = _lift_highlights(linear, rng)
     kernels = draw_kernels(rng, options)
-    blurred = np.clip(_convolve_varying(linear, kernels, rng), 0.0, 1.0)
+    blurred: Floats = np.clip(_convolve_varying(linear, kernels, rng), 0.0, 1.0)
     encoded = to_srgb(_add_sensor_noise(blurred, rng, options))
     if rng.random() < options.jpeg_probability:
         encoded = _jpeg(encoded, int(rng.integers(options.min_jpeg_quality, 99)))
@@ -91,7 +91,8 @@ def rasterise(path: NDArray[np.float64]) -> Floats:
     for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
         weight = np.abs(1 - dx - fraction[:, 0]) * np.abs(1 - dy - fraction[:, 1])
         np.add.at(kernel, (base[:, 1] + radius + dy, base[:, 0] + radius + dx), weight)
-    return (kernel / kernel.sum()).astype(np.float32)
+    normalised: Floats = (kernel / kernel.sum()).astype(np.float32)
+    return normalised
 
 
 def _convolve_varying(linear: Floats, kernels: list[Floats], rng: np.random.Generator) -> Floats:

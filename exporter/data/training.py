@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from exporter.artifact import sha256_of
 from exporter.data.blur import BlurOptions, blur
+from exporter.data.images import IMAGE_SUFFIXES, read_image, to_uint8
 from exporter.errors import DataError
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # blurred, sharp; each (N, 3, size, size) RGB 0..1
 
 
@@ -66,9 +66,4 @@ def open_training(folder: Path) -> TrainingSet:
 
 @lru_cache(maxsize=256)
 def _read_bytes(file: Path) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        return np.asarray(Image.open(file).convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
-        raise DataError(f"{file} is not a readable image: {error}") from None
+    return to_uint8(read_image(file))

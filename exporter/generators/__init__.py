@@ -5,6 +5,7 @@ Importing this package imports no torch: the networks live in modules of their o
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ def generator_info(arch: str, range: tuple[float, float] | None = None, multiple
 def build_network(info: GeneratorInfo, kwargs: dict[str, Any]) -> nn.Module:
     """The bare network with random weights. Raises RecipeError if it cannot be imported or built."""
     module_name, _, class_name = info.network.partition(":")
+    if str(Path.cwd()) not in sys.path:  # a console script does not look in the working directory by itself
+        sys.path.append(str(Path.cwd()))
     try:
         network = getattr(import_module(module_name), class_name)(**kwargs)
     except (ImportError, AttributeError) as error:

@@ -122,6 +122,7 @@ def histogram(values: Sequence[float], label: str, *, log: bool = False) -> str:
     """How many images have which value, in 16 bins (equal in ratio with `log`)."""
     import numpy as np
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     kept = [value for value in values if np.isfinite(value) and (value > 0 or not log)]
     figure = Figure(figsize=(_WIDTH_IN, 2.1), layout="constrained")
@@ -138,7 +139,7 @@ def histogram(values: Sequence[float], label: str, *, log: bool = False) -> str:
             _plain_log_ticks(axes, low, high)
     axes.set_xlabel(label)
     axes.set_ylabel("images")
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return _svg(figure, label)
 
 

@@ -28,15 +28,27 @@ class Step:
 
 def steps(ladder: tuple[Rung, ...]) -> tuple[Step, ...]:
     """One step per rung, in the ladder's order."""
-    names = labels(ladder)
-    return tuple(_step(rung, parent_of(rung, ladder), names) for rung in ladder)
+    called = labels(ladder)
+    position = {id(rung): i for i, rung in enumerate(ladder)}
+    parents = [parent_of(rung, ladder) for rung in ladder]
+    return tuple(
+        _step(rung, label, parent, called[position[id(parent)]] if parent is not None else None)
+        for rung, label, parent in zip(ladder, called, parents, strict=True)
+    )
 
 
-def labels(ladder: tuple[Rung, ...]) -> dict[str, str]:
-    """Rung name → what the page calls it, in the field's words, unique."""
-    plain = {rung.name: _label(rung) for rung in ladder}
-    seen = Counter(plain.values())
-    return {name: f"{label} · {name}" if seen[label] > 1 else label for name, label in plain.items()}
+def labels(ladder: tuple[Rung, ...]) -> tuple[str, ...]:
+    """What the page calls each rung, in the field's words; the stage's name is added where two would be equal."""
+    plain = [_label(rung) for rung in ladder]
+    seen = Counter(plain)
+    return tuple(
+        f"{label} · {rung.name}" if seen[label] > 1 else label for rung, label in zip(ladder, plain, strict=True)
+    )
+
+
+def names(ladder: tuple[Rung, ...]) -> dict[str, str]:
+    """Rung name → label; a name that two rungs share means the first."""
+    return dict(reversed([(rung.name, label) for rung, label in zip(ladder, labels(ladder), strict=True)]))
 
 
 def parent_of(rung: Rung, ladder: tuple[Rung, ...]) -> Rung | None:
@@ -60,23 +72,21 @@ def _label(rung: Rung) -> str:
         case Format.TORCH:
             return _TORCH_LABELS.get(rung.name, rung.name)
         case Format.ONNX:
-            return {"fp32": "ONNX", "int8": "ONNX INT8 (Q/DQ)"}.get(
-                rung.artifact.precision, f"ONNX {precision}"
-            )
+            return {"fp32": "ONNX", "int8": "ONNX INT8 (Q/DQ)"}.get(rung.artifact.precision, f"ONNX {precision}")
         case Format.TFLITE:
             return f"TFLite {precision}"
         case _:
             return f"{rung.artifact.format} {precision}"
 
 
-def _step(rung: Rung, parent: Rung | None, names: dict[str, str]) -> Step:
+def _step(rung: Rung, label: str, parent: Rung | None, parent_label: str | None) -> Step:
     from exporter.data.metrics import ci95
 
     if parent is None:
-        return Step(rung, names[rung.name], None, None, None)
+        return Step(rung, label, None, None, None)
     mine, theirs = rung.quality.psnr_each_db, parent.quality.psnr_each_db
     changes = [a - b for a, b in zip(mine, theirs, strict=False)] if len(mine) == len(theirs) else []
     if len(changes) < 2 or not all(map(isfinite, changes)):
         change = rung.quality.psnr_db - parent.quality.psnr_db
-        return Step(rung, names[rung.name], names[parent.name], change, None)
-    return Step(rung, names[rung.name], names[parent.name], fmean(changes), ci95(changes))
+        return Step(rung, label, parent_label, change, None)
+    return Step(rung, label, parent_label, fmean(changes), ci95(changes))

@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from exporter.report.charts import change_chart, histogram, latency_chart, quality_chart
 from exporter.report.document import plain, verdict
-from exporter.report.ladder import labels, steps
+from exporter.report.ladder import Step, names, steps
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
 from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Outcome, TargetResult, Verdict
 
@@ -58,10 +57,10 @@ def _context(outcome: Outcome) -> dict[str, Any]:
 
     from exporter.data.metrics import PROTOCOLS
 
-    names = labels(outcome.ladder)
+    called = names(outcome.ladder)
     climbed = steps(outcome.ladder)
     timed = [(t.name, t.latency) for t in outcome.targets if isinstance(t.latency, Latency)]
-    shown_photos = photos(outcome, names)
+    shown_photos = photos(outcome, called)
     return {
         "style": Markup(_asset("page.css")),  # ours, so it goes in unescaped; so do the charts
         "script": Markup(_asset("page.js")),
@@ -72,7 +71,7 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "rows": _rows(outcome),
         "protocols": PROTOCOLS,
         "steps": climbed,
-        "lesson": _lesson(outcome),
+        "lesson": _lesson(climbed, outcome),
         "quality_chart": Markup(quality_chart(climbed)),
         "change_chart": Markup(change_chart(climbed)),
         "latency_chart": Markup(latency_chart(timed) if timed else ""),
@@ -80,13 +79,11 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "untimed": [(t.name, t.latency.reason) for t in outcome.targets if isinstance(t.latency, NotMeasured)],
         "photos": shown_photos,
         "first_pair": _first_pair(outcome, [shot.rung for photo in shown_photos for shot in photo.shots]),
-        "crops": error_crops(outcome, names),
+        "crops": error_crops(outcome, called),
         "crop_px": CROP_PX,
         "error_gain": ERROR_GAIN,
         "audits": _audits(outcome.targets),
-        "brightness_chart": Markup(
-            histogram(outcome.coverage.brightness, "mean brightness (linear luma)")
-        ),
+        "brightness_chart": Markup(histogram(outcome.coverage.brightness, "mean brightness (linear luma)")),
         "sharpness_chart": Markup(
             histogram(outcome.coverage.sharpness, "sharpness (variance of the Laplacian)", log=True)
         ),
@@ -123,21 +120,20 @@ def _rows(outcome: Outcome) -> list[TargetRow]:
     return rows
 
 
-def _lesson(outcome: Outcome) -> str:
-    """The ladder in one sentence: who lost most, and what the whole way cost."""
-    falls = [step for step in steps(outcome.ladder) if step.change_db is not None and step.change_db < -0.005]
-    if not outcome.ladder:
+def _lesson(climbed: tuple[Step, ...], outcome: Outcome) -> str:
+    """The ladder in one sentence: what the whole way cost, and which step cost most."""
+    if not climbed:
         return "No rung was measured."
     pair = int8_and_float(outcome.ladder)
-    last = next((r for r in outcome.ladder if pair and r.name == pair[0]), outcome.ladder[-1])
-    cost_db = outcome.ladder[0].quality.psnr_db - last.quality.psnr_db
-    way = f"{labels(outcome.ladder)[outcome.ladder[0].name]} to {labels(outcome.ladder)[last.name]}"
+    first, last = climbed[0], next((s for s in climbed if pair and s.rung.name == pair[0]), climbed[-1])
+    whole = _db(last.rung.quality.psnr_db - first.rung.quality.psnr_db, sign=True)
+    sentence = f"From {first.label} to {last.label} the mean changes by {whole} dB; "
+    falls = [step for step in climbed if step.change_db is not None and step.change_db < -0.005]
     if not falls:
-        return f"No rung lost quality; from {way} the mean changes by {_db(-cost_db, sign=True)} dB."
+        return sentence + "no step lost anything."
     worst = min(falls, key=lambda step: step.change_db or 0.0)
-    return (
-        f"From {way} the mean changes by {_db(-cost_db, sign=True)} dB; the largest single step is "
-        f"{worst.parent} → {worst.label} with {_db(worst.change_db, sign=True)} dB."
+    return sentence + (
+        f"the largest single loss is {worst.parent} → {worst.label} with {_db(worst.change_db, sign=True)} dB."
     )
 
 
@@ -211,5 +207,3 @@ def _yaml(value: object) -> str:
     import yaml
 
     return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
-
-

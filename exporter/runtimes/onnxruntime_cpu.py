@@ -50,8 +50,9 @@ class OnnxRuntimeSession(Session):
     def infer(self, image: Image) -> Image:
         import numpy as np
 
+        feed = self._feed(image)
         with engine_call(ENGINE, self._artifact):
-            stored = self._session.run(None, self._feed(image))[0][0]
+            stored = self._session.run(None, feed)[0][0]
         picture = stored.transpose(1, 2, 0) if self._artifact.output.layout == "NCHW" else stored
         return np.ascontiguousarray(picture, np.float32)
 

@@ -20,7 +20,7 @@ from exporter.runtimes.worker import FolderSession
 MODULE = "tflite_runtime"
 JOB_TIMEOUT_S = 900
 # `-c` puts the current folder first on the path; a module of ours there would be taken for the engine.
-_PROBE = f"import sys; sys.path.pop(0); import {MODULE}.interpreter as i; print({MODULE}.__version__)"
+_PROBE = f"import sys; sys.path.pop(0); import {MODULE}.interpreter; print({MODULE}.__version__)"
 _LAST_LINES = 5
 
 

@@ -9,16 +9,18 @@ from hashlib import sha256
 from pathlib import Path
 
 from exporter.artifact import Artifact, Format
+from exporter.data.evaluation import Pair
 from exporter.progress import Progress
 from exporter.recipe import Verification
 from exporter.runtimes import runtime
 from exporter.runtimes.base import Runtime
-from exporter.verify.evaluation import Pair, Renderings
+from exporter.verify.evaluation import Renderings
 from exporter.verify.ladder import climb, float_reference
 from exporter.verify.pictures import save_pictures
 from exporter.verify.results import Picture, Rung, TargetResult
 from exporter.verify.targets import measure_target
 
+GOLDEN_IMAGES = 3
 REVISION = 1  # raise it when what is measured, or how, changes
 LADDER_RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
 
@@ -41,6 +43,7 @@ class Measurements:
     ladder: tuple[Rung, ...]
     targets: tuple[TargetResult, ...]
     pictures: tuple[Picture, ...]
+    golden: Path  # .npz: `IMAGE/input` uint8 (H, W, 3), `IMAGE/TARGET` float32 (H, W, 3)
 
 
 def measure_or_recall(
@@ -56,8 +59,10 @@ def measure_or_recall(
     kept = folder / key / "measurements.json"
     if (known := _recall(kept)) is not None:
         return known
-    measured = measure(built, pairs, options, folder / key / "pictures", progress)
     from pydantic import TypeAdapter
+
+    (folder / key).mkdir(parents=True, exist_ok=True)
+    measured = measure(built, pairs, options, folder / key, progress)
 
     partial = kept.with_suffix(".partial")
     partial.write_bytes(TypeAdapter(Measurements).dump_json(measured))
@@ -66,9 +71,9 @@ def measure_or_recall(
 
 
 def measure(
-    built: Sequence[Built], pairs: Sequence[Pair], options: Verification, pictures: Path, progress: Progress
+    built: Sequence[Built], pairs: Sequence[Pair], options: Verification, folder: Path, progress: Progress
 ) -> Measurements:
-    """Ladder, targets and pictures of these chains on these images."""
+    """Ladder, targets, pictures and golden vectors of these chains on these images; files go into `folder`."""
     renderings = Renderings(pairs, options.threads, progress)
     ladder = climb([chain.steps for chain in built], renderings, _ladder_runtimes())
     torch_cpu = runtime(LADDER_RUNTIMES[Format.TORCH])
@@ -90,8 +95,26 @@ def measure(
             task.advance()
     shown = {rung.name: (rung.artifact, runtime(rung.runtime)) for rung in ladder}
     last_float = [rung for rung in ladder if rung.artifact.format == Format.TORCH][-1]
-    saved = save_pictures(pictures, renderings, shown, last_float.quality, options.pictures)
-    return Measurements(ladder, tuple(targets), saved)
+    saved = save_pictures(folder / "pictures", renderings, shown, last_float.quality, options.pictures)
+    golden = _save_golden(folder / "golden.npz", built, renderings, [picture.name for picture in saved[:GOLDEN_IMAGES]])
+    return Measurements(ladder, tuple(targets), saved, golden)
+
+
+def _save_golden(file: Path, built: Sequence[Built], renderings: Renderings, images: Sequence[str]) -> Path:
+    """What every target that runs here gives for a few images, on the very pixels it was given."""
+    import numpy as np
+
+    from exporter.data.images import to_uint8
+
+    arrays = {}
+    for image in images:
+        index = renderings.names.index(image)
+        arrays[f"{image}/input"] = to_uint8(renderings.evaluation[index].blurred)
+        for chain in built:
+            if runtime(chain.runtime).missing() is None:
+                arrays[f"{image}/{chain.target}"] = renderings.of(chain.file, runtime(chain.runtime))[index]
+    np.savez(file, **arrays)
+    return file
 
 
 def _ladder_runtimes() -> Mapping[Format, Runtime]:
@@ -114,4 +137,4 @@ def _recall(file: Path) -> Measurements | None:
         return None
     pictures = [path for picture in known.pictures for path in picture.files.values()]
     files = [rung.artifact.path for rung in known.ladder]
-    return known if all(path.exists() for path in (*pictures, *files)) else None
+    return known if all(path.exists() for path in (*pictures, *files, known.golden)) else None

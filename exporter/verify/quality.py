@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exporter.data.evaluation import Pair
 from exporter.runtimes.base import Image
@@ -20,14 +21,15 @@ def measure_quality(pictures: Sequence[Image], reference: Sequence[Image], evalu
     from exporter.data.metrics import ci95, ssim
 
     psnr_db = psnr_each_db(pictures, evaluation)
-    gain_db = psnr_db - psnr_each_db([pair.blurred for pair in evaluation], evaluation)
+    input_psnr_db = psnr_each_db([pair.blurred for pair in evaluation], evaluation)
+    gain_db = psnr_db - input_psnr_db
     loss_db = psnr_each_db(reference, evaluation) - psnr_db
     return Quality(
         images=len(psnr_db),
         psnr_db=float(np.mean(psnr_db)),
         psnr_ci95_db=float(ci95(psnr_db.tolist())),
-        ssim=float(np.mean([ssim(p, pair.sharp) for p, pair in zip(pictures, evaluation, strict=True)])),
-        input_psnr_db=float(np.mean(psnr_db - gain_db)),
+        ssim=float(np.mean(_each(ssim, pictures, evaluation))),
+        input_psnr_db=float(np.mean(input_psnr_db)),
         gain_db=float(np.mean(gain_db)),
         worst_gain_db=float(np.min(gain_db)),
         worst_image=evaluation[int(np.argmin(gain_db))].name,
@@ -37,13 +39,20 @@ def measure_quality(pictures: Sequence[Image], reference: Sequence[Image], evalu
     )
 
 
-def psnr_each_db(pictures: Sequence[Image], evaluation: Sequence[Pair]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def psnr_each_db(pictures: Sequence[Image], evaluation: Sequence[Pair]) -> NDArray[np.float64]:
     """PSNR against the sharp truth of each picture, dB; NaN where a picture is not finite."""
     from exporter.data.metrics import psnr_db
 
+    return _each(psnr_db, pictures, evaluation)
+
+
+def _each(
+    metric: Callable[[Image, Image], float], pictures: Sequence[Image], evaluation: Sequence[Pair]
+) -> NDArray[np.float64]:
+    # Rounding to 8 bits would make an infinity white, so it is looked for here.
     return np.array(
         [
-            psnr_db(picture, pair.sharp) if np.isfinite(picture).all() else np.nan
+            metric(picture, pair.sharp) if np.isfinite(picture).all() else np.nan
             for picture, pair in zip(pictures, evaluation, strict=True)
         ]
     )

@@ -169,9 +169,7 @@ class Outcome:
     environment: dict[str, str]  # package -> version, plus "python", "cpu", "cores", "platform"
     provenance: dict[str, object]  # model weights, image sets: source, licence, sha256
     stage_seconds: dict[str, float]
-    notes: dict[str, dict[str, object]] = field(
-        default_factory=dict
-    )  # stage -> facts, e.g. MACs before/after
+    notes: dict[str, dict[str, object]] = field(default_factory=dict)  # stage -> facts, e.g. MACs before/after
 
     @property
     def exit_code(self) -> int:

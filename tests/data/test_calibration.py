@@ -84,11 +84,11 @@ def test_a_missing_picture_is_named_on_opening(tmp_path: Path) -> None:
         ({"images": [{"file": "a.png"}]}, r"images\.0\.sha256: Field required"),
         ({"imgaes": []}, r"imgaes: Extra inputs are not permitted"),
         (
-            {"images": [dict(file="../a.png", sha256="0" * 64, source="", licence="", how="")]},
+            {"images": [{"file": "../a.png", "sha256": "0" * 64, "source": "", "licence": "", "how": ""}]},
             r"images\.0\.file: .*inside the set's folder",
         ),
         (
-            {"images": [dict(file="a.png", sha256="xyz", source="", licence="", how="")]},
+            {"images": [{"file": "a.png", "sha256": "xyz", "source": "", "licence": "", "how": ""}]},
             r"images\.0\.sha256: String should match",
         ),
     ],

@@ -112,7 +112,7 @@ def test_frame_cuts_the_centre() -> None:
 
 
 def test_frame_mirrors_on_without_a_seam() -> None:
-    image = picture(5, 4, 3)
+    image = picture(5, 32, 32)[10:14, 8:11]
     framed = frame(image, 11, 7)
     assert framed.shape == (11, 7, 3)
     assert np.array_equal(framed[:4, :3], image)

@@ -297,5 +297,10 @@ def _provenance() -> dict[str, object]:
             "source": "trained by this project, see its card",
         },
         "calibration": {"set": "photos", "images": 96, "licence": "BSD-2-Clause, MIT", "sha256": "9c01" * 16},
-        "evaluation": {"set": "evaluation", "images": EVALUATION_IMAGES, "licence": "BSD-2-Clause", "sha256": "77ab" * 16},
+        "evaluation": {
+            "set": "evaluation",
+            "images": EVALUATION_IMAGES,
+            "licence": "BSD-2-Clause",
+            "sha256": "77ab" * 16,
+        },
     }

@@ -1,0 +1,7 @@
+"""The folder we hand over: written in one piece, re-opened and checked from the folder alone."""
+
+from exporter.bundle.golden import Golden
+from exporter.bundle.verify import BundleVerdict, Check, verify_bundle
+from exporter.bundle.write import reproducible_files, write_bundle
+
+__all__ = ["BundleVerdict", "Check", "Golden", "reproducible_files", "verify_bundle", "write_bundle"]

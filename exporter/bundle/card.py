@@ -1,0 +1,91 @@
+"""README.md of a bundle: the runtime card an app developer needs, with this bundle's own figures in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+
+from exporter.artifact import Format, TensorSpec
+from exporter.bundle.manifest import Manifest, Model
+
+_LSB_SCALE = 1 / 255
+
+
+def runtime_card(manifest: Manifest, folder: Path) -> str:
+    """The card as Markdown. It holds nothing that differs from run to run."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    environment.filters |= {"tensor": _tensor, "to_stored": _to_stored, "to_pixel": _to_pixel, "cell": _cell}
+    environment.filters |= {"scaled": _scaled, "unscaled": _unscaled}
+    environment.filters["figure"] = lambda value, digits: "–" if value is None else f"{value:.{digits}f}"
+    template = files("exporter.bundle").joinpath("card.md").read_text(encoding="utf-8")
+    vectors = sorted((folder / "golden").glob("*.pixels.npy"))
+    return environment.from_string(template).render(
+        manifest=manifest,
+        int8=_first(manifest.models, Format.TFLITE, ("int8",)),
+        float=_first(manifest.models, Format.TFLITE, ("fp32", "fp16")),
+        gpu=_first(manifest.models, Format.TFLITE, ("fp16", "fp32")),
+        onnx=_first(manifest.models, Format.ONNX, ("fp32", "int8")),
+        pixel_exact=_pixel_exact,
+        pixels=vectors[0].relative_to(folder).as_posix() if vectors else None,
+    )
+
+
+def _first(models: Iterable[Model], format: Format, precisions: tuple[str, ...]) -> Model | None:
+    """The first model of `format`, earlier precisions preferred."""
+    fitting = [m for m in models if m.format == format and m.precision in precisions]
+    return min(fitting, key=lambda model: precisions.index(model.precision), default=None)
+
+
+def _tensor(spec: TensorSpec) -> str:
+    text = f"{spec.dtype} {list(spec.shape)} {spec.layout}"
+    if spec.scale is not None:
+        text += f", scale {spec.scale:.9g}, zero point {spec.zero_point}"
+    return text
+
+
+def _pixel_exact(spec: TensorSpec) -> bool:
+    """Whether one stored step is one step of an 8-bit pixel, so that conversion is a shift by 128."""
+    return (
+        spec.dtype == "int8"
+        and spec.scale is not None
+        and abs(spec.scale - _LSB_SCALE) < 1e-7
+        and spec.zero_point == -128
+        and spec.range == (0.0, 1.0)
+    )
+
+
+def _to_stored(spec: TensorSpec) -> str:
+    """The formula from an 8-bit pixel to what the input tensor stores."""
+    value = f"pixel / 255{_scaled(spec)}"
+    if spec.scale is None:
+        return f"value = {value}"
+    if _pixel_exact(spec):
+        return "stored = pixel - 128"
+    return f"stored = clamp(round(({value}) / {spec.scale:.9g}) + {spec.zero_point}, -128, 127)"
+
+
+def _to_pixel(spec: TensorSpec) -> str:
+    """The formula from what the output tensor stores to an 8-bit pixel."""
+    if _pixel_exact(spec):
+        return "pixel = stored + 128"
+    value = "value" if spec.scale is None else f"(stored - ({spec.zero_point})) * {spec.scale:.9g}"
+    return f"pixel = clamp(round({_unscaled(spec, value)} * 255), 0, 255)"
+
+
+def _scaled(spec: TensorSpec) -> str:
+    """What is left to do in Python to bring 0..1 into the tensor's range: nothing, as a rule."""
+    low, high = spec.range
+    return "" if (low, high) == (0.0, 1.0) else f" * {high - low:g} + {low:g}"
+
+
+def _unscaled(spec: TensorSpec, name: str) -> str:
+    low, high = spec.range
+    return name if (low, high) == (0.0, 1.0) else f"({name} - {low:g}) / {high - low:g}"
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break out of a Markdown table cell."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

@@ -1,0 +1,167 @@
+"""Writes dist/<name>-<version>/: in a temporary sibling first, put in place in one step at the end."""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
+from exporter.bundle.card import runtime_card
+from exporter.bundle.golden import Golden, write_golden
+from exporter.bundle.manifest import DEFAULT_HALO_PX, Tile, build_manifest, read_manifest
+from exporter.bundle.models import ShippedModel, shipped_models
+from exporter.bundle.tflite_metadata import ImageTensor, TfliteMetadata, stamp
+from exporter.errors import BundleError, DiskFull, RecipeError
+from exporter.verify.results import Outcome
+
+SUMS = "SHA256SUMS"
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def write_bundle(
+    outcome: Outcome,
+    golden: Sequence[Golden],
+    dist: Path,
+    *,
+    halo_px: int = DEFAULT_HALO_PX,
+    multiple: int = 1,
+) -> Path:
+    """Write the bundle of a finished run and return its folder, `dist/<name>-<version>`.
+
+    `halo_px`: how far into a tile its missing neighbours are felt; `multiple`: of which height and width must
+    be multiples. A bundle of the same name and version is replaced as a whole, and kept if anything fails.
+    Raises DiskFull when the disk fills up, BundleError when there is no model to ship.
+    """
+    if not _SAFE_NAME.fullmatch(f"{outcome.name}-{outcome.version}"):
+        raise RecipeError(f"{outcome.name!r} {outcome.version!r} cannot name a folder: letters, digits, . _ -")
+    if not outcome.targets:
+        raise BundleError(f"{outcome.name} has no target, so there is nothing to ship")
+    final = dist / f"{outcome.name}-{outcome.version}"
+    with _disk_full_said_plainly(final), _replacing(final) as folder:
+        models = shipped_models(outcome)
+        for model in models:
+            _ship(model, outcome, folder)
+        write_golden(golden, models, folder)
+        spec = models[0].artifact.input
+        tile = Tile(height=spec.height, width=spec.width, halo_px=halo_px, multiple=multiple)
+        manifest = build_manifest(outcome, models, folder, tile)
+        _text(folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
+        _text(folder / "README.md", runtime_card(manifest, folder))
+        _report(outcome, models, folder)
+        _text(folder / SUMS, "".join(f"{sha256}  {file}\n" for file, sha256 in digests(folder).items()))
+    return final
+
+
+def reproducible_files(bundle: Path) -> dict[str, str]:
+    """File → sha256 of all that comes out with the same bytes from the same recipe, data and tools."""
+    kept = read_manifest(bundle).reproducible
+    return {
+        file: sha256
+        for file, sha256 in digests(bundle).items()
+        if any(file == entry or (entry.endswith("/") and file.startswith(entry)) for entry in kept)
+    }
+
+
+def digests(bundle: Path) -> dict[str, str]:
+    """File → sha256 of every file but SHA256SUMS, by name. Raises BundleError for a link or a special file."""
+    found = {}
+    for path in sorted(bundle.rglob("*")):
+        file = path.relative_to(bundle).as_posix()
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise BundleError(f"{bundle.name}/{file} is not a plain file")
+        if path.is_file() and file != SUMS:
+            found[file] = sha256_of(path)
+    return dict(sorted(found.items()))
+
+
+def _ship(model: ShippedModel, outcome: Outcome, folder: Path) -> None:
+    path = folder / model.file
+    path.parent.mkdir(exist_ok=True)
+    if model.artifact.format == Format.TFLITE:
+        path.write_bytes(stamp(model.artifact.path.read_bytes(), metadata_of(model.artifact, outcome)))
+    else:
+        shutil.copyfile(model.artifact.path, path)
+
+
+def metadata_of(artifact: Artifact, outcome: Outcome) -> TfliteMetadata:
+    """What the file says about itself."""
+    recipe = outcome.recipe
+    model = recipe.get("model")
+    source = model.get("source") if isinstance(model, dict) else None
+    return TfliteMetadata(
+        name=outcome.name,
+        description=str(recipe.get("description") or "Restores an RGB photograph.")
+        + f" {artifact.precision}, made by exporter.",
+        version=outcome.version,
+        author=str(source or "unknown"),
+        license=str(recipe.get("licence") or "unknown"),
+        input=_image_tensor("image", "The degraded photograph, RGB.", artifact.input),
+        output=_image_tensor("restored", "The restored photograph, RGB, same size.", artifact.output),
+    )
+
+
+def _image_tensor(name: str, description: str, spec: TensorSpec) -> ImageTensor:
+    low, high = spec.range
+    std = 255 / (high - low)
+    axes = ("height", "width", "channel") if spec.layout == "NHWC" else ("channel", "height", "width")
+    return ImageTensor(name, description, 0.0 - low * std, std, low, high, ("batch", *axes))
+
+
+def _report(outcome: Outcome, models: Sequence[ShippedModel], folder: Path) -> None:
+    """The report about the files as they are shipped: their names, sizes and digests in the bundle."""
+    from exporter.report import write_report
+
+    shipped = {}
+    for model in models:
+        path = folder / model.file
+        shipped[model.artifact.sha256] = replace(model.artifact, path=path, sha256=sha256_of(path))
+    targets = tuple(replace(t, artifact=shipped[t.artifact.sha256]) for t in outcome.targets)
+    write_report(replace(outcome, targets=targets), folder / "report")
+
+
+def _text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def _replacing(final: Path) -> Iterator[Path]:
+    """A new empty folder that becomes `final` when the block ends well, and vanishes when it does not."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = final.with_name(f".{final.name}.unfinished")
+    former = final.with_name(f".{final.name}.former")
+    if former.exists() and not final.exists():  # a run was killed between the two renames below
+        former.rename(final)
+    for left in (unfinished, former):
+        shutil.rmtree(left, ignore_errors=True)
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        if final.exists():
+            final.rename(former)
+        try:
+            unfinished.rename(final)
+        except BaseException:
+            if former.exists():
+                former.rename(final)
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+@contextmanager
+def _disk_full_said_plainly(final: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(
+            f"the disk filled up while {final} was written; nothing of it was kept",
+            hint=f"free some space where {final.parent} lies and run again",
+        ) from error

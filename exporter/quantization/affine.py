@@ -1,0 +1,90 @@
+"""int8 as an affine code: real = (stored - zero_point) * scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Floats = NDArray[np.float32]
+
+LOWEST, HIGHEST = -128, 127
+STEPS = HIGHEST - LOWEST
+SMALLEST_SPAN = 1e-6  # a tensor that is zero on every calibration image still needs a scale
+LARGEST_BIAS = 2**30  # an int32 accumulator must hold the bias and the sum of products
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Real values a tensor takes, low ≤ high."""
+
+    low: float
+    high: float
+
+    def union(self, other: Range) -> Range:
+        return Range(min(self.low, other.low), max(self.high, other.high))
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """Scale and zero point of one tensor."""
+
+    scale: float
+    zero_point: int
+
+    @classmethod
+    def of_range(cls, values: Range) -> Affine:
+        """Asymmetric int8 over `values`; zero is always representable exactly (padding, ReLU)."""
+        low, high = min(values.low, 0.0), max(values.high, 0.0)
+        span = max(high - low, SMALLEST_SPAN)
+        scale = np.float32(span / STEPS)
+        zero_point = round(LOWEST - low / float(scale))
+        return cls(float(scale), min(max(zero_point, LOWEST), HIGHEST))
+
+    @property
+    def range(self) -> Range:
+        """The real values of the two ends of the code."""
+        return Range((LOWEST - self.zero_point) * self.scale, (HIGHEST - self.zero_point) * self.scale)
+
+    def quantize(self, values: Array) -> NDArray[np.int8]:
+        steps = np.round(values.astype(np.float64) / self.scale) + self.zero_point
+        return np.asarray(np.clip(steps, LOWEST, HIGHEST), np.int8)
+
+
+PIXELS = Affine(float(np.float32(1 / 255)), -128)  # every 8-bit pixel value exactly, nothing outside 0..1
+
+
+def quantize_weights(weights: Floats, axis: int | None, bias: Floats | None, input_scale: float) -> WeightCode:
+    """Symmetric int8 in -127..127, one scale per slice along `axis` (None: one for all).
+
+    A channel whose weights are so small that its bias would overflow int32 gets a larger scale.
+    """
+    others = tuple(dim for dim in range(weights.ndim) if dim != axis)
+    largest = np.abs(weights).max(axis=others if axis is not None else None).astype(np.float64).reshape(-1)
+    scales = np.maximum(largest / HIGHEST, 1e-12)
+    if bias is not None:
+        smallest = np.abs(bias.astype(np.float64)) / (input_scale * LARGEST_BIAS)
+        scales = np.maximum(scales, smallest if len(scales) > 1 else smallest.max())
+    scales = scales.astype(np.float32)
+    shape = [1] * weights.ndim
+    if axis is not None:
+        shape[axis] = -1
+    codes = np.round(weights / scales.reshape(shape) if axis is not None else weights / scales[0])
+    return WeightCode(np.clip(codes, -HIGHEST, HIGHEST).astype(np.int8), scales, axis or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightCode:
+    values: NDArray[np.int8]
+    scales: Floats
+    axis: int
+
+    def bias(self, bias: Floats, input_scale: float) -> tuple[NDArray[np.int32], Floats]:
+        """The bias in int32 at scale input·weight, and those scales."""
+        scales = (np.float32(input_scale) * self.scales).astype(np.float32)
+        codes = np.round(bias.astype(np.float64) / scales)
+        limit = np.iinfo(np.int32)
+        return np.clip(codes, limit.min, limit.max).astype(np.int32), scales

@@ -1,0 +1,195 @@
+"""A .tflite file as one editable graph: operators, tensors, constants.
+
+The schema is the one that ships with LiteRT; no TensorFlow is imported.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+FILE_IDENTIFIER = b"TFL3"
+DATA_ALIGNMENT_BYTES = 16  # what the schema asks of every buffer; kernels read weights in place
+DTYPES: tuple[tuple[str, type[np.generic]], ...] = (
+    ("FLOAT32", np.float32),
+    ("FLOAT16", np.float16),
+    ("INT8", np.int8),
+    ("INT16", np.int16),
+    ("INT32", np.int32),
+    ("INT64", np.int64),
+    ("UINT8", np.uint8),
+    ("BOOL", np.bool_),
+)
+
+
+class TfliteGraph:
+    """The only subgraph of a model. Tensors are numbered as in the file until `to_bytes` drops unused ones."""
+
+    def __init__(self, content: bytes) -> None:
+        from ai_edge_litert import schema_py_generated as schema
+
+        self.schema = schema
+        self.model = schema.ModelT.InitFromPackedBuf(content, 0)
+        if len(self.model.subgraphs) != 1:
+            raise ValueError(f"the file has {len(self.model.subgraphs)} subgraphs; only one is supported")
+        self._graph = self.model.subgraphs[0]
+        self.operators: list[Any] = list(self._graph.operators or [])
+        self.tensors: list[Any] = list(self._graph.tensors)
+        self.inputs: list[int] = [int(index) for index in self._graph.inputs]
+        self.outputs: list[int] = [int(index) for index in self._graph.outputs]
+        self._kinds = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
+        for operator in self.operators:
+            operator.inputs = [int(index) for index in operator.inputs]
+            operator.outputs = [int(index) for index in operator.outputs]
+
+    def kind(self, operator: Any) -> str:
+        """The operator's name in the schema, e.g. "CONV_2D"; a custom operator's own name."""
+        code = self.model.operatorCodes[operator.opcodeIndex]
+        number = max(code.builtinCode, code.deprecatedBuiltinCode)
+        return code.customCode.decode() if number == self.schema.BuiltinOperator.CUSTOM else self._kinds[number]
+
+    def version(self, operator: Any) -> int:
+        return int(self.model.operatorCodes[operator.opcodeIndex].version)
+
+    def set_kind(self, operator: Any, kind: str, version: int) -> None:
+        """Make `operator` a `kind` of at least `version`."""
+        number = getattr(self.schema.BuiltinOperator, kind)
+        for index, code in enumerate(self.model.operatorCodes):
+            if max(code.builtinCode, code.deprecatedBuiltinCode) == number and code.version == version:
+                operator.opcodeIndex = index
+                return
+        code = self.schema.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), version
+        self.model.operatorCodes.append(code)
+        operator.opcodeIndex = len(self.model.operatorCodes) - 1
+
+    def new_operator(self, kind: str, version: int, inputs: list[int], outputs: list[int], options: str = "") -> Any:
+        """An operator not yet in the graph; `options` names its table of options, e.g. "QuantizeOptions"."""
+        operator = self.schema.OperatorT()
+        self.set_kind(operator, kind, version)
+        operator.inputs, operator.outputs = list(inputs), list(outputs)
+        if options:
+            operator.builtinOptionsType = getattr(self.schema.BuiltinOptions, options)
+            operator.builtinOptions = getattr(self.schema, f"{options}T")()
+        return operator
+
+    def producer(self, tensor: int) -> Any | None:
+        return next((operator for operator in self.operators if tensor in operator.outputs), None)
+
+    def consumers(self, tensor: int) -> list[Any]:
+        return [operator for operator in self.operators if tensor in operator.inputs]
+
+    def replace_uses(self, old: int, new: int) -> None:
+        for operator in self.operators:
+            operator.inputs = [new if index == old else index for index in operator.inputs]
+        self.outputs = [new if index == old else index for index in self.outputs]
+
+    def name(self, tensor: int) -> str:
+        name = self.tensors[tensor].name
+        return name.decode() if isinstance(name, bytes) else str(name)
+
+    def shape(self, tensor: int) -> tuple[int, ...]:
+        shape = self.tensors[tensor].shape
+        return () if shape is None else tuple(int(side) for side in shape)
+
+    def dtype(self, tensor: int) -> str:
+        number = self.tensors[tensor].type
+        return next((name for name, _ in DTYPES if getattr(self.schema.TensorType, name) == number), str(number))
+
+    def constant(self, tensor: int) -> Array | None:
+        """The value stored in the file; None for an activation."""
+        if tensor < 0:
+            return None
+        data = self.model.buffers[self.tensors[tensor].buffer].data
+        if data is None or len(data) == 0:
+            return None
+        dtype = dict(DTYPES)[self.dtype(tensor)]
+        return np.frombuffer(np.asarray(data, np.uint8).tobytes(), dtype).reshape(self.shape(tensor))
+
+    def add_tensor(self, name: str, shape: tuple[int, ...], dtype: str) -> int:
+        tensor = self.schema.TensorT()
+        tensor.name, tensor.shape = name, list(shape)
+        tensor.type, tensor.buffer = getattr(self.schema.TensorType, dtype), 0
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def add_constant(self, name: str, value: Array) -> int:
+        dtype = next(label for label, kind in DTYPES if value.dtype == kind)
+        index = self.add_tensor(name, value.shape, dtype)
+        buffer = self.schema.BufferT()
+        buffer.data = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
+        self.model.buffers.append(buffer)
+        self.tensors[index].buffer = len(self.model.buffers) - 1
+        return index
+
+    def to_bytes(self) -> bytes:
+        """The file, without tensors, buffers and operator codes that nothing uses."""
+        self._drop_unused_tensors()
+        self._drop_unused_buffers()
+        self._drop_unused_codes()
+        builder = _aligned_builder()
+        builder.Finish(self.model.Pack(builder), FILE_IDENTIFIER)
+        return bytes(builder.Output())
+
+    def _drop_unused_tensors(self) -> None:
+        used = {*self.inputs, *self.outputs}
+        for operator in self.operators:
+            used.update(index for index in (*operator.inputs, *operator.outputs) if index >= 0)
+        kept = sorted(used)
+        place = {old: new for new, old in enumerate(kept)} | {-1: -1}
+        self.tensors = [self.tensors[index] for index in kept]
+        for operator in self.operators:
+            operator.inputs = [place[index] for index in operator.inputs]
+            operator.outputs = [place[index] for index in operator.outputs]
+        self.inputs = [place[index] for index in self.inputs]
+        self.outputs = [place[index] for index in self.outputs]
+        for signature in self.model.signatureDefs or []:
+            for mapped in (*signature.inputs, *signature.outputs):
+                mapped.tensorIndex = place[mapped.tensorIndex]
+        graph = self._graph
+        graph.tensors, graph.operators, graph.inputs, graph.outputs = (
+            self.tensors,
+            self.operators,
+            self.inputs,
+            self.outputs,
+        )
+
+    def _drop_unused_buffers(self) -> None:
+        metadata = self.model.metadata or []
+        used = {0, *(tensor.buffer for tensor in self.tensors), *(entry.buffer for entry in metadata)}
+        kept = sorted(used)
+        place = {old: new for new, old in enumerate(kept)}
+        self.model.buffers = [self.model.buffers[index] for index in kept]
+        for owner in (*self.tensors, *metadata):
+            owner.buffer = place[owner.buffer]
+        self.model.metadataBuffer = None  # an older way of listing the same buffers
+
+    def _drop_unused_codes(self) -> None:
+        kept = sorted({operator.opcodeIndex for operator in self.operators})
+        place = {old: new for new, old in enumerate(kept)}
+        self.model.operatorCodes = [self.model.operatorCodes[index] for index in kept]
+        for operator in self.operators:
+            operator.opcodeIndex = place[operator.opcodeIndex]
+
+
+def _aligned_builder() -> Any:
+    import flatbuffers
+
+    class Aligned(flatbuffers.Builder):  # type: ignore[misc, unused-ignore]
+        """The generated code aligns bytes to 1; the schema says 16."""
+
+        def CreateNumpyVector(self, x: Array) -> Any:  # noqa: N802
+            if x.dtype != np.uint8:
+                return super().CreateNumpyVector(x)
+            payload = x.tobytes()
+            self.StartVector(1, len(payload), DATA_ALIGNMENT_BYTES)
+            self.head -= len(payload)
+            self.Bytes[self.head : self.head + len(payload)] = payload
+            self.vectorNumElems = len(payload)
+            return self.EndVector()
+
+    return Aligned(1 << 20)

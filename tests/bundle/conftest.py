@@ -1,0 +1,109 @@
+"""A small finished run with real model files, made once: three .tflite files and one .onnx of one network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
+from exporter.bundle import Golden
+from exporter.runtimes import runtime
+from exporter.verify.results import Outcome, TargetResult
+from tests.report.demo_outcome import demo_outcome
+
+SIDE = 32
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, tuple[Golden, ...]]:
+    folder = tmp_path_factory.mktemp("finished")
+    demo = demo_outcome(folder)
+    artifacts = _convert(folder)
+    targets = tuple(replace(target, artifact=artifacts[target.name.removesuffix("_old")]) for target in demo.targets)
+    recipe = demo.recipe | {"licence": "Apache-2.0", "description": "Deblurs photographs."}
+    outcome = replace(demo, targets=targets, recipe=recipe)
+    return outcome, tuple(_golden(name, targets, seed) for seed, name in enumerate(("noise", "ramp/../x")))
+
+
+def _golden(name: str, targets: tuple[TargetResult, ...], seed: int) -> Golden:
+    pixels = np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    expected = {}
+    for target in targets:
+        if target.runtime != "tflite_runtime":  # the first target of a file speaks for it
+            with runtime(target.runtime).open(target.artifact, threads=1) as session:
+                expected[target.name] = session.infer(pixels.astype(np.float32) / 255)
+    return Golden(name, pixels, expected)
+
+
+def _convert(folder: Path) -> dict[str, Artifact]:
+    """A clamped residual of two convolutions through TensorFlow's converter, and its like in ONNX."""
+    import tensorflow as tf
+
+    tf.keras.utils.set_random_seed(3)
+    image = tf.keras.Input((SIDE, SIDE, 3), batch_size=1, name="image")
+    hidden = tf.keras.layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    change = tf.keras.layers.Conv2D(3, 3, padding="same")(hidden)
+    clamped = tf.keras.layers.Lambda(lambda x: tf.clip_by_value(x[0] + 0.2 * x[1], 0.0, 1.0))([image, change])
+    model = tf.keras.Model(image, clamped)
+    nhwc = TensorSpec.image(SIDE, SIDE, "NHWC")
+    int8 = replace(nhwc, dtype="int8", scale=float(np.float32(1 / 255)), zero_point=-128)
+    made = {}
+    for precision, spec in (("fp32", nhwc), ("fp16", nhwc), ("int8", int8)):
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        _configure(converter, precision, tf)
+        path = folder / f"{precision}.tflite"
+        path.write_bytes(converter.convert())
+        made[f"tflite_{precision}"] = Artifact(
+            Format.TFLITE, path, spec, spec, sha256_of(path), precision, ("teacher", precision)
+        )
+    made["onnx_int8"] = replace(_onnx(folder, nhwc), precision="int8")
+    return made
+
+
+def _configure(converter, precision: str, tf) -> None:  # type: ignore[no-untyped-def]
+    if precision == "fp32":
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+        return
+    rng = np.random.default_rng(0)
+    full_range = np.linspace(0, 1, SIDE * SIDE * 3, dtype=np.float32).reshape(1, SIDE, SIDE, 3)
+    crops = [full_range, *(rng.random((1, SIDE, SIDE, 3), np.float32) for _ in range(8))]
+    converter.representative_dataset = lambda: ([crop] for crop in crops)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+
+
+def _onnx(folder: Path, spec: TensorSpec) -> Artifact:
+    import onnx
+    from onnx import TensorProto, helper
+
+    shape = list(spec.shape)
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("image", "restored")]
+    limits = [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in (("low", 0.0), ("high", 1.0))]
+    nodes = [
+        helper.make_node("Mul", ["image", "high"], ["same"]),
+        helper.make_node("Clip", ["same", "low", "high"], ["restored"]),
+    ]
+    graph = helper.make_graph(nodes, "clamp", ends[:1], ends[1:], limits)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    path = folder / "clamp.onnx"
+    onnx.save(model, str(path))
+    return Artifact(Format.ONNX, path, spec, spec, sha256_of(path), "int8", ("teacher", "onnx"))
+
+
+@pytest.fixture
+def resign() -> Callable[[Path], None]:
+    """Makes SHA256SUMS agree with a bundle that was changed, as somebody who means harm would."""
+    from exporter.bundle.write import SUMS, digests
+
+    def sign(bundle: Path) -> None:
+        lines = [f"{sha256}  {file}\n" for file, sha256 in digests(bundle).items()]
+        (bundle / SUMS).write_text("".join(lines))
+
+    return sign

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from exporter.data.blur import BlurOptions, blur, draw_kernels, draw_trajectory, rasterise, to_linear, to_srgb
+from exporter.data.metrics import psnr_db
+from tests.conftest import picture
+
+CLEAN = BlurOptions(
+    highlight_probability=0, max_noise_gain=0, max_read_noise=0, jpeg_probability=0, max_kernels=1
+)
+
+
+def test_the_transfer_function_is_undone_exactly() -> None:
+    levels = np.linspace(0, 1, 256, dtype=np.float32)
+    assert np.allclose(to_srgb(to_linear(levels)), levels, atol=1e-5)
+    assert to_linear(np.array([0.5], dtype=np.float32))[0] == pytest.approx(0.21404, abs=1e-4)
+
+
+def test_kernels_keep_the_light() -> None:
+    for seed in range(20):
+        for kernel in draw_kernels(np.random.default_rng(seed), BlurOptions()):
+            assert kernel.sum() == pytest.approx(1, abs=1e-5)
+            assert kernel.min() >= 0
+            assert kernel.shape[0] == kernel.shape[1]
+            assert kernel.shape[0] % 2 == 1
+
+
+def test_a_trajectory_is_as_long_as_asked() -> None:
+    path = draw_trajectory(np.random.default_rng(3), 20.0)
+    length = np.hypot(*np.diff(path, axis=0).T).sum()
+    assert length == pytest.approx(20, rel=0.05)
+    assert path.mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
+
+
+def test_a_path_that_stands_still_blurs_nothing() -> None:
+    kernel = rasterise(np.zeros((5, 2)))
+    assert kernel[kernel.shape[0] // 2, kernel.shape[0] // 2] == 1
+
+
+def test_blur_averages_linear_light() -> None:
+    sharp = np.full((64, 64, 3), 0.2, dtype=np.float32)
+    sharp[::2] = 0.8
+    options = BlurOptions(20, 20, 1, 0, 0, 0, 0)
+    light = to_linear(blur(sharp, np.random.default_rng(0), options)).mean()
+    assert light == pytest.approx(float(to_linear(sharp).mean()), abs=0.01)
+
+
+def test_the_seed_alone_decides() -> None:
+    sharp = picture(1)
+    one, same, other = (blur(sharp, np.random.default_rng(seed)) for seed in (7, 7, 8))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_longer_shake_blurs_more() -> None:
+    sharp = picture(2, 128, 128)
+    means = []
+    for length in (2.0, 8.0, 24.0):
+        options = BlurOptions(length, length, 1, 0, 0, 0, 0)
+        scores = [psnr_db(blur(sharp, np.random.default_rng(seed), options), sharp) for seed in range(5)]
+        means.append(np.mean(scores))
+    assert means[0] > means[1] > means[2]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_blurred_pictures_keep_shape_and_range(seed: int) -> None:
+    sharp = picture(seed, 50, 70)
+    blurred = blur(sharp, np.random.default_rng(seed))
+    assert blurred.shape == sharp.shape
+    assert blurred.dtype == np.float32
+    assert blurred.min() >= 0
+    assert blurred.max() <= 1
+
+
+def test_noise_is_noise() -> None:
+    flat = np.full((64, 64, 3), 0.5, dtype=np.float32)
+    assert blur(flat, np.random.default_rng(0), CLEAN).std() < 1e-4
+    noisy = BlurOptions(highlight_probability=0, jpeg_probability=0, max_noise_gain=3e-3, max_read_noise=8e-3)
+    assert blur(flat, np.random.default_rng(0), noisy).std() > 1e-3

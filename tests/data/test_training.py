@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exporter.data.images import write_png
+from exporter.data.pool import open_pool
+from exporter.data.training import open_training
+from exporter.errors import DataError
+from exporter.progress import Silent
+from tests.conftest import picture
+
+
+def test_a_batch_depends_on_seed_and_step_alone(photo_folder: Path) -> None:
+    photos = open_training(photo_folder)
+    blurred, sharp = photos.batch(seed=3, step=5, batch=2, size=64)
+    photos.batch(seed=3, step=6, batch=2, size=64)
+    again = open_training(photo_folder).batch(seed=3, step=5, batch=2, size=64)
+    assert blurred.shape == sharp.shape == (2, 3, 64, 64)
+    assert np.array_equal(blurred, again[0])
+    assert np.array_equal(sharp, again[1])
+    assert not np.array_equal(sharp, photos.batch(seed=3, step=6, batch=2, size=64)[1])
+    assert not np.array_equal(sharp, photos.batch(seed=4, step=5, batch=2, size=64)[1])
+
+
+def test_a_larger_batch_begins_like_a_smaller_one(photo_folder: Path) -> None:
+    photos = open_training(photo_folder)
+    assert np.array_equal(photos.batch(0, 0, 1, 64)[1][0], photos.batch(0, 0, 3, 64)[1][0])
+
+
+def test_a_photo_smaller_than_the_crop_is_named(tmp_path: Path) -> None:
+    write_png(tmp_path / "small.png", picture(0, 40, 60))
+    with pytest.raises(DataError, match=r"small\.png is 60×40 px, a training crop is 64 px"):
+        open_training(tmp_path).batch(0, 0, 1, 64)
+
+
+def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no training photographs"):
+        open_training(tmp_path)
+
+
+def test_a_broken_photo_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"broken\.png is not a readable image"):
+        open_training(tmp_path).batch(0, 0, 1, 64)
+
+
+def test_the_digest_follows_the_photos(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", picture(0, 80, 80))
+    before = open_training(tmp_path).sha256
+    assert open_training(tmp_path).sha256 == before
+    write_png(tmp_path / "a.png", picture(1, 80, 80))
+    assert open_training(tmp_path).sha256 != before
+
+
+def test_a_pool_is_drawn_once_and_gives_the_same_batches(photo_folder: Path, tmp_path: Path) -> None:
+    photos = open_training(photo_folder)
+    first = open_pool(tmp_path, photos, 4, 80, 0, Silent())
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    second = open_pool(tmp_path, photos, 4, 80, 0, Silent())
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == written
+    for one, two in zip(first.batch(1, 2, 3, 64), second.batch(1, 2, 3, 64), strict=True):
+        assert one.shape == (3, 3, 64, 64)
+        assert one.dtype == np.float32
+        assert one.max() <= 1
+        assert np.array_equal(one, two)
+    assert open_pool(tmp_path, photos, 4, 80, 1, Silent()).sha256 != first.sha256

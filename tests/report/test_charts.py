@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+from exporter.report.charts import change_chart, histogram, latency_chart, quality_chart
+from exporter.report.ladder import steps
+from exporter.verify.results import Latency
+from tests.report.demo_outcome import demo_outcome
+
+
+def texts(svg: str) -> list[str]:
+    """The words of a chart; that they can be read shows it is XML and its text is text."""
+    return [
+        "".join(node.itertext()).strip() for node in ElementTree.fromstring(svg).iter() if node.tag.endswith("text")
+    ]
+
+
+def test_the_charts_say_the_figures_in_the_pages_colours(tmp_path: Path) -> None:
+    climbed = steps(demo_outcome(tmp_path).ladder)
+    quality, change = quality_chart(climbed), change_chart(climbed)
+    assert {"Teacher", "TFLite INT8", "30.91", "blurred input"} <= set(texts(quality))
+    assert {"Student", "\u22120.41"} <= set(texts(change))
+    for svg in (quality, change):
+        assert "var(--accent)" in svg or "var(--bad)" in svg
+        assert re.search(r"#0(\d)0\1", svg) is None, "every stand-in colour was replaced"
+        assert "DejaVu" not in svg
+
+
+def test_targets_ten_times_apart_get_a_log_axis(tmp_path: Path) -> None:
+    near = [("a", Latency("cpu", 2, (5.0, 6.0))), ("b", Latency("cpu", 2, (9.0,)))]
+    far = [*near, ("c", Latency("cpu", 2, (90.0, 95.0)))]
+    assert "0" in texts(latency_chart(near))
+    assert "0" not in texts(latency_chart(far))
+    assert "90.0 ms" not in texts(latency_chart(near))
+    assert "92.5 ms" in texts(latency_chart(far))
+
+
+def test_odd_values_draw_a_histogram_too() -> None:
+    for values in ((), (0.5,), (3.0, 3.0), (float("nan"), 0.0, 1.0)):
+        for log in (False, True):
+            assert "images" in texts(histogram(values, "value", log=log))

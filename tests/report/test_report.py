@@ -1,0 +1,183 @@
+"""The report as a whole: what it loads, what it escapes, that it is the same twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from exporter.report import write_report
+from exporter.report.document import plain, schema
+from exporter.verify.results import NotMeasured, Outcome, Picture
+from tests.report.demo_outcome import demo_outcome
+
+HOSTILE = "<script>alert(1)</script>--> \"'&$\\frac{x}$ ]]>\x07"
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return demo_outcome(tmp_path_factory.mktemp("run"), missed=True)
+
+
+class Loads(HTMLParser):
+    """Everything a browser would fetch or run."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+        self.scripts = 0
+        self.handlers: list[str] = []
+        self.ids: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.scripts += tag == "script"
+        for key, value in attrs:
+            if key in ("src", "href", "xlink:href", "srcset", "data", "poster", "action"):
+                self.urls.append(value or "")
+            if key == "id":
+                self.ids.append(value or "")
+            if key.startswith("on"):
+                self.handlers.append(key)
+
+
+def test_the_page_loads_nothing(outcome: Outcome, tmp_path: Path) -> None:
+    page = write_report(outcome, tmp_path).read_text(encoding="utf-8")
+    loads = Loads(page)
+    assert len(loads.urls) > 20, "the photographs are in the page"
+    assert [url for url in loads.urls if not url.startswith(("data:", "#"))] == []
+    outside = [url for url in re.findall(r"url\(([^)]*)\)", page) if not url.strip("'\"").startswith(("#", "data:"))]
+    assert outside == []
+    assert "@import" not in page
+    assert loads.scripts == 1
+
+
+def test_every_reference_inside_the_page_has_its_element_and_ids_are_unique(outcome: Outcome, tmp_path: Path) -> None:
+    page = write_report(outcome, tmp_path).read_text(encoding="utf-8")
+    loads = Loads(page)
+    wanted = {url[1:] for url in loads.urls if url.startswith("#")} | set(re.findall(r"url\(#([^)]*)\)", page))
+    assert wanted <= set(loads.ids)
+    assert len(loads.ids) == len(set(loads.ids))
+
+
+def test_report_json_fits_the_published_schema(outcome: Outcome, tmp_path: Path) -> None:
+    write_report(outcome, tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.validate(report, schema())
+    assert report["verdict"] == "missed"
+    assert report["exit_code"] == 1
+    old = next(t for t in report["targets"] if t["name"] == "tflite_int8_old")
+    assert "not installed" in old["latency"]["not_measured"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(report | {"verdict": "splendid"}, schema())
+
+
+def test_numbers_json_cannot_say_stay_readable(outcome: Outcome, tmp_path: Path) -> None:
+    perfect = replace(outcome.targets[0].parity, worst_psnr_db=float("inf"), mean_psnr_db=float("nan"))
+    strange = replace(outcome, targets=(replace(outcome.targets[0], parity=perfect),))
+    page = write_report(strange, tmp_path).read_text(encoding="utf-8")
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, schema())
+    assert report["targets"][0]["parity"]["worst_psnr_db"] == "inf"
+    assert "∞ dB" in page
+
+
+def test_no_path_of_the_building_machine_is_in_the_report(outcome: Outcome, tmp_path: Path) -> None:
+    write_report(outcome, tmp_path)
+    folder = str(outcome.targets[0].artifact.path.parent)
+    for file in ("report.json", "junit.xml", "index.html"):
+        assert folder not in (tmp_path / file).read_text(encoding="utf-8"), file
+
+
+def test_hostile_names_are_text(outcome: Outcome, tmp_path: Path) -> None:
+    rung = outcome.ladder[0]
+    hostile = replace(
+        outcome,
+        name=HOSTILE,
+        version=HOSTILE,
+        ladder=(replace(rung, name=HOSTILE), *outcome.ladder[1:]),
+        targets=tuple(replace(t, name=HOSTILE + t.name) for t in outcome.targets),
+        verdicts=tuple(replace(v, target=HOSTILE, sentence=HOSTILE) for v in outcome.verdicts),
+        pictures=(Picture(HOSTILE, outcome.pictures[0].files),),
+        recipe={HOSTILE: HOSTILE},
+        provenance={HOSTILE: {HOSTILE: HOSTILE}},
+        environment={HOSTILE: HOSTILE},
+        stage_seconds={HOSTILE: 1.0},
+        notes={HOSTILE: {HOSTILE: HOSTILE}},
+    )
+    page = write_report(hostile, tmp_path).read_text(encoding="utf-8")
+    loads = Loads(page)
+    assert loads.scripts == 1
+    assert loads.handlers == []
+    assert page.count("<script>") == 1
+    assert "alert(1)" in page
+    jsonschema.validate(json.loads((tmp_path / "report.json").read_text(encoding="utf-8")), schema())
+
+
+def test_equal_outcomes_give_equal_bytes(outcome: Outcome, tmp_path: Path) -> None:
+    write_report(outcome, tmp_path / "a")
+    write_report(outcome, tmp_path / "b")
+    for file in ("report.json", "junit.xml", "index.html"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+
+
+def test_the_headline_and_every_broken_promise_are_on_top(outcome: Outcome, tmp_path: Path) -> None:
+    page = write_report(outcome, tmp_path).read_text(encoding="utf-8")
+    top = page[page.index("<body>") : page.index("<main>")]
+    assert "1 of 9 promises missed, 1 not measured" in top
+    assert "loses 0.14 dB against its float model, promised at most 0.12 dB" in top
+    kept = write_report(demo_outcome(tmp_path / "run"), tmp_path / "kept").read_text(encoding="utf-8")
+    assert "All 10 promises kept" in kept
+
+
+def test_metrics_are_named_with_their_protocols(outcome: Outcome, tmp_path: Path) -> None:
+    from exporter.data.metrics import PROTOCOLS
+
+    page = write_report(outcome, tmp_path).read_text(encoding="utf-8")
+    assert all(sentence in page for sentence in PROTOCOLS.values())
+
+
+def test_an_outcome_with_nothing_measured_still_makes_a_page(outcome: Outcome, tmp_path: Path) -> None:
+    absent = NotMeasured("the engine crashed")
+    bare = replace(
+        outcome,
+        ladder=(),
+        pictures=(),
+        verdicts=(),
+        notes={},
+        stage_seconds={},
+        coverage=replace(outcome.coverage, images=0, brightness=(), sharpness=()),
+        targets=(
+            replace(outcome.targets[0], parity=absent, quality=absent, latency=absent, audit=absent, findings=()),
+        ),
+    )
+    page = write_report(bare, tmp_path).read_text(encoding="utf-8")
+    assert page.count("the engine crashed") >= 2
+    jsonschema.validate(json.loads((tmp_path / "report.json").read_text(encoding="utf-8")), schema())
+
+
+def test_a_report_that_cannot_be_written_leaves_the_former_one(
+    outcome: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_report(outcome, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(self: Path, *_: object, **__: object) -> int:
+        self.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space"):
+        write_report(replace(outcome, version="2.0.0"), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_plain_keeps_order_and_types() -> None:
+    assert plain({"a": (1, True, None, 1.5, float("-inf"))}) == {"a": [1, True, None, 1.5, "-inf"]}
+    assert plain({3: Path("x/y")}) == {"3": "x/y"}

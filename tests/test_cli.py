@@ -1,0 +1,125 @@
+"""The command line: exit codes, sentences, and that light commands import nothing heavy."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporter import cli
+from exporter.cli import COMMANDS, main
+from tests.conftest import REPO
+from tests.test_recipe import recipe_file  # noqa: F401
+
+HEAVY = ("torch", "onnx", "onnxruntime", "tensorflow", "ai_edge_litert", "tensorrt", "cv2", "skimage", "matplotlib", "PIL")
+
+
+def run_without(modules: tuple[str, ...], code: str) -> subprocess.CompletedProcess[str]:
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({modules!r})); "
+    return subprocess.run([sys.executable, "-c", blocked + code], capture_output=True, text=True, cwd=REPO)
+
+
+def test_every_module_imports_without_the_heavy_libraries():
+    """Networks and training are torch code by nature; nothing may import them at import time."""
+    code = (
+        "import importlib, pathlib\n"
+        "for path in sorted(pathlib.Path('exporter').rglob('*.py')):\n"
+        "    name = '.'.join(path.with_suffix('').parts).removesuffix('.__init__')\n"
+        "    torch_code = name.startswith(('exporter.generators.', 'exporter.training.'))\n"
+        "    if name != 'exporter.__main__' and not (torch_code and 'import torch' in path.read_text()):\n"
+        "        importlib.import_module(name)\n"
+    )
+    done = run_without(HEAVY, code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [["--help"], ["plan", "recipe=mobile_deblur.yaml"], ["stages"], ["generators", "--json"]])
+def test_light_commands_need_no_heavy_library(words):
+    done = run_without(HEAVY, f"from exporter.cli import main; raise SystemExit(main({words!r}))")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_explains_itself(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert COMMANDS[command].split(":")[0][:40] in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["recipe=gone.yaml"], "recipe=gone.yaml: no such file"),
+        (["recipe"], "'recipe' is not key=value"),
+        (["distill.steps=3"], "no recipe was named"),
+        (["plan", "recipe=mobile_deblur.yaml", "distill.stepz=3"], "did you mean 'steps'"),
+        (["recipe=mobile_deblur.yaml", "distill.stepz=3"], "did you mean 'steps'"),
+        (["lint", "gone.tflite"], "gone.tflite"),
+        (["bench", "gone.onnx"], "gone.onnx: there is no such file"),
+        (["diff", "gone", "gone"], "gone is no bundle"),
+    ],
+)
+def test_mistakes_exit_with_2_and_one_sentence(words, says, capsys):
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert "Traceback" not in error
+    assert error.splitlines()[-1] == "exit code 2: the recipe or the command is wrong"
+
+
+def test_an_unknown_command_word_is_exit_2():
+    assert main(["verify"]) == 2
+
+
+def test_ctrl_c_says_what_is_kept(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "import_module", interrupted)
+    assert main(["stages"]) == 130
+    assert "finished stages are kept" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device", "build/x")
+
+    monkeypatch.setattr(cli, "import_module", full)
+    assert main(["stages"]) == 4
+    assert "the disk is full while writing build/x" in capsys.readouterr().err
+
+
+def test_json_listings_are_json(capsys):
+    for command in ("stages", "generators", "runtimes", "doctor"):
+        main([command, "--json"])
+        assert json.loads(capsys.readouterr().out)
+
+
+def test_make_passes_every_word_on(tmp_path):
+    """`make export recipe=… key.sub=value` and `exporter recipe=… key.sub=value` are the same words."""
+    for name in ("Makefile", "pyproject.toml"):
+        (tmp_path / name).write_text((REPO / name).read_text())
+    fake = tmp_path / ".venv" / "bin" / "exporter"
+    fake.parent.mkdir(parents=True)
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    fake.chmod(0o755)
+    (tmp_path / ".venv" / ".installed").touch()
+    words = ["recipe=mobile_deblur.yaml", "distill.steps=50", "targets.tflite_int8.budget.min_parity_db=41"]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    done = subprocess.run(["make", "-s", "export", *words], cwd=tmp_path, capture_output=True, text=True, env=clean)
+    assert sorted(done.stdout.split()) == sorted(words)
+
+
+def test_recipe_paths_are_found_from_anywhere(recipe_file, monkeypatch, tmp_path):  # noqa: F811
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert main(["plan", f"recipe={recipe_file}"]) == 0
+
+
+def test_the_repository_has_no_stray_paths():
+    tracked = subprocess.run(["git", "ls-files", "*.py", "*.yaml", "*.md"], cwd=REPO, capture_output=True, text=True)
+    for name in tracked.stdout.split():
+        assert str(Path.home()) + "/." not in (REPO / name).read_text(), name
