@@ -30,14 +30,14 @@ def lopsided_image(height: int, width: int) -> Floats:
     return np.asarray(picture[None], np.float32)
 
 
-def require_close(stage: str, made: Floats, expected: Floats) -> None:
-    """Raise StageError unless both pictures are finite, of one shape, and within 1e-3 of each other."""
+def require_close(stage: str, made: Floats, expected: Floats, limit: float = LARGEST_FLOAT_DIFFERENCE) -> None:
+    """Raise StageError unless both pictures are finite, of one shape, and within `limit` of each other."""
     import numpy as np
 
     if made.shape != expected.shape:
         raise StageError(f"{stage}: the new file gives shape {made.shape}, its source {expected.shape}")
     difference = float(np.abs(made - expected).max())
-    if not difference <= LARGEST_FLOAT_DIFFERENCE:  # NaN is not <=
+    if not difference <= limit:  # NaN is not <=
         raise StageError(
             f"{stage}: the new file differs from its source by {difference:.3g} of full scale",
             hint="an operator was converted wrongly, or the network is not deterministic (dropout, random noise)",

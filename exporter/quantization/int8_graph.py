@@ -1,0 +1,222 @@
+"""Turns a float .tflite into a static INT8 one: per-channel weights, per-tensor activations, int32 bias.
+
+The numbers are those of Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+Inference", CVPR 2018, and of TensorFlow Lite's 8-bit quantization specification. The graph is rewritten here, and not by
+TensorFlow's converter, so that the ranges are ours, the picture's code is pinned, and what has no int8 kernel is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from exporter.quantization.affine import PIXELS, Affine, Floats, Range, quantize_weights
+from exporter.quantization.clamps import clamp_limits, drop_saturating_clamps
+from exporter.quantization.kernels import KERNELS, Kernel
+from exporter.quantization.scales import SharedScales, pictures, residual_tensors
+from exporter.rewrites.tflite_cleanup import name_ends
+from exporter.rewrites.tflite_graph import Array, TfliteGraph
+
+Estimate = Callable[[set[int], set[int]], Mapping[int, Range]]  # (tensors, those never clipped) -> ranges
+
+
+@dataclass(frozen=True, slots=True)
+class Int8File:
+    content: bytes
+    float_operators: tuple[str, ...]  # "KIND output-name", those that stay in float
+    requantizations: int  # QUANTIZE operators between int8 tensors of different codes
+
+
+def write_int8(
+    content: bytes, estimate: Estimate, *, keep_float: tuple[str, ...] = (), float_ends: bool = False
+) -> Int8File:
+    """The INT8 file. `keep_float` are patterns (fnmatch) of operator kinds or output names that stay in float.
+
+    With `float_ends` the file takes and gives float32 pictures; otherwise int8 ones with scale 1/255, zero point -128.
+    """
+    graph = TfliteGraph(content)
+    kept = [operator for operator in graph.operators if _stays_float(graph, operator, keep_float)]
+    drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
+    writer = _Writer(graph, [operator for operator in graph.operators if operator not in kept])
+    islands = tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator in kept)
+    writer.bridge(float_ends)
+    writer.choose_codes(estimate)
+    writer.quantize()
+    name_ends(graph)
+    between = sum(
+        graph.kind(operator) == "QUANTIZE" and graph.dtype(operator.inputs[0]) == "INT8" for operator in graph.operators
+    )
+    return Int8File(graph.to_bytes(), islands, between)
+
+
+def _stays_float(graph: TfliteGraph, operator: Any, patterns: tuple[str, ...]) -> bool:
+    kind = graph.kind(operator)
+    kernel = KERNELS.get(kind)
+    names = (kind, *(graph.name(index) for index in operator.outputs))
+    if kernel is None or any(fnmatchcase(name, pattern) for name in names for pattern in patterns):
+        return True
+    if kernel.rule == "weights":
+        return graph.constant(operator.inputs[kernel.weights]) is None
+    return any(graph.dtype(index) != "FLOAT32" for index in operator.outputs)
+
+
+class _Writer:
+    """First every tensor that must exist in both forms gets two, then codes are chosen, then numbers are written."""
+
+    def __init__(self, graph: TfliteGraph, integer: list[Any]) -> None:
+        self.graph = graph
+        self.integer = integer
+        self.scales = SharedScales()
+        self.int8: list[int] = []
+        self.measured_as: dict[int, int] = {}  # a tensor made here -> the float tensor with its values
+        self.constants: dict[tuple[int, Affine], int] = {}
+
+    def bridge(self, float_ends: bool) -> None:
+        """Put DEQUANTIZE and QUANTIZE where integer and float operators, or float ends, meet."""
+        graph = self.graph
+        produced = [(tensor, operator) for operator in graph.operators for tensor in pictures(graph, operator.outputs)]
+        for tensor, maker in [*((tensor, None) for tensor in graph.inputs), *produced]:
+            integer_home = maker in self.integer if maker is not None else not float_ends
+            users = [user for user in graph.consumers(tensor) if (user in self.integer) != integer_home]
+            crosses_end = tensor in graph.outputs and integer_home == float_ends
+            if integer_home:
+                self.int8.append(tensor)
+            if users or crosses_end:
+                self._cross(tensor, maker, users, crosses_end, to_float=integer_home)
+
+    def choose_codes(self, estimate: Estimate) -> None:
+        graph, scales = self.graph, self.scales
+        for tensor in (*graph.inputs, *graph.outputs):
+            scales.pin(tensor, PIXELS)
+        for tensor, origin in self.measured_as.items():
+            if origin in (*graph.inputs, *graph.outputs):
+                scales.pin(tensor, PIXELS)
+        for operator in list(self.integer):
+            code = KERNELS[graph.kind(operator)].output
+            if code is not None and not scales.pin(operator.outputs[0], code):
+                scales.pin(self._recode_output(operator), code)
+        for operator in list(self.integer):
+            if KERNELS[graph.kind(operator)].rule == "same":
+                self._share(operator)
+        origins = {tensor: self.measured_as.get(tensor, tensor) for tensor in self.int8}
+        known = estimate(set(origins.values()), residual_tensors(graph) & set(origins.values()))
+        ranges = {tensor: known[origin] for tensor, origin in origins.items()}
+        for operator in self.integer:
+            self._include_constants(operator, ranges)
+        self.codes = scales.codes(ranges)
+
+    def quantize(self) -> None:
+        graph = self.graph
+        for tensor in self.int8:
+            code = self.codes[tensor]
+            self._encode(tensor, "INT8", [code.scale], [code.zero_point])
+        for operator in self.integer:
+            kernel = KERNELS[graph.kind(operator)]
+            graph.set_kind(operator, graph.kind(operator), max(kernel.version, graph.version(operator)))
+            if kernel.rule == "weights":
+                self._quantize_weights(operator, kernel)
+            else:
+                self._quantize_constants(operator, kernel)
+
+    def _cross(self, tensor: int, maker: Any, users: list[Any], crosses_end: bool, *, to_float: bool) -> None:
+        graph = self.graph
+        kind, version, ending = ("DEQUANTIZE", 2, "float") if to_float else ("QUANTIZE", 1, "int8")
+        made = graph.add_tensor(f"{graph.name(tensor)}_{ending}", graph.shape(tensor), "FLOAT32")
+        if not to_float:
+            self.int8.append(made)
+            self.measured_as[made] = tensor
+        bridge = graph.new_operator(kind, version, [tensor], [made], f"{kind.title()}Options")
+        graph.operators.insert(0 if maker is None else graph.operators.index(maker) + 1, bridge)
+        for user in users:
+            user.inputs = [made if index == tensor else index for index in user.inputs]
+        if crosses_end:
+            graph.outputs = [made if index == tensor else index for index in graph.outputs]
+
+    def _share(self, operator: Any) -> None:
+        """Give all pictures of one operator one code; a QUANTIZE goes before it where one is pinned to another."""
+        graph = self.graph
+        first = operator.outputs[0]
+        for other in operator.outputs[1:]:
+            self.scales.join(first, other)
+        for tensor in pictures(graph, operator.inputs):
+            if not self.scales.join(first, tensor):
+                own = self._new_code(tensor)
+                operator.inputs = [own if index == tensor else index for index in operator.inputs]
+                graph.operators.insert(graph.operators.index(operator), self._requantize(tensor, own))
+                self.measured_as[own] = self.measured_as.get(first, first)
+                self.scales.join(first, own)
+
+    def _recode_output(self, operator: Any) -> int:
+        """The kernel dictates another code than the picture has: a QUANTIZE follows; returns the kernel's own output."""
+        graph, old = self.graph, operator.outputs[0]
+        own = self._new_code(old)
+        operator.outputs = [own]
+        graph.operators.insert(graph.operators.index(operator) + 1, self._requantize(own, old))
+        return own
+
+    def _new_code(self, tensor: int) -> int:
+        graph = self.graph
+        own = graph.add_tensor(f"{graph.name(tensor)}_recoded", graph.shape(tensor), "FLOAT32")
+        self.int8.append(own)
+        self.measured_as[own] = self.measured_as.get(tensor, tensor)
+        return own
+
+    def _requantize(self, source: int, target: int) -> Any:
+        return self.graph.new_operator("QUANTIZE", 2, [source], [target], "QuantizeOptions")
+
+    def _include_constants(self, operator: Any, ranges: dict[int, Range]) -> None:
+        """A constant that shares its code with pictures must fit into their range."""
+        graph, first = self.graph, operator.outputs[0]
+        if KERNELS[graph.kind(operator)].rule != "same" or clamp_limits(graph, operator) is not None:
+            return
+        for index in operator.inputs:
+            value = graph.constant(index)
+            if value is not None and value.dtype == np.float32:
+                ranges[first] = ranges[first].union(Range(float(value.min()), float(value.max())))
+
+    def _quantize_weights(self, operator: Any, kernel: Kernel) -> None:
+        graph = self.graph
+        place, axis = operator.inputs[kernel.weights], kernel.channel_axis
+        weights = graph.constant(place)
+        assert weights is not None
+        channels = weights.shape[0 if axis is None else axis]
+        operator.inputs += [-1] * (kernel.bias + 1 - len(operator.inputs))
+        bias = graph.constant(operator.inputs[kernel.bias])
+        bias = np.zeros(channels, np.float32) if bias is None else bias
+        scale = self.codes[operator.inputs[kernel.picture]].scale
+        code = quantize_weights(weights, axis, bias, scale)
+        operator.inputs[kernel.weights] = self._add(graph.name(place), code.values, code.scales, code.axis)
+        stored, scales = code.bias(bias, scale)
+        operator.inputs[kernel.bias] = self._add(f"{graph.name(place)}_bias", stored, scales, 0)
+
+    def _quantize_constants(self, operator: Any, kernel: Kernel) -> None:
+        graph = self.graph
+        for position, index in enumerate(operator.inputs):
+            value = graph.constant(index)
+            if value is None or value.dtype != np.float32:
+                continue
+            own = Affine.of_range(Range(float(value.min()), float(value.max())))
+            code = self.codes[operator.outputs[0]] if kernel.rule == "same" else own
+            if (index, code) not in self.constants:
+                scales = np.array([code.scale], np.float32)
+                made = self._add(graph.name(index), code.quantize(value), scales, 0, code.zero_point)
+                self.constants[index, code] = made
+            operator.inputs[position] = self.constants[index, code]
+
+    def _add(self, name: str, value: Array, scales: Floats, axis: int, zero_point: int = 0) -> int:
+        index = self.graph.add_constant(name, value)
+        self._encode(index, "INT32" if value.dtype == np.int32 else "INT8", scales, [zero_point] * len(scales), axis)
+        return index
+
+    def _encode(self, tensor: int, dtype: str, scales: Sequence[float] | Floats, zeros: list[int], axis: int = 0) -> None:
+        schema = self.graph.schema
+        quantization = schema.QuantizationParametersT()
+        quantization.scale = np.asarray(scales, np.float32)
+        quantization.zeroPoint = np.asarray(zeros, np.int64)
+        quantization.quantizedDimension = axis
+        self.graph.tensors[tensor].type = getattr(schema.TensorType, dtype)
+        self.graph.tensors[tensor].quantization = quantization

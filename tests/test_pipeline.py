@@ -1,0 +1,289 @@
+"""Whole runs through the command line: results, reuse, and every kind of bad input."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from exporter.bundle import reproducible_files
+from exporter.cli import main
+from tests.conftest import REPO
+from tests.recipe_folder import FULL_CHAINS, write_recipe_folder
+
+
+@pytest.fixture
+def recipe(tmp_path, teacher_file, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return write_recipe_folder(tmp_path, teacher_file)
+
+
+def ran(output: str) -> list[str]:
+    return re.findall(r"^(\w+): running", output, re.MULTILINE)
+
+
+def test_a_run_an_unchanged_run_and_an_edited_run(recipe, capfd):
+    assert main([f"recipe={recipe}"]) == 0
+    first = capfd.readouterr().out
+    assert ran(first) == ["load_generator", "prune", "distill"]
+    assert "exit code 0: all promises kept" in first.splitlines()[-1]
+    digests = reproducible_files(Path("dist/tiny-1.0"))
+    assert digests
+
+    assert main([f"recipe={recipe}"]) == 0
+    assert ran(capfd.readouterr().out) == []
+    assert reproducible_files(Path("dist/tiny-1.0")) == digests
+
+    assert main([f"recipe={recipe}", "distill.steps=5"]) == 0
+    assert ran(capfd.readouterr().out) == ["distill"]
+    assert reproducible_files(Path("dist/tiny-1.0")) != digests
+
+
+def test_a_corrupted_cache_is_run_again(recipe, capfd):
+    assert main([f"recipe={recipe}"]) == 0
+    digests = reproducible_files(Path("dist/tiny-1.0"))
+    (pruned,) = Path("build/tiny/stages").glob("prune-*/pruned.safetensors")
+    pruned.write_bytes(pruned.read_bytes()[:-1] + b"\0")
+    capfd.readouterr()
+    assert main([f"recipe={recipe}"]) == 0
+    assert ran(capfd.readouterr().out) == ["prune"]
+    assert reproducible_files(Path("dist/tiny-1.0")) == digests
+
+
+def test_a_missed_promise_is_exit_1_and_still_a_bundle(recipe, capfd):
+    assert main([f"recipe={recipe}", "targets.torch.budget.min_gain_db=90"]) == 1
+    output = capfd.readouterr().out
+    assert "missed: torch: mean PSNR gained over the blurred input" in output
+    assert Path("dist/tiny-1.0/report/index.html").exists()
+
+
+def test_an_unmeasured_promise_is_exit_3(recipe):
+    assert main([f"recipe={recipe}", "targets.torch.budget.max_rank=4"]) == 3
+
+
+def test_json_output_is_json_alone(recipe, capfd):
+    assert main([f"recipe={recipe}", "--json"]) == 0
+    result = json.loads(capfd.readouterr().out)
+    assert result["exit_code"] == 0
+    assert result["bundle"] == "dist/tiny-1.0"
+
+
+def test_verify_and_diff_read_the_bundle(recipe, capfd):
+    main([f"recipe={recipe}"])
+    assert main(["verify", "dist/tiny-1.0"]) == 0
+    assert main(["diff", "dist/tiny-1.0", "dist/tiny-1.0"]) == 0
+    model = next(Path("dist/tiny-1.0/models").iterdir())
+    model.write_bytes(model.read_bytes()[:-1] + b"\0")
+    capfd.readouterr()
+    assert main(["verify", "dist/tiny-1.0"]) == 1
+    assert model.name in capfd.readouterr().err
+
+
+def _one_calibration_image(folder: Path) -> None:
+    for path in sorted((folder / "calibration").iterdir())[1:]:
+        path.unlink()
+
+
+def _unreadable_image(folder: Path) -> None:
+    (folder / "calibration" / "3.png").write_bytes(b"\x89PNG broken")
+
+
+def _calibration_is_evaluation(folder: Path) -> None:
+    (folder / "calibration" / "3.png").write_bytes((folder / "evaluation" / "sharp" / "1.png").read_bytes())
+
+
+def _no_training(folder: Path) -> None:
+    for path in (folder / "training").iterdir():
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_one_calibration_image, "holds 1 calibration images, at least 8 are needed"),
+        (_unreadable_image, "3.png"),
+        (_calibration_is_evaluation, "is learned from and shows what"),
+        (_no_training, "holds no training photographs"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_unusable_images(recipe, spoil, says, capfd):
+    spoil(recipe.parent)
+    assert main([f"recipe={recipe}"]) == 2
+    assert_one_sentence(capfd.readouterr().err, says, 2)
+    assert not Path("dist").exists()
+
+
+def _nan(state):
+    state["model"]["module.final.weight"][0, 0, 0, 0] = float("nan")
+    return state
+
+
+def _other_architecture(state):
+    return {"conv.weight": torch.ones(3, 3, 1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"), [(_nan, "final.weight holds NaN"), (_other_architecture, "does not fit deblurgan_v2_mobilenet")]
+)
+def test_unusable_checkpoints(recipe, teacher_file, change, says, capfd):
+    torch.save(change(torch.load(teacher_file, weights_only=True)), "bad.pth")
+    assert main([f"recipe={recipe}", "model.checkpoint=bad.pth"]) == 2
+    assert_one_sentence(capfd.readouterr().err, says, 2)
+    assert not Path("dist").exists()
+
+
+def test_a_truncated_checkpoint(recipe, teacher_file, capfd):
+    Path("cut.pth").write_bytes(teacher_file.read_bytes()[:1000])
+    assert main([f"recipe={recipe}", "model.checkpoint=cut.pth"]) == 2
+    assert_one_sentence(capfd.readouterr().err, "damaged", 2)
+
+
+def test_a_size_that_is_no_multiple(recipe, capfd):
+    assert main([f"recipe={recipe}", "input.height=72"]) == 2
+    assert_one_sentence(capfd.readouterr().err, "72 is not a multiple of 32", 2)
+
+
+def test_two_runs_in_one_folder(recipe, capfd):
+    from exporter.run_folder import RunFolder
+
+    with RunFolder(Path("build/tiny")).locked():
+        assert main([f"recipe={recipe}"]) == 2
+    assert_one_sentence(capfd.readouterr().err, "in use by another run", 2)
+
+
+@pytest.mark.parametrize("stage", ["load_generator", "prune", "distill"])
+def test_ctrl_c_in_any_stage_leaves_no_bundle_and_can_go_on(recipe, stage, capfd, monkeypatch):
+    from exporter.stages import LoadGenerator
+    from exporter.stages.distill import Distill
+    from exporter.stages.prune import Prune
+
+    kind = {"load_generator": LoadGenerator, "prune": Prune, "distill": Distill}[stage]
+
+    def interrupted(self, source, workspace):
+        (workspace.folder / "half-written.safetensors").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "run", interrupted)
+        assert main([f"recipe={recipe}"]) == 130
+    assert "finished stages are kept" in capfd.readouterr().err
+    assert not Path("dist").exists()
+    assert main([f"recipe={recipe}"]) == 0
+    assert ran(capfd.readouterr().out)[0] == stage
+
+
+@pytest.mark.parametrize("where", ["stage", "bundle"])
+def test_a_full_disk_leaves_no_bundle(recipe, where, capfd, monkeypatch):
+    from exporter.generators import network_file
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "somewhere")
+
+    if where == "stage":
+        monkeypatch.setattr(network_file, "write_network", full)
+    else:
+        monkeypatch.setattr("exporter.bundle.write.write_golden", full)
+    assert main([f"recipe={recipe}"]) == 4
+    assert_one_sentence(capfd.readouterr().err, "disk", 4)
+    assert not any(Path("dist").glob("*")) if Path("dist").exists() else True
+
+
+def assert_one_sentence(error: str, says: str, code: int) -> None:
+    assert says in error
+    assert "Traceback" not in error
+    assert f"exit code {code}: " in error.splitlines()[-1]
+    assert len([line for line in error.splitlines() if line.startswith("error: ")]) == 1
+
+
+STRANGER = '''
+"""A small U-Net from another package: transposed convolution, max pooling, concatenation, sigmoid gate."""
+import torch
+from torch import nn
+
+def block(i, o):
+    return nn.Sequential(nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o, 3, padding=1), nn.ReLU())
+
+class Net(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.a, self.b, self.c = block(3, width), block(width, 2 * width), block(3 * width, width)
+        self.up = nn.ConvTranspose2d(2 * width, 2 * width, 2, 2)
+        self.gate = nn.Conv2d(width, width, 1)
+        self.out = nn.Conv2d(width, 3, 3, padding=1)
+
+    def forward(self, x):
+        a = self.a(x)
+        b = self.up(self.b(nn.functional.max_pool2d(a, 2)))
+        y = self.c(torch.cat([b, a], 1))
+        y = y * torch.sigmoid(self.gate(y))
+        return torch.clamp(x + 0.1 * self.out(y), 0, 1)
+'''
+
+
+@pytest.fixture
+def stranger(tmp_path, teacher_file, monkeypatch) -> Path:
+    """A network this project has never seen, in a package of its own, with its checkpoint."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "strangers").mkdir()
+    (tmp_path / "strangers" / "__init__.py").touch()
+    (tmp_path / "strangers" / "unet.py").write_text(STRANGER)
+    scope: dict = {}
+    exec(STRANGER, scope)
+    torch.manual_seed(0)
+    network = scope["Net"](width=8)
+    torch.save({"state_dict": network.state_dict()}, tmp_path / "unet.pth")
+    model = {"arch": "strangers.unet:Net", "kwargs": {"width": 8}, "checkpoint": "unet.pth", "multiple": 2}
+    chains = FULL_CHAINS | {"stages": FULL_CHAINS["stages"][1:], "name": "unet", "model": model}
+    return write_recipe_folder(tmp_path, teacher_file, **chains)
+
+
+@pytest.mark.slow
+def test_a_network_never_seen_before_goes_through(stranger):
+    done = run_cli(stranger)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(Path("dist/unet-1.0/report/report.json").read_text())
+    int8 = next(target for target in report["targets"] if target["name"] == "int8")
+    assert int8["audit"]["int8_mac_share"] == 1
+    assert main(["verify", "dist/unet-1.0"]) == 0
+
+
+@pytest.mark.slow
+def test_killed_anywhere_it_ends_with_the_same_bundle(tmp_path, teacher_file, monkeypatch):
+    """SIGKILL at growing intervals until a run gets through; the digests are those of an undisturbed run."""
+    monkeypatch.chdir(tmp_path)
+    recipe = write_recipe_folder(tmp_path, teacher_file, **FULL_CHAINS)
+    whole = run_cli(recipe, "--build", "whole", "--dist", "whole_dist")
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    pause_s, kills = 3.0, 0
+    while True:
+        process = subprocess.Popen(command(recipe, "--build", "killed", "--dist", "killed_dist"), env=plain_env())
+        try:
+            assert process.wait(pause_s) == 0
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+            pause_s *= 1.35
+    assert kills >= 3
+    undisturbed = reproducible_files(Path("whole_dist/tiny-1.0"))
+    assert reproducible_files(Path("killed_dist/tiny-1.0")) == undisturbed
+    assert any(name.endswith(".int8.tflite") for name in undisturbed)
+
+
+def command(recipe: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "exporter", f"recipe={recipe}", *words]
+
+
+def plain_env() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(REPO)}
+
+
+def run_cli(recipe: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(recipe, *words), capture_output=True, text=True, env=plain_env())
