@@ -1,11 +1,7 @@
-"""Writes and reads the standard metadata inside a .tflite file.
+"""The standard metadata inside a .tflite file: what it is, its licence, what its two tensors mean.
 
-The metadata is a flatbuffer of its own (schema: metadata_schema.fbs of tensorflow/tflite-support, file
-identifier "M001"), kept in a buffer of the model that its metadata list calls "TFLITE_METADATA".
-
-`stamp` does not repack the model. It puts a new root table in front of the old file, whose bytes follow
-unchanged at a distance that is a multiple of 16: weights stay where the kernels' alignment wants them, and
-the model computes exactly what it computed before.
+A flatbuffer of its own (schema: metadata_schema.fbs of tensorflow/tflite-support, file identifier "M001"),
+kept in a buffer of the model that its metadata list calls "TFLITE_METADATA".
 """
 
 from __future__ import annotations
@@ -14,14 +10,12 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+from exporter.bundle.tflite_buffer import add_buffer, read_buffer
+
 BUFFER_NAME = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
 _PARSER_VERSION = "1.0.0"  # every field written here is in the schema's first version
 _IMAGE_PROPERTIES, _NORMALIZATION, _RGB = 2, 1, 1  # ids of two union members and of a colour space
-
-# Field numbers of the tables, in the order of the two schema files.
-_MODEL_FIELDS, _MODEL_VERSION, _MODEL_BUFFERS, _MODEL_METADATA = 8, 0, 4, 6
-_ALIGNMENT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,133 +44,13 @@ class TfliteMetadata:
 
 def stamp(model: bytes, metadata: TfliteMetadata) -> bytes:
     """`model` with `metadata` inside, in place of metadata it may have had. Raises ValueError for another file."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    if model[4:8] != b"TFL3":
-        raise ValueError("not a .tflite file: it lacks the mark TFL3")
-    root = schema.Model.GetRootAs(model)
-    if any(root.Buffers(i).Offset() > 1 for i in range(root.BuffersLength())):
-        raise ValueError("its weights lie behind the flatbuffer (a file above 2 GB)")
-    payload = _pack(metadata)
-    kept = [
-        _target(root.Metadata(i))
-        for i in range(root.MetadataLength())
-        if root.Metadata(i).Name() != BUFFER_NAME.encode()
-    ]
-    buffers = [_target(root.Buffers(i)) for i in range(root.BuffersLength())]
-    return _front(_fields(root), buffers, kept, payload) + model
+    return add_buffer(model, BUFFER_NAME, _pack(metadata))
 
 
 def read_metadata(model: bytes) -> TfliteMetadata | None:
     """The metadata inside a .tflite file; None when it has none. Raises ValueError when it is damaged."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    root = schema.Model.GetRootAs(model)
-    for i in range(root.MetadataLength()):
-        entry = root.Metadata(i)
-        if entry.Name() == BUFFER_NAME.encode():
-            payload = root.Buffers(entry.Buffer()).DataAsNumpy()
-            return _unpack(payload.tobytes() if hasattr(payload, "tobytes") else b"")
-    return None
-
-
-def _target(table: Any) -> int:
-    return int(table._tab.Pos)
-
-
-def _fields(root: Any) -> list[int | None]:
-    """Per field of the Model table: the version itself, or where in the old file the field points."""
-    from flatbuffers import number_types
-
-    fields: list[int | None] = []
-    for number in range(_MODEL_FIELDS):
-        offset = root._tab.Offset(4 + 2 * number)
-        if not offset:
-            fields.append(None)
-            continue
-        position = offset + root._tab.Pos
-        value = root._tab.Get(number_types.Uint32Flags, position)
-        fields.append(int(value) if number == _MODEL_VERSION else int(position + value))
-    return fields
-
-
-class _Front:
-    """The new beginning of the file. Offsets into the old file are filled in once its distance is known."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.into_old: list[tuple[int, int]] = []  # (where the offset stands, position in the old file)
-
-    def align(self, size: int, before: int = 0) -> int:
-        """Pads so that the byte `before` bytes ahead is a multiple of `size`; gives the present position."""
-        self.data += bytes(-(len(self.data) + before) % size)
-        return len(self.data)
-
-    def put(self, format: str, *values: int | bytes) -> int:
-        position = len(self.data)
-        self.data += struct.pack("<" + format, *values)
-        return position
-
-    def point(self, at: int, target: int) -> None:
-        struct.pack_into("<I", self.data, at, target - at)
-
-    def old(self, target: int) -> None:
-        """An offset to `target` in the old file."""
-        self.into_old.append((self.put("I", 0), target))
-
-
-def _front(fields: list[int | None], buffers: list[int], kept: list[int], payload: bytes) -> bytes:
-    front = _Front()
-    front.put("I4s", 0, b"TFL3")
-    slots = [4 + 4 * number if value is not None else 0 for number, value in enumerate(fields)]
-    slots[_MODEL_BUFFERS], slots[_MODEL_METADATA] = 4 + 4 * _MODEL_BUFFERS, 4 + 4 * _MODEL_METADATA
-    vtable = front.put(f"HH{_MODEL_FIELDS}H", 4 + 2 * _MODEL_FIELDS, 4 + 4 * _MODEL_FIELDS, *slots)
-    table = front.align(4)
-    front.point(0, table)
-    front.put("i", table - vtable)
-    for number, value in enumerate(fields):
-        if number == _MODEL_VERSION:
-            front.put("I", value or 0)
-        elif value is None or number in (_MODEL_BUFFERS, _MODEL_METADATA):
-            front.put("I", 0)  # absent, or pointed at its new place below
-        else:
-            front.old(value)
-    front.point(table + 4 + 4 * _MODEL_BUFFERS, front.put("I", len(buffers) + 1))
-    for position in buffers:
-        front.old(position)
-    new_buffer = front.put("I", 0)
-    front.point(table + 4 + 4 * _MODEL_METADATA, front.put("I", len(kept) + 1))
-    for position in kept:
-        front.old(position)
-    new_entry = front.put("I", 0)
-    _put_entry(front, new_entry, len(buffers))
-    _put_buffer(front, new_buffer, payload)
-    distance = front.align(_ALIGNMENT)
-    for at, target in front.into_old:
-        front.point(at, distance + target)
-    return bytes(front.data)
-
-
-def _put_entry(front: _Front, reference: int, buffer_index: int) -> None:
-    """Table Metadata: name, buffer."""
-    vtable = front.put("HHHH", 8, 12, 4, 8)
-    table = front.align(4)
-    front.point(reference, table)
-    front.put("iII", table - vtable, 0, buffer_index)
-    name = BUFFER_NAME.encode()
-    front.point(table + 4, front.put(f"I{len(name) + 1}s", len(name), name))
-    front.align(4)
-
-
-def _put_buffer(front: _Front, reference: int, payload: bytes) -> None:
-    """Table Buffer: data, whose first byte the schema wants on a multiple of 16."""
-    vtable = front.put("HHH", 6, 8, 4)
-    table = front.align(4)
-    front.point(reference, table)
-    front.put("iI", table - vtable, 0)
-    front.align(_ALIGNMENT, before=4)
-    front.point(table + 4, front.put("I", len(payload)))
-    front.data += payload
+    payload = read_buffer(model, BUFFER_NAME)
+    return None if payload is None else _unpack(payload)
 
 
 def _pack(metadata: TfliteMetadata) -> bytes:

@@ -55,9 +55,9 @@ Figure = float | str | None
 
 def _rows(name: str, old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str, Figure, Figure]]:
     rows = [(name, key, _figure(old.get(name), part, key), _figure(new.get(name), part, key)) for part, key in FIGURES]
-    sizes = tuple(side[name]["artifact"]["size_bytes"] if name in side else None for side in (old, new))
-    digests = tuple(side[name]["artifact"]["sha256"][:12] if name in side else None for side in (old, new))
-    return [*rows, (name, "size_bytes", *sizes), (name, "sha256", *digests)]
+    files = [(side.get(name) or {}).get("artifact") or {} for side in (old, new)]
+    sizes, digests = ([file.get(key) for file in files] for key in ("size_bytes", "sha256"))
+    return [*rows, (name, "size_bytes", sizes[0], sizes[1]), (name, "sha256", digests[0], digests[1])]
 
 
 def _figure(target: dict[str, Any] | None, part: str, key: str) -> Figure:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from exporter.artifact import sha256_of
 from exporter.data.images import IMAGE_SUFFIXES, frame, read_image
+from exporter.data.layouts import Layout, detect_layout, layout_pairs
 from exporter.data.manifest import (
     MANIFEST,
     PairEntry,
@@ -69,15 +70,18 @@ class EvaluationSet:
         return digest_of(digests, self.height, self.width)
 
 
-def open_evaluation(folder: Path, height: int, width: int) -> EvaluationSet:
+def open_evaluation(folder: Path, height: int, width: int, variant: str = "") -> EvaluationSet:
     """The pairs in `folder`, shown at height×width px: cut from the centre or mirrored on, never resampled.
 
-    Without a manifest.yaml, blurred/NAME and sharp/NAME are a pair. Raises DataError when there is none.
+    Without a manifest.yaml, blurred/NAME and sharp/NAME are a pair; of a public set (see exporter.data.layouts) it is
+    the official test split, of its `variant`. Raises DataError when there is no pair.
     """
     require_folder(folder)
     if (folder / MANIFEST).exists():
         manifest = read_manifest(folder, PairManifest)
         require_files(folder, (file for pair in manifest.pairs for file in (pair.blurred, pair.sharp)))
+    elif (layout := detect_layout(folder)) is not None:
+        manifest = describe_layout(layout, folder, variant)
     else:
         manifest = describe_folder(folder)
     if not manifest.pairs:
@@ -86,6 +90,27 @@ def open_evaluation(folder: Path, height: int, width: int) -> EvaluationSet:
             hint="write a manifest.yaml, or put pictures of the same name into blurred/ and sharp/",
         )
     return EvaluationSet(folder, manifest, height, width)
+
+
+def describe_layout(layout: Layout, folder: Path, variant: str = "") -> PairManifest:
+    """The manifest of a public set's official test split; its description names the authors' metric protocol."""
+    chosen = variant or layout.variants[0]
+    pairs = (
+        PairEntry(
+            name=pair.name,
+            blurred=pair.blurred,
+            sharp=pair.sharp,
+            blurred_sha256=sha256_of(folder / pair.blurred),
+            sharp_sha256=sha256_of(folder / pair.sharp),
+            source=layout.source,
+            licence=layout.licence,
+            how="as distributed",
+            blur=f"{layout.name} {chosen}",
+        )
+        for pair in layout_pairs(layout, folder, "test", chosen)
+    )
+    description = f"official test split; its authors measure {layout.protocol}"
+    return PairManifest(name=f"{layout.name} {chosen}", description=description, seed=0, pairs=tuple(pairs))
 
 
 def describe_folder(folder: Path) -> PairManifest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.data.training import Batch, TrainingSet
+from exporter.data.training import WHOLE, Batch, TrainingSet
 from exporter.progress import Progress
 
 
@@ -22,9 +23,9 @@ class PairPool:
     sharp: NDArray[np.uint8]
     sha256: str
 
-    def batch(self, seed: int, step: int, batch: int, size: int) -> Batch:
+    def batch(self, seed: int, step: int, batch: int, size: int, share: slice = WHOLE) -> Batch:
         """Like TrainingSet.batch: (blurred, sharp), each (batch, 3, size, size) in 0..1."""
-        pairs = [self._pair(np.random.default_rng((seed, step, i)), size) for i in range(batch)]
+        pairs = [self._pair(np.random.default_rng((seed, step, i)), size) for i in range(batch)[share]]
         blurred, sharp = (np.stack(side).transpose(0, 3, 1, 2) for side in zip(*pairs, strict=True))
         return np.ascontiguousarray(blurred, np.float32) / 255, np.ascontiguousarray(sharp, np.float32) / 255
 
@@ -40,27 +41,39 @@ class PairPool:
         return cut(self.blurred), cut(self.sharp)
 
 
-def open_pool(folder: Path, source: TrainingSet, pairs: int, size: int, seed: int, progress: Progress) -> PairPool:
-    """The pool of `pairs` size×size pairs from `source`, drawn now unless `folder` has it already."""
-    wanted = {"source": source.sha256, "options": repr(source.options), "pairs": pairs, "size": size, "seed": seed}
+def open_pool(
+    folder: Path, source: TrainingSet, pairs: int, size: int, seed: int, progress: Progress, workers: int = 1
+) -> PairPool:
+    """The pool of `pairs` size×size pairs from `source`, drawn now by `workers` threads unless `folder` has it already.
+
+    Takes 6·pairs·size² bytes. The same pairs whatever the number of workers.
+    """
+    wanted = {"source": source.identity, "pairs": pairs, "size": size, "seed": seed}
     digest = sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     done = folder / f"{digest[:16]}.json"
     files = [folder / f"{digest[:16]}.{side}.raw" for side in ("blurred", "sharp")]
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        _draw(files, source, pairs, size, seed, progress)
-        done.write_text(json.dumps(wanted))
+        _draw(files, source, pairs, size, seed, progress, workers)
+        partial = done.with_suffix(".partial")
+        partial.write_text(json.dumps(wanted))
+        partial.replace(done)
     blurred, sharp = (np.memmap(file, np.uint8, "r", shape=(pairs, size, size, 3)) for file in files)
     return PairPool(blurred, sharp, digest)
 
 
-def _draw(files: list[Path], source: TrainingSet, pairs: int, size: int, seed: int, progress: Progress) -> None:
+def _draw(
+    files: list[Path], source: TrainingSet, pairs: int, size: int, seed: int, progress: Progress, workers: int
+) -> None:
     shape = (pairs, size, size, 3)
     stacks = [np.memmap(file, np.uint8, "w+", shape=shape) for file in files]
-    with progress.task("draw pairs", pairs) as task:
-        for i in range(pairs):
-            for stack, side in zip(stacks, source.batch(seed, i, 1, size), strict=True):
-                stack[i] = (side[0].transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
+
+    def draw(i: int) -> None:
+        for stack, side in zip(stacks, source.batch(seed, i, 1, size), strict=True):
+            stack[i] = (side[0].transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
+
+    with progress.task("draw pairs", pairs) as task, ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(draw, range(pairs)):
             task.advance()
     for stack in stacks:
         stack.flush()

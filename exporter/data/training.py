@@ -1,4 +1,4 @@
-"""Sharp photographs from which blurred/sharp training pairs are drawn, the same for the same seed and step."""
+"""Training pairs, the same for the same seed and step: synthesised from sharp photographs, or real ones."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 
 from exporter.artifact import sha256_of
 from exporter.data.blur import BlurOptions, blur
+from exporter.data.calibration import laplacian_variance
 from exporter.data.images import IMAGE_SUFFIXES, read_image, to_uint8
+from exporter.data.layouts import detect_layout, layout_pairs
 from exporter.errors import DataError
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # blurred, sharp; each (N, 3, size, size) RGB 0..1
+Floats = NDArray[np.float32]
+Batch = tuple[Floats, Floats]  # blurred, sharp; each (N, 3, size, size) RGB 0..1
+WHOLE = slice(None)
+SHARPNESS_TRIES = 12  # crops looked at before the sharpest of them is taken as it is
 
 
 @dataclass(frozen=True)
@@ -23,45 +28,117 @@ class TrainingSet:
     """A folder of sharp photographs; blur is synthesised on the fly.
 
     Pairs depend on (seed, step, index) alone, so a resumed run sees what an undisturbed one would have seen.
+    Crops whose sharpness (variance of the Laplacian, 8-bit luma) is below `min_sharpness` are drawn again:
+    defocused or empty ones teach nothing about blur.
     """
 
     files: tuple[Path, ...]
     sha256: str
     options: BlurOptions = field(default_factory=BlurOptions)
+    min_sharpness: float = 0.0
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def batch(self, seed: int, step: int, batch: int, size: int) -> Batch:
-        """`batch` random crops of size×size px: (blurred, sharp), each (batch, 3, size, size) in 0..1."""
-        pairs = [self._pair(np.random.default_rng((seed, step, i)), size) for i in range(batch)]
+    @property
+    def identity(self) -> str:
+        """Changes when the pairs that are drawn change."""
+        return f"{self.sha256} {self.options} sharpness {self.min_sharpness}"
+
+    def batch(self, seed: int, step: int, batch: int, size: int, share: slice = WHOLE) -> Batch:
+        """`batch` random crops of size×size px: (blurred, sharp), each (batch, 3, size, size) in 0..1.
+
+        `share` picks some of them, for one of several processes: slice(1, None, 2) is every second one.
+        """
+        pairs = [self._pair(np.random.default_rng((seed, step, i)), size) for i in range(batch)[share]]
         blurred, sharp = (np.stack(side).transpose(0, 3, 1, 2) for side in zip(*pairs, strict=True))
         return np.ascontiguousarray(blurred), np.ascontiguousarray(sharp)
 
-    def _pair(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        file = self.files[int(rng.integers(len(self.files)))]
-        photo = _read_bytes(file)
-        if min(photo.shape[:2]) < size:
-            raise DataError(f"{file} is {photo.shape[1]}×{photo.shape[0]} px, a training crop is {size} px")
-        # The kernel needs what lies around the crop, so blur a margin as well and cut it off.
-        margin = min(int(self.options.max_length_px), (min(photo.shape[:2]) - size) // 2)
-        outer = size + 2 * margin
-        top, left = (int(rng.integers(0, extent - outer + 1)) for extent in photo.shape[:2])
-        sharp = photo[top : top + outer, left : left + outer].astype(np.float32) / 255
+    def _pair(self, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
+        sharp, margin = self._sharp_crop(rng, size)
         sharp = np.rot90(sharp, int(rng.integers(4)))
         sharp = np.ascontiguousarray(sharp[:, ::-1] if rng.random() < 0.5 else sharp)
         blurred = blur(sharp, rng, self.options)
         inner = slice(margin, margin + size)
         return blurred[inner, inner], sharp[inner, inner]
 
+    def _sharp_crop(self, rng: np.random.Generator, size: int) -> tuple[Floats, int]:
+        crop = self._crop(rng, size)
+        if self.min_sharpness <= 0:
+            return crop
+        sharpest, best = -1.0, crop
+        for _ in range(SHARPNESS_TRIES):
+            sharpness = laplacian_variance(crop[0])
+            if sharpness > sharpest:
+                sharpest, best = sharpness, crop
+            if sharpness >= self.min_sharpness:
+                break
+            crop = self._crop(rng, size)
+        return best
 
-def open_training(folder: Path) -> TrainingSet:
-    """Every photograph below `folder`. Raises DataError when there is none."""
+    def _crop(self, rng: np.random.Generator, size: int) -> tuple[Floats, int]:
+        """A random crop and the margin around it: the kernel needs what lies outside; it is cut off later."""
+        file = self.files[int(rng.integers(len(self.files)))]
+        photo = _read_bytes(file)
+        _require_size(photo, size, file)
+        margin = min(int(self.options.max_length_px), (min(photo.shape[:2]) - size) // 2)
+        outer = size + 2 * margin
+        top, left = (int(rng.integers(0, extent - outer + 1)) for extent in photo.shape[:2])
+        return photo[top : top + outer, left : left + outer].astype(np.float32) / 255, margin
+
+
+@dataclass(frozen=True)
+class PairedSet(TrainingSet):
+    """Real pairs, one blurred and one sharp file each: random crops, turned and mirrored; nothing is synthesised."""
+
+    pairs: tuple[tuple[Path, Path], ...] = ()  # blurred, sharp
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def _pair(self, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
+        files = self.pairs[int(rng.integers(len(self.pairs)))]
+        photos = [_read_bytes(file) for file in files]
+        if photos[0].shape != photos[1].shape:
+            raise DataError(f"{files[0]} and {files[1]} are a pair, but of different sizes")
+        _require_size(photos[0], size, files[0])
+        top, left = (int(rng.integers(0, extent - size + 1)) for extent in photos[0].shape[:2])
+        turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
+
+        def cut(photo: NDArray[np.uint8]) -> Floats:
+            crop = np.rot90(photo[top : top + size, left : left + size], turns).astype(np.float32) / 255
+            return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
+
+        return cut(photos[0]), cut(photos[1])
+
+
+def open_training(
+    folder: Path, options: BlurOptions | None = None, min_sharpness: float = 0.0, variant: str = ""
+) -> TrainingSet:
+    """Every photograph below `folder`; of a public set (see exporter.data.layouts) the official training pairs.
+
+    `options` and `min_sharpness` shape synthetic blur, `variant` picks a public set's kind of blur.
+    Raises DataError when there is nothing to learn from.
+    """
+    layout = detect_layout(folder)
+    if layout is not None:
+        found = layout_pairs(layout, folder, "train", variant)
+        pairs = tuple((folder / pair.blurred, folder / pair.sharp) for pair in found)
+        files = tuple(file for pair in pairs for file in pair)
+        return PairedSet(files, _digest(files), pairs=pairs)
     files = tuple(sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES))
     if not files:
         raise DataError(f"{folder} holds no training photographs", hint="name a folder of sharp .jpg or .png")
-    digest = sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()
-    return TrainingSet(files, digest)
+    return TrainingSet(files, _digest(files), options or BlurOptions(), min_sharpness)
+
+
+def _digest(files: tuple[Path, ...]) -> str:
+    return sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()
+
+
+def _require_size(photo: NDArray[np.uint8], size: int, file: Path) -> None:
+    if min(photo.shape[:2]) < size:
+        raise DataError(f"{file} is {photo.shape[1]}×{photo.shape[0]} px, a training crop is {size} px")
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -191,7 +192,9 @@ def _svg(figure: Figure, name: str) -> str:
 
     settings: dict[Any, Any] = {"svg.hashsalt": name, "svg.fonttype": "none"}
     buffer = io.StringIO()
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # A letter that matplotlib's font lacks is drawn by the browser, with fonts of its own.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     svg = buffer.getvalue()

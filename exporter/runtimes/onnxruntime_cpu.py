@@ -35,6 +35,8 @@ class OnnxRuntimeCpu:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        # Waiting threads that spin double the time as soon as another process wants the same cores.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = _ERRORS_ONLY
         with engine_call(ENGINE, artifact):
             # Named, so that an installed GPU build cannot quietly take over.

@@ -3,11 +3,19 @@
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.distill import Distill
 from exporter.stages.load_generator import LoadGenerator
+from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.prune import Prune
+from exporter.stages.quantize_tflite import QuantizeTflite
+from exporter.stages.simplify_onnx import SimplifyOnnx
+from exporter.stages.torch_to_onnx import TorchToOnnx
 
 __all__ = ["STAGES", "LoadGenerator", "Stage", "Workspace"]
 
 STAGES: tuple[type[Stage], ...] = (
     Prune,
     Distill,
+    TorchToOnnx,
+    SimplifyOnnx,
+    OnnxToTflite,
+    QuantizeTflite,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from exporter.training.processes import Processes
+
 
 class PatchDiscriminator(nn.Sequential):
     """70×70-patch critic of pix2pix (Isola et al., 2017) at half width: (N, 3, H, W) to a map of scores."""
@@ -28,8 +30,9 @@ def relativistic_loss(better: Tensor, worse: Tensor) -> Tensor:
 class Adversary:
     """The discriminator with its own optimiser."""
 
-    def __init__(self, learning_rate: float) -> None:
-        self.network = PatchDiscriminator()
+    def __init__(self, learning_rate: float, device: torch.device, processes: Processes) -> None:
+        self.network = PatchDiscriminator().to(device)
+        self._processes = processes
         self.optimiser = torch.optim.Adam(self.network.parameters(), learning_rate, betas=(0.5, 0.999))
 
     def generator_loss(self, restored: Tensor, sharp: Tensor) -> Tensor:
@@ -41,6 +44,7 @@ class Adversary:
         self.optimiser.zero_grad()
         scores = self.network(sharp * 2 - 1), self.network(restored.detach() * 2 - 1)
         relativistic_loss(*scores).backward()  # type: ignore[no-untyped-call]
+        self._processes.average_gradients(self.network.parameters())
         self.optimiser.step()
 
     def state_dict(self) -> dict[str, object]:

@@ -6,15 +6,14 @@ depend on the step alone and the checkpoint holds everything else. Another numbe
 
 from __future__ import annotations
 
-import json
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -24,22 +23,31 @@ from exporter.errors import StageError
 from exporter.progress import Progress
 from exporter.training.adversarial import Adversary
 from exporter.training.average import MovingAverage
+from exporter.training.device import autocast, training_device
+from exporter.training.history import History
 from exporter.training.losses import Projection, Tap, picture_loss
 from exporter.training.options import FitOptions
+from exporter.training.perceptual import EncoderFeatures
+from exporter.training.processes import joined
+
+HISTORY_EVERY = 20  # steps
+SMALLEST_SCALE = 1.0  # of an fp16 loss: below it, what is not finite is no overflow
 
 
 class PairSource(Protocol):
-    """Where batches come from: the same for the same (seed, step)."""
+    """Where batches come from: the same for the same (seed, step). `share` picks some of the `batch` pairs."""
 
-    def batch(self, seed: int, step: int, batch: int, size: int) -> Batch: ...
+    def batch(self, seed: int, step: int, batch: int, size: int, share: slice = ...) -> Batch: ...
 
 
 @dataclass
 class Fit:
     """One training run of `network` (N, 3, H, W) 0..1 → same, optionally taught by `teacher`.
 
-    `folder` keeps `training.pt` (removed on success) and `history.jsonl` (one line per 20 steps).
-    `validate` maps the averaged network to named figures, e.g. {"psnr_db": 30.1}.
+    `folder` keeps `training.pt` (removed on success), `history.jsonl` (one line per 20 steps) and `curves.png`.
+    `validate` maps the averaged network to named figures, e.g. {"psnr_db": 30.1}; `features` serves the perceptual
+    term when there is no teacher. Inside a process group all processes call `run` with the same arguments; only
+    the first writes.
     """
 
     network: nn.Module
@@ -51,34 +59,71 @@ class Fit:
     progress: Progress
     name: str = "train"
     validate: Callable[[nn.Module], dict[str, float]] | None = None
+    features: EncoderFeatures | None = None
 
     def run(self) -> nn.Module:
-        """Train to the end and return the averaged network in eval mode. Raises StageError on NaN."""
+        """Train to the end and return the averaged network in eval mode on the CPU. Raises StageError on NaN."""
         torch.manual_seed(self.seed)
         self._prepare()
         first = self._resume()
+        history = History(self.folder, self.name, self.options.tensorboard) if self.processes.first else None
+        if history:
+            history.begin(first)
+        self._started_s, self._note = time.monotonic(), ""
         with self.progress.task(self.name, self.options.steps) as task:
             task.advance(first)
             for step, batch in self._batches(first):
-                terms = self._step(step, batch)
-                self._after(step, terms)
-                task.advance(1, f"loss {sum(terms.values()):.4f}")
-        (self.folder / "training.pt").unlink(missing_ok=True)
-        return self.average.network
+                terms = self.processes.mean(self._step(step, batch), self.device)
+                if history:
+                    self._after(step, terms, history)
+                task.advance(1, f"loss {sum(terms.values()):.4f}{self._note}")
+        if history:
+            history.close()
+            (self.folder / "training.pt").unlink(missing_ok=True)
+        if self.teacher is not None:
+            self.teacher.to("cpu")
+        return self.average.network.to("cpu")
+
+    @property
+    def elapsed_s(self) -> float:
+        """Time spent training, all sittings together."""
+        return self._before_s + time.monotonic() - self._started_s
 
     def _prepare(self) -> None:
         options = self.options
-        self.network = self.network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        self.processes, self.device = joined(), training_device(options.device)
+        self._check_options()
+        self.network = self._placed(self.network).train()
         self.average = MovingAverage(self.network, options.ema_decay)
-        self.adversary = Adversary(options.learning_rate) if options.adversarial else None
+        self.adversary = (
+            Adversary(options.learning_rate, self.device, self.processes) if options.adversarial else None
+        )
         self.projection: Projection | None = None
         self._taps: list[Tap] = []
         if self.teacher is not None:
-            self.teacher = self.teacher.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-            if options.feature or options.perceptual:
+            self.teacher = self._placed(self.teacher).eval()
+            if options.feature or (options.perceptual and self.features is None):
                 self._attach_taps()
+        if self.features is not None:
+            self.features.to(self.device)
         trained = [*self.network.parameters(), *(self.projection.parameters() if self.projection else [])]
         self.optimiser = torch.optim.AdamW(trained, options.learning_rate, weight_decay=options.weight_decay)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=options.precision == "fp16")
+        self._forward = self.processes.together(self.network, self.device)
+
+    def _check_options(self) -> None:
+        options, count = self.options, self.processes.count
+        if options.batch % count:
+            raise StageError(f"{self.name}: batch: {options.batch} cannot be shared equally by {count} processes")
+        if options.perceptual and self.teacher is None and self.features is None:
+            raise StageError(
+                f"{self.name}: perceptual: {options.perceptual:g} needs features to compare",
+                hint="name a teacher, or an ImageNet encoder (model.encoder in a training recipe)",
+            )
+
+    def _placed(self, network: nn.Module) -> nn.Module:
+        placed: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return placed
 
     def _attach_taps(self) -> None:
         assert self.teacher is not None
@@ -87,54 +132,66 @@ class Fit:
             raise StageError(f"{self.name}: feature and perceptual terms need a bottleneck() on student and teacher")
         self._taps = [Tap(student), Tap(teacher)]
         with torch.no_grad():
-            probe = torch.zeros(1, 3, self.options.crop_px, self.options.crop_px)
+            probe = torch.zeros(1, 3, self.options.crop_px, self.options.crop_px, device=self.device)
             self.network.eval()(probe)
             self.teacher(probe)
         self.network.train()
-        self.projection = Projection(self._taps[0].value.shape[1], self._taps[1].value.shape[1])
+        self.projection = Projection(self._taps[0].value.shape[1], self._taps[1].value.shape[1]).to(self.device)
 
     def _batches(self, first: int) -> Iterator[tuple[int, Batch]]:
-        """Batches drawn one step ahead in a thread: OpenCV and NumPy release the interpreter."""
-        with ThreadPoolExecutor(1) as pool:
+        """Batches in order, drawn ahead in threads: OpenCV and NumPy release the interpreter."""
+        options, share = self.options, self.processes.share
+        with ThreadPoolExecutor(options.workers) as pool:
 
             def draw(step: int) -> Future[Batch]:
-                return pool.submit(self.pairs.batch, self.seed, step, self.options.batch, self.options.crop_px)
+                return pool.submit(self.pairs.batch, self.seed, step, options.batch, options.crop_px, share)
 
-            ahead = draw(first)
-            for step in range(first, self.options.steps):
-                batch = ahead.result()
-                if step + 1 < self.options.steps:
-                    ahead = draw(step + 1)
+            ahead = deque(draw(step) for step in range(first, min(first + options.workers, options.steps)))
+            for step in range(first, options.steps):
+                batch = ahead.popleft().result()
+                if step + options.workers < options.steps:
+                    ahead.append(draw(step + options.workers))
                 yield step, batch
 
     def _step(self, step: int, batch: Batch) -> dict[str, float]:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.options, step)
-        blurred, sharp = (torch.from_numpy(side).to(memory_format=torch.channels_last) for side in batch)
+        blurred, sharp = (
+            torch.from_numpy(side).to(self.device, memory_format=torch.channels_last, non_blocking=True)
+            for side in batch
+        )
         terms = self._loss_terms(blurred, sharp)
         self.optimiser.zero_grad()
         total = torch.stack(list(terms.values())).sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)
-        if not math.isfinite(float(norm)):
+        self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        if self.projection is not None:
+            self.processes.average_gradients(self.projection.parameters())
+        self.scaler.unscale_(self.optimiser)
+        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm))
+        if not math.isfinite(norm) and not self._overflowed():
             raise StageError(
-                f"{self.name}: gradient is {float(norm)} at step {step}",
+                f"{self.name}: gradient is {norm} at step {step}",
                 hint="lower learning_rate, or look for NaN in the weights and images",
             )
-        self.optimiser.step()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
         self.average.update(self.network, step)
         return {name: float(term.detach()) for name, term in terms.items()}
 
+    def _overflowed(self) -> bool:
+        """fp16 gradients may overflow: the scaler then leaves the step out and halves its scale."""
+        return self.scaler.is_enabled() and self.scaler.get_scale() > SMALLEST_SCALE
+
     def _loss_terms(self, blurred: Tensor, sharp: Tensor) -> dict[str, Tensor]:
         options = self.options
-        with self._autocast():
-            restored = self.network(blurred).float()
+        with autocast(options, self.device):
+            restored = self._forward(blurred).float()
             student_features = self._taps[0].value if self._taps else None
             taught = self._ask_teacher(blurred) if self._needs_teacher() else None
         terms = picture_loss(options, restored, sharp, taught)
         if options.feature and self.projection is not None and student_features is not None:
             terms["feature"] = options.feature * self.projection(student_features.float(), self._taps[1].value.float())
-        if options.perceptual and self.teacher is not None:
+        if options.perceptual:
             terms["perceptual"] = options.perceptual * self._perceptual(restored, sharp)
         if self.adversary is not None:
             self.adversary.learn(restored, sharp)
@@ -151,6 +208,8 @@ class Fit:
         return picture
 
     def _perceptual(self, restored: Tensor, sharp: Tensor) -> Tensor:
+        if self.features is not None:
+            return self.features.distance(restored, sharp)
         assert self.teacher is not None
         self.teacher.requires_grad_(False)
         self.teacher(sharp)
@@ -158,29 +217,32 @@ class Fit:
         self.teacher(restored)
         return (self._taps[1].value - wanted).abs().mean()
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.options.precision == "bf16")
-
-    def _after(self, step: int, terms: dict[str, float]) -> None:
+    def _after(self, step: int, terms: dict[str, float], history: History) -> None:
         done, options = step + 1, self.options
-        line: dict[str, float] = {}
-        if done % 20 == 0 or done == options.steps:
-            line = {"step": done, "time_s": round(time.time(), 1), **terms}
-        if self.validate is not None and options.validate_every and done % options.validate_every == 0:
-            line = {"step": done, **terms, **self.validate(self.average.network)}
-            self.progress.say(f"{self.name} {done}/{options.steps}: {line}")
-        if line:
-            with (self.folder / "history.jsonl").open("a") as file:
-                file.write(json.dumps(line) + "\n")
+        every = options.validate_every if self.validate is not None else 0
+        measured = {}
+        if self.validate is not None and every and (done % every == 0 or done == options.steps):
+            measured = self.validate(self.average.network)
+            shown = ", ".join(f"{key} {value:.3f}" for key, value in measured.items())
+            self.progress.say(f"{self.name} {done}/{options.steps}: {shown}")
+            gain_db = measured.get("gain_db")
+            self._note = "" if gain_db is None else f", gain {gain_db:+.2f} dB"
+        if measured or done % HISTORY_EVERY == 0 or done == options.steps:
+            rate, elapsed_s = learning_rate(options, step), round(self.elapsed_s, 1)
+            history.write({"step": done, "elapsed_s": elapsed_s, "learning_rate": rate, **terms, **measured})
+        if measured:
+            history.draw()
         if done % options.checkpoint_every == 0 and done < options.steps:
             self._save(done)
 
     def _save(self, done: int) -> None:
         state = {
             "step": done,
+            "elapsed_s": self.elapsed_s,
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "projection": self.projection.state_dict() if self.projection else {},
             "adversary": self.adversary.state_dict() if self.adversary else {},
         }
@@ -190,28 +252,23 @@ class Fit:
 
     def _resume(self) -> int:
         """The step to go on from; 0 without a usable checkpoint."""
+        self._before_s = 0.0
         file = self.folder / "training.pt"
         if not file.exists():
-            (self.folder / "history.jsonl").unlink(missing_ok=True)
             return 0
-        state = torch.load(file, weights_only=True)
+        state = torch.load(file, map_location=self.device, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
         if self.projection:
             self.projection.load_state_dict(state["projection"])
         if self.adversary:
             self.adversary.load_state_dict(state["adversary"])
         step = int(state["step"])
-        self._forget_history_after(step)
+        self._before_s = float(state["elapsed_s"])
         self.progress.say(f"{self.name}: going on from step {step} of {self.options.steps}")
         return step
-
-    def _forget_history_after(self, step: int) -> None:
-        file = self.folder / "history.jsonl"
-        if file.exists():
-            kept = [line for line in file.read_text().splitlines() if json.loads(line)["step"] <= step]
-            file.write_text("".join(line + "\n" for line in kept))
 
 
 def learning_rate(options: FitOptions, step: int) -> float:

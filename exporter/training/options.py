@@ -20,15 +20,18 @@ class FitOptions(BaseModel):
     weight_decay: float = Field(default=1e-4, ge=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     clip_norm: float = Field(default=1.0, gt=0)
-    precision: Literal["fp32", "bf16"] = "fp32"  # bf16: autocast, weights stay fp32
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"  # autocast, weights stay fp32; fp16 scales the loss
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: int = Field(default=1, ge=1)  # threads that draw batches ahead
 
     pixel: float = Field(default=1.0, ge=0)  # Charbonnier to the sharp photograph
     decibel: float = Field(default=0.0, ge=0)  # mean over images of 10·log10(MSE): every image counts alike
     teacher: float = Field(default=0.5, ge=0)  # L1 to the teacher's picture
     frequency: float = Field(default=0.05, ge=0)  # L1 between spectra
     feature: float = Field(default=0.0, ge=0)  # projected bottleneck to the teacher's
-    perceptual: float = Field(default=0.0, ge=0)  # L1 in the teacher's encoder features
+    perceptual: float = Field(default=0.0, ge=0)  # L1 in features of the teacher, or of an ImageNet encoder
     adversarial: float = Field(default=0.0, ge=0)  # relativistic least squares, patch discriminator
 
     checkpoint_every: int = Field(default=100, ge=1)  # steps
     validate_every: int = Field(default=0, ge=0)  # steps; 0: never
+    tensorboard: bool = False  # events beside history.jsonl and curves.png

@@ -87,3 +87,8 @@ def read_graph(path: Path) -> Graph:
 def elements(shape: tuple[int, ...]) -> int:
     """Number of elements; an open dimension counts once."""
     return prod(max(1, size) for size in shape)
+
+
+def is_sized(shape: tuple[int, ...]) -> bool:
+    """Whether the shape says how large one image's tensor is; the batch may be open."""
+    return bool(shape) and DYNAMIC not in shape[1:]

@@ -17,6 +17,7 @@ from exporter.verify.results import Audit, Finding
 
 Rule = Callable[[Graph], Iterator[Finding]]
 HIGHEST_RANK = 4
+_LINEAR = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 _PINNED_SCALE = 1 / 255
 _PINNED_ZERO_POINT = {"int8": -128, "uint8": 0}
 _SCALE_TOLERANCE = 1e-4  # relative: 0.03 of a grey level at white
@@ -151,6 +152,17 @@ def _dynamic_shapes(graph: Graph) -> Iterator[Finding]:
                 yield Finding("warning", "dynamic-shape", f"{node.where} makes a tensor of unknown size")
 
 
+def _unknown_shapes(graph: Graph) -> Iterator[Finding]:
+    nodes = [node for node in graph.nodes if node.kind in _LINEAR and not node.macs]
+    if nodes:
+        yield Finding(
+            "warning",
+            "unknown-shape",
+            f"shape inference does not reach {len(nodes)} operators, first {nodes[0].where}: "
+            "their multiply-accumulates are not counted; simplify the graph",
+        )
+
+
 def _per_tensor_depthwise(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes:
         if not _is_depthwise(node):
@@ -255,4 +267,4 @@ TFLITE_RULES: tuple[Rule, ...] = (
     _resize,
     _sixteen_bit,
 )
-ONNX_RULES: tuple[Rule, ...] = (*COMMON_RULES, _images_onnx, _onnx_transposes)
+ONNX_RULES: tuple[Rule, ...] = (*COMMON_RULES, _images_onnx, _onnx_transposes, _unknown_shapes)

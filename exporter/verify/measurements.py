@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from exporter.artifact import Artifact, Format
 from exporter.data.evaluation import Pair
@@ -106,7 +107,7 @@ def _save_golden(file: Path, built: Sequence[Built], renderings: Renderings, ima
 
     from exporter.data.images import to_uint8
 
-    arrays = {}
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
     for image in images:
         index = renderings.names.index(image)
         arrays[f"{image}/input"] = to_uint8(renderings.evaluation[index].blurred)

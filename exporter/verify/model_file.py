@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,8 @@ def _tflite_spec(path: Path, details: list[dict[str, Any]]) -> TensorSpec:
     (detail,) = details
     scale, zero_point = detail["quantization"]
     shape = tuple(int(n) for n in detail["shape"])
-    quantised = {"scale": float(scale), "zero_point": int(zero_point)} if scale else {}
-    return TensorSpec(shape, _layout(path, shape), detail["dtype"].__name__, **quantised)
+    spec = TensorSpec(shape, _layout(path, shape), detail["dtype"].__name__)
+    return replace(spec, scale=float(scale), zero_point=int(zero_point)) if scale else spec
 
 
 def _onnx_specs(path: Path) -> tuple[TensorSpec, TensorSpec]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.artifact import Format
 from exporter.errors import CheckpointError
-from exporter.verify.graph import DYNAMIC, Graph, Node, Tensor, elements
+from exporter.verify.graph import DYNAMIC, Graph, Node, Tensor, elements, is_sized
 
 # Reading these from stored values gives a stored value: Q/DQ weights reach their Conv through one.
 _KEEPS_CONSTANT = {"DequantizeLinear", "Identity", "Constant"}
@@ -96,7 +96,9 @@ class _Reader:
 
 
 def _macs(kind: str, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> int:
-    """Multiply-accumulates of the linear operators; all others count zero."""
+    """Multiply-accumulates of the linear operators; all others, and those of unknown shape, count zero."""
+    if not inputs or not outputs or not (is_sized(inputs[0].shape) and is_sized(outputs[0].shape)):
+        return 0
     if kind in ("Conv", "ConvInteger"):  # weights (out, in / groups, kh, kw)
         return elements(outputs[0].shape) * prod(inputs[1].shape[1:])
     if kind == "QLinearConv":  # data, its scale, its zero point, weights
@@ -104,5 +106,5 @@ def _macs(kind: str, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) ->
     if kind == "ConvTranspose":  # weights (in, out / groups, kh, kw)
         return elements(inputs[0].shape) * prod(inputs[1].shape[1:])
     if kind in ("MatMul", "Gemm", "MatMulInteger"):
-        return elements(outputs[0].shape) * (inputs[0].shape[-1] if inputs[0].shape else 0)
+        return elements(outputs[0].shape) * inputs[0].shape[-1]
     return 0

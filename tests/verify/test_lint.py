@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from exporter.verify.lint import lint_model
@@ -159,3 +160,19 @@ def test_onnx_transpose_inside_but_not_at_the_ends(tiny: TinyFiles):
     inside = tiny.onnx("inside", 32, 32, before=[("Relu", {}), turn, turn], after=[("Relu", {})])
     assert [f.rule for f in lint_model(at_ends.path)[1]] == []
     assert [f.rule for f in lint_model(inside.path)[1]] == ["transpose", "transpose"]
+
+
+def test_onnx_shapes_nobody_knows(tiny: TinyFiles):
+    """How many rows Compress leaves depends on values, so inference stops there."""
+    import onnx
+
+    model = onnx.load(tiny.onnx().path)
+    lost = onnx.helper.make_node("Compress", ["image", "wanted"], ["lost"], axis=2)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(32, bool), "wanted"))
+    for node in model.graph.node:
+        node.input[:] = ["lost" if name == "image" else name for name in node.input]
+    model.graph.node.insert(0, lost)
+    path = tiny.folder / "unknown.onnx"
+    onnx.save(model, path)
+    audit, findings = lint_model(path)
+    assert audit.macs == 0 and "2 operators, first Conv" in {f.rule: f for f in findings}["unknown-shape"].message
