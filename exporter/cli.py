@@ -16,6 +16,7 @@ from exporter.errors import EXIT_CODES, DiskFull, ExportError
 COMMANDS = {
     "export": "run a recipe: recipe=FILE [key.sub=value …]; the word `export` may be left out",
     "plan": "show what a recipe would do, and every mistake in it, without doing it",
+    "train": "train a generator: recipe=FILE [key.sub=value …]; with torchrun on several devices",
     "verify": "re-check a bundle from its folder alone",
     "lint": "say what is inside a .tflite or .onnx and what will hurt",
     "bench": "time a model file on a runtime",

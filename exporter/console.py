@@ -25,17 +25,20 @@ PLAIN_EVERY_S = 15.0
 class Terminal:
     """Progress on stdout and in the log file; `quiet()` sends what libraries print to the log file alone."""
 
-    log: Path
+    log_file: Path
     console: Console
     _live: RichProgress | None = None
     _file: TextIO = field(init=False)
 
     def __post_init__(self) -> None:
-        self._file = self.log.open("a", buffering=1)
+        self._file = self.log_file.open("a", buffering=1)
 
     def say(self, line: str) -> None:
         self._file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def log(self, text: str) -> None:
+        self._file.write(text.rstrip() + "\n")
 
     def task(self, name: str, total: int) -> AbstractContextManager[Task]:
         return self._live_task(name, total) if self._live else self._plain_task(name, total)

@@ -18,6 +18,8 @@ class Progress(Protocol):
 
     def task(self, name: str, total: int) -> AbstractContextManager[Task]: ...
     def say(self, line: str) -> None: ...
+    def log(self, text: str) -> None:
+        """For the log file alone."""
 
 
 class Silent:
@@ -31,4 +33,7 @@ class Silent:
         return
 
     def say(self, line: str) -> None:
+        return
+
+    def log(self, text: str) -> None:
         return

@@ -96,8 +96,8 @@ class Recipe(_Part):
             }
             for name, target in self.targets.items()
         }
-        portable: dict[str, Any] = _portable(tree)
-        return portable
+        without_places: dict[str, Any] = portable(tree)
+        return without_places
 
 
 def load_recipe(name: str | Path, overrides: Mapping[str, str] | None = None) -> Recipe:
@@ -116,7 +116,7 @@ def load_recipe(name: str | Path, overrides: Mapping[str, str] | None = None) ->
     try:
         recipe = Recipe.model_validate(tree, context=context)
     except ValidationError as error:
-        problems += [_explain(detail, Recipe) for detail in error.errors()]
+        problems += [explain(detail, Recipe) for detail in error.errors()]
     if problems:
         raise RecipeError("\n  ".join([f"{path}:", *problems]))
     return recipe
@@ -146,11 +146,12 @@ def _parse_stages(raw: Any, where: str, context: dict[str, Any], problems: list[
         try:
             parsed.append(by_name[name].model_validate(options or {}, context=context))
         except ValidationError as error:
-            problems += [_explain(detail, by_name[name], f"{where}.{name}") for detail in error.errors()]
+            problems += [explain(detail, by_name[name], f"{where}.{name}") for detail in error.errors()]
     return tuple(parsed)
 
 
-def _explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> str:
+def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> str:
+    """One mistake that pydantic found in a recipe of type `model`, as `yaml.path: what is wrong`."""
     location = ".".join(filter(None, [prefix, *map(str, detail["loc"])]))
     if detail["type"] == "extra_forbidden":
         known = _fields_at(model, detail["loc"][:-1])
@@ -178,12 +179,12 @@ def _named(stage: Stage) -> dict[str, Any]:
     return {stage.name: stage.model_dump(mode="json")}
 
 
-def _portable(tree: Any) -> Any:
+def portable(tree: Any) -> Any:
     """Absolute paths below the working directory become relative: bundles must not depend on where they were made."""
     if isinstance(tree, dict):
-        return {key: _portable(value) for key, value in tree.items()}
+        return {key: portable(value) for key, value in tree.items()}
     if isinstance(tree, list):
-        return [_portable(value) for value in tree]
+        return [portable(value) for value in tree]
     if isinstance(tree, str) and tree.startswith("/"):
         path = Path(tree)
         return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name

@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -83,6 +84,7 @@ def _guarded(stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
     except (ExportError, OSError):
         raise
     except Exception as error:
+        workspace.progress.log(traceback.format_exc())
         first_line = (str(error).splitlines() or [""])[0]
         raise StageError(
             f"{stage.name} failed on {source.path.name}: {type(error).__name__}: {first_line}",

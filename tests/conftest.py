@@ -57,6 +57,27 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def pair_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three blurred/sharp pairs of 64×64, unlike every photograph of `photo_folder`."""
+    from exporter.data.blur import blur
+    from exporter.data.images import write_png
+
+    folder = tmp_path_factory.mktemp("pairs")
+    for side in ("blurred", "sharp"):
+        (folder / side).mkdir()
+    for seed in range(100, 103):
+        write_png(folder / "sharp" / f"{seed}.png", picture(seed))
+        write_png(folder / "blurred" / f"{seed}.png", blur(picture(seed), np.random.default_rng(seed)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def narrow_teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Random weights of a narrow DeblurGAN-v2 as a network file."""
+    return save_network(tmp_path_factory.mktemp("narrow") / "t.safetensors", "deblurgan_v2_mobilenet", NARROW)
+
+
+@pytest.fixture(scope="session")
 def student_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights of the small student whose head does something."""
     return save_network(tmp_path_factory.mktemp("student") / "s.safetensors", "mobilenetv3_student", {"preset": "s"})

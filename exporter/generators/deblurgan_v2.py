@@ -6,38 +6,16 @@ Parameter names are those of the official checkpoints, so `fpn_mobilenet.h5` loa
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-NormMode = Literal["instance", "running", "calibrated"]
+from exporter.generators.image_norm import ImageNorm2d, NormMode, per_image
+from exporter.generators.pyramid_generator import PyramidGenerator, conv_norm_relu, upsample
 
 # MobileNetV2 (Sandler et al., 2018) up to feature 15: expansion, channels, repeats, stride.
 _BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 2, 2))
-
-
-class ImageNorm2d(nn.BatchNorm2d):
-    """Normalisation that the official inference runs in train mode: each image by its own statistics.
-
-    `per_image=True` is that behaviour, written as plain mean and square so that every exporter takes it.
-    `per_image=False` uses the stored running statistics: a constant per channel that folds into the convolution,
-    and in training ordinary batch normalisation.
-    """
-
-    def __init__(self, channels: int, *, affine: bool, per_image: bool) -> None:
-        super().__init__(channels, affine=affine)
-        self.per_image = per_image
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.per_image:
-            return super().forward(x)
-        centred = x - x.mean((2, 3), keepdim=True)
-        y = centred * torch.rsqrt((centred * centred).mean((2, 3), keepdim=True) + self.eps)
-        if self.affine:
-            y = y * self.weight[None, :, None, None] + self.bias[None, :, None, None]
-        return y
 
 
 def _conv_bn_relu6(inputs: int, outputs: int, kernel: int, stride: int, groups: int, per_image: bool) -> nn.Sequential:
@@ -90,7 +68,7 @@ class _Pyramid(nn.Module):
         self.enc0, self.enc1, self.enc2, self.enc3, self.enc4 = (
             nn.Sequential(*features[a:b]) for a, b in ((0, 2), (2, 4), (4, 7), (7, 11), (11, 16))
         )
-        self.td1, self.td2, self.td3 = (_conv_norm_relu(width, width, per_image) for _ in range(3))
+        self.td1, self.td2, self.td3 = (conv_norm_relu(width, width, per_image) for _ in range(3))
         self.lateral4 = nn.Conv2d(160, width, 1, bias=False)
         self.lateral3 = nn.Conv2d(64, width, 1, bias=False)
         self.lateral2 = nn.Conv2d(32, width, 1, bias=False)
@@ -103,23 +81,13 @@ class _Pyramid(nn.Module):
         e2 = self.enc2(e1)
         e3 = self.enc3(e2)
         map4 = self.lateral4(self.enc4(e3))
-        map3 = self.td1(self.lateral3(e3) + _upsample(map4, 2))
-        map2 = self.td2(self.lateral2(e2) + _upsample(map3, 2))
-        map1 = self.td3(self.lateral1(e1) + _upsample(map2, 2))
+        map3 = self.td1(self.lateral3(e3) + upsample(map4, 2))
+        map2 = self.td2(self.lateral2(e2) + upsample(map3, 2))
+        map1 = self.td3(self.lateral1(e1) + upsample(map2, 2))
         return self.lateral0(e0), map1, map2, map3, map4
 
 
-class _Head(nn.Module):
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.block0 = nn.Conv2d(inputs, width, 3, padding=1, bias=False)
-        self.block1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.block1(F.relu(self.block0(x))))
-
-
-class FPNMobileNet(nn.Module):
+class FPNMobileNet(PyramidGenerator):
     """(N, 3, H, W) RGB in -1..1 to the same; H and W multiples of 32.
 
     norm_mode
@@ -129,27 +97,8 @@ class FPNMobileNet(nn.Module):
     """
 
     def __init__(self, norm_mode: NormMode = "instance", num_filters: int = 64, num_filters_fpn: int = 128) -> None:
-        super().__init__()
-        if norm_mode not in ("instance", "running", "calibrated"):
-            raise ValueError(f"norm_mode is {norm_mode!r}, not instance, running or calibrated")
-        per_image = norm_mode == "instance"
-        self.fpn = _Pyramid(num_filters_fpn, per_image)
-        self.head1, self.head2, self.head3, self.head4 = (_Head(num_filters_fpn, num_filters) for _ in range(4))
-        self.smooth = _conv_norm_relu(4 * num_filters, num_filters, per_image)
-        self.smooth2 = _conv_norm_relu(num_filters, num_filters // 2, per_image)
-        self.final = nn.Conv2d(num_filters // 2, 3, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        map0, map1, map2, map3, map4 = self.fpn(x)
-        heads = (
-            _upsample(self.head4(map4), 8),
-            _upsample(self.head3(map3), 4),
-            _upsample(self.head2(map2), 2),
-            self.head1(map1),
-        )
-        smoothed = _upsample(self.smooth(torch.cat(heads, dim=1)), 2)
-        smoothed = _upsample(self.smooth2(smoothed + map0), 2)
-        return torch.clamp(torch.tanh(self.final(smoothed)) + x, -1, 1)
+        images = per_image(norm_mode)
+        super().__init__(_Pyramid(num_filters_fpn, images), num_filters, num_filters_fpn, images)
 
     def bottleneck(self) -> nn.Module:
         """The layer whose output distillation may imitate: the deepest encoder map, 1/32."""
@@ -163,17 +112,12 @@ class FPNMobileNet(nn.Module):
         """
         return None if key.startswith("fpn.features.") else key
 
-
-def _conv_norm_relu(inputs: int, outputs: int, per_image: bool) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1),
-        ImageNorm2d(outputs, affine=False, per_image=per_image),
-        nn.ReLU(inplace=True),
-    )
-
-
-def _upsample(x: Tensor, scale: int) -> Tensor:
-    return F.interpolate(x, scale_factor=scale, mode="nearest")
+    @staticmethod
+    def kwargs_from_state(state: Mapping[str, Tensor]) -> dict[str, Any]:
+        return {
+            "num_filters": state["head1.block0.weight"].shape[0],
+            "num_filters_fpn": state["fpn.lateral4.weight"].shape[0],
+        }
 
 
 def load_imagenet_encoder(network: FPNMobileNet, classifier: dict[str, Tensor]) -> None:

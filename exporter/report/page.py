@@ -67,7 +67,6 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "outcome": outcome,
         "verdict": verdict(outcome),
         "headline": _headline(outcome.verdicts),
-        "broken": [v for v in outcome.verdicts if v.status != "kept"],
         "rows": _rows(outcome),
         "protocols": PROTOCOLS,
         "steps": climbed,
@@ -91,7 +90,6 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "provenance": plain(outcome.provenance),
         "notes": plain(outcome.notes),
         "recipe": plain(outcome.recipe),
-        "total_seconds": sum(outcome.stage_seconds.values()),
         "longest_seconds": max(outcome.stage_seconds.values(), default=0) or 1,
     }
 

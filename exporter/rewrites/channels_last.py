@@ -47,7 +47,7 @@ def _sink(graph: OnnxGraph, permutation: Any) -> None:
         user.input[place], user.output[0] = permutation.input[0], before
         permutation.input[0], permutation.output[0] = before, result
         graph.remove([permutation])
-        graph.insert_after(user, permutation)
+        permutation = graph.insert_after(user, permutation)
 
 
 def _raise(graph: OnnxGraph, permutation: Any) -> None:
@@ -63,9 +63,8 @@ def _raise(graph: OnnxGraph, permutation: Any) -> None:
         if name and name not in graph.constants:
             target = f"{maker.name}_operand{place}_nhwc"
             made = helper.make_node("Transpose", [name], [target], name=target, perm=TO_CHANNELS_LAST)
-            graph.insert_before(maker, made)
             maker.input[place] = target
-            moved.append(made)
+            moved.append(graph.insert_before(maker, made))
     maker.output[0] = permutation.output[0]
     graph.remove([permutation])
     for made in moved:

@@ -63,11 +63,16 @@ class OnnxGraph:
         self.constants[name] = value
         return name
 
-    def insert_before(self, node: Any, made: Any) -> None:
-        self._graph.node.insert(self.nodes.index(node), made)
+    def insert_before(self, node: Any, made: Any) -> Any:
+        return self._insert(self.nodes.index(node), made)
 
-    def insert_after(self, node: Any, made: Any) -> None:
-        self._graph.node.insert(self.nodes.index(node) + 1, made)
+    def insert_after(self, node: Any, made: Any) -> Any:
+        return self._insert(self.nodes.index(node) + 1, made)
+
+    def _insert(self, index: int, made: Any) -> Any:
+        """Protobuf stores a copy; the copy is the node to go on with."""
+        self._graph.node.insert(index, made)
+        return self._graph.node[index]
 
     def remove(self, nodes: Iterable[Any]) -> None:
         for node in nodes:

@@ -51,7 +51,7 @@ class QuantizeTflite(Stage):
             raise StageError(f"{self.name}: the source is {source.precision} already; it must be fp32")
         content = source.path.read_bytes()
         try:
-            made = self._to_fp16(content, source) if self.precision == "fp16" else self._to_int8(content, workspace)
+            made = self._to_fp16(content) if self.precision == "fp16" else self._to_int8(content, workspace)
         except ValueError as error:
             raise StageError(f"{self.name}: {error}") from error
         spec = _pixel_spec(source.input) if self.precision == "int8" and self.io == "int8" else source.input
@@ -69,26 +69,19 @@ class QuantizeTflite(Stage):
             output=replace(spec, shape=source.output.shape),
         )
 
-    def _to_fp16(self, content: bytes, source: Artifact) -> bytes:
+    def _to_fp16(self, content: bytes) -> bytes:
         from exporter.quantization.fp16_graph import write_fp16
 
         return write_fp16(content)
 
     def _to_int8(self, content: bytes, workspace: Workspace) -> bytes:
         from exporter.quantization.int8_graph import write_int8
-        from exporter.quantization.ranges import estimate_ranges
+        from exporter.quantization.ranges import RangeCollector, tflite_ranges
 
         def estimate(tensors: set[int], exact: set[int]) -> Mapping[int, Range]:
             with workspace.progress.task("calibrate", len(workspace.calibration)) as task, workspace.quiet():
-                return estimate_ranges(
-                    content,
-                    tensors,
-                    workspace.calibration,
-                    method=self.ranges,
-                    percentile=self.percentile,
-                    exact=exact,
-                    after_image=task.advance,
-                )
+                collector = RangeCollector(self.ranges, self.percentile, exact)
+                return tflite_ranges(content, tensors, workspace.calibration, collector, task.advance)
 
         file = write_int8(content, estimate, keep_float=self.keep_float, float_ends=self.io == "float32")
         self._report(file, workspace)

@@ -56,7 +56,8 @@ def _onnx_transposes(graph: Graph) -> Iterator[Finding]:
     ends = {t.name for t in (*graph.inputs, *graph.outputs)}
     for node in graph.nodes:
         at_the_end = any(t.name in ends for t in (*node.inputs, *node.outputs))
-        if node.kind == "Transpose" and node.activations and not at_the_end:
+        is_picture = bool(node.outputs) and node.outputs[0].dtype != "int64"  # not the arithmetic of shapes
+        if node.kind == "Transpose" and node.activations and is_picture and not at_the_end:
             yield Finding("warning", "transpose", f"{node.where} moves a whole tensor inside the graph")
 
 

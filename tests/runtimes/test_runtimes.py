@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -126,3 +127,8 @@ def test_torch_thread_count_is_put_back(tiny: TinyFiles):
 def test_onnx_runtime_uses_only_the_cpu(tiny: TinyFiles):
     with runtime("onnxruntime_cpu").open(tiny.onnx(), 1) as session:
         assert session._session.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_waiting_threads_do_not_spin():
+    """Set by `import exporter`, before torch loads OpenMP: on a shared machine spinning costs a factor of 80."""
+    assert "OMP_WAIT_POLICY" in os.environ  # the user may have chosen otherwise

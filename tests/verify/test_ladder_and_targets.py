@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from exporter.artifact import Artifact, Format
+from exporter.budget import Budget
 from exporter.data.evaluation import Pair
 from exporter.errors import MissingTool
+from exporter.progress import Silent
 from exporter.runtimes import runtime
 from exporter.runtimes.tflite_runtime import TfliteRuntime
+from exporter.verify.budget import judge
 from exporter.verify.evaluation import Renderings
 from exporter.verify.ladder import climb, float_reference
 from exporter.verify.pictures import choose, save_pictures
@@ -169,3 +172,36 @@ def test_choose_takes_worst_best_median_then_goes_on():
 def test_no_evaluation_images_is_refused():
     with pytest.raises(ValueError, match="no evaluation images"):
         Renderings([], threads=1)
+
+
+@pytest.mark.parametrize("samples_ms", [[1.0, float("nan"), 1.0], [1.0, 0.0, 1.0], [1.0, 1.0], [-1.0, 1.0, 1.0]])
+def test_nonsense_from_a_clock_is_not_a_latency(samples_ms: list[float], tiny: TinyFiles, renderings: Renderings):
+    class BrokenClock(Counting):
+        def open(self, artifact, threads):
+            session = self.inner.open(artifact, threads)
+            session.time_ms = lambda image, runs, warmup: samples_ms
+            return session
+
+    result = measure_target("web", BrokenClock(ORT), tiny.onnx(), tiny.torch(), TORCH, renderings, threads=1, runs=3)
+    assert isinstance(result.latency, NotMeasured) and "unusable timings" in result.latency.reason
+    assert isinstance(result.parity, Parity)
+
+
+def test_nan_from_an_engine_misses_every_promise_on_pictures(tiny: TinyFiles, renderings: Renderings):
+    poisoned = tiny.onnx("poisoned", after=[("Div", {}, np.float32(0)), ("Sub", {}, np.float32(np.inf))])
+    result = measure_target("web", ORT, poisoned, tiny.torch(), TORCH, renderings, threads=1, runs=2)
+    limits = Budget(min_parity_db=1, max_loss_db=99, min_gain_db=-99, min_psnr_db=1, min_ssim=0, forbid_errors=True)
+    assert {v.status for v in judge({"web": limits}, {"web": result})} == {"missed"}
+    assert any(f.rule == "layout" for f in result.findings)
+
+
+def test_progress_ticks_once_per_image(tiny: TinyFiles):
+    class Watch(Silent):
+        ticks = 0
+
+        def advance(self, steps: int = 1, note: str = "") -> None:
+            self.ticks += steps
+
+    watch = Watch()
+    Renderings(evaluation(), 1, watch).of(tiny.onnx(), ORT)
+    assert watch.ticks == 5

@@ -1,0 +1,54 @@
+"""`exporter train recipe=FILE [key=value …]`: train a network and keep its weights with their card."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
+from exporter.train_recipe import TrainRecipe, load_train_recipe
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_recipe_words(parser)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="results go to BUILD/train/<name>/")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    name, overrides = split_words(args.words)
+    recipe = load_train_recipe(name, overrides)
+    folder, pools = args.build / "train" / recipe.name, args.build / "pools"
+    if int(os.environ.get("RANK", "0")):  # one of torchrun's helpers: the first process talks and writes
+        from exporter.progress import Silent
+        from exporter.training_run import train
+
+        train(recipe, folder, pools, Silent())
+        return 0
+    card = _run_and_show(recipe, folder, pools, args.json)
+    if args.json:
+        show_json(card)
+        return 0
+    validation = card["validation"] or {}
+    show(f"weights: {folder / card['weights']['file']}")
+    show(f"curves:  {folder / 'curves.png'}")
+    if validation:
+        gain, worst = validation["gain_db"], validation["worst_gain_db"]
+        show(f"{validation['set']}: {validation['psnr_db']:.2f} dB, {gain:+.2f} over the input, worst {worst:+.2f}")
+    return 0
+
+
+def _run_and_show(recipe: TrainRecipe, folder: Path, pools: Path, json_only: bool) -> dict[str, Any]:
+    from exporter.console import open_terminal
+    from exporter.run_folder import RunFolder
+    from exporter.training_run import train
+
+    run_folder = RunFolder(folder)
+    with run_folder.locked():
+        log = run_folder.log_file()
+        terminal = open_terminal(log, on_stderr=json_only)
+        terminal.say(f"{recipe.name}: log in {log}")
+        with terminal.live(), terminal.quiet():  # TensorBoard brings a talkative TensorFlow along
+            return train(recipe, folder, pools, terminal)

@@ -1,0 +1,126 @@
+"""A training recipe: what to train, on what, for how long. Checked in full before any work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from exporter.errors import RecipeError
+from exporter.recipe import explain, portable
+from exporter.recipe_file import find_recipe, read_recipe_tree
+from exporter.recipe_path import RecipePath
+from exporter.training.options import FitOptions
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TrainedModel(_Part):
+    """What is trained: a name of `exporter generators`, or `package.module:Class`, and where its weights begin."""
+
+    arch: str
+    kwargs: dict[str, Any] = {}
+    range: tuple[float, float] | None = None  # what a network of your own eats and gives; default 0..1
+    multiple: int = Field(default=1, ge=1)
+    init: RecipePath | None = None  # weights to go on from
+    encoder: RecipePath | None = None  # ImageNet MobileNetV2, torchvision format: starts DeblurGAN-v2's encoder
+
+
+class Blur(_Part):
+    """How photographs are blurred; see exporter.data.blur.BlurOptions, which it becomes."""
+
+    min_length_px: float = Field(default=2.0, ge=0)
+    max_length_px: float = Field(default=28.0, gt=0)
+    max_kernels: int = Field(default=3, ge=1)
+    highlight_probability: float = Field(default=0.3, ge=0, le=1)
+    max_noise_gain: float = Field(default=3e-4, ge=0)
+    max_read_noise: float = Field(default=1.5e-3, ge=0)
+    jpeg_probability: float = Field(default=0.5, ge=0, le=1)
+    min_jpeg_quality: int = Field(default=80, ge=1, lt=99)
+
+    @model_validator(mode="after")
+    def _lengths_are_a_range(self) -> Self:
+        if self.min_length_px > self.max_length_px:
+            raise ValueError(f"min_length_px {self.min_length_px:g} is above max_length_px {self.max_length_px:g}")
+        return self
+
+
+class Pool(_Part):
+    """Draw the pairs once, into files of 6·pairs·size_px² bytes: synthesis then costs nothing per step."""
+
+    pairs: int = Field(ge=1)
+    size_px: int = Field(ge=32)
+    workers: int = Field(default=2, ge=1)  # threads that draw
+
+
+class TrainingData(_Part):
+    """Folders of photographs, or of GoPro, RealBlur and RSBlur as distributed; see exporter.data.layouts."""
+
+    training: RecipePath
+    evaluation: RecipePath | None = None
+    variant: str = ""  # of a public set: blur or blur_gamma, J or R; default is the first
+    height: int = Field(default=256, ge=16)  # evaluation pictures
+    width: int = Field(default=256, ge=16)
+    blur: Blur = Blur()
+    min_sharpness: float = Field(default=0.0, ge=0)  # variance of the Laplacian below which a crop is drawn again
+    pool: Pool | None = None
+
+
+class TrainRecipe(_Part):
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    description: str = ""
+    seed: int = Field(default=0, ge=0)
+    model: TrainedModel
+    teacher: RecipePath | None = None  # a network file of this project
+    perceptual_encoder: RecipePath | None = None  # ImageNet MobileNetV2 for the perceptual term
+    data: TrainingData
+    training: FitOptions = FitOptions()
+
+    @model_validator(mode="after")
+    def _terms_have_what_they_need(self) -> Self:
+        if self.training.feature and self.teacher is None:
+            raise ValueError(f"training.feature is {self.training.feature:g}, but there is no teacher")
+        if self.training.perceptual and self.teacher is None and self.perceptual_encoder is None:
+            raise ValueError(
+                f"training.perceptual is {self.training.perceptual:g}, but there is neither a perceptual_encoder "
+                "nor a teacher"
+            )
+        if self.data.pool is not None and self.data.pool.size_px < self.training.crop_px:
+            raise ValueError(
+                f"data.pool.size_px is {self.data.pool.size_px}, training.crop_px needs {self.training.crop_px}"
+            )
+        return self
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe as it runs: every default written out, no absolute path."""
+        tree: dict[str, Any] = portable(self.model_dump(mode="json"))
+        return tree
+
+    def files(self) -> dict[str, Path]:
+        """Weights the result depends on, by the place in the recipe."""
+        named = {
+            "model.init": self.model.init,
+            "model.encoder": self.model.encoder,
+            "teacher": self.teacher,
+            "perceptual_encoder": self.perceptual_encoder,
+        }
+        return {where: path for where, path in named.items() if path is not None}
+
+
+def load_train_recipe(name: str | Path, overrides: Mapping[str, str] | None = None) -> TrainRecipe:
+    """Read a training recipe and lay `overrides`, such as {"training.steps": "50"}, over it.
+
+    Raises RecipeError that lists everything wrong, each with its YAML path.
+    """
+    path = find_recipe(str(name))
+    tree, folders = read_recipe_tree(path, overrides or {})
+    try:
+        return TrainRecipe.model_validate(tree, context={"folders": folders})
+    except ValidationError as error:
+        problems = [explain(detail, TrainRecipe) for detail in error.errors()]
+        hint = "this is an export recipe: exporter recipe=…" if "targets" in tree else ""
+        raise RecipeError("\n  ".join([f"{path}:", *problems]), hint=hint) from None

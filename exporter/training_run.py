@@ -1,0 +1,217 @@
+"""The flow of `exporter train` on one page: recipe → images → network → loop → weights and their card."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exporter.artifact import sha256_of
+from exporter.environment import environment
+from exporter.errors import RecipeError
+from exporter.generators import GeneratorInfo, build_network, generator_info
+from exporter.progress import Progress
+from exporter.train_recipe import TrainRecipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from exporter.data.evaluation import EvaluationSet
+    from exporter.data.pool import PairPool
+    from exporter.data.training import TrainingSet
+    from exporter.training.loop import Fit
+    from exporter.training.processes import Processes
+
+WEIGHTS, CARD, RUN = "weights.safetensors", "card.json", "run.json"
+# How a run is watched and where it computes; the same run may go on with others.
+FREE_OPTIONS = frozenset({"device", "workers", "checkpoint_every", "validate_every", "tensorboard"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Images:
+    training: TrainingSet
+    evaluation: EvaluationSet | None
+    pairs: TrainingSet | PairPool  # what batches are taken from
+
+    @property
+    def digests(self) -> dict[str, str]:
+        judged = {} if self.evaluation is None else {"evaluation": self.evaluation.sha256}
+        return {"training": self.training.sha256, **judged}
+
+
+def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) -> dict[str, Any]:
+    """Train what `recipe` says and return the card; `folder` then holds weights.safetensors, card.json, curves.png.
+
+    A killed run goes on from its last checkpoint, a finished one is not repeated. Under torchrun every process calls
+    this; the first one writes. Raises RecipeError when the folder belongs to another run, StageError on NaN.
+    """
+    import torch
+
+    from exporter.training.device import training_device
+    from exporter.training.processes import process_group
+
+    info = generator_info(recipe.model.arch, recipe.model.range, recipe.model.multiple)
+    device = training_device(recipe.training.device)
+    with process_group(device) as processes:
+        images = _open_images(recipe, pools, processes, progress)
+        card = _claim(folder, _fingerprint(recipe, images), processes)
+        if card is not None:
+            progress.say(f"{recipe.name}: already trained, {folder / WEIGHTS}")
+            return card
+        torch.manual_seed(recipe.seed)  # the first weights
+        fit = _fit(recipe, info, images, folder, progress)
+        trained = fit.run()
+        return _keep(trained, fit, recipe, info, images, folder, processes) if processes.first else {}
+
+
+def _open_images(recipe: TrainRecipe, pools: Path, processes: Processes, progress: Progress) -> _Images:
+    """Raises DataError for a set that is unusable, or when pictures are both learned from and judged."""
+    from exporter.data.blur import BlurOptions
+    from exporter.data.evaluation import open_evaluation
+    from exporter.data.leakage import check_leakage
+    from exporter.data.pool import open_pool
+    from exporter.data.training import open_training
+
+    data = recipe.data
+    training = open_training(data.training, BlurOptions(**dict(data.blur)), data.min_sharpness, data.variant)
+    evaluation = None
+    if data.evaluation is not None:
+        evaluation = open_evaluation(data.evaluation, data.height, data.width, data.variant)
+        if processes.first and data.evaluation != data.training:  # a public set's own split is its authors' care
+            check_leakage(training, evaluation)
+    if data.pool is None:
+        return _Images(training, evaluation, training)
+    wanted = (pools, training, data.pool.pairs, data.pool.size_px, recipe.seed, progress, data.pool.workers)
+    pool = open_pool(*wanted) if processes.first else None
+    processes.wait()
+    return _Images(training, evaluation, pool or open_pool(*wanted))
+
+
+def _fingerprint(recipe: TrainRecipe, images: _Images) -> str:
+    """Changes when the weights that come out would."""
+    files = {where: sha256_of(path) for where, path in recipe.files().items()}
+    tree = recipe.model_dump(
+        mode="json",
+        exclude={"name": True, "description": True, "teacher": True, "perceptual_encoder": True}
+        | {"model": {"init", "encoder"}, "data": {"training", "evaluation"}, "training": set(FREE_OPTIONS)},
+    )
+    return sha256(json.dumps([tree, files, images.digests], sort_keys=True).encode()).hexdigest()
+
+
+def _claim(folder: Path, fingerprint: str, processes: Processes) -> dict[str, Any] | None:
+    """Make `folder` this run's. The card when the run has been finished before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run, card = folder / RUN, folder / CARD
+    begun = card.exists() or (folder / "training.pt").exists()
+    if begun and (not run.exists() or json.loads(run.read_text())["fingerprint"] != fingerprint):
+        raise RecipeError(
+            f"{folder} holds another run: its recipe, weights or images were different",
+            hint="give this one a name of its own (name=…), or delete the folder",
+        )
+    processes.wait()  # everyone has looked before the first one writes
+    if card.exists():
+        finished: dict[str, Any] = json.loads(card.read_text())
+        if sha256_of(folder / WEIGHTS) == finished["weights"]["sha256"]:
+            return finished
+    if processes.first:
+        run.write_text(json.dumps({"fingerprint": fingerprint}))
+    return None
+
+
+def _fit(recipe: TrainRecipe, info: GeneratorInfo, images: _Images, folder: Path, progress: Progress) -> Fit:
+    from exporter.generators.network_file import in_unit_range, read_network
+    from exporter.training.loop import Fit
+    from exporter.training.perceptual import read_features
+    from exporter.training.validation import validator
+
+    network = in_unit_range(_first_weights(recipe, info), info.range)
+    encoder = recipe.perceptual_encoder
+    return Fit(
+        network,
+        read_network(recipe.teacher) if recipe.teacher else None,
+        images.pairs,
+        recipe.training,
+        recipe.seed,
+        folder,
+        progress,
+        recipe.name,
+        None if images.evaluation is None else validator(images.evaluation),
+        read_features(encoder) if encoder and recipe.training.perceptual else None,
+    )
+
+
+def _first_weights(recipe: TrainRecipe, info: GeneratorInfo) -> nn.Module:
+    """The bare network: random, with an ImageNet encoder, or where `init` left off. Raises CheckpointError."""
+    from exporter.errors import CheckpointError
+    from exporter.generators.checkpoint import load_into, load_state
+    from exporter.generators.deblurgan_v2 import FPNMobileNet, load_imagenet_encoder
+
+    network, model = build_network(info, recipe.model.kwargs), recipe.model
+    if model.encoder is not None:
+        if not isinstance(network, FPNMobileNet):
+            raise RecipeError(f"model.encoder: {info.name} has no MobileNetV2 encoder to start")
+        try:
+            load_imagenet_encoder(network, load_state(model.encoder))
+        except ValueError as error:
+            raise CheckpointError(f"{model.encoder}: {error}") from None
+    if model.init is not None:
+        load_into(network, load_state(model.init), model.init, info.name)
+    return network
+
+
+def _keep(
+    trained: nn.Module,
+    fit: Fit,
+    recipe: TrainRecipe,
+    info: GeneratorInfo,
+    images: _Images,
+    folder: Path,
+    processes: Processes,
+) -> dict[str, Any]:
+    """Write the weights, then the card: with a card, the run is finished."""
+    from exporter.generators.network_file import Description, write_network
+    from exporter.training.cost import cost_of
+
+    partial = folder / f"{WEIGHTS}.partial"
+    write_network(trained, Description(info.name, recipe.model.kwargs, info.range, info.multiple), partial)
+    partial.replace(folder / WEIGHTS)
+    card = {
+        "name": recipe.name,
+        "description": recipe.description,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "weights": {"file": WEIGHTS, "sha256": sha256_of(folder / WEIGHTS)},
+        "cost_256": asdict(cost_of(trained, (1, 3, 256, 256))),
+        "seed": recipe.seed,
+        "steps": recipe.training.steps,
+        "wall_s": round(fit.elapsed_s, 1),
+        "processes": processes.count,
+        "device": str(fit.device),
+        "data": images.digests | {"photographs": len(images.training)},
+        "files": {where: {"name": path.name, "sha256": sha256_of(path)} for where, path in recipe.files().items()},
+        "validation": _validation(trained, fit, images),
+        "recipe": recipe.resolved(),
+        "environment": environment(),
+    }
+    partial = folder / f"{CARD}.partial"
+    partial.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+    partial.replace(folder / CARD)
+    return card
+
+
+def _validation(trained: nn.Module, fit: Fit, images: _Images) -> dict[str, Any] | None:
+    """What the weights that are shipped measure, and by which protocol."""
+    from exporter.data.metrics import PROTOCOLS
+
+    if fit.validate is None or images.evaluation is None:
+        return None
+    figures = fit.validate(trained.to(fit.device))
+    trained.to("cpu")
+    return {
+        **{key: round(value, 4) for key, value in figures.items()},
+        "set": images.evaluation.manifest.name,
+        "pairs": len(images.evaluation),
+        "protocol": PROTOCOLS["psnr_db"],
+    }

@@ -1,0 +1,134 @@
+"""Training recipes: every mistake with its YAML path, and the shipped ones learn."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from exporter.cli import main
+from exporter.data.blur import BlurOptions
+from exporter.errors import CheckpointError, RecipeError
+from exporter.progress import Silent
+from exporter.train_recipe import Blur, load_train_recipe
+from exporter.training_run import train
+from tests.conftest import REPO
+
+SHORT = ["training.steps=3", "training.batch=2", "training.crop_px=64", "data.pool=null", "training.tensorboard=false"]
+GOOD = """
+name: demo
+model: {arch: mobilenetv3_student, kwargs: {preset: s}}
+data: {training: photos}
+training: {steps: 3, batch: 2, crop_px: 32, warmup_steps: 1}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, photo_folder: Path) -> Path:
+    (tmp_path / "photos").symlink_to(photo_folder)
+    path = tmp_path / "demo.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def test_blur_in_a_recipe_is_the_blur_of_the_data_layer() -> None:
+    assert Blur().model_dump() == asdict(BlurOptions())
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"training.stepz": "5"}, r"training\.stepz: unknown key; did you mean 'steps'\?"),
+        ({"data.blur.max_length": "5"}, r"data\.blur\.max_length: unknown key; did you mean 'max_length_px'\?"),
+        ({"data.blur.min_length_px": "50"}, r"data\.blur: min_length_px 50 is above max_length_px 28"),
+        ({"data.training": "gone"}, r"data\.training: there is no gone"),
+        ({"model.init": "gone.pt"}, r"model\.init: there is no gone\.pt"),
+        ({"training.crop_px": "33"}, r"training\.crop_px: .*got 33"),
+        ({"training.device": "tpu"}, r"training\.device: .*got 'tpu'"),
+        ({"training.feature": "0.1"}, r"training\.feature is 0\.1, but there is no teacher"),
+        ({"training.perceptual": "0.1"}, r"training\.perceptual is 0\.1, but there is neither"),
+        ({"data.pool.pairs": "5"}, r"data\.pool\.size_px: is missing"),
+        ({"data.pool.pairs": "5", "data.pool.size_px": "32", "training.crop_px": "64"}, r"training\.crop_px needs 64"),
+        ({"name": "a/b"}, r"name: "),
+    ],
+)
+def test_each_mistake_names_its_path(recipe: Path, words: dict[str, str], says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        load_train_recipe(recipe, words)
+
+
+def test_an_export_recipe_is_recognised(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="this is an export recipe"):
+        load_train_recipe(REPO / "recipes" / "mobile_deblur.yaml")
+
+
+def test_mistakes_exit_with_2(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", f"recipe={recipe}", "training.stepz=5"]) == 2
+    assert "did you mean 'steps'" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_not_repeated_and_its_card_tells_all(recipe: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    card = train(load_train_recipe(recipe), folder, tmp_path, Silent())
+    written = (folder / "weights.safetensors").stat().st_mtime_ns
+    watched = load_train_recipe(recipe, {"training.checkpoint_every": "7"})
+    assert train(watched, folder, tmp_path, Silent()) == card
+    assert (folder / "weights.safetensors").stat().st_mtime_ns == written
+    assert card["steps"] == 3
+    assert card["data"]["photographs"] == 4
+    assert card["validation"] is None
+    assert card["recipe"]["training"]["crop_px"] == 32
+    assert card["environment"]["torch"]
+    assert str(tmp_path) not in json.dumps(card)
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_weights_can_be_gone_on_from(recipe: Path, tmp_path: Path) -> None:
+    train(load_train_recipe(recipe), tmp_path / "one", tmp_path, Silent())
+    words = {"model.init": str(tmp_path / "one" / "weights.safetensors"), "training.learning_rate": "1e-12"}
+    train(load_train_recipe(recipe, words), tmp_path / "two", tmp_path, Silent())
+    from exporter.generators.network_file import read_network
+
+    one, two = (read_network(tmp_path / run / "weights.safetensors").state_dict() for run in ("one", "two"))
+    assert all(one[key].allclose(two[key], atol=1e-6) for key in one if key.endswith("weight"))
+
+
+def test_an_encoder_is_only_for_deblurgan(recipe: Path, tmp_path: Path, student_file: Path) -> None:
+    words = {"model.encoder": str(student_file)}
+    with pytest.raises(RecipeError, match="mobilenetv3_student has no MobileNetV2 encoder"):
+        train(load_train_recipe(recipe, words), tmp_path / "one", tmp_path, Silent())
+    words |= {"model.arch": "deblurgan_v2_mobilenet", "model.kwargs": "{norm_mode: running}"}
+    with pytest.raises(CheckpointError, match="encoder tensors"):
+        train(load_train_recipe(recipe, words), tmp_path / "two", tmp_path, Silent())
+
+
+def test_a_pool_is_drawn_and_learned_from(recipe: Path, tmp_path: Path) -> None:
+    words = {"data.pool.pairs": "3", "data.pool.size_px": "48", "data.min_sharpness": "50"}
+    card = train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path / "pools", Silent())
+    assert card["recipe"]["data"]["pool"]["pairs"] == 3
+    assert {path.stat().st_size for path in (tmp_path / "pools").glob("*.raw")} == {3 * 48 * 48 * 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("train_deblurgan_v2.yaml", ["model.init=null", "model.kwargs={norm_mode: running, num_filters: 16}"]),
+        ("train_student.yaml", ["model.init=null", "model.kwargs.preset=s", "teacher=TEACHER"]),
+    ],
+)
+def test_the_shipped_recipes_learn(
+    name: str, words: list[str], tmp_path: Path, pair_folder: Path, narrow_teacher: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(REPO)
+    words = [word.replace("TEACHER", str(narrow_teacher)) for word in words]
+    given = [*words, *SHORT, f"data.evaluation={pair_folder}", "data.height=64", "data.width=64"]
+    assert main(["train", f"recipe=recipes/{name}", *given, "--build", str(tmp_path), "--json"]) == 0
+    card = json.loads(capsys.readouterr().out)
+    folder = next((tmp_path / "train").iterdir())
+    assert {"weights.safetensors", "card.json", "curves.png", "history.jsonl"} <= {p.name for p in folder.iterdir()}
+    assert card["validation"]["pairs"] == 3
+    assert card["validation"]["psnr_db"] > 10
+    from exporter.generators.network_file import read_description
+
+    assert read_description(folder / "weights.safetensors").arch == card["recipe"]["model"]["arch"]
