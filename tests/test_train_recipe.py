@@ -112,19 +112,19 @@ def test_a_pool_is_drawn_and_learned_from(recipe: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("train_deblurgan_v2.yaml", ["model.init=null", "model.kwargs={norm_mode: running, num_filters: 16}"]),
+        ("train_deblurgan_v2.yaml", ["model.init=null", "model.kwargs={norm_mode: running, num_filters: 16, num_filters_fpn: 32}"]),
         ("train_student.yaml", ["model.init=null", "model.kwargs.preset=s", "teacher=TEACHER"]),
     ],
 )
 def test_the_shipped_recipes_learn(
     name: str, words: list[str], tmp_path: Path, pair_folder: Path, narrow_teacher: Path,
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(REPO)
     words = [word.replace("TEACHER", str(narrow_teacher)) for word in words]
     given = [*words, *SHORT, f"data.evaluation={pair_folder}", "data.height=64", "data.width=64"]
     assert main(["train", f"recipe=recipes/{name}", *given, "--build", str(tmp_path), "--json"]) == 0
-    card = json.loads(capsys.readouterr().out)
+    card = json.loads(capfd.readouterr().out)
     folder = next((tmp_path / "train").iterdir())
     assert {"weights.safetensors", "card.json", "curves.png", "history.jsonl"} <= {p.name for p in folder.iterdir()}
     assert card["validation"]["pairs"] == 3

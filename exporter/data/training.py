@@ -68,7 +68,8 @@ class TrainingSet:
             return crop
         sharpest, best = -1.0, crop
         for _ in range(SHARPNESS_TRIES):
-            sharpness = laplacian_variance(crop[0])
+            outer, margin = crop
+            sharpness = laplacian_variance(outer[margin : margin + size, margin : margin + size])
             if sharpness > sharpest:
                 sharpest, best = sharpness, crop
             if sharpness >= self.min_sharpness:

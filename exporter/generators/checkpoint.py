@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,17 +19,27 @@ PREFIXES = ("module.", "netG.", "_orig_mod.")
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
-    """The bare state dict of `path`: .safetensors, or a torch file with or without a wrapper.
+    """The bare state dict of `path`: .safetensors, a torch file with or without a wrapper, TensorFlow 1 or ncnn.
 
     Raises CheckpointError for a missing, damaged or code-carrying file and for one without tensors.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint")
-    raw = _load_safetensors(path) if path.suffix == ".safetensors" else _load_torch(path)
-    state = unwrap(raw)
+    state = unwrap(_reader_of(path)(path))
     if not state:
         raise CheckpointError(f"{path} holds no weights (looked for a state dict, bare or under {', '.join(WRAPPERS)})")
     return state
+
+
+def _reader_of(path: Path) -> Callable[[Path], object]:
+    from exporter.generators.ncnn_file import is_ncnn_file, read_ncnn
+    from exporter.generators.tf_checkpoint import is_tf_checkpoint, read_tf_checkpoint
+
+    if is_tf_checkpoint(path):
+        return read_tf_checkpoint
+    if is_ncnn_file(path):
+        return read_ncnn
+    return _load_safetensors if path.suffix == ".safetensors" else _load_torch
 
 
 def unwrap(raw: object) -> dict[str, Tensor]:
@@ -73,38 +84,75 @@ def _load_torch(path: Path) -> object:
         ) from None
 
 
-def load_into(network: nn.Module, state: dict[str, Tensor], path: Path, arch: str) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a state dict and a network go together, tensors by the network's own names."""
+
+    tensors: dict[str, Tensor]
+    own: int  # tensors the network has
+    dead: tuple[str, ...]  # official names nothing uses
+    aliased: int  # official names of a tensor that has another name too
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    misshapen: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return not (self.missing or self.unknown or self.misshapen)
+
+    @property
+    def share(self) -> float:
+        """Tensors that fit, of all either side has."""
+        wrong = len(self.unknown) + len(self.missing) + len(self.misshapen)
+        return max(0.0, 1 - wrong / max(1, self.own + len(self.unknown)))
+
+    def differences(self) -> str:
+        return (
+            f"{_listed('missing', self.missing)}{_listed('unknown', self.unknown)}"
+            f"{_listed('of another shape', self.misshapen)}"
+        ).rstrip("; ")
+
+
+def fit(network: nn.Module, state: Mapping[str, Tensor]) -> Fit:
+    """Compare names and shapes; `network` may be on the meta device."""
+    rename = getattr(network, "official_key", lambda key: key)
+    optional = getattr(network, "optional_key", lambda key: False)
+    named = {key: rename(key) for key in state}
+    tensors = {name: state[key] for key, name in named.items() if name is not None}
+    own = network.state_dict()
+    lacking = own.keys() - tensors.keys()
+    return Fit(
+        tensors=tensors,
+        own=len(own),
+        dead=tuple(key for key, name in named.items() if name is None),
+        aliased=sum(name is not None for name in named.values()) - len(tensors),
+        missing=tuple(sorted(k for k in lacking if not k.endswith("num_batches_tracked") and not optional(k))),
+        unknown=tuple(sorted(tensors.keys() - own.keys())),
+        misshapen=tuple(sorted(k for k in own.keys() & tensors.keys() if own[k].shape != tensors[k].shape)),
+    )
+
+
+def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path, arch: str) -> list[str]:
     """Fill `network`; return one line per thing left out (dead or aliased weights).
 
     Raises CheckpointError that names the keys when the checkpoint is of another architecture or holds NaN.
     """
-    rename = getattr(network, "official_key", None)
-    named = {key: rename(key) if rename else key for key in state}
-    dropped = [key for key, name in named.items() if name is None]
-    renamed = {name: state[key] for key, name in named.items() if name is not None}
-    own = network.state_dict()
-    optional = {key for key in own if key.endswith("num_batches_tracked")}
-    missing = sorted(own.keys() - renamed.keys() - optional)
-    unknown = sorted(renamed.keys() - own.keys())
-    misshapen = sorted(k for k in own.keys() & renamed.keys() if own[k].shape != renamed[k].shape)
-    if missing or unknown or misshapen:
-        raise CheckpointError(
-            f"{path} does not fit {arch}: {_listed('missing', missing)}{_listed('unknown', unknown)}"
-            f"{_listed('of another shape', misshapen)}".rstrip("; "),
-            hint="check model.arch and model.kwargs",
-        )
-    _refuse_non_finite(renamed, path)
-    network.load_state_dict(renamed, strict=False)
-    return [f"{len(dropped)} dead or aliased tensors left out ({dropped[0]} …)"] if dropped else []
+    found = fit(network, state)
+    if not found:
+        raise CheckpointError(f"{path} does not fit {arch}: {found.differences()}", hint="check model.arch and model.kwargs")
+    _refuse_non_finite(found.tensors, path)
+    network.load_state_dict(found.tensors, strict=False)
+    left_out = len(found.dead) + found.aliased
+    example = f" ({found.dead[0]} …)" if found.dead else ""
+    return [f"{left_out} dead or aliased tensors left out{example}"] if left_out else []
 
 
-def _refuse_non_finite(state: dict[str, Tensor], path: Path) -> None:
+def _refuse_non_finite(state: Mapping[str, Tensor], path: Path) -> None:
     for key, value in state.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise CheckpointError(f"{path}: {key} holds NaN or infinite weights")
 
 
-def _listed(what: str, keys: list[str], shown: int = 3) -> str:
+def _listed(what: str, keys: Sequence[str], shown: int = 3) -> str:
     if not keys:
         return ""
     return f"{len(keys)} {what} ({', '.join(keys[:shown])}{' …' if len(keys) > shown else ''}); "

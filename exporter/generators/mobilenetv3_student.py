@@ -7,8 +7,9 @@ convolution to 12 channels at half size, depth-to-space, add to the input, clamp
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -162,6 +163,16 @@ class MobileNetV3Student(nn.Module):
     def bottleneck(self) -> nn.Module:
         """The layer whose output distillation may train: the deepest encoder map, 1/16."""
         return self.encoder[3]
+
+
+    @staticmethod
+    def kwargs_from_state(state: Mapping[str, Tensor]) -> dict[str, Any]:
+        """The preset and the gates; the activation leaves no trace in the weights."""
+        head = state["head.weight"]
+        small = not any(key.startswith("encoder.0.") for key in state)
+        preset = "s" if small else "m" if head.shape[1] == PRESETS["m"].widths[-1] else "l"
+        gates = any(".reduce.weight" in key and key.startswith("encoder.") for key in state)
+        return {"preset": preset, "squeeze_excite": gates}
 
 
 def _decoder_level(inputs: int, width: int, depth: int, kind: str, act: str) -> nn.Sequential:

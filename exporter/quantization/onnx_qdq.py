@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.quantization.affine import PIXELS, Affine, Range
+from exporter.quantization.affine import LOWEST, PIXELS, Affine, Range
 
 Estimate = Callable[[set[str], set[str]], Mapping[str, Range]]  # (tensors, those never clipped) -> ranges
 
@@ -29,17 +29,20 @@ KINDS = (
 )  # fmt: skip
 
 
-def write_qdq(source: Path, target: Path, estimate: Estimate, sample: NDArray[np.float32], keep_float: set[str]) -> None:
-    """Quantise `source` into `target`. `sample` is one (1, H, W, 3) picture; `keep_float` names nodes to leave alone."""
+def write_qdq(
+    source: Path, target: Path, estimate: Estimate, sample: NDArray[np.float32], keep_float: set[str], unsigned: bool
+) -> None:
+    """Quantise `source` into `target`. `sample` is one (1, H, W, 3) picture; `keep_float` names nodes to leave alone.
+
+    `unsigned` stores activations as uint8: the same codes moved up by 128.
+    """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
     model = onnx.shape_inference.infer_shapes(onnx.load(source))
     codes = _codes(model, estimate)
-    overrides = {
-        name: [_override(code, QuantType.QInt8)]
-        for name, code in codes.items()
-    }
+    dtype = QuantType.QUInt8 if unsigned else QuantType.QInt8
+    overrides = {name: [_override(code, dtype, unsigned)] for name, code in codes.items()}
 
     class OneImage(CalibrationDataReader):  # type: ignore[misc, unused-ignore]
         def __init__(self) -> None:
@@ -56,19 +59,19 @@ def write_qdq(source: Path, target: Path, estimate: Estimate, sample: NDArray[np
         op_types_to_quantize=list(KINDS),
         nodes_to_exclude=sorted(keep_float),
         per_channel=True,
-        activation_type=QuantType.QInt8,
+        activation_type=dtype,
         weight_type=QuantType.QInt8,
         extra_options={"TensorQuantOverrides": overrides, "WeightSymmetric": True, "ActivationSymmetric": False},
     )
 
 
-def _override(code: Affine, dtype: Any) -> dict[str, Any]:
-    scale, zero_point = np.array(code.scale, np.float32), np.array(code.zero_point, np.int8)
-    return {"scale": scale, "zero_point": zero_point, "quant_type": dtype}
+def _override(code: Affine, dtype: Any, unsigned: bool) -> dict[str, Any]:
+    zero_point = np.uint8(code.zero_point - LOWEST) if unsigned else np.int8(code.zero_point)
+    return {"scale": np.array(code.scale, np.float32), "zero_point": np.array(zero_point), "quant_type": dtype}
 
 
 def _codes(model: Any, estimate: Estimate) -> dict[str, Affine]:
-    """The code of every activation that the quantizer gives one of its own."""
+    """The code of every activation; the quantizer would give an operator it does not know one from its own image."""
     graph = model.graph
     makers = {name: node for node in graph.node for name in node.output}
     users: dict[str, list[Any]] = {}
@@ -81,10 +84,11 @@ def _codes(model: Any, estimate: Estimate) -> dict[str, Affine]:
     exact = {name for name in floats if name in residual or not residual.isdisjoint(floats[name])}
     ranges = estimate(set(floats), exact)
     ends = {graph.input[0].name, graph.output[0].name}
-    return {
-        name: PIXELS if not ends.isdisjoint({name, *members}) else Affine.of_range(ranges[name])
-        for name, members in floats.items()
-    }
+    codes: dict[str, Affine] = {}
+    for name, members in floats.items():
+        code = PIXELS if not ends.isdisjoint({name, *members}) else Affine.of_range(ranges[name])
+        codes |= dict.fromkeys((name, *sorted(members)), code)
+    return codes
 
 
 def _heads(graph: Any, makers: Mapping[str, Any], users: Mapping[str, list[Any]]) -> dict[str, set[str]]:

@@ -5,6 +5,7 @@ from exporter.stages.distill import Distill
 from exporter.stages.load_generator import LoadGenerator
 from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.prune import Prune
+from exporter.stages.quantize_onnx import QuantizeOnnx
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
@@ -16,6 +17,7 @@ STAGES: tuple[type[Stage], ...] = (
     Distill,
     TorchToOnnx,
     SimplifyOnnx,
+    QuantizeOnnx,
     OnnxToTflite,
     QuantizeTflite,
 )

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 class QuantizeOnnx(Stage):
-    """Static INT8 for ONNX Runtime: per-channel symmetric weights, int8 activations, float32 pictures at both ends.
+    """Static INT8 as Q/DQ: per-channel symmetric int8 weights, 8-bit activations, float32 pictures at both ends.
 
-    `ranges` and `percentile` mean what they mean in quantize_tflite, and the picture's code is the same; `keep_float`
-    are patterns over operator kinds or node names that stay in float.
+    `ranges` and `percentile` mean what they mean in quantize_tflite, and every code is the same, bit for bit.
+    `activations` is how codes are stored: "uint8" is what ONNX Runtime's CPU kernels are fast with, "int8" is what TensorRT
+    takes. `keep_float` are patterns over operator kinds or node names that stay in float.
     """
 
     name: ClassVar[str] = "quantize_onnx"
@@ -34,6 +35,7 @@ class QuantizeOnnx(Stage):
 
     ranges: Literal["minmax", "percentile", "mse"] = "minmax"
     percentile: float = Field(default=99.99, gt=50, le=100)
+    activations: Literal["uint8", "int8"] = "uint8"
     keep_float: tuple[str, ...] = ()
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
@@ -73,4 +75,4 @@ class QuantizeOnnx(Stage):
                 return onnx_ranges(model, tensors, workspace.calibration, collector, task.advance)
 
         image = lopsided_image(source.input.height, source.input.width)
-        write_qdq(source.path, path, estimate, image, kept)
+        write_qdq(source.path, path, estimate, image, kept, self.activations == "uint8")

@@ -77,6 +77,7 @@ class Fit:
                 if history:
                     self._after(step, terms, history)
                 task.advance(1, f"loss {sum(terms.values()):.4f}{self._note}")
+        del self._forward  # a distributed wrapper must be gone before its process group is
         if history:
             history.close()
             (self.folder / "training.pt").unlink(missing_ok=True)

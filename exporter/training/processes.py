@@ -85,6 +85,7 @@ def process_group(device: torch.device) -> Iterator[Processes]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield joined()
+        dist.barrier()  # who leaves early takes the others' connections along
     finally:
         dist.destroy_process_group()
 

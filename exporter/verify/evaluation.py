@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
 
 from exporter.artifact import Artifact
 from exporter.data.evaluation import Pair
@@ -16,15 +19,23 @@ class Renderings:
     """Runs an artifact on the evaluation images the first time it is asked for, and remembers the pictures.
 
     The ladder, the targets and the report look at the same pictures; the same bytes on the same runtime give
-    them only once. Lives as long as one verification, and holds 12·H·W bytes per image and artifact.
+    them only once. Lives as long as one verification. Pictures are 12·H·W bytes per image and artifact: with a
+    `folder` they are kept there and mapped into memory, so that 720p frames do not fill it.
     """
 
-    def __init__(self, evaluation: Iterable[Pair], threads: int, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        evaluation: Iterable[Pair],
+        threads: int,
+        progress: Progress | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self.evaluation = tuple(evaluation)
         if not self.evaluation:
             raise ValueError("there are no evaluation images")
         self.threads = threads
         self._progress: Progress = progress or Silent()
+        self._folder = folder
         self._done: dict[tuple[str, str], Pictures] = {}
 
     @property
@@ -35,8 +46,15 @@ class Renderings:
         """What `artifact` makes of every blurred image, in order. Raises EngineError."""
         key = (artifact.sha256, runtime.name)
         if key not in self._done:
-            self._done[key] = self._render(artifact, runtime)
+            self._done[key] = self._put_away(key, self._render(artifact, runtime))
         return self._done[key]
+
+    def _put_away(self, key: tuple[str, str], pictures: Pictures) -> Pictures:
+        if self._folder is None or len({picture.shape for picture in pictures}) != 1:
+            return pictures
+        file = self._folder / f"{key[0][:16]}-{key[1]}.npy"
+        np.save(file, np.stack(pictures))
+        return tuple(np.load(file, mmap_mode="r"))
 
     def _render(self, artifact: Artifact, runtime: Runtime) -> Pictures:
         total = len(self.evaluation)

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from exporter.artifact import Artifact, Format
-from exporter.data.evaluation import Pair
+from exporter.data.evaluation import EvaluationSet
 from exporter.progress import Progress
 from exporter.recipe import Verification
 from exporter.runtimes import runtime
@@ -50,13 +51,12 @@ class Measurements:
 def measure_or_recall(
     folder: Path,
     built: Sequence[Built],
-    pairs: Sequence[Pair],
-    pairs_sha256: str,
+    pairs: EvaluationSet,
     options: Verification,
     progress: Progress,
 ) -> Measurements:
     """The measurements kept in `folder` for exactly these files, images, options and engines, or new ones."""
-    key = _key(built, pairs_sha256, options)
+    key = _key(built, pairs.sha256, options)
     kept = folder / key / "measurements.json"
     if (known := _recall(kept)) is not None:
         return known
@@ -72,10 +72,17 @@ def measure_or_recall(
 
 
 def measure(
-    built: Sequence[Built], pairs: Sequence[Pair], options: Verification, folder: Path, progress: Progress
+    built: Sequence[Built], pairs: EvaluationSet, options: Verification, folder: Path, progress: Progress
 ) -> Measurements:
     """Ladder, targets, pictures and golden vectors of these chains on these images; files go into `folder`."""
-    renderings = Renderings(pairs, options.threads, progress)
+    with TemporaryDirectory(dir=folder) as scratch:
+        renderings = Renderings(pairs, options.threads, progress, Path(scratch))
+        return _measure(built, renderings, options, folder, progress)
+
+
+def _measure(
+    built: Sequence[Built], renderings: Renderings, options: Verification, folder: Path, progress: Progress
+) -> Measurements:
     ladder = climb([chain.steps for chain in built], renderings, _ladder_runtimes())
     torch_cpu = runtime(LADDER_RUNTIMES[Format.TORCH])
     targets = []

@@ -22,7 +22,7 @@ def save_pictures(
 ) -> tuple[Picture, ...]:
     """PNG files `<image>.<rung>.png` in `folder`, `blurred` and `sharp` included, for `count` images.
 
-    `chosen_by`: the quality whose gain tells worst, best and median images apart, in that order.
+    `chosen_by`: the quality whose gain tells best, worst and median images apart, in that order.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pictures = []
@@ -39,14 +39,14 @@ def save_pictures(
 
 
 def choose(gains_db: Sequence[float], count: int) -> tuple[int, ...]:
-    """Indices of the worst, the best and the median image, then the next worst, next best …; no index twice.
+    """Indices of the best, the worst and the median image, then the next best, next worst …; no index twice.
 
     A NaN counts as worst; equal gains go by position, so the choice is the same every time.
     """
     order = sorted(range(len(gains_db)), key=lambda i: (not np.isnan(gains_db[i]), gains_db[i], i))
-    wanted = [order[0], order[-1], order[len(order) // 2]] if order else []
-    for worst, best in zip(order, reversed(order), strict=True):
-        wanted += [worst, best]
+    wanted = [order[-1], order[0], order[len(order) // 2]] if order else []
+    for best, worst in zip(reversed(order), order, strict=True):
+        wanted += [best, worst]
     return tuple(dict.fromkeys(wanted))[:count]
 
 

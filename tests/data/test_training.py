@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from exporter.data.blur import BlurOptions
 from exporter.data.images import write_png
 from exporter.data.pool import open_pool
 from exporter.data.training import open_training
@@ -65,3 +66,49 @@ def test_a_pool_is_drawn_once_and_gives_the_same_batches(photo_folder: Path, tmp
         assert one.max() <= 1
         assert np.array_equal(one, two)
     assert open_pool(tmp_path, photos, 4, 80, 1, Silent()).sha256 != first.sha256
+
+
+def test_processes_share_the_batch_of_one(photo_folder: Path, tmp_path: Path) -> None:
+    photos = open_training(photo_folder)
+    for source in (photos, open_pool(tmp_path, photos, 3, 80, 0, Silent())):
+        whole = source.batch(0, 0, 4, 64)
+        shares = [source.batch(0, 0, 4, 64, slice(rank, None, 2)) for rank in (0, 1)]
+        for side in (0, 1):
+            assert np.array_equal(shares[0][side], whole[side][0::2])
+            assert np.array_equal(shares[1][side], whole[side][1::2])
+
+
+def test_unsharp_crops_are_drawn_again(tmp_path: Path) -> None:
+    half = picture(0, 160, 320)
+    half[:, :160] = 0.5  # an empty wall
+    write_png(tmp_path / "wall.png", half)
+    means = []
+    for threshold in (0.0, 100.0):
+        photos = open_training(tmp_path, min_sharpness=threshold)
+        _, sharp = photos.batch(0, 0, 12, 32)
+        assert sharp.shape == (12, 3, 32, 32)
+        means.append(np.mean([crop.std() > 0.01 for crop in sharp]))
+    assert means[0] < 1
+    assert means[1] == 1
+    assert open_training(tmp_path, min_sharpness=100).identity != open_training(tmp_path).identity
+
+
+def test_a_picture_without_any_sharp_crop_still_gives_one(tmp_path: Path) -> None:
+    write_png(tmp_path / "wall.png", np.full((80, 80, 3), 0.5, np.float32))
+    assert open_training(tmp_path, min_sharpness=100).batch(0, 0, 1, 32)[1].shape == (1, 3, 32, 32)
+
+
+def test_blur_options_reach_the_pairs(photo_folder: Path) -> None:
+    still = BlurOptions(0, 0.01, 1, 0, 0, 0, 0)
+    blurred, sharp = open_training(photo_folder, still).batch(0, 0, 2, 64)
+    assert np.abs(blurred - sharp).max() < 0.02
+    blurred, sharp = open_training(photo_folder).batch(0, 0, 2, 64)
+    assert np.abs(blurred - sharp).max() > 0.1
+
+
+def test_the_number_of_drawing_threads_changes_nothing(photo_folder: Path, tmp_path: Path) -> None:
+    photos = open_training(photo_folder)
+    one = open_pool(tmp_path / "one", photos, 4, 48, 0, Silent(), workers=1)
+    many = open_pool(tmp_path / "many", photos, 4, 48, 0, Silent(), workers=3)
+    assert np.array_equal(one.blurred, many.blurred)
+    assert np.array_equal(one.sharp, many.sharp)

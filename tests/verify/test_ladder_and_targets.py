@@ -154,18 +154,18 @@ def test_pictures(tiny: TinyFiles, renderings: Renderings, tmp_path):
     made = save_pictures(tmp_path / "pictures", renderings, rungs, rung.quality, count=2)
     again = save_pictures(tmp_path / "again", renderings, rungs, rung.quality, count=2)
     assert [p.name for p in made] == [p.name for p in again] and len({p.name for p in made}) == 2
-    assert made[0].name == rung.quality.worst_image
+    assert made[1].name == rung.quality.worst_image
     for picture in made:
         assert list(picture.files) == ["blurred", "sharp", "teacher", "int8"]
         sharp = next(pair.sharp for pair in renderings.evaluation if pair.name == picture.name)
         assert np.array_equal(np.asarray(Image.open(picture.files["sharp"])), np.rint(sharp * 255))
 
 
-def test_choose_takes_worst_best_median_then_goes_on():
+def test_choose_takes_best_worst_median_then_goes_on():
     gains = [3.0, 1.0, 2.0, 5.0, 4.0]
-    assert choose(gains, 3) == (1, 3, 0)
-    assert choose(gains, 5) == (1, 3, 0, 2, 4) and choose(gains, 9) == choose(gains, 5)
-    assert choose([1.0, float("nan"), 2.0], 1) == (1,)
+    assert choose(gains, 3) == (3, 1, 0)
+    assert choose(gains, 5) == (3, 1, 0, 4, 2) and choose(gains, 9) == choose(gains, 5)
+    assert choose([1.0, float("nan"), 2.0], 2) == (2, 1)
     assert choose([], 3) == () and choose([1.0], 3) == (0,)
 
 

@@ -1,0 +1,72 @@
+"""Which architecture a state dict belongs to, and the constructor arguments its shapes imply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from exporter.errors import CheckpointError
+from exporter.generators import GENERATORS, GeneratorInfo, build_network, network_class
+from exporter.generators.checkpoint import Fit, fit
+
+# What reading a foreign state dict can end in: a name or number that is not there, a shape that makes no sense.
+_FOREIGN = (KeyError, IndexError, ValueError, ZeroDivisionError)
+
+
+def recognise_state(state: Mapping[str, Tensor], path: Path) -> tuple[str, dict[str, Any]]:
+    """See `exporter.generators.recognise`."""
+    near: list[tuple[float, str]] = []
+    for info, kwargs, found in _guesses(state):
+        if found:
+            return info.name, kwargs
+        near.append((found.share, f"{info.name} ({found.differences()})"))
+    if near:
+        share, line = max(near)
+        raise CheckpointError(
+            f"{path} is of no architecture known here; nearest, with {share:.0%} of its tensors in place: {line}",
+            hint="a complete checkpoint of it is recognised; for a network of your own: model.arch=package.module:Class",
+        )
+    names = ", ".join(sorted(state)[:3])
+    raise CheckpointError(
+        f"{path} is of no architecture known here; its tensors are called {names} …",
+        hint="exporter generators lists what is known; for a network of your own: model.arch=package.module:Class",
+    )
+
+
+def deduced_kwargs(info: GeneratorInfo, state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:
+    """Constructor arguments of `info` that the shapes in `state` imply; {} for a network that has no such hook.
+
+    Raises CheckpointError that names the first tensor looked for in vain, and what the file looks like instead.
+    """
+    hook = getattr(network_class(info), "kwargs_from_state", None)
+    if hook is None:
+        return {}
+    try:
+        kwargs: dict[str, Any] = hook(state)
+    except _FOREIGN as error:
+        reason = f"no tensor is named {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+        other = next((guess.name for guess, _, found in _guesses(state) if found), None)
+        raise CheckpointError(
+            f"{path} does not fit {info.name}: {reason}",
+            hint=f"it is a checkpoint of {other}" if other else "check model.arch; a damaged file can lack tensors too",
+        ) from None
+    return kwargs
+
+
+def _guesses(state: Mapping[str, Tensor]) -> Iterator[tuple[GeneratorInfo, dict[str, Any], Fit]]:
+    """Every architecture whose hook can read `state`, built without memory and compared."""
+    for info in GENERATORS:
+        hook = getattr(network_class(info), "kwargs_from_state", None)
+        if hook is None:
+            continue
+        try:
+            kwargs = hook(state)
+            with torch.device("meta"):
+                network = build_network(info, kwargs)
+        except (*_FOREIGN, CheckpointError, RuntimeError):
+            continue
+        yield info, kwargs, fit(network, state)

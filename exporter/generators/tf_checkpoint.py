@@ -1,0 +1,44 @@
+"""TensorFlow 1 checkpoints (`name.index` beside `name.data-00000-of-00001`), read with TensorFlow's own reader."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from exporter.errors import CheckpointError, MissingTool
+
+OPTIMISER = re.compile(r"/(Adam|Adam_1|Momentum|RMSProp|RMSProp_1|ExponentialMovingAverage)$")
+
+
+def is_tf_checkpoint(path: Path) -> bool:
+    return path.suffix == ".index" or re.search(r"\.data-\d+-of-\d+$", path.name) is not None
+
+
+def read_tf_checkpoint(path: Path) -> dict[str, Tensor]:
+    """All floating-point variables but the optimiser's, by TensorFlow name.
+
+    Kernels are turned from (H, W, in, out) to (out, in, H, W); a transposed convolution's (H, W, out, in) becomes
+    PyTorch's (in, out, H, W) by the same permutation. Raises CheckpointError when a part is missing or damaged.
+    """
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise MissingTool(
+            f"{path} is a TensorFlow checkpoint and TensorFlow is not installed", hint="pip install 'exporter[export]'"
+        ) from None
+    prefix = re.sub(r"\.(index|data-\d+-of-\d+)$", "", str(path))
+    state = {}
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        for name in sorted(reader.get_variable_to_shape_map()):
+            if reader.get_variable_to_dtype_map()[name].is_floating and not OPTIMISER.search(name):
+                value = torch.from_numpy(reader.get_tensor(name).copy()) if reader.get_variable_to_shape_map()[name] else None
+                if value is not None:
+                    state[name] = value.permute(3, 2, 0, 1).contiguous() if value.ndim == 4 else value
+    except (ValueError, RuntimeError, IndexError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} is damaged, or its .data file is missing: {reason}") from None
+    return state

@@ -1,0 +1,119 @@
+"""Small networks with what restoration networks are made of. The project does not know them: `tests.stages.networks:…`."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class UNet(nn.Module):
+    """Max pooling, a transposed convolution, a bilinear ×2, concatenation, a leaky and a parametric ReLU."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU())
+        self.second = nn.Sequential(nn.Conv2d(width, 2 * width, 3, padding=1), nn.LeakyReLU(0.1))
+        self.bottom = nn.Sequential(nn.Conv2d(2 * width, 2 * width, 3, padding=1), nn.PReLU(2 * width))
+        self.up = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
+        self.mid = nn.Sequential(nn.Conv2d(3 * width, width, 3, padding=1), nn.ReLU())
+        self.last = nn.Conv2d(2 * width, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        one = self.first(x)
+        two = self.second(F.max_pool2d(one, 2))
+        three = self.bottom(F.max_pool2d(two, 2))
+        y = self.mid(torch.cat([self.up(three), two], 1))
+        y = torch.cat([F.interpolate(y, scale_factor=2, mode="bilinear", align_corners=False), one], 1)
+        return torch.clamp(x + 0.1 * self.last(y), 0, 1)
+
+
+class UnshuffleNet(nn.Module):
+    """Half-size work between a pixel unshuffle and a pixel shuffle that follows an addition of convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(12, 16, 3, padding=1)
+        self.left = nn.Conv2d(16, 12, 3, padding=1)
+        self.right = nn.Conv2d(16, 12, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu6(self.first(F.pixel_unshuffle(x, 2)))
+        return torch.clamp(x + 0.1 * F.pixel_shuffle(self.left(y) + self.right(y), 2), 0, 1)
+
+
+class SplitShuffle(nn.Module):
+    """A pixel shuffle whose channels come from no convolution of their own: they are read twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head = nn.Conv2d(3, 12, 3, padding=1, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.head(x)
+        return torch.sigmoid(F.pixel_shuffle(y, 2) + F.interpolate(y[:, :3], scale_factor=2))
+
+
+class FarShift(nn.Module):
+    """Works in -1..1 like the GANs: tanh, residual, shift of range at both ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x * 2 - 1
+        return (torch.clamp(torch.tanh(self.body(y)) + y, -1, 1) + 1) / 2
+
+
+class Gated(nn.Module):
+    """Squeeze-excite with hard-sigmoid and a hard-swish: float islands would show here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(3, 16, 3, padding=1)
+        self.gate = nn.Conv2d(16, 16, 1)
+        self.last = nn.Conv2d(16, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.hardswish(self.first(x))
+        y = y * F.hardsigmoid(self.gate(y.mean((2, 3), keepdim=True)))
+        return torch.clamp(x + 0.1 * self.last(y), 0, 1)
+
+
+class Warped(nn.Module):
+    """Convertible to ONNX; LpPool is not an operator of onnx2tf or TFLite."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        angles = torch.linalg.det(self.conv(x)[..., :3, :3])
+        return x + 0 * angles.reshape(1, 3, 1, 1)
+
+
+class Transformed(nn.Module):
+    """ONNX as exported by tracing has no word for this one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.special.bessel_j0(x)
+
+
+class Noisy(nn.Module):
+    """Gives NaN."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+        nn.init.constant_(self.conv.weight, float("nan"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x)
+        return y
