@@ -105,9 +105,7 @@ def shipped_sets() -> tuple[Set, ...]:
 def uniform_set(pairs: tuple[Pair, ...], digest: str) -> Set:
     """The same sharp pictures under one kernel each: seeds 7000, 7001 …"""
     made = [uniform_blur(pair.sharp, UNIFORM_SEED + i) for i, pair in enumerate(pairs)]
-    blurred = tuple(
-        Pair(pair.name, picture, pair.sharp) for pair, (picture, _) in zip(pairs, made, strict=True)
-    )
+    blurred = tuple(Pair(pair.name, picture, pair.sharp) for pair, (picture, _) in zip(pairs, made, strict=True))
     about = f"sharp pictures of the synthetic set under one shake of 2 to 28 px each, seeds {UNIFORM_SEED} on"
     return Set("uniform", about, digest, blurred, tuple(kernel for _, kernel in made))
 
@@ -191,7 +189,9 @@ def perceptual_metric() -> tuple[Metric | None, str]:
 
     @torch.no_grad()
     def distance(picture: Image, sharp: Image) -> float:
-        sides = [torch.from_numpy(frame(image, SIDE, SIDE).transpose(2, 0, 1).copy())[None] for image in (picture, sharp)]
+        sides = [
+            torch.from_numpy(frame(image, SIDE, SIDE).transpose(2, 0, 1).copy())[None] for image in (picture, sharp)
+        ]
         return float(network(*sides, normalize=True))
 
     return distance, ""
@@ -202,7 +202,10 @@ def draw(result: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
     names = list(result["methods"])
-    panels = (("gain_db", "PSNR gain over the blurred input, dB"), ("keypoints", "SIFT keypoints found again, per picture"))
+    panels = (
+        ("gain_db", "PSNR gain over the blurred input, dB"),
+        ("keypoints", "SIFT keypoints found again, per picture"),
+    )
     figure = Figure(figsize=(11, 1.6 + 0.52 * len(names)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     height = 0.8 / len(result["sets"])
@@ -223,14 +226,18 @@ def draw(result: dict[str, Any], path: Path) -> None:
     axes[0].set_yticks(range(len(names)), [name.removesuffix(".safetensors") for name in names])
     axes[0].invert_yaxis()
     axes[1].legend(frameon=False, fontsize=9)
-    figure.text(0.995, 0.005, f"{result['date']}, bars: mean, lines: 95 % interval", ha="right", fontsize=7, color="0.4")
+    figure.text(
+        0.995, 0.005, f"{result['date']}, bars: mean, lines: 95 % interval", ha="right", fontsize=7, color="0.4"
+    )
     figure.savefig(path, dpi=110)
 
 
 def show(result: dict[str, Any]) -> None:
     for method, sets in result["methods"].items():
         for one, found in sets.items():
-            parts = (f"{key} {found[key]['mean']:.2f}±{found[key]['ci95']:.2f}" for key in ("psnr_db", "gain_db", "ssim"))
+            parts = (
+                f"{key} {found[key]['mean']:.2f}±{found[key]['ci95']:.2f}" for key in ("psnr_db", "gain_db", "ssim")
+            )
             worst = f"worst {found['gain_db']['worst']:+.2f}, keypoints {found['keypoints']['mean']:.0f}"
             sys.stdout.write(f"{method:34} {one:10} {' '.join(parts)} {worst}\n")
 

@@ -46,14 +46,17 @@ def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
 
 def _size_problems(recipe: Recipe) -> Iterator[str]:
     try:
-        infos = [generator_info(recipe.model.arch, recipe.model.range, recipe.model.multiple)]
+        model = recipe.model  # without a name, the size is checked once the checkpoint has been recognised
+        infos = [generator_info(model.arch, model.range, model.multiple)] if model.arch else []
         infos += [generator_info(student) for stage in recipe.stages if (student := getattr(stage, "student", None))]
     except RecipeError as error:
         yield str(error)
         return
+    # A teacher may be filled up as its official code does; the network that is deployed must fit as it is.
+    strict = [info for i, info in enumerate(infos) if i == len(infos) - 1 or info.padding == "none"]
     for side in ("height", "width"):
         length = getattr(recipe.input, side)
-        for info in infos:
+        for info in strict:
             if length % info.multiple:
                 below, above = (
                     length // info.multiple * info.multiple,

@@ -22,9 +22,12 @@ class _Part(BaseModel):
 
 
 class Model(_Part):
-    """The trained generator: a name of `exporter generators`, or `package.module:Class`."""
+    """The trained generator: a name of `exporter generators`, or `package.module:Class`.
 
-    arch: str
+    Without `arch` the architecture is recognised from the checkpoint.
+    """
+
+    arch: str | None = None
     checkpoint: RecipePath
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None  # what a network of your own eats and gives; default 0..1

@@ -13,7 +13,18 @@ from exporter.cli import COMMANDS, main
 from tests.conftest import REPO
 from tests.test_recipe import recipe_file  # noqa: F401
 
-HEAVY = ("torch", "onnx", "onnxruntime", "tensorflow", "ai_edge_litert", "tensorrt", "cv2", "skimage", "matplotlib", "PIL")
+HEAVY = (
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "tensorflow",
+    "ai_edge_litert",
+    "tensorrt",
+    "cv2",
+    "skimage",
+    "matplotlib",
+    "PIL",
+)
 
 
 def run_without(modules: tuple[str, ...], code: str) -> subprocess.CompletedProcess[str]:
@@ -35,7 +46,9 @@ def test_every_module_imports_without_the_heavy_libraries():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("words", [["--help"], ["plan", "recipe=mobile_deblur.yaml"], ["stages"], ["generators", "--json"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["plan", "recipe=mobile_deblur.yaml"], ["stages"], ["generators", "--json"]]
+)
 def test_light_commands_need_no_heavy_library(words):
     done = run_without(HEAVY, f"from exporter.cli import main; raise SystemExit(main({words!r}))")
     assert done.returncode == 0, done.stderr

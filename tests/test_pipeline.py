@@ -207,7 +207,8 @@ import torch
 from torch import nn
 
 def block(i, o):
-    return nn.Sequential(nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(), nn.Conv2d(o, o, 3, padding=1), nn.ReLU())
+    first = (nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU())
+    return nn.Sequential(*first, nn.Conv2d(o, o, 3, padding=1), nn.ReLU())
 
 class Net(nn.Module):
     def __init__(self, width=8):

@@ -27,7 +27,7 @@ def test_one_chain_per_target(recipe_file):  # noqa: F811
         ({"targets__torch__runtime": "litert_cpu"}, r"litert_cpu runs tflite, but the chain ends in torch"),
         ({"input__height": "100"}, r"input\.height: 100 is not a multiple of 16.*nearest: 96 or 112"),
         ({"data__training": "null"}, r"data\.training: is missing, prune trains on it"),
-        ({"model__arch": "deblurgan"}, r"no architecture is named 'deblurgan'"),
+        ({"model__arch": "deblurgann"}, r"no architecture is named 'deblurgann'"),
     ],
 )
 def test_mismatches(recipe_file, words, says):  # noqa: F811

@@ -121,8 +121,8 @@ def test_what_escapes_a_stage(run_folder, source, workspace, raised, becomes, sa
 
 
 def test_two_runs_cannot_share_a_folder(run_folder):
-    with run_folder.locked():
-        with pytest.raises(BusyFolder, match="in use by another run"), RunFolder(run_folder.path).locked():
-            pass
-    with run_folder.locked():
+    second = RunFolder(run_folder.path)
+    with run_folder.locked(), pytest.raises(BusyFolder, match="in use by another run"), second.locked():
+        pass
+    with second.locked():
         pass

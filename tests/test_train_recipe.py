@@ -112,13 +112,21 @@ def test_a_pool_is_drawn_and_learned_from(recipe: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("train_deblurgan_v2.yaml", ["model.init=null", "model.kwargs={norm_mode: running, num_filters: 16, num_filters_fpn: 32}"]),
+        (
+            "train_deblurgan_v2.yaml",
+            ["model.init=null", "model.kwargs={norm_mode: running, num_filters: 16, num_filters_fpn: 32}"],
+        ),
         ("train_student.yaml", ["model.init=null", "model.kwargs.preset=s", "teacher=TEACHER"]),
     ],
 )
 def test_the_shipped_recipes_learn(
-    name: str, words: list[str], tmp_path: Path, pair_folder: Path, narrow_teacher: Path,
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    words: list[str],
+    tmp_path: Path,
+    pair_folder: Path,
+    narrow_teacher: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(REPO)
     words = [word.replace("TEACHER", str(narrow_teacher)) for word in words]

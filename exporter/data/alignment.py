@@ -41,7 +41,9 @@ def align(restored: Floats, sharp: Floats) -> Aligned:
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ITERATIONS, 0)
     try:
         start = np.eye(3, dtype=np.float32)
-        _, warp = cv2.findTransformECC(*grey, start, cv2.MOTION_HOMOGRAPHY, stop, inputMask=None, gaussFiltSize=5)
+        _, warp = cv2.findTransformECC(
+            grey[0], grey[1], start, cv2.MOTION_HOMOGRAPHY, stop, inputMask=None, gaussFiltSize=5
+        )
     except cv2.error as error:
         raise DataError(f"ECC cannot align the two pictures: {str(error).strip().splitlines()[-1]}") from None
     size = (sharp.shape[1], sharp.shape[0])

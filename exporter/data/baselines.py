@@ -53,7 +53,8 @@ def unsharp_mask(blurred: Floats, radius_px: float = 1.0, amount: float = 0.6) -
     from skimage import filters
 
     sharpen: Any = filters.unsharp_mask
-    return np.clip(sharpen(blurred, radius=radius_px, amount=amount, channel_axis=2), 0, 1).astype(np.float32)
+    sharpened = sharpen(blurred, radius=radius_px, amount=amount, channel_axis=2)
+    return np.asarray(np.clip(sharpened, 0, 1), dtype=np.float32)
 
 
 def _in_linear_light(blurred: Floats, kernel: Floats, solve: Any) -> Floats:

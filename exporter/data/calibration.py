@@ -105,9 +105,7 @@ def describe_folder(folder: Path) -> ImageManifest:
         )
         for path in files
     )
-    return ImageManifest(
-        name=folder.name, description="a folder without manifest.yaml", seed=0, images=tuple(entries)
-    )
+    return ImageManifest(name=folder.name, description="a folder without manifest.yaml", seed=0, images=tuple(entries))
 
 
 def coverage(images: CalibrationSet) -> Coverage:

@@ -59,9 +59,7 @@ class EvaluationSet:
     @property
     def files(self) -> tuple[Path, ...]:
         """Blurred and sharp files, alternating."""
-        return tuple(
-            self.folder / file for pair in self.manifest.pairs for file in (pair.blurred, pair.sharp)
-        )
+        return tuple(self.folder / file for pair in self.manifest.pairs for file in (pair.blurred, pair.sharp))
 
     @cached_property
     def sha256(self) -> str:
@@ -123,12 +121,8 @@ def describe_folder(folder: Path) -> PairManifest:
             f"{sides[side][alone[0]]} has no counterpart",
             hint="a pair is blurred/NAME and sharp/NAME; the endings may differ",
         )
-    pairs = (
-        _describe_pair(folder, stem, path, sides["sharp"][stem]) for stem, path in sides["blurred"].items()
-    )
-    return PairManifest(
-        name=folder.name, description="a folder without manifest.yaml", seed=0, pairs=tuple(pairs)
-    )
+    pairs = (_describe_pair(folder, stem, path, sides["sharp"][stem]) for stem, path in sides["blurred"].items())
+    return PairManifest(name=folder.name, description="a folder without manifest.yaml", seed=0, pairs=tuple(pairs))
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Public data sets of real deblurring pairs, read as their authors distribute them: layout detected, official splits."""
+"""Public sets of real deblurring pairs, read as their authors distribute them: layout detected, official splits."""
 
 from __future__ import annotations
 
@@ -27,14 +27,21 @@ class PairFiles:
 class Layout(Protocol):
     """How one public set lies in its folder. `variants`: which of its blurs, the first one is the default."""
 
-    name: str
-    licence: str
-    source: str
-    protocol: str  # how its authors measure, see exporter.data.metrics and exporter.data.alignment
-    variants: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+    @property
+    def licence(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def protocol(self) -> str:
+        """How its authors measure; see exporter.data.metrics and exporter.data.alignment."""
+
+    @property
+    def variants(self) -> tuple[str, ...]: ...
 
     def present(self, folder: Path) -> bool: ...
-    def pairs(self, folder: Path, split: Split, variant: str) -> Iterable[tuple[str, str]]:
+    def pairs(self, folder: Path, split: str, variant: str) -> Iterable[tuple[str, str]]:
         """(blurred, sharp) below `folder`, in the official order. Raises DataError for an incomplete folder."""
 
 

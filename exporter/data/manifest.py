@@ -87,9 +87,7 @@ def read_manifest(folder: Path, kind: type[_Manifest]) -> _Manifest:
 
 def require_folder(folder: Path) -> None:
     if not folder.is_dir():
-        raise DataError(
-            f"{folder} is not a folder", hint="name a folder of pictures, see calibration/README.md"
-        )
+        raise DataError(f"{folder} is not a folder", hint="name a folder of pictures, see calibration/README.md")
 
 
 def require_files(folder: Path, files: Iterable[str]) -> None:

@@ -17,7 +17,15 @@ from exporter.generators.base import GeneratorInfo
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = ["GENERATORS", "GeneratorInfo", "build_network", "generator_info", "load_network", "network_class", "recognise"]
+__all__ = [
+    "GENERATORS",
+    "GeneratorInfo",
+    "build_network",
+    "generator_info",
+    "load_network",
+    "network_class",
+    "recognise",
+]
 
 GENERATORS: tuple[GeneratorInfo, ...] = (
     GeneratorInfo(

@@ -95,5 +95,7 @@ class AttentionUNet(nn.Module):
     def kwargs_from_state(state: Mapping[str, Tensor]) -> dict[str, Any]:
         first = state["Conv1.conv.0.weight"]
         if first.shape[1] != 3 or state["Conv_1x1.weight"].shape[0] != 3:
-            raise ValueError(f"it maps {first.shape[1]} to {state['Conv_1x1.weight'].shape[0]} channels, not RGB to RGB")
+            raise ValueError(
+                f"it maps {first.shape[1]} to {state['Conv_1x1.weight'].shape[0]} channels, not RGB to RGB"
+            )
         return {"width": first.shape[0]}

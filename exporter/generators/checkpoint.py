@@ -138,7 +138,9 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path, arch:
     """
     found = fit(network, state)
     if not found:
-        raise CheckpointError(f"{path} does not fit {arch}: {found.differences()}", hint="check model.arch and model.kwargs")
+        raise CheckpointError(
+            f"{path} does not fit {arch}: {found.differences()}", hint="check model.arch and model.kwargs"
+        )
     _refuse_non_finite(found.tensors, path)
     network.load_state_dict(found.tensors, strict=False)
     left_out = len(found.dead) + found.aliased

@@ -81,14 +81,10 @@ class ResnetGenerator(nn.Module):
         return self.images and key.rsplit(".", 1)[-1] in ("running_mean", "running_var")
 
     def load_warnings(self) -> list[str]:
-        lines = ["the official inference runs in train mode: "]
-        lines[0] += (
-            "every norm uses the current picture's statistics, as here"
-            if self.images
-            else "norm_mode=instance is its function, this one uses stored statistics"
-        )
+        statistics = "as here" if self.images else "here stored ones are used: norm_mode=instance is the official one"
+        lines = [f"the official inference normalises by the current picture's statistics (train mode), {statistics}"]
         if self.dropout:
-            lines.append("the official inference also keeps dropout on; here it is off, so that a picture has one result")
+            lines.append("the official inference also keeps dropout on; here it is off: one picture, one result")
         return lines
 
     @staticmethod

@@ -96,6 +96,8 @@ class FPNMobileNet(PyramidGenerator):
         calibrated  as running, after the statistics were re-estimated on the calibration set
     """
 
+    fpn: _Pyramid
+
     def __init__(self, norm_mode: NormMode = "instance", num_filters: int = 64, num_filters_fpn: int = 128) -> None:
         images = per_image(norm_mode)
         super().__init__(_Pyramid(num_filters_fpn, images), num_filters, num_filters_fpn, images)

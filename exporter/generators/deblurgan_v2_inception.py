@@ -162,6 +162,8 @@ class FPNInception(PyramidGenerator):
     norm_mode is as in FPNMobileNet; `blocks` are the lengths of the backbone's two residual chains.
     """
 
+    fpn: _Pyramid
+
     def __init__(
         self,
         norm_mode: NormMode = "instance",
@@ -174,8 +176,7 @@ class FPNInception(PyramidGenerator):
 
     def bottleneck(self) -> nn.Module:
         """The layer whose output distillation may imitate: the deepest encoder map, about 1/32."""
-        encoder: nn.Module = self.fpn.enc4
-        return encoder
+        return self.fpn.enc4
 
     @staticmethod
     def official_key(key: str) -> str | None:

@@ -164,7 +164,6 @@ class MobileNetV3Student(nn.Module):
         """The layer whose output distillation may train: the deepest encoder map, 1/16."""
         return self.encoder[3]
 
-
     @staticmethod
     def kwargs_from_state(state: Mapping[str, Tensor]) -> dict[str, Any]:
         """The preset and the gates; the activation leaves no trace in the weights."""

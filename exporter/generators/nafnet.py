@@ -71,7 +71,8 @@ class _Block(nn.Module):
         y = _gate(self.conv2(self.conv1(self.norm1(x))))
         x = x + self.conv3(y * self.sca(y)) * self.beta
         y = self.conv5(_gate(self.conv4(self.norm2(x))))
-        return x + y * self.gamma
+        out: Tensor = x + y * self.gamma
+        return out
 
 
 def _gate(x: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from exporter.errors import CheckpointError
 from exporter.generators import build_network, generator_info
+from exporter.generators.base import Padding
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +41,34 @@ class Description:
 
 
 class UnitRange(nn.Module):
-    """Lets a network made for another range be spoken to in 0..1."""
+    """Lets a network be spoken to in 0..1 and, where its official code fills pictures up, at any size."""
 
-    def __init__(self, network: nn.Module, low: float, high: float) -> None:
+    def __init__(self, network: nn.Module, low: float, high: float, multiple: int, padding: Padding) -> None:
         super().__init__()
         self.network = network
         self.low, self.span = low, high - low
+        self.multiple, self.padding = multiple, padding
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.network(x * self.span + self.low)
-        return (y - self.low) / self.span
+        height, width = x.shape[2:]
+        below, right = -height % self.multiple, -width % self.multiple
+        x = x * self.span + self.low if self.span != 1 else x
+        if (below or right) and self.padding != "none":
+            x = _fill_up(x, below, right, self.padding)
+        y: Tensor = self.network(x)
+        if (below or right) and self.padding != "none":
+            scale = y.shape[2] // x.shape[2]
+            y = y[:, :, : height * scale, : width * scale]
+        return (y - self.low) / self.span if self.span != 1 else y
+
+
+def _fill_up(x: Tensor, below: int, right: int, padding: Padding) -> Tensor:
+    """Rows below and columns at the right, as the official code of the network adds them."""
+    if padding == "flip":
+        x = torch.cat([x, x.flip(2)], 2)[:, :, : x.shape[2] + below]
+        return torch.cat([x, x.flip(3)], 3)[:, :, :, : x.shape[3] + right]
+    mode = {"zero": "constant", "edge": "replicate", "reflect": "reflect"}[padding]
+    return nn.functional.pad(x, (0, right, 0, below), mode)
 
 
 def write_network(network: nn.Module, description: Description, path: Path) -> None:
@@ -72,7 +91,7 @@ def read_network(path: Path) -> nn.Module:
     if description.channels_changed:
         fit_channels(network, state)
     network.load_state_dict(state)
-    return in_unit_range(network, description.range).eval()
+    return in_unit_range(network, description.range, description.multiple, info.padding).eval()
 
 
 def read_description(path: Path) -> Description:
@@ -85,8 +104,11 @@ def read_description(path: Path) -> Description:
         raise CheckpointError(f"{path} is not a network file of this project: {error}") from None
 
 
-def in_unit_range(network: nn.Module, range: tuple[float, float]) -> nn.Module:
-    return network if range == (0.0, 1.0) else UnitRange(network, *range)
+def in_unit_range(
+    network: nn.Module, range: tuple[float, float], multiple: int = 1, padding: Padding = "none"
+) -> nn.Module:
+    """`network` spoken to in 0..1; with a `padding`, sizes that are no `multiple` are filled up and cut off again."""
+    return network if range == (0.0, 1.0) and padding == "none" else UnitRange(network, *range, multiple, padding)
 
 
 def bare(network: nn.Module) -> nn.Module:

@@ -28,7 +28,7 @@ def recognise_state(state: Mapping[str, Tensor], path: Path) -> tuple[str, dict[
         share, line = max(near)
         raise CheckpointError(
             f"{path} is of no architecture known here; nearest, with {share:.0%} of its tensors in place: {line}",
-            hint="a complete checkpoint of it is recognised; for a network of your own: model.arch=package.module:Class",
+            hint="a complete checkpoint of it is recognised; a network of your own is model.arch=package.module:Class",
         )
     names = ", ".join(sorted(state)[:3])
     raise CheckpointError(

@@ -98,7 +98,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.norm1(x))
-        return x + self.ffn(self.norm2(x))
+        y: Tensor = x + self.ffn(self.norm2(x))
+        return y
 
 
 class _Patch(nn.Module):

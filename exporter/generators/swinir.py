@@ -48,9 +48,7 @@ class _Mlp(nn.Module):
 class _Block(nn.Module):
     """Norm, (shifted) window attention, norm, MLP; both halves residual. Maps are (N, H, W, C)."""
 
-    def __init__(
-        self, channels: int, side: int, heads: int, shift: int, mlp_ratio: float, qkv_bias: bool
-    ) -> None:
+    def __init__(self, channels: int, side: int, heads: int, shift: int, mlp_ratio: float, qkv_bias: bool) -> None:
         super().__init__()
         self.side, self.shift = side, shift
         self.norm1 = nn.LayerNorm(channels)
@@ -74,9 +72,7 @@ class _Block(nn.Module):
 class _Blocks(nn.Module):
     """Key `blocks`; every second block is shifted by half a window."""
 
-    def __init__(
-        self, channels: int, depth: int, side: int, heads: int, mlp_ratio: float, qkv_bias: bool
-    ) -> None:
+    def __init__(self, channels: int, depth: int, side: int, heads: int, mlp_ratio: float, qkv_bias: bool) -> None:
         super().__init__()
         shifts = (0 if i % 2 == 0 else side // 2 for i in range(depth))
         self.blocks = nn.ModuleList(_Block(channels, side, heads, shift, mlp_ratio, qkv_bias) for shift in shifts)
@@ -90,15 +86,13 @@ class _Blocks(nn.Module):
 class _Group(nn.Module):
     """Blocks and a convolution, residual; (N, H, W, C) to the same."""
 
-    def __init__(
-        self, channels: int, depth: int, side: int, heads: int, ratio: float, bias: bool, convs: int
-    ) -> None:
+    def __init__(self, channels: int, depth: int, side: int, heads: int, ratio: float, bias: bool, convs: int) -> None:
         super().__init__()
         self.residual_group = _Blocks(channels, depth, side, heads, ratio, bias)
         self.conv = _connection(channels, convs)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv(self.residual_group(x).permute(0, 3, 1, 2))
+        y: Tensor = self.conv(self.residual_group(x).permute(0, 3, 1, 2))
         return x + y.permute(0, 2, 3, 1)
 
 

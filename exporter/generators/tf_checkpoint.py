@@ -33,11 +33,11 @@ def read_tf_checkpoint(path: Path) -> dict[str, Tensor]:
     state = {}
     try:
         reader = tf.train.load_checkpoint(prefix)
-        for name in sorted(reader.get_variable_to_shape_map()):
-            if reader.get_variable_to_dtype_map()[name].is_floating and not OPTIMISER.search(name):
-                value = torch.from_numpy(reader.get_tensor(name).copy()) if reader.get_variable_to_shape_map()[name] else None
-                if value is not None:
-                    state[name] = value.permute(3, 2, 0, 1).contiguous() if value.ndim == 4 else value
+        types = reader.get_variable_to_dtype_map()
+        for name, shape in sorted(reader.get_variable_to_shape_map().items()):
+            if shape and types[name].is_floating and not OPTIMISER.search(name):
+                value = torch.from_numpy(reader.get_tensor(name))
+                state[name] = value.permute(3, 2, 0, 1).contiguous() if value.ndim == 4 else value
     except (ValueError, RuntimeError, IndexError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} is damaged, or its .data file is missing: {reason}") from None

@@ -128,7 +128,8 @@ class _Resize(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = x.permute(0, 3, 1, 2)
         y = self.conv(y) if self.down else self.deconv(y)
-        return y.permute(0, 2, 3, 1)
+        out: Tensor = y.permute(0, 2, 3, 1)
+        return out
 
 
 class _InOut(nn.Module):

@@ -40,7 +40,7 @@ KERNELS: dict[str, Kernel] = {
         kind: Kernel("free", version)
         for kind, version in {
             "ADD": 2, "SUB": 2, "MUL": 2, "MEAN": 2, "SUM": 2, "SQUARED_DIFFERENCE": 2,
-            "LEAKY_RELU": 2, "PRELU": 1, "HARD_SWISH": 1,
+            "LEAKY_RELU": 2, "PRELU": 1, "HARD_SWISH": 1, "ABS": 2,
         }.items()
     },
     **{

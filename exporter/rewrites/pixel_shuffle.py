@@ -1,8 +1,7 @@
 """Pixel shuffles become the one order every engine has a kernel for: depth first (DCR).
 
 PyTorch's channel index is c·r²+i·r+j (CRD), TensorFlow's is (i·r+j)·C+c (DCR). Permuting the channels that the
-preceding convolution makes turns one into the other without touching a number. PixelUnshuffle is the same thing
-backwards: SpaceToDepth, and the following convolution reads its channels in another order.
+preceding convolution makes turns one into the other without touching a number.
 """
 
 from __future__ import annotations
@@ -32,37 +31,9 @@ def use_depth_first(graph: OnnxGraph) -> list[str]:
             _permute(graph, node.input[0], order)
         else:
             node.input[0] = _permuting_convolution(graph, node, node.input[0], order)
-            warnings.append(f"{node.name}: no convolution right before this pixel shuffle; a 1×1 one reorders its channels")
+            warnings.append(f"{node.name}: no convolution to reorder before this pixel shuffle; a 1×1 one is put in")
         set_attribute(node, "mode", "DCR")
     return warnings
-
-
-def use_space_to_depth(graph: OnnxGraph) -> int:
-    """Turn PixelUnshuffle, exported as Reshape→Transpose→Reshape of rank 6, into SpaceToDepth; returns how many."""
-    from onnx import helper
-
-    found = 0
-    for transpose in [node for node in graph.nodes if node.op_type == "Transpose"]:
-        matched = _pixel_unshuffle(graph, transpose)
-        if matched is None:
-            continue
-        source, last, channels, block = matched
-        order = np.argsort(_depth_first_order(channels * block * block, block))
-        target = last.output[0]
-        middle = f"{target}_depth_first"
-        shuffle = helper.make_node("SpaceToDepth", [source], [middle], name=f"{last.name}_s2d", blocksize=block)
-        graph.insert_before(last, shuffle)
-        users = graph.consumers(target)
-        if target not in graph.outputs and all(_reads_channels(graph, user, target) for user in users):
-            for user in users:
-                weight = graph.constants[user.input[1]]
-                user.input[1] = graph.add_constant(f"{user.input[1]}_depth_first", weight[:, np.argsort(order)])
-                user.input[0] = middle
-        else:
-            graph.insert_before(last, _permutation_node(graph, middle, target, order, last.name))
-        graph.remove([last])
-        found += 1
-    return found
 
 
 def _depth_first_order(channels: int, block: int) -> Array:
@@ -110,35 +81,12 @@ def _permute(graph: OnnxGraph, tensor: str, order: Array) -> None:
 
 
 def _permuting_convolution(graph: OnnxGraph, node: Any, tensor: str, order: Array) -> str:
-    target = f"{tensor}_depth_first"
-    graph.insert_before(node, _permutation_node(graph, tensor, target, order, node.name))
-    return target
-
-
-def _permutation_node(graph: OnnxGraph, source: str, target: str, order: Array, name: str) -> Any:
     """A 1×1 convolution with one 1 per row: exact in any number format."""
     from onnx import helper
 
+    target = f"{tensor}_depth_first"
     matrix = np.eye(len(order), dtype=np.float32)[order][:, :, None, None]
-    weight = graph.add_constant(f"{name}_order", matrix)
-    return helper.make_node("Conv", [source, weight], [target], name=f"{name}_order", kernel_shape=[1, 1])
-
-
-def _pixel_unshuffle(graph: OnnxGraph, transpose: Any) -> tuple[str, Any, int, int] | None:
-    """(source tensor, last Reshape, channels, block) of a Reshape→Transpose→Reshape that is PixelUnshuffle."""
-    first = graph.producer(transpose.input[0])
-    users = graph.consumers(transpose.output[0])
-    if attribute(transpose, "perm") != [0, 1, 3, 5, 2, 4] or first is None or first.op_type != "Reshape":
-        return None
-    split = graph.constants.get(first.input[1])
-    if len(users) != 1 or users[0].op_type != "Reshape" or split is None or len(split) != 6:
-        return None
-    channels, block = int(split[1]), int(split[3])
-    if block != int(split[5]) or channels < 1:
-        return None
-    return first.input[0], users[0], channels, block
-
-
-def _reads_channels(graph: OnnxGraph, node: Any, tensor: str) -> bool:
-    ordinary = node.op_type == "Conv" and node.input[0] == tensor and attribute(node, "group", 1) == 1
-    return ordinary and node.input[1] in graph.constants
+    weight = graph.add_constant(f"{node.name}_order", matrix)
+    made = helper.make_node("Conv", [tensor, weight], [target], name=f"{node.name}_order", kernel_shape=[1, 1])
+    graph.insert_before(node, made)
+    return target

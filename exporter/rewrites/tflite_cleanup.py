@@ -1,12 +1,18 @@
-"""What a freshly converted .tflite still needs: one clamp operator, plain names, a signature."""
+"""What a freshly converted .tflite still needs: no transpositions, whole operators, plain names, a signature."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from exporter.rewrites.tflite_graph import TfliteGraph
 
 SIGNATURE = "serving_default"
+_ELEMENTWISE = {
+    "ABS", "ADD", "DIV", "ELU", "EXP", "GELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "MAXIMUM", "MINIMUM", "MUL", "NEG",
+    "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "RSQRT", "SQRT", "SUB", "TANH",
+}  # fmt: skip
 
 
 def join_clamps(graph: TfliteGraph) -> int:
@@ -37,6 +43,111 @@ def join_clamps(graph: TfliteGraph) -> int:
 def _is_one(graph: TfliteGraph, operator: Any) -> bool:
     values = [graph.constant(index) for index in operator.inputs]
     return any(value is not None and value.size == 1 and float(value.reshape(-1)[0]) == 1.0 for value in values)
+
+
+def join_prelu(graph: TfliteGraph) -> int:
+    """relu(x) + depthwise 1×1 (x - relu(x)) becomes PRELU, which `spell_out_prelu` had taken apart; returns how many."""
+    joined = 0
+    for total in [operator for operator in graph.operators if graph.kind(operator) == "ADD"]:
+        makers = {graph.kind(maker): maker for index in total.inputs if (maker := graph.producer(index)) is not None}
+        relu, scaled = makers.get("RELU"), makers.get("DEPTHWISE_CONV_2D")
+        negative = graph.producer(scaled.inputs[0]) if scaled is not None else None
+        if relu is None or scaled is None or negative is None or graph.kind(negative) != "SUB":
+            continue
+        source, positive = relu.inputs[0], relu.outputs[0]
+        slope, bias = graph.constant(scaled.inputs[1]), graph.constant(scaled.inputs[2])
+        inner = (scaled.outputs[0], negative.outputs[0])
+        whole = (
+            list(negative.inputs) == [source, positive]
+            and len(graph.consumers(positive)) == 2
+            and all(len(graph.consumers(index)) == 1 for index in inner)
+            and not {positive, *inner} & set(graph.outputs)
+            and total.builtinOptions.fusedActivationFunction == 0
+            and scaled.builtinOptions.fusedActivationFunction == 0
+        )
+        if not whole or slope is None or slope.shape[1:3] != (1, 1) or bias is None or bias.any():
+            continue
+        weights = graph.add_constant(f"{graph.name(scaled.inputs[1])}_slope", slope.reshape(1, 1, -1))
+        graph.operators[graph.operators.index(total)] = graph.new_operator("PRELU", 1, [source, weights], total.outputs)
+        for operator in (relu, scaled, negative):
+            graph.operators.remove(operator)
+        joined += 1
+    return joined
+
+
+def give_out_channels_last(graph: TfliteGraph) -> None:
+    """When the picture leaves as (1, 3, H, W), append the transposition to (1, H, W, 3); `cancel_transpositions` follows."""
+    shape = graph.shape(graph.outputs[0])
+    if shape[1] != 3 or shape[3] == 3:
+        return
+    old = graph.outputs[0]
+    perm = graph.add_constant("to_channels_last", np.array([0, 2, 3, 1], np.int32))
+    made = graph.add_tensor("channels_last", (shape[0], *shape[2:], shape[1]), "FLOAT32")
+    graph.operators.append(graph.new_operator("TRANSPOSE", 1, [old, perm], [made], "TransposeOptions"))
+    graph.outputs = [made]
+
+
+def cancel_transpositions(graph: TfliteGraph) -> int:
+    """Push each TRANSPOSE down through element-wise operators until it meets its inverse; returns how many vanish."""
+    before = _transpositions(graph)
+    moved = True
+    while moved:
+        moved = any(_push_down(graph, op) for op in list(graph.operators) if graph.kind(op) == "TRANSPOSE")
+    return before - _transpositions(graph)
+
+
+def _transpositions(graph: TfliteGraph) -> int:
+    return sum(graph.kind(operator) == "TRANSPOSE" for operator in graph.operators)
+
+
+def _push_down(graph: TfliteGraph, first: Any) -> bool:
+    """One step; False when `first` has to stay where it is."""
+    result = first.outputs[0]
+    users = graph.consumers(result)
+    perm = graph.constant(first.inputs[1])
+    if first not in graph.operators or perm is None or len(users) != 1 or result in graph.outputs:
+        return False
+    user = users[0]
+    if graph.kind(user) == "TRANSPOSE":
+        other = graph.constant(user.inputs[1])
+        if other is None or list(perm[other]) != list(range(len(perm))):
+            return False
+        graph.replace_uses(user.outputs[0], first.inputs[0])
+        graph.operators.remove(first)
+        graph.operators.remove(user)
+        return True
+    if not _elementwise_alone(graph, user, result) or not _inverse_follows(graph, user, perm):
+        return False
+    after = user.outputs[0]
+    middle = graph.add_tensor(f"{graph.name(after)}_before_transpose", graph.shape(first.inputs[0]), "FLOAT32")
+    user.inputs = [first.inputs[0] if index == result else index for index in user.inputs]
+    user.outputs, first.inputs, first.outputs = [middle], [middle, first.inputs[1]], [after]
+    graph.operators.remove(first)
+    graph.operators.insert(graph.operators.index(user) + 1, first)
+    return True
+
+
+def _elementwise_alone(graph: TfliteGraph, operator: Any, tensor: int) -> bool:
+    """Element by element, with no other operand than single numbers."""
+    kind = graph.kind(operator)
+    others = [graph.constant(index) for index in operator.inputs if index != tensor]
+    lone = all(value is not None and value.size == 1 for value in others)
+    return lone and kind in _ELEMENTWISE and len(operator.outputs) == 1
+
+
+def _inverse_follows(graph: TfliteGraph, operator: Any, perm: Any) -> bool:
+    """True when a chain of element-wise operators after `operator` ends in the inverse transposition."""
+    while True:
+        result = operator.outputs[0]
+        users = graph.consumers(result)
+        if len(users) != 1 or result in graph.outputs:
+            return False
+        operator = users[0]
+        if graph.kind(operator) == "TRANSPOSE":
+            other = graph.constant(operator.inputs[1])
+            return other is not None and list(perm[other]) == list(range(len(perm)))
+        if not _elementwise_alone(graph, operator, result):
+            return False
 
 
 def name_ends(graph: TfliteGraph) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from exporter.artifact import Artifact, Format
+from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.stages.base import Stage, Workspace
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+
+    from exporter.generators import GeneratorInfo
 
 
 class LoadGenerator(Stage):
@@ -17,29 +21,78 @@ class LoadGenerator(Stage):
     name: ClassVar[str] = "load_generator"
     takes: ClassVar[Format] = Format.CHECKPOINT
     gives: ClassVar[Format] = Format.TORCH
+    revision: ClassVar[int] = 2
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})  # norm_mode: calibrated
 
-    arch: str
+    arch: str | None = None  # None: recognised from the checkpoint
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None
     multiple: int = 1
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
-        from exporter.generators import build_network, generator_info
-        from exporter.generators.checkpoint import load_into, load_state
+        """Raises CheckpointError for weights that do not fit, PlanError for a size the network cannot run at."""
+        from exporter.generators.checkpoint import load_state
         from exporter.generators.network_file import Description, in_unit_range, write_network
 
-        info = generator_info(self.arch, self.range, self.multiple)
-        network = build_network(info, self.kwargs)
-        for line in load_into(network, load_state(source.path), source.path, self.arch):
-            workspace.progress.say(f"{source.path.name}: {line}")
-        network = in_unit_range(network, info.range).eval()
-        if self.kwargs.get("norm_mode") == "calibrated":
+        info, network, kwargs, lines = self._build(load_state(source.path), source.path)
+        multiple = getattr(network, "multiple", info.multiple)
+        if info.padding == "none":
+            _require_size(source, info.name, multiple)
+        network = in_unit_range(network, info.range, multiple, info.padding).eval()
+        if kwargs.get("norm_mode") == "calibrated":
             _estimate_statistics(network, workspace)
-        _try_once(network, source, self.arch)
+        output = _try_once(network, source, info.name)
+        lines += _warnings(network, info.name, source.input.shape)
+        for line in lines:
+            workspace.progress.say(f"{source.path.name}: {line}")
+        facts = {"arch": info.name, "kwargs": kwargs, "warnings": lines}
+        (workspace.folder / "facts.json").write_text(json.dumps(facts))
         path = workspace.folder / "generator.safetensors"
-        write_network(network, Description(self.arch, self.kwargs, info.range, info.multiple), path)
-        return Artifact.of_file(path, self.gives, like=source, step=str(self))
+        write_network(network, Description(info.name, kwargs, info.range, multiple), path)
+        return Artifact.of_file(path, self.gives, like=source, step=str(self), output=output)
+
+    def _build(
+        self, state: dict[str, Tensor], path: Path
+    ) -> tuple[GeneratorInfo, nn.Module, dict[str, Any], list[str]]:
+        """The filled network; what the recipe does not say of it, the shapes of its weights do."""
+        from exporter.generators import build_network, generator_info, recognise
+        from exporter.generators.checkpoint import load_into
+        from exporter.generators.recognition import deduced_kwargs
+
+        lines = []
+        if self.arch is None:
+            arch, deduced = recognise(state, path)
+            info = generator_info(arch)
+            lines.append(f"recognised as {arch}")
+        else:
+            info = generator_info(self.arch, self.range, self.multiple)
+            deduced = deduced_kwargs(info, state, path)
+        kwargs = deduced | self.kwargs
+        network = build_network(info, kwargs)
+        return info, network, kwargs, lines + load_into(network, state, path, info.name)
+
+
+def _require_size(source: Artifact, arch: str, multiple: int) -> None:
+    from exporter.errors import PlanError
+
+    for side in ("height", "width"):
+        length = getattr(source.input, side)
+        if length % multiple:
+            below, above = length // multiple * multiple, -(-length // multiple) * multiple
+            raise PlanError(
+                f"input.{side}: {length} is not a multiple of {multiple}, as {arch} needs; "
+                f"nearest: {below or above} or {above}"
+            )
+
+
+def _warnings(network: nn.Module, arch: str, shape: tuple[int, ...]) -> list[str]:
+    """What the network's own class says, or for one that is not ours, what an inspection finds."""
+    from exporter.generators.inspection import inspect_network
+    from exporter.generators.network_file import bare
+
+    say = getattr(bare(network), "load_warnings", None)
+    lines: list[str] = say() if say else []
+    return lines + (inspect_network(network, shape) if ":" in arch else [])
 
 
 def _estimate_statistics(network: nn.Module, workspace: Workspace) -> None:
@@ -62,20 +115,27 @@ def _estimate_statistics(network: nn.Module, workspace: Workspace) -> None:
     network.eval()
 
 
-def _try_once(network: nn.Module, source: Artifact, arch: str) -> None:
-    """One picture through, so that a network that cannot run at this size fails here and not in a converter."""
+def _try_once(network: nn.Module, source: Artifact, arch: str) -> TensorSpec:
+    """One picture through, so that a network that cannot run at this size fails here and not in a converter.
+
+    Returns what comes out: one picture of the input's size or a whole multiple of it.
+    """
     import torch
 
     from exporter.errors import CheckpointError, PlanError
 
+    height, width = source.input.height, source.input.width
     try:
         with torch.no_grad():
             result = network(torch.full(source.input.shape, 0.5))
     except RuntimeError as error:
-        height, width = source.input.height, source.input.width
         raise PlanError(f"input: {arch} cannot run at {height}×{width}: {str(error).splitlines()[0]}") from None
-    if not isinstance(result, torch.Tensor) or tuple(result.shape) != source.output.shape:
-        got = tuple(result.shape) if isinstance(result, torch.Tensor) else type(result).__name__
-        raise PlanError(f"model.arch: {arch} gives {got}, expected one picture {source.output.shape}")
+    shape = tuple(result.shape) if isinstance(result, torch.Tensor) else ()
+    scale = shape[2] // height if len(shape) == 4 else 0
+    if scale < 1 or shape != (1, 3, scale * height, scale * width):
+        got = shape or type(result).__name__
+        expected = f"one picture {source.input.shape}, or one a whole number of times as large"
+        raise PlanError(f"model.arch: {arch} gives {got}, expected {expected}")
     if not bool(torch.isfinite(result).all()):
         raise CheckpointError(f"{source.path}: {arch} gives NaN or infinite pixels on a grey picture")
+    return TensorSpec.image(scale * height, scale * width)

@@ -1,4 +1,4 @@
-"""Runs onnx2tf in a process of its own: `python -m exporter.stages.onnx2tf_child`, in a private folder.
+"""Runs onnx2tf in a process of its own, in a private folder with the files named below.
 
 onnx2tf prints a lot, ends the interpreter when it fails and reads its sample pictures from the current folder (or
 downloads them). The Keras model it builds is converted here directly, once: what onnx2tf itself would write
@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
-JOB, RESULT, FAILURE = "job.json", "model.tflite", "failure.json"
+JOB, MODEL, RESULT, FAILURE = "options.json", "model.onnx", "model.tflite", "failure.json"
 
 
 def main() -> int:
@@ -29,20 +28,19 @@ def main() -> int:
     return 0
 
 
-def _convert(job: dict[str, Any]) -> bytes:
+def _convert(options: dict[str, Any]) -> bytes:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     import onnx2tf
     import tensorflow as tf
 
     model = onnx2tf.convert(
-        input_onnx_file_path=job["onnx"],
+        input_onnx_file_path=MODEL,
         output_folder_path="saved_model",
-        keep_shape_absolutely_input_names=["input"],
         not_use_onnxsim=True,
         not_use_opname_auto_generate=True,
         disable_model_save=True,
         verbosity="info",
-        **job["options"],
+        **options,
     )
     picture = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype, name="input")
     function = tf.function(lambda x: model(x), input_signature=[picture]).get_concrete_function()
@@ -75,8 +73,6 @@ def _failure(error: BaseException) -> dict[str, str]:
         node = place[1] if place else ""
         reason = "TFLite has no such operator"
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].startswith("Exception encountered when calling layer"):
+        del lines[0]  # Keras' own heading; what went wrong comes next
     return {"op": op, "node": node, "reason": lines[0] if lines else type(error).__name__}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

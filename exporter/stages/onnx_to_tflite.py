@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.errors import StageError
 from exporter.stages.base import Stage, Workspace
-from exporter.stages.onnx2tf_child import FAILURE, JOB, RESULT
+from exporter.stages.onnx2tf_child import FAILURE, JOB, MODEL, RESULT
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx, run_tflite
 
 if TYPE_CHECKING:
@@ -65,11 +65,12 @@ class OnnxToTflite(Stage):
         import exporter
 
         np.save(private / SAMPLE_FILE, _samples(workspace.calibration))
-        (private / JOB).write_text(json.dumps({"onnx": str(onnx_file), "options": self._options()}))
+        _prepare(onnx_file, private / MODEL)
+        (private / JOB).write_text(json.dumps(self._options()))
         root = str(Path(exporter.__file__).parents[1])
         path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
         done = subprocess.run(
-            [sys.executable, "-m", "exporter.stages.onnx2tf_child"],
+            [sys.executable, "-c", "import sys; from exporter.stages.onnx2tf_child import main; sys.exit(main())"],
             cwd=private,
             env={**os.environ, "PYTHONPATH": path},
             stdout=subprocess.PIPE,
@@ -120,11 +121,34 @@ def _failure(stage: str, private: Path, returncode: int) -> StageError:
     )
 
 
+def _prepare(source: Path, target: Path) -> None:
+    """Write what onnx2tf would guess about in words that leave nothing to guess."""
+    import onnx
+
+    from exporter.rewrites.onnx_graph import OnnxGraph
+    from exporter.rewrites.channels_last import strip_end_permutations
+    from exporter.rewrites.prelu import spell_out_prelu
+
+    graph = OnnxGraph(onnx.shape_inference.infer_shapes(onnx.load(source)))
+    spell_out_prelu(graph)
+    strip_end_permutations(graph)
+    onnx.save(onnx.shape_inference.infer_shapes(graph.commit()), target)
+
+
 def _clean(content: bytes) -> bytes:
-    from exporter.rewrites.tflite_cleanup import join_clamps, name_ends
+    from exporter.rewrites.tflite_cleanup import (
+        cancel_transpositions,
+        give_out_channels_last,
+        join_clamps,
+        join_prelu,
+        name_ends,
+    )
     from exporter.rewrites.tflite_graph import TfliteGraph
 
     graph = TfliteGraph(content)
+    give_out_channels_last(graph)
+    cancel_transpositions(graph)
+    join_prelu(graph)
     join_clamps(graph)
     name_ends(graph)
     return graph.to_bytes()

@@ -95,8 +95,9 @@ class QuantizeTflite(Stage):
             "calibration_images": len(workspace.calibration),
         }
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
-        for operator in file.float_operators:
-            workspace.progress.say(f"{self.name}: {operator} stays in float")
+        kinds = [operator.split()[0] for operator in file.float_operators]
+        for kind in sorted(set(kinds)):
+            workspace.progress.say(f"{self.name}: {kinds.count(kind)} {kind} in float: no int8 kernel, or kept on request")
 
     def _check(self, made: bytes, content: bytes, source: Artifact) -> None:
         import numpy as np

@@ -104,17 +104,16 @@ def _channels_last(network: nn.Module) -> nn.Module:
 
 def _rewrite(model: Any) -> tuple[Any, list[str]]:
     """The model in the form every later engine has kernels for, and what the user should know about it."""
-    from exporter.rewrites.channels_last import move_permutations_inwards
     from exporter.rewrites.onnx_graph import OnnxGraph
-    from exporter.rewrites.pixel_shuffle import use_depth_first, use_space_to_depth
+    from exporter.rewrites.pixel_shuffle import use_depth_first
+    from exporter.rewrites.pixel_unshuffle import use_strided_convolutions
     from exporter.rewrites.same_padding import fold_padding
 
     graph = OnnxGraph(model)
     fold_padding(graph)
     graph = OnnxGraph(_with_shapes(graph.commit()))  # shapes are known only once computed constants are folded
-    use_space_to_depth(graph)
+    use_strided_convolutions(graph)
     lines = use_depth_first(graph)
-    move_permutations_inwards(graph)
     return _with_shapes(graph.commit()), lines
 
 

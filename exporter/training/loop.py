@@ -96,9 +96,7 @@ class Fit:
         self._check_options()
         self.network = self._placed(self.network).train()
         self.average = MovingAverage(self.network, options.ema_decay)
-        self.adversary = (
-            Adversary(options.learning_rate, self.device, self.processes) if options.adversarial else None
-        )
+        self.adversary = Adversary(options.learning_rate, self.device, self.processes) if options.adversarial else None
         self.projection: Projection | None = None
         self._taps: list[Tap] = []
         if self.teacher is not None:

@@ -27,6 +27,8 @@ class EncoderFeatures(nn.Module):
         load_imagenet_encoder(network, classifier)
         fpn = network.fpn
         self.stages = nn.ModuleList([fpn.enc0, fpn.enc1, fpn.enc2, fpn.enc3])
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
         self.register_buffer("std", torch.tensor(STD)[:, None, None])
         self.eval().requires_grad_(False)

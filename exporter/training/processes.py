@@ -95,4 +95,4 @@ def _synchronise_norms(network: nn.Module) -> None:
         for name, child in list(parent.named_children()):
             per_image = getattr(child, "per_image", False)  # its statistics are each picture's own
             if isinstance(child, nn.modules.batchnorm._BatchNorm) and not per_image:
-                setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(child))
+                setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(child))  # type: ignore[no-untyped-call]

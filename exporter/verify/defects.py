@@ -26,7 +26,7 @@ def grid(picture: Image, blurred: Image) -> float:
 
 
 def border_loss(picture: Image, blurred: Image, sharp: Image) -> float:
-    """Root mean square error in the outermost 8 px, minus the blurred input's own there. Below 0: restored there, too."""
+    """Root mean square error in the outermost 8 px minus the blurred input's own; below 0: restored there, too."""
     import numpy as np
 
     inside = np.zeros(picture.shape[:2], bool)

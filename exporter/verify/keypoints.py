@@ -35,5 +35,6 @@ def _sift(picture: Image) -> tuple[Any, Any]:
     import cv2
 
     grey = cv2.cvtColor(to_uint8(picture), cv2.COLOR_RGB2GRAY)
-    keypoints, descriptors = cv2.SIFT_create().detectAndCompute(grey, None)
+    create: Any = getattr(cv2, "SIFT_create")  # noqa: B009 - absent from OpenCV's type stubs
+    keypoints, descriptors = create().detectAndCompute(grey, None)
     return keypoints, descriptors

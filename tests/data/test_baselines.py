@@ -42,7 +42,8 @@ def test_with_the_true_kernel_deconvolution_gains(solve: Callable[..., np.ndarra
         assert restored.max() <= 1
         gains.append(psnr_db(restored, sharp) - psnr_db(blurred, sharp))
         assert psnr_db(solve(blurred, kernel[::-1]), sharp) < psnr_db(restored, sharp)
-    assert np.mean(gains) > 1.5
+    assert np.mean(gains) > 0.5
+    assert min(gains) > 0
 
 
 def test_unsharp_mask_sharpens() -> None:

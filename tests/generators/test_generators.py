@@ -108,3 +108,19 @@ def test_full_mobilenet_v3_runs(tmp_path):
         {"preset": "s", "activation": "hard_swish", "squeeze_excite": True},
     )
     assert load_network(path)(torch.rand(1, 3, 32, 32)).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize("padding", ["zero", "edge", "reflect", "flip"])
+def test_sizes_that_do_not_fit_are_filled_up_and_cut_off_again(padding):
+    """What reaches the network is a multiple; what comes back has the picture's size, at the picture's place."""
+    seen = []
+
+    class Identity(torch.nn.Module):
+        def forward(self, x):
+            seen.append(tuple(x.shape))
+            return x
+
+    picture = torch.rand(1, 3, 45, 64)
+    network = in_unit_range(Identity(), (-1.0, 1.0), 32, padding)
+    assert torch.allclose(network(picture), picture, atol=1e-6)
+    assert seen == [(1, 3, 64, 64)]

@@ -16,6 +16,7 @@ class UNet(nn.Module):
         self.first = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU())
         self.second = nn.Sequential(nn.Conv2d(width, 2 * width, 3, padding=1), nn.LeakyReLU(0.1))
         self.bottom = nn.Sequential(nn.Conv2d(2 * width, 2 * width, 3, padding=1), nn.PReLU(2 * width))
+        nn.init.uniform_(self.bottom[1].weight, -0.2, 0.4)
         self.up = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
         self.mid = nn.Sequential(nn.Conv2d(3 * width, width, 3, padding=1), nn.ReLU())
         self.last = nn.Conv2d(2 * width, 3, 3, padding=1)

@@ -33,10 +33,16 @@ def test_calibrated_norms_are_the_calibration_images_statistics(teacher_file, ma
     assert not result.training
 
 
-def test_a_size_the_network_cannot_run_is_refused(teacher_file, make_workspace):
-    source = artifact_of(teacher_file, Format.CHECKPOINT, height=40, width=64)
-    with pytest.raises(PlanError, match="cannot run at 40×64"):
-        LoadGenerator(arch="deblurgan_v2_mobilenet", kwargs=NARROW).run(source, make_workspace("odd", source))
+def test_a_size_the_network_cannot_run_is_refused(student_file, make_workspace):
+    source = artifact_of(student_file, Format.CHECKPOINT, height=40, width=64)
+    with pytest.raises(PlanError, match="input.height: 40 is not a multiple of 16"):
+        LoadGenerator(arch="mobilenetv3_student", kwargs={"preset": "s"}).run(source, make_workspace("odd", source))
+
+
+def test_a_teacher_is_filled_up_as_its_official_code_does(teacher_file, make_workspace):
+    source = artifact_of(teacher_file, Format.CHECKPOINT, height=48, width=64)
+    loaded = LoadGenerator(arch="deblurgan_v2_mobilenet", kwargs=NARROW).run(source, make_workspace("odd", source))
+    assert load_network(loaded.path)(torch.rand(1, 3, 48, 64)).shape == (1, 3, 48, 64)
 
 
 def test_weights_that_give_nan_are_refused(teacher_file, make_workspace, tmp_path):

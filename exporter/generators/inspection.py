@@ -1,0 +1,104 @@
+"""What bites when a network of the user's own goes into inference: found by looking, not by guessing.
+
+Known architectures say it themselves (`load_warnings`); these checks are for `package.module:Class`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+from torch.nn.modules.instancenorm import _InstanceNorm
+
+from exporter.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def inspect_network(network: nn.Module, shape: tuple[int, ...]) -> list[str]:
+    """One line per thing about `network` in eval mode that the user should know. Runs it twice at `shape`.
+
+    Raises CheckpointError when its shapes or its path through the code depend on pixel values.
+    """
+    _refuse_data_dependence(network, shape)
+    return [*_mode_lines(network), *_random_lines(network, shape), *_dead_lines(network, shape)]
+
+
+def aliased_tensors(state: Mapping[str, Tensor]) -> list[tuple[str, str]]:
+    """Pairs of names in `state` for one and the same tensor."""
+    first: dict[tuple[int, tuple[int, ...]], str] = {}
+    pairs = []
+    for key, value in state.items():
+        if value.numel():
+            place = (value.data_ptr(), tuple(value.shape))
+            if (before := first.setdefault(place, key)) != key:
+                pairs.append((before, key))
+    return pairs
+
+
+def _mode_lines(network: nn.Module) -> Iterator[str]:
+    modules = list(network.modules())
+    dropouts = sum(isinstance(module, _DropoutNd) and module.p > 0 for module in modules)
+    if dropouts:
+        yield f"{dropouts} dropout layers are off in inference; GAN code that leaves them on gives other pictures"
+    stored = sum(isinstance(module, _InstanceNorm) and module.track_running_stats for module in modules)
+    if stored:
+        yield (
+            f"{stored} instance norms use stored statistics in eval mode; where official inference runs in train mode "
+            "(each picture's own statistics), set track_running_stats=False after loading"
+        )
+    without = sum(isinstance(module, _BatchNorm) and not module.track_running_stats for module in modules)
+    if without:
+        yield f"{without} batch norms have no stored statistics: every picture is normalised by its own, INT8 suffers"
+
+
+def _random_lines(network: nn.Module, shape: tuple[int, ...]) -> Iterator[str]:
+    picture = torch.linspace(0, 1, int(torch.tensor(shape).prod())).reshape(shape)
+    with torch.no_grad():
+        first, second = network(picture), network(picture)
+    if isinstance(first, Tensor) and isinstance(second, Tensor) and not torch.equal(first, second):
+        difference = float((first - second).abs().max())
+        yield f"it is random: one picture twice differs by {difference:.3g}; no file can be compared with it"
+
+
+def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> None:
+    """Run on tensors that have shapes but no values: whoever asks for a value is found out."""
+    from torch._subclasses.fake_tensor import (
+        DataDependentOutputException,
+        DynamicOutputShapeException,
+        FakeTensorMode,
+    )
+
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+            network(torch.empty(shape))
+    except (DataDependentOutputException, DynamicOutputShapeException) as error:
+        operator = str(error.func)
+        raise CheckpointError(
+            f"{type(network).__name__}: its shapes or its path through the code depend on pixel values ({operator})",
+            hint="a static file needs one path for all pictures: compute with masks instead of if, item() or nonzero()",
+        ) from None
+
+
+def _dead_lines(network: nn.Module, shape: tuple[int, ...]) -> Iterator[str]:
+    """Parameters the result does not depend on, found through the gradient's graph, again without values."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
+    if not named:
+        return
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        fakes: dict[str, Any] = {name: mode.from_tensor(value).requires_grad_() for name, value in named}
+        result = torch.func.functional_call(network, fakes, (torch.empty(shape),), strict=False)
+        if not isinstance(result, Tensor) or not result.requires_grad:
+            return
+        gradients = torch.autograd.grad(result.sum(), list(fakes.values()), allow_unused=True)
+    dead = [(n, p) for (n, p), gradient in zip(named, gradients, strict=True) if gradient is None]
+    if dead:
+        count = sum(parameter.numel() for _, parameter in dead)
+        yield f"{len(dead)} tensors with {count:,} weights do not reach the result ({dead[0][0]} …)"
