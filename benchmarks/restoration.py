@@ -22,14 +22,15 @@ import numpy as np
 
 from exporter.data.baselines import richardson_lucy, uniform_blur, unsharp_mask, wiener
 from exporter.data.evaluation import Pair, open_evaluation
-from exporter.data.images import frame, to_uint8
+from exporter.data.images import to_uint8
 from exporter.data.metrics import PROTOCOLS, ci95, psnr_db, ssim
 from exporter.environment import environment
 from exporter.errors import ExportError
 from exporter.runtimes import runtime
 from exporter.runtimes.base import Image
-from exporter.verify import keypoints
 from exporter.verify.defects import border_loss, colour_shift, grid
+from exporter.verify.keypoints import PROTOCOL as KEYPOINTS
+from exporter.verify.keypoints import keypoint_matches
 from exporter.verify.model_file import artifact_of_file
 
 REPO = Path(__file__).parent.parent
@@ -67,8 +68,8 @@ def main(more: list[Path], sets: tuple[Set, ...], results: Path) -> dict[str, An
         "environment": environment(),
         "protocols": PROTOCOLS
         | {
-            "keypoints": keypoints.PROTOCOL,
-            "gain_db": "psnr_db minus that of the blurred input, picture by picture",
+            "keypoints": KEYPOINTS,
+            "gain_db, keypoints_gain": "minus that of the blurred input, picture by picture",
             "colour_shift, grid, border_loss": "8-bit levels, see exporter.verify.defects",
             "st_lpips": why_not or "shift-tolerant LPIPS, AlexNet, of PyPI stlpips-pytorch 0.0.2 (not LPIPS v0.1)",
         },
@@ -149,12 +150,14 @@ def measured(pictures: list[Image], one: Set, perceptual: Metric | None) -> list
 def figures_of(picture: Image, pair: Pair, perceptual: Metric | None) -> dict[str, Any]:
     shown = to_uint8(picture).astype(np.float32) / 255  # what a phone would show
     score = psnr_db(shown, pair.sharp)
+    found = keypoint_matches(shown, pair.sharp)
     row = {
         "name": pair.name,
         "psnr_db": score,
         "gain_db": score - psnr_db(pair.blurred, pair.sharp),
         "ssim": ssim(shown, pair.sharp),
-        "keypoints": keypoints.keypoint_matches(shown, pair.sharp),
+        "keypoints": found,
+        "keypoints_gain": found - keypoint_matches(pair.blurred, pair.sharp),
         "colour_shift": colour_shift(shown, pair.blurred),
         "grid": grid(shown, pair.blurred),
         "border_loss": border_loss(shown, pair.blurred, pair.sharp),
@@ -189,29 +192,25 @@ def perceptual_metric() -> tuple[Metric | None, str]:
 
     @torch.no_grad()
     def distance(picture: Image, sharp: Image) -> float:
-        sides = [
-            torch.from_numpy(frame(image, SIDE, SIDE).transpose(2, 0, 1).copy())[None] for image in (picture, sharp)
-        ]
+        sides = (torch.from_numpy(image.transpose(2, 0, 1).copy())[None] for image in (picture, sharp))
         return float(network(*sides, normalize=True))
 
     return distance, ""
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """Gain in dB and keypoints found again, one bar per method and set, with 95 % intervals."""
+    """Gain in dB and in keypoints over the blurred input: one bar per method and set, with 95 % intervals."""
     from matplotlib.figure import Figure
 
-    names = list(result["methods"])
-    panels = (
-        ("gain_db", "PSNR gain over the blurred input, dB"),
-        ("keypoints", "SIFT keypoints found again, per picture"),
-    )
-    figure = Figure(figsize=(11, 1.6 + 0.52 * len(names)), layout="constrained")
+    methods = {name.removesuffix(".safetensors"): sets for name, sets in result["methods"].items()}
+    del methods["blurred input"]
+    panels = {"gain_db": "PSNR, dB", "keypoints_gain": "SIFT keypoints found again, per picture"}
+    figure = Figure(figsize=(11, 1.4 + 0.55 * len(methods)), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     height = 0.8 / len(result["sets"])
-    for axis, (key, title) in zip(axes, panels, strict=True):
+    for axis, (key, title) in zip(axes, panels.items(), strict=True):
         for i, one in enumerate(result["sets"]):
-            places = [(y, found[one][key]) for y, found in enumerate(result["methods"].values()) if one in found]
+            places = [(y, sets[one][key]) for y, sets in enumerate(methods.values()) if one in sets]
             axis.barh(
                 [y + (i - 1) * height for y, _ in places],
                 [figures["mean"] for _, figures in places],
@@ -223,23 +222,20 @@ def draw(result: dict[str, Any], path: Path) -> None:
         axis.set_title(title, fontsize=10)
         axis.axvline(0, color="0.3", linewidth=0.8)
         axis.grid(axis="x", alpha=0.3)
-    axes[0].set_yticks(range(len(names)), [name.removesuffix(".safetensors") for name in names])
+    axes[0].set_yticks(range(len(methods)), list(methods))
     axes[0].invert_yaxis()
-    axes[1].legend(frameon=False, fontsize=9)
-    figure.text(
-        0.995, 0.005, f"{result['date']}, bars: mean, lines: 95 % interval", ha="right", fontsize=7, color="0.4"
-    )
+    figure.suptitle(f"Gain over the blurred input, mean and 95 % interval ({result['date']})", fontsize=11)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
     figure.savefig(path, dpi=110)
 
 
 def show(result: dict[str, Any]) -> None:
     for method, sets in result["methods"].items():
         for one, found in sets.items():
-            parts = (
-                f"{key} {found[key]['mean']:.2f}±{found[key]['ci95']:.2f}" for key in ("psnr_db", "gain_db", "ssim")
-            )
-            worst = f"worst {found['gain_db']['worst']:+.2f}, keypoints {found['keypoints']['mean']:.0f}"
-            sys.stdout.write(f"{method:34} {one:10} {' '.join(parts)} {worst}\n")
+            shown = ("psnr_db", "gain_db", "ssim", "keypoints_gain")
+            parts = (f"{key} {found[key]['mean']:.2f}±{found[key]['ci95']:.2f}" for key in shown)
+            sys.stdout.write(f"{method:34} {one:10} {' '.join(parts)}, worst {found['gain_db']['worst']:+.2f} dB\n")
 
 
 if __name__ == "__main__":

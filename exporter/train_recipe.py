@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from exporter.errors import RecipeError
 from exporter.recipe import explain, portable
@@ -17,6 +17,10 @@ from exporter.training.options import FitOptions
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _one_or_several(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 class TrainedModel(_Part):
@@ -58,9 +62,12 @@ class Pool(_Part):
 
 
 class TrainingData(_Part):
-    """Folders of photographs, or of GoPro, RealBlur and RSBlur as distributed; see exporter.data.layouts."""
+    """Folders of photographs or of pairs, also GoPro, RealBlur and RSBlur as distributed: exporter.data.layouts.
 
-    training: RecipePath
+    Of several training folders each is as likely; one that is named twice is twice as likely.
+    """
+
+    training: Annotated[tuple[RecipePath, ...], BeforeValidator(_one_or_several)] = Field(min_length=1)
     evaluation: RecipePath | None = None
     variant: str = ""  # of a public set: blur or blur_gamma, J or R; default is the first
     height: int = Field(default=256, ge=16)  # evaluation pictures

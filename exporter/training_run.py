@@ -71,17 +71,21 @@ def _open_images(recipe: TrainRecipe, pools: Path, processes: Processes, progres
     """Raises DataError for a set that is unusable, or when pictures are both learned from and judged."""
     from exporter.data.blur import BlurOptions
     from exporter.data.evaluation import open_evaluation
+    from exporter.data.layouts import detect_layout
     from exporter.data.leakage import check_leakage
     from exporter.data.pool import open_pool
-    from exporter.data.training import open_training
+    from exporter.data.training import mix, open_training
 
     data = recipe.data
-    training = open_training(data.training, BlurOptions(**dict(data.blur)), data.min_sharpness, data.variant)
-    evaluation = None
+    options = BlurOptions(**dict(data.blur))
+    sources = [open_training(folder, options, data.min_sharpness, data.variant) for folder in data.training]
+    training, evaluation = mix(sources), None
     if data.evaluation is not None:
         evaluation = open_evaluation(data.evaluation, data.height, data.width, data.variant)
-        if processes.first and data.evaluation != data.training:  # a public set's own split is its authors' care
-            check_leakage(training, evaluation)
+        if processes.first:
+            for folder, source in zip(data.training, sources, strict=True):
+                if folder != data.evaluation or detect_layout(folder) is None:  # public sets are split by their authors
+                    check_leakage(source, evaluation)
     if data.pool is None:
         return _Images(training, evaluation, training)
     wanted = (pools, training, data.pool.pairs, data.pool.size_px, recipe.seed, progress, data.pool.workers)

@@ -8,11 +8,12 @@ import pytest
 
 from exporter.cli import main
 from exporter.data.blur import BlurOptions
-from exporter.errors import CheckpointError, RecipeError
+from exporter.errors import CheckpointError, DataError, RecipeError
 from exporter.progress import Silent
 from exporter.train_recipe import Blur, load_train_recipe
 from exporter.training_run import train
 from tests.conftest import REPO
+from tests.data.test_layouts import make_gopro
 
 SHORT = ["training.steps=3", "training.batch=2", "training.crop_px=64", "data.pool=null", "training.tensorboard=false"]
 GOOD = """
@@ -41,7 +42,8 @@ def test_blur_in_a_recipe_is_the_blur_of_the_data_layer() -> None:
         ({"training.stepz": "5"}, r"training\.stepz: unknown key; did you mean 'steps'\?"),
         ({"data.blur.max_length": "5"}, r"data\.blur\.max_length: unknown key; did you mean 'max_length_px'\?"),
         ({"data.blur.min_length_px": "50"}, r"data\.blur: min_length_px 50 is above max_length_px 28"),
-        ({"data.training": "gone"}, r"data\.training: there is no gone"),
+        ({"data.training": "gone"}, r"data\.training\.0: there is no gone"),
+        ({"data.training": "[]"}, r"data\.training: .*at least 1"),
         ({"model.init": "gone.pt"}, r"model\.init: there is no gone\.pt"),
         ({"training.crop_px": "33"}, r"training\.crop_px: .*got 33"),
         ({"training.device": "tpu"}, r"training\.device: .*got 'tpu'"),
@@ -91,6 +93,57 @@ def test_weights_can_be_gone_on_from(recipe: Path, tmp_path: Path) -> None:
 
     one, two = (read_network(tmp_path / run / "weights.safetensors").state_dict() for run in ("one", "two"))
     assert all(one[key].allclose(two[key], atol=1e-6) for key in one if key.endswith("weight"))
+
+
+class Killed(Exception): ...
+
+
+def test_a_killed_run_goes_on_to_the_same_file(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes, also when it goes on with checkpoints at other steps."""
+    from exporter.training.loop import Fit
+
+    words = {"training.steps": "7", "training.checkpoint_every": "3", "training.adversarial": "0.01"}
+    train(load_train_recipe(recipe, words), tmp_path / "whole", tmp_path, Silent())
+    step = Fit._step
+
+    def dies_at_step_5(self: Fit, number: int, batch: object) -> dict[str, float]:
+        if number == 5:
+            raise Killed
+        return step(self, number, batch)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Fit, "_step", dies_at_step_5)
+        with pytest.raises(Killed):
+            train(load_train_recipe(recipe, words), tmp_path / "killed", tmp_path, Silent())
+    assert not (tmp_path / "killed" / "card.json").exists()
+    train(
+        load_train_recipe(recipe, words | {"training.checkpoint_every": "2"}), tmp_path / "killed", tmp_path, Silent()
+    )
+    files = [(tmp_path / run / "weights.safetensors").read_bytes() for run in ("whole", "killed")]
+    assert files[0] == files[1]
+
+
+def test_a_public_set_is_learned_from_and_judged_by_its_own_split(recipe: Path, tmp_path: Path) -> None:
+    folder = make_gopro(tmp_path / "GOPRO_Large")
+    words = {"data.training": str(folder), "data.evaluation": str(folder), "data.variant": "blur_gamma"}
+    sizes = {"data.height": "48", "data.width": "64"}
+    card = train(load_train_recipe(recipe, words | sizes), tmp_path / "run", tmp_path, Silent())
+    assert (card["data"]["photographs"], card["validation"]["pairs"]) == (2, 1)
+    assert card["validation"]["set"] == "GoPro blur_gamma"
+
+
+def test_photographs_and_pairs_can_be_mixed(recipe: Path, tmp_path: Path, pair_folder: Path) -> None:
+    words = {"data.training": f"[photos, photos, {pair_folder}]"}
+    card = train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path, Silent())
+    assert card["data"]["photographs"] == 4 + 4 + 3
+    assert len(card["recipe"]["data"]["training"]) == 3
+
+
+def test_learning_from_what_is_judged_is_refused(recipe: Path, tmp_path: Path, pair_folder: Path) -> None:
+    for leaking in (pair_folder / "sharp", pair_folder):
+        words = {"data.training": f"[photos, {leaking}]", "data.evaluation": str(pair_folder)}
+        with pytest.raises(DataError, match="is learned from and shows what"):
+            train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path, Silent())
 
 
 def test_an_encoder_is_only_for_deblurgan(recipe: Path, tmp_path: Path, student_file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from exporter.artifact import sha256_of
 from exporter.data.blur import BlurOptions, blur
 from exporter.data.calibration import laplacian_variance
+from exporter.data.evaluation import open_evaluation
 from exporter.data.images import IMAGE_SUFFIXES, read_image, to_uint8
 from exporter.data.layouts import detect_layout, layout_pairs
 from exporter.errors import DataError
@@ -113,24 +115,58 @@ class PairedSet(TrainingSet):
         return cut(photos[0]), cut(photos[1])
 
 
+@dataclass(frozen=True)
+class MixedSet(TrainingSet):
+    """Several sources, each as likely for every pair: photographs beside real motion, say."""
+
+    sources: tuple[TrainingSet, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(len(source) for source in self.sources)
+
+    @property
+    def identity(self) -> str:
+        return "\n".join(source.identity for source in self.sources)
+
+    def _pair(self, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
+        return self.sources[int(rng.integers(len(self.sources)))]._pair(rng, size)
+
+
+def mix(sources: Sequence[TrainingSet]) -> TrainingSet:
+    """One source of pairs made of several; the one source itself when there is only one."""
+    if len(sources) == 1:
+        return sources[0]
+    files = tuple(dict.fromkeys(file for source in sources for file in source.files))
+    digest = sha256("".join(source.sha256 for source in sources).encode()).hexdigest()
+    return MixedSet(files, digest, sources=tuple(sources))
+
+
 def open_training(
     folder: Path, options: BlurOptions | None = None, min_sharpness: float = 0.0, variant: str = ""
 ) -> TrainingSet:
-    """Every photograph below `folder`; of a public set (see exporter.data.layouts) the official training pairs.
+    """Every photograph below `folder`, blurred on the way; or real pairs where the folder holds pairs.
 
-    `options` and `min_sharpness` shape synthetic blur, `variant` picks a public set's kind of blur.
+    Pairs are blurred/NAME and sharp/NAME as in an evaluation set, or the official training split of a public set
+    (see exporter.data.layouts; `variant` picks its kind of blur). `options` and `min_sharpness` shape synthetic blur.
     Raises DataError when there is nothing to learn from.
     """
     layout = detect_layout(folder)
     if layout is not None:
         found = layout_pairs(layout, folder, "train", variant)
-        pairs = tuple((folder / pair.blurred, folder / pair.sharp) for pair in found)
-        files = tuple(file for pair in pairs for file in pair)
-        return PairedSet(files, _digest(files), pairs=pairs)
+        return _paired((folder / pair.blurred, folder / pair.sharp) for pair in found)
+    if (folder / "blurred").is_dir() and (folder / "sharp").is_dir():
+        described = open_evaluation(folder, 1, 1).manifest.pairs
+        return _paired((folder / pair.blurred, folder / pair.sharp) for pair in described)
     files = tuple(sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES))
     if not files:
         raise DataError(f"{folder} holds no training photographs", hint="name a folder of sharp .jpg or .png")
     return TrainingSet(files, _digest(files), options or BlurOptions(), min_sharpness)
+
+
+def _paired(found: Iterable[tuple[Path, Path]]) -> PairedSet:
+    pairs = tuple(found)
+    files = tuple(file for pair in pairs for file in pair)
+    return PairedSet(files, _digest(files), pairs=pairs)
 
 
 def _digest(files: tuple[Path, ...]) -> str:

@@ -20,13 +20,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def inspect_network(network: nn.Module, shape: tuple[int, ...]) -> list[str]:
+def inspect_network(network: nn.Module, shape: tuple[int, ...], state: Mapping[str, Tensor] | None = None) -> list[str]:
     """One line per thing about `network` in eval mode that the user should know. Runs it twice at `shape`.
+
+    `state` is the checkpoint it was filled from: tensors stored under two names are told from it.
 
     Raises CheckpointError when its shapes or its path through the code depend on pixel values.
     """
     _refuse_data_dependence(network, shape)
-    return [*_mode_lines(network), *_random_lines(network, shape), *_dead_lines(network, shape)]
+    looks = (
+        _mode_lines(network),
+        _random_lines(network, shape),
+        _dead_lines(network, shape),
+        _alias_lines(state or {}),
+    )
+    return [line for look in looks for line in look]
+
+
+def _alias_lines(state: Mapping[str, Tensor]) -> Iterator[str]:
+    pairs = aliased_tensors(state)
+    if pairs:
+        yield f"{len(pairs)} tensors of the checkpoint are stored under two names ({' = '.join(pairs[0])} …)"
 
 
 def aliased_tensors(state: Mapping[str, Tensor]) -> list[tuple[str, str]]:

@@ -47,19 +47,20 @@ class UnitRange(nn.Module):
         super().__init__()
         self.network = network
         self.low, self.span = low, high - low
+        self.shifted = (low, high) != (0.0, 1.0)
         self.multiple, self.padding = multiple, padding
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
         below, right = -height % self.multiple, -width % self.multiple
-        x = x * self.span + self.low if self.span != 1 else x
+        x = x * self.span + self.low if self.shifted else x
         if (below or right) and self.padding != "none":
             x = _fill_up(x, below, right, self.padding)
         y: Tensor = self.network(x)
         if (below or right) and self.padding != "none":
             scale = y.shape[2] // x.shape[2]
             y = y[:, :, : height * scale, : width * scale]
-        return (y - self.low) / self.span if self.span != 1 else y
+        return (y - self.low) / self.span if self.shifted else y
 
 
 def _fill_up(x: Tensor, below: int, right: int, padding: Padding) -> Tensor:

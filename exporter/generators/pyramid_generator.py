@@ -28,6 +28,7 @@ class PyramidGenerator(nn.Module):
     def __init__(self, fpn: nn.Module, num_filters: int, num_filters_fpn: int, per_image: bool) -> None:
         super().__init__()
         self.fpn = fpn
+        self.per_image = per_image
         self.head1, self.head2, self.head3, self.head4 = (Head(num_filters_fpn, num_filters) for _ in range(4))
         self.smooth = conv_norm_relu(4 * num_filters, num_filters, per_image)
         self.smooth2 = conv_norm_relu(num_filters, num_filters // 2, per_image)
@@ -44,6 +45,14 @@ class PyramidGenerator(nn.Module):
         smoothed = upsample(self.smooth(torch.cat(heads, dim=1)), 2)
         smoothed = upsample(self.smooth2(smoothed + map0), 2)
         return torch.clamp(torch.tanh(self.final(smoothed)) + x, -1, 1)
+
+    def load_warnings(self) -> list[str]:
+        if self.per_image:
+            return [
+                "every norm uses the current picture's statistics, as the official inference does (train mode); "
+                "norm_mode=calibrated fixes them, which INT8 needs"
+            ]
+        return ["norms use stored statistics; the official inference uses the current picture's: norm_mode=instance"]
 
 
 def conv_norm_relu(inputs: int, outputs: int, per_image: bool) -> nn.Sequential:

@@ -27,7 +27,7 @@ def recognise_state(state: Mapping[str, Tensor], path: Path) -> tuple[str, dict[
     if near:
         share, line = max(near)
         raise CheckpointError(
-            f"{path} is of no architecture known here; nearest, with {share:.0%} of its tensors in place: {line}",
+            f"{path} is of no architecture known here; nearest, with {100 * share:.0f} % of its tensors: {line}",
             hint="a complete checkpoint of it is recognised; a network of your own is model.arch=package.module:Class",
         )
     names = ", ".join(sorted(state)[:3])

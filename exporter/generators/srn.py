@@ -69,8 +69,8 @@ class SRNDeblurNet(nn.Module):
         n, c, h, w = (int(length) for length in x.shape)
         if self.lstm:
             x = x.reshape(n * c, 1, h, w)
-        half = x[:, :, ::2, ::2]
-        guess = quarter = half[:, :, ::2, ::2]
+        half = F.max_pool2d(x, 1, 2)  # every second pixel, in an operator that every engine has
+        guess = quarter = F.max_pool2d(half, 1, 2)
         memory: tuple[Tensor, Tensor] | None = None
         for picture in (quarter, half, x):
             if picture is not quarter:

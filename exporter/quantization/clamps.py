@@ -1,7 +1,7 @@
 """Clamps that an int8 code does by itself.
 
-int8 saturates: when a tensor's code ends where a clamp begins, the clamp is the code. RELU and RELU6 that the
-converter left standing alone become the fused activation of their producer, which costs nothing either.
+int8 saturates: when a tensor's code ends where a clamp begins, the clamp is the code and costs no pass over the
+picture.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ _LIMITS = {
     "RELU_0_TO_1": Range(0.0, 1.0),
     "RELU_N1_TO_1": Range(-1.0, 1.0),
 }
-_FUSED = {"RELU": "RELU", "RELU6": "RELU6", "RELU_N1_TO_1": "RELU_N1_TO_1"}
-_CAN_FUSE = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL"}
 
 
 def drop_saturating_clamps(graph: TfliteGraph, kept_float: set[int]) -> int:
@@ -40,7 +38,7 @@ def drop_saturating_clamps(graph: TfliteGraph, kept_float: set[int]) -> int:
         alone = len(graph.consumers(source)) == 1 and source not in graph.outputs
         if producer is None or not alone or {source, target} & kept_float:
             continue
-        if _fuse(graph, producer, graph.kind(clamp)) or _saturates(graph, producer, target, limits):
+        if _saturates(graph, producer, target, limits):
             producer.outputs = [target]
             graph.operators.remove(clamp)
             dropped += 1
@@ -60,17 +58,6 @@ def clamp_limits(graph: TfliteGraph, operator: Any) -> Range | None:
         return None
     value = float(bound.reshape(-1)[0])
     return Range(-math.inf, value) if kind == "MINIMUM" else Range(value, math.inf)
-
-
-def _fuse(graph: TfliteGraph, producer: Any, kind: str) -> bool:
-    options = producer.builtinOptions
-    if kind not in _FUSED or graph.kind(producer) not in _CAN_FUSE or options is None:
-        return False
-    activations = graph.schema.ActivationFunctionType
-    if options.fusedActivationFunction != activations.NONE:
-        return False
-    options.fusedActivationFunction = getattr(activations, _FUSED[kind])
-    return True
 
 
 def _saturates(graph: TfliteGraph, producer: Any, target: int, limits: Range) -> bool:

@@ -55,7 +55,7 @@ class Histogram:
         return Range(max(low, self.low), min(high, self.high))
 
     def least_squares(self) -> Range:
-        """The range whose int8 code has the smallest mean squared error: first the upper end is moved, then the lower."""
+        """The range whose int8 code has the smallest mean squared error; its ends are moved in turn."""
         used = np.flatnonzero(self.counts)
         centres = (used - HALF_BINS + 0.5) * self.width
         weights = self.counts[used].astype(np.float64)

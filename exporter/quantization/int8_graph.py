@@ -1,8 +1,9 @@
 """Turns a float .tflite into a static INT8 one: per-channel weights, per-tensor activations, int32 bias.
 
-The numbers are those of Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
-Inference", CVPR 2018, and of TensorFlow Lite's 8-bit quantization specification. The graph is rewritten here, and not by
-TensorFlow's converter, so that the ranges are ours, the picture's code is pinned, and what has no int8 kernel is known.
+The numbers are those of Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference", CVPR 2018, and of TensorFlow Lite's 8-bit quantization specification. The graph is
+rewritten here, and not by TensorFlow's converter, so that the ranges are ours, the picture's code is pinned, and what
+has no int8 kernel is known.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from exporter.quantization.affine import PIXELS, Affine, Floats, Range, quantize
 from exporter.quantization.clamps import clamp_limits, drop_saturating_clamps
 from exporter.quantization.kernels import KERNELS, Kernel
 from exporter.quantization.scales import SharedScales, pictures, residual_tensors
-from exporter.rewrites.tflite_cleanup import name_ends
+from exporter.rewrites.tflite_cleanup import fuse_activations, name_ends
 from exporter.rewrites.tflite_graph import Array, TfliteGraph
 
 Estimate = Callable[[set[int], set[int]], Mapping[int, Range]]  # (tensors, those never clipped) -> ranges
@@ -39,6 +40,7 @@ def write_int8(
     With `float_ends` the file takes and gives float32 pictures; otherwise int8 ones with scale 1/255, zero point -128.
     """
     graph = TfliteGraph(content)
+    fuse_activations(graph)
     kept = [operator for operator in graph.operators if _stays_float(graph, operator, keep_float)]
     drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
     writer = _Writer(graph, [operator for operator in graph.operators if operator not in kept])
@@ -151,7 +153,7 @@ class _Writer:
                 self.scales.join(first, own)
 
     def _recode_output(self, operator: Any) -> int:
-        """The kernel dictates another code than the picture has: a QUANTIZE follows; returns the kernel's own output."""
+        """The kernel dictates another code than the picture has: a QUANTIZE follows. Returns the kernel's output."""
         graph, old = self.graph, operator.outputs[0]
         own = self._new_code(old)
         operator.outputs = [own]
@@ -212,7 +214,9 @@ class _Writer:
         self._encode(index, "INT32" if value.dtype == np.int32 else "INT8", scales, [zero_point] * len(scales), axis)
         return index
 
-    def _encode(self, tensor: int, dtype: str, scales: Sequence[float] | Floats, zeros: list[int], axis: int = 0) -> None:
+    def _encode(
+        self, tensor: int, dtype: str, scales: Sequence[float] | Floats, zeros: list[int], axis: int = 0
+    ) -> None:
         schema = self.graph.schema
         quantization = schema.QuantizationParametersT()
         quantization.scale = np.asarray(scales, np.float32)

@@ -1,6 +1,6 @@
 """Which TFLite operators have int8 kernels, and what those ask of scales and zero points.
 
-Source: the kernels' own checks (tensorflow/lite/kernels) and tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc.
+Source: the kernels' own checks (tensorflow/lite/kernels) and op_version.cc in tensorflow/compiler/mlir/lite/tools.
 """
 
 from __future__ import annotations

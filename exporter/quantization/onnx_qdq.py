@@ -1,7 +1,7 @@
 """Writes INT8 into an ONNX file as QuantizeLinear/DequantizeLinear pairs, with ranges of our own.
 
-ONNX Runtime's quantizer places the pairs; every activation's scale is imposed on it, so its own calibration, which keeps
-all images in memory, decides nothing.
+ONNX Runtime's quantizer places the pairs; every activation's scale is imposed on it, so its own calibration, which
+keeps all images in memory, decides nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ KINDS = (
 
 
 def write_qdq(
-    source: Path, target: Path, estimate: Estimate, sample: NDArray[np.float32], keep_float: set[str], unsigned: bool
+    source: Path,
+    target: Path,
+    estimate: Estimate,
+    sample: NDArray[np.float32],
+    keep_float: set[str],
+    unsigned: bool,
 ) -> None:
     """Quantise `source` into `target`. `sample` is one (1, H, W, 3) picture; `keep_float` names nodes to leave alone.
 
@@ -61,13 +66,21 @@ def write_qdq(
         per_channel=True,
         activation_type=dtype,
         weight_type=QuantType.QInt8,
-        extra_options={"TensorQuantOverrides": overrides, "WeightSymmetric": True, "ActivationSymmetric": False},
+        extra_options={
+            "TensorQuantOverrides": overrides,
+            "WeightSymmetric": True,
+            "ActivationSymmetric": False,
+        },
     )
 
 
 def _override(code: Affine, dtype: Any, unsigned: bool) -> dict[str, Any]:
     zero_point = np.uint8(code.zero_point - LOWEST) if unsigned else np.int8(code.zero_point)
-    return {"scale": np.array(code.scale, np.float32), "zero_point": np.array(zero_point), "quant_type": dtype}
+    return {
+        "scale": np.array(code.scale, np.float32),
+        "zero_point": np.array(zero_point),
+        "quant_type": dtype,
+    }
 
 
 def _codes(model: Any, estimate: Estimate) -> dict[str, Affine]:

@@ -74,8 +74,5 @@ def residual_tensors(graph: TfliteGraph) -> set[int]:
 def pictures(graph: TfliteGraph, tensors: Iterable[int]) -> list[int]:
     """Those that are float activations: not constants, not shapes or axes."""
     return [
-        index
-        for index in tensors
-        if index >= 0 and graph.dtype(index) == "FLOAT32" and graph.constant(index) is None
+        index for index in tensors if index >= 0 and graph.dtype(index) == "FLOAT32" and graph.constant(index) is None
     ]
-

@@ -14,10 +14,11 @@ TO_CHANNELS_FIRST, TO_CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
 def strip_end_permutations(graph: OnnxGraph) -> None:
-    """Make a (1, H, W, 3) → (1, H, W, 3) graph one of (1, 3, H, W). Raises ValueError when it does not begin or end so."""
+    """Make a graph of (1, H, W, 3) one of (1, 3, H, W). Raises ValueError when it does not begin and end so."""
     source, target = graph.model.graph.input[0], graph.model.graph.output[0]
     first, last = graph.consumers(source.name), graph.producer(target.name)
-    if not all(_permutes(node, TO_CHANNELS_FIRST) for node in first) or not _permutes(last, TO_CHANNELS_LAST):
+    inward = all(_permutes(node, TO_CHANNELS_FIRST) for node in first)
+    if last is None or not inward or not _permutes(last, TO_CHANNELS_LAST):
         raise ValueError("the file does not permute its picture right at both ends")
     maker = graph.producer(last.input[0])
     if maker is None or graph.consumers(last.input[0]) != [last]:
@@ -37,4 +38,4 @@ def strip_end_permutations(graph: OnnxGraph) -> None:
 
 
 def _permutes(node: Any, perm: list[int]) -> bool:
-    return node is not None and node.op_type == "Transpose" and attribute(node, "perm") == perm
+    return bool(node.op_type == "Transpose" and attribute(node, "perm") == perm)

@@ -105,7 +105,9 @@ class OnnxGraph:
         import onnx
         from onnx.reference import ReferenceEvaluator
 
-        if any(attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for attribute in node.attribute):
+        if any(
+            attribute.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for attribute in node.attribute
+        ):
             return False
         if node.domain not in ("", "ai.onnx") or node.op_type.startswith("Random"):
             return False

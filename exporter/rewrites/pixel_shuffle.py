@@ -12,7 +12,17 @@ import numpy as np
 
 from exporter.rewrites.onnx_graph import Array, OnnxGraph, attribute, set_attribute
 
-_CHANNEL_BLIND = {"Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSwish", "HardSigmoid", "Elu", "Identity"}
+_CHANNEL_BLIND = {
+    "Relu",
+    "Clip",
+    "LeakyRelu",
+    "Sigmoid",
+    "Tanh",
+    "HardSwish",
+    "HardSigmoid",
+    "Elu",
+    "Identity",
+}
 _PAIRWISE = {"Add", "Sub", "Mul", "Div"}
 
 

@@ -83,5 +83,10 @@ def _moving_convolution(graph: OnnxGraph, source: str, target: str, channels: in
     weight = _spread(np.eye(count, dtype=np.float32)[:, :, None, None], channels, block)
     name = graph.add_constant(f"{target}_unshuffle", weight)
     return helper.make_node(
-        "Conv", [source, name], [target], name=f"{target}_unshuffle", kernel_shape=[block, block], strides=[block, block]
+        "Conv",
+        [source, name],
+        [target],
+        name=f"{target}_unshuffle",
+        kernel_shape=[block, block],
+        strides=[block, block],
     )

@@ -9,9 +9,10 @@ import numpy as np
 from exporter.rewrites.tflite_graph import TfliteGraph
 
 SIGNATURE = "serving_default"
+_TAKE_ACTIVATION = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL"}
 _ELEMENTWISE = {
-    "ABS", "ADD", "DIV", "ELU", "EXP", "GELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "MAXIMUM", "MINIMUM", "MUL", "NEG",
-    "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "RSQRT", "SQRT", "SUB", "TANH",
+    "ABS", "ADD", "DIV", "ELU", "EXP", "GELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "MAXIMUM", "MINIMUM", "MUL",
+    "NEG", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "RSQRT", "SQRT", "SUB", "TANH",
 }  # fmt: skip
 
 
@@ -45,38 +46,87 @@ def _is_one(graph: TfliteGraph, operator: Any) -> bool:
     return any(value is not None and value.size == 1 and float(value.reshape(-1)[0]) == 1.0 for value in values)
 
 
-def join_prelu(graph: TfliteGraph) -> int:
-    """relu(x) + depthwise 1×1 (x - relu(x)) becomes PRELU, which `spell_out_prelu` had taken apart; returns how many."""
-    joined = 0
-    for total in [operator for operator in graph.operators if graph.kind(operator) == "ADD"]:
-        makers = {graph.kind(maker): maker for index in total.inputs if (maker := graph.producer(index)) is not None}
-        relu, scaled = makers.get("RELU"), makers.get("DEPTHWISE_CONV_2D")
-        negative = graph.producer(scaled.inputs[0]) if scaled is not None else None
-        if relu is None or scaled is None or negative is None or graph.kind(negative) != "SUB":
+def fuse_activations(graph: TfliteGraph) -> int:
+    """RELU, RELU6 and RELU_N1_TO_1 become part of the operator before them; returns how many."""
+    fused = 0
+    activations = graph.schema.ActivationFunctionType
+    for operator in list(graph.operators):
+        kind = graph.kind(operator)
+        if kind not in ("RELU", "RELU6", "RELU_N1_TO_1"):
             continue
-        source, positive = relu.inputs[0], relu.outputs[0]
-        slope, bias = graph.constant(scaled.inputs[1]), graph.constant(scaled.inputs[2])
-        inner = (scaled.outputs[0], negative.outputs[0])
-        whole = (
-            list(negative.inputs) == [source, positive]
-            and len(graph.consumers(positive)) == 2
-            and all(len(graph.consumers(index)) == 1 for index in inner)
-            and not {positive, *inner} & set(graph.outputs)
-            and total.builtinOptions.fusedActivationFunction == 0
-            and scaled.builtinOptions.fusedActivationFunction == 0
-        )
-        if not whole or slope is None or slope.shape[1:3] != (1, 1) or bias is None or bias.any():
+        source = operator.inputs[0]
+        maker = graph.producer(source)
+        alone = len(graph.consumers(source)) == 1 and source not in graph.outputs
+        if maker is None or not alone or graph.kind(maker) not in _TAKE_ACTIVATION:
             continue
-        weights = graph.add_constant(f"{graph.name(scaled.inputs[1])}_slope", slope.reshape(1, 1, -1))
-        graph.operators[graph.operators.index(total)] = graph.new_operator("PRELU", 1, [source, weights], total.outputs)
-        for operator in (relu, scaled, negative):
+        if maker.builtinOptions is None or maker.builtinOptions.fusedActivationFunction != activations.NONE:
+            continue
+        maker.builtinOptions.fusedActivationFunction = getattr(activations, kind)
+        maker.outputs = list(operator.outputs)
+        graph.operators.remove(operator)
+        fused += 1
+    return fused
+
+
+def fold_into_convolutions(graph: TfliteGraph) -> int:
+    """A constant that is multiplied with or added to a convolution's output goes into its weights; returns how many."""
+    folded = 0
+    for operator in list(graph.operators):
+        kind = graph.kind(operator)
+        if kind not in ("MUL", "ADD", "SUB") or operator.builtinOptions.fusedActivationFunction:
+            continue
+        constant = graph.constant(operator.inputs[1])
+        maker = graph.producer(operator.inputs[0])
+        if constant is None or maker is None or graph.kind(maker) not in _FILTERS:
+            continue
+        if len(maker.inputs) <= _FILTERS[graph.kind(maker)][1]:  # a transposed convolution without bias
+            continue
+        value = constant.reshape(-1).astype(np.float32)
+        per_channel = constant.size == 1 or constant.shape[-1] == constant.size == graph.shape(maker.outputs[0])[-1]
+        alone = len(graph.consumers(maker.outputs[0])) == 1 and maker.outputs[0] not in graph.outputs
+        if not per_channel or not alone or getattr(maker.builtinOptions, "fusedActivationFunction", False):
+            continue
+        _fold(graph, maker, kind, value)
+        maker.outputs = list(operator.outputs)
+        graph.operators.remove(operator)
+        folded += 1
+    return folded
+
+
+_FILTERS = {
+    "CONV_2D": (1, 2, 0),
+    "DEPTHWISE_CONV_2D": (1, 2, 3),
+    "TRANSPOSE_CONV": (1, 3, 0),
+}  # weights, bias, channel axis
+
+
+def _fold(graph: TfliteGraph, maker: Any, kind: str, value: Any) -> None:
+    weights_place, bias_place, axis = _FILTERS[graph.kind(maker)]
+    weights, bias = graph.constant(maker.inputs[weights_place]), graph.constant(maker.inputs[bias_place])
+    assert weights is not None and bias is not None
+    name = graph.name(maker.inputs[bias_place])
+    if kind == "MUL":
+        shape = [1] * weights.ndim
+        shape[axis] = -1
+        label = graph.name(maker.inputs[weights_place])
+        maker.inputs[weights_place] = graph.add_constant(label, weights * value.reshape(shape))
+        maker.inputs[bias_place] = graph.add_constant(name, bias * value)
+    else:
+        maker.inputs[bias_place] = graph.add_constant(name, bias + value if kind == "ADD" else bias - value)
+
+
+def drop_dead_operators(graph: TfliteGraph) -> None:
+    """Remove what nothing reads."""
+    needed = set(graph.outputs)
+    for operator in reversed(list(graph.operators)):
+        if needed.isdisjoint(operator.outputs):
             graph.operators.remove(operator)
-        joined += 1
-    return joined
+        else:
+            needed.update(operator.inputs)
 
 
 def give_out_channels_last(graph: TfliteGraph) -> None:
-    """When the picture leaves as (1, 3, H, W), append the transposition to (1, H, W, 3); `cancel_transpositions` follows."""
+    """When the picture leaves as (1, 3, H, W), append the transposition; `cancel_transpositions` comes next."""
     shape = graph.shape(graph.outputs[0])
     if shape[1] != 3 or shape[3] == 3:
         return

@@ -38,19 +38,34 @@ class TfliteGraph:
             raise ValueError(f"the file has {len(self.model.subgraphs)} subgraphs; only one is supported")
         self._graph = self.model.subgraphs[0]
         self.operators: list[Any] = list(self._graph.operators or [])
-        self.tensors: list[Any] = list(self._graph.tensors)
-        self.inputs: list[int] = [int(index) for index in self._graph.inputs]
-        self.outputs: list[int] = [int(index) for index in self._graph.outputs]
+        self.tensors: list[Any] = list(self._graph.tensors or [])
+        self.inputs: list[int] = _numbers(self._graph.inputs)
+        self.outputs: list[int] = _numbers(self._graph.outputs)
         self._kinds = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
         for operator in self.operators:
-            operator.inputs = [int(index) for index in operator.inputs]
-            operator.outputs = [int(index) for index in operator.outputs]
+            operator.inputs, operator.outputs = _numbers(operator.inputs), _numbers(operator.outputs)
+
+    @classmethod
+    def empty(cls) -> TfliteGraph:
+        """A model without operators or tensors."""
+        import flatbuffers
+        from ai_edge_litert import schema_py_generated as schema
+
+        model = schema.ModelT()
+        model.version, model.operatorCodes, model.buffers = 3, [], [schema.BufferT()]
+        graph = schema.SubGraphT()
+        graph.tensors, graph.operators, graph.inputs, graph.outputs = [], [], [], []
+        model.subgraphs = [graph]
+        builder = flatbuffers.Builder(256)
+        builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
+        return cls(bytes(builder.Output()))
 
     def kind(self, operator: Any) -> str:
         """The operator's name in the schema, e.g. "CONV_2D"; a custom operator's own name."""
         code = self.model.operatorCodes[operator.opcodeIndex]
         number = max(code.builtinCode, code.deprecatedBuiltinCode)
-        return code.customCode.decode() if number == self.schema.BuiltinOperator.CUSTOM else self._kinds[number]
+        custom = number == self.schema.BuiltinOperator.CUSTOM
+        return str(code.customCode.decode()) if custom else self._kinds[number]
 
     def version(self, operator: Any) -> int:
         return int(self.model.operatorCodes[operator.opcodeIndex].version)
@@ -174,6 +189,10 @@ class TfliteGraph:
         self.model.operatorCodes = [self.model.operatorCodes[index] for index in kept]
         for operator in self.operators:
             operator.opcodeIndex = place[operator.opcodeIndex]
+
+
+def _numbers(vector: Any) -> list[int]:
+    return [] if vector is None else [int(number) for number in vector]
 
 
 def _aligned_builder() -> Any:

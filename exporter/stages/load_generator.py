@@ -34,7 +34,8 @@ class LoadGenerator(Stage):
         from exporter.generators.checkpoint import load_state
         from exporter.generators.network_file import Description, in_unit_range, write_network
 
-        info, network, kwargs, lines = self._build(load_state(source.path), source.path)
+        state = load_state(source.path)
+        info, network, kwargs, lines = self._build(state, source.path)
         multiple = getattr(network, "multiple", info.multiple)
         if info.padding == "none":
             _require_size(source, info.name, multiple)
@@ -42,7 +43,7 @@ class LoadGenerator(Stage):
         if kwargs.get("norm_mode") == "calibrated":
             _estimate_statistics(network, workspace)
         output = _try_once(network, source, info.name)
-        lines += _warnings(network, info.name, source.input.shape)
+        lines += _warnings(network, info.name, source, state)
         for line in lines:
             workspace.progress.say(f"{source.path.name}: {line}")
         facts = {"arch": info.name, "kwargs": kwargs, "warnings": lines}
@@ -85,14 +86,14 @@ def _require_size(source: Artifact, arch: str, multiple: int) -> None:
             )
 
 
-def _warnings(network: nn.Module, arch: str, shape: tuple[int, ...]) -> list[str]:
+def _warnings(network: nn.Module, arch: str, source: Artifact, state: dict[str, Tensor]) -> list[str]:
     """What the network's own class says, or for one that is not ours, what an inspection finds."""
     from exporter.generators.inspection import inspect_network
     from exporter.generators.network_file import bare
 
     say = getattr(bare(network), "load_warnings", None)
     lines: list[str] = say() if say else []
-    return lines + (inspect_network(network, shape) if ":" in arch else [])
+    return lines + (inspect_network(network, source.input.shape, state) if ":" in arch else [])
 
 
 def _estimate_statistics(network: nn.Module, workspace: Workspace) -> None:

@@ -62,7 +62,7 @@ def _failure(error: BaseException) -> dict[str, str]:
         frame = cause.__traceback__
         while frame is not None:
             current = frame.tb_frame.f_locals.get("graph_node")
-            if hasattr(current, "op") and hasattr(current, "name"):
+            if current is not None and hasattr(current, "op"):
                 op, node = current.op, re.sub("^wa/", "/", current.name)
             frame = frame.tb_next
     reason = next((str(cause) for cause in causes if not isinstance(cause, SystemExit) and str(cause)), str(error))

@@ -1,4 +1,4 @@
-"""ONNX → TFLite fp32 through onnx2tf, behind the few options that restoration networks need."""
+"""ONNX → TFLite fp32: translated directly, or by onnx2tf behind the few options that restoration networks need."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from exporter.rewrites.tflite_graph import TfliteGraph
+
 # onnx2tf runs its own check on pictures of this name and shape, and downloads them when they are not there.
 SAMPLE_FILE, SAMPLE_SHAPE = "calibration_image_sample_data_20x128x128x3_float32.npy", (20, 128, 128, 3)
 
@@ -29,10 +31,12 @@ SAMPLE_FILE, SAMPLE_SHAPE = "calibration_image_sample_data_20x128x128x3_float32.
 class OnnxToTflite(Stage):
     """Convert a static ONNX file to .tflite with float weights, NHWC input and output, and no TRANSPOSE.
 
-    `strict` makes onnx2tf compare every operator with ONNX Runtime and try other axis orders where they differ: slow,
-    and needed only when a network reshapes or transposes inside. `split_group_convolutions` turns a grouped
-    convolution into plain ones, which more delegates take. `for_gpu` replaces operators that the GPU delegate
-    does not know. `replace` writes the named operators as simpler ones.
+    `converter`: "direct" translates operator by operator, knows the layout of every tensor, takes milliseconds, and
+    covers what convolutional restoration networks are made of. "onnx2tf" covers more, and guesses layouts from sizes.
+    "auto" takes onnx2tf for a network that the direct one does not cover, and says so.
+    `strict` makes onnx2tf compare every operator with ONNX Runtime and try other axis orders where they differ.
+    `split_group_convolutions` makes onnx2tf write a grouped convolution as plain ones, as the direct one always does.
+    `replace` makes onnx2tf write the named operators as simpler ones.
     """
 
     name: ClassVar[str] = "onnx_to_tflite"
@@ -40,37 +44,60 @@ class OnnxToTflite(Stage):
     gives: ClassVar[Format] = Format.TFLITE
     packages: ClassVar[tuple[str, ...]] = ("onnx2tf", "tensorflow", "onnx", "ai-edge-litert")
 
+    converter: Literal["auto", "direct", "onnx2tf"] = "auto"
     strict: bool = False
-    split_group_convolutions: bool = False
-    for_gpu: bool = False
-    replace: tuple[Literal["Erf", "GeLU", "HardSwish", "LeakyReLU", "PReLU"], ...] = ()
+    split_group_convolutions: bool = True
+    replace: tuple[Literal["erf", "gelu", "hardswish", "leakyrelu", "prelu"], ...] = ()
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError naming operator and node when one cannot be converted, or when the pictures differ."""
-        with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=workspace.folder) as private:
-            content = self._convert(source.path.resolve(), Path(private), workspace)
-        content = _clean(content)
         image = lopsided_image(source.input.height, source.input.width)
+        content = _clean(self._convert(source.path, workspace))
         with workspace.quiet():
             made, _ = run_tflite(content, image)
         require_close(self.name, made, run_onnx(source.path, image))
         path = workspace.folder / "model.tflite"
         path.write_bytes(content)
-        spec = TensorSpec.image(source.input.height, source.input.width, "NHWC")
-        return Artifact.of_file(path, self.gives, like=source, step=str(self), input=spec, output=spec)
+        given = TensorSpec.image(source.input.height, source.input.width, "NHWC")
+        output = TensorSpec.image(made.shape[1], made.shape[2], "NHWC")
+        return Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=output)
 
-    def _convert(self, onnx_file: Path, private: Path, workspace: Workspace) -> bytes:
+    def _convert(self, onnx_file: Path, workspace: Workspace) -> TfliteGraph:
+        from exporter.rewrites.tflite_graph import TfliteGraph
+        from exporter.rewrites.translate import Untranslatable, translate
+
+        model = _channels_first(self.name, onnx_file)
+        if self.converter != "onnx2tf":
+            try:
+                return translate(model)
+            except Untranslatable as error:
+                place = f"operator {error.op} (node {error.node or 'unnamed'})"
+                if self.converter == "direct":
+                    raise StageError(
+                        f"{self.name}: {place} cannot be converted to TFLite: {error.why}",
+                        hint=f"{self.name}.converter=auto tries onnx2tf as well",
+                    ) from None
+                workspace.progress.say(f"{self.name}: {place} is not for the direct converter; onnx2tf takes over")
+        with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=workspace.folder) as private:
+            return TfliteGraph(self._onnx2tf(model, Path(private), workspace))
+
+    def _onnx2tf(self, model: Any, private: Path, workspace: Workspace) -> bytes:
         import numpy as np
+        import onnx
 
         import exporter
 
         np.save(private / SAMPLE_FILE, _samples(workspace.calibration))
-        _prepare(onnx_file, private / MODEL)
+        onnx.save(model, private / MODEL)
         (private / JOB).write_text(json.dumps(self._options()))
         root = str(Path(exporter.__file__).parents[1])
         path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
         done = subprocess.run(
-            [sys.executable, "-c", "import sys; from exporter.stages.onnx2tf_child import main; sys.exit(main())"],
+            [
+                sys.executable,
+                "-c",
+                "import sys; from exporter.stages.onnx2tf_child import main; sys.exit(main())",
+            ],
             cwd=private,
             env={**os.environ, "PYTHONPATH": path},
             stdout=subprocess.PIPE,
@@ -88,7 +115,6 @@ class OnnxToTflite(Stage):
         return {
             "disable_strict_mode": not self.strict,
             "disable_group_convolution": self.split_group_convolutions,
-            "optimization_for_gpu_delegate": self.for_gpu,
             "replace_to_pseudo_operators": list(self.replace) or None,
         }
 
@@ -106,7 +132,8 @@ def _samples(images: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
         filled += 1
         if filled == count:
             return samples
-    return samples[np.arange(count) % max(filled, 1)]
+    repeated: NDArray[np.float32] = samples[np.arange(count) % max(filled, 1)]
+    return repeated
 
 
 def _failure(stage: str, private: Path, returncode: int) -> StageError:
@@ -121,34 +148,29 @@ def _failure(stage: str, private: Path, returncode: int) -> StageError:
     )
 
 
-def _prepare(source: Path, target: Path) -> None:
-    """Write what onnx2tf would guess about in words that leave nothing to guess."""
+def _channels_first(stage: str, file: Path) -> Any:
+    """The model without the permutations at its ends: (1, 3, H, W) in and out, all shapes known."""
     import onnx
 
-    from exporter.rewrites.onnx_graph import OnnxGraph
     from exporter.rewrites.channels_last import strip_end_permutations
-    from exporter.rewrites.prelu import spell_out_prelu
+    from exporter.rewrites.onnx_graph import OnnxGraph
 
-    graph = OnnxGraph(onnx.shape_inference.infer_shapes(onnx.load(source)))
-    spell_out_prelu(graph)
-    strip_end_permutations(graph)
-    onnx.save(onnx.shape_inference.infer_shapes(graph.commit()), target)
+    graph = OnnxGraph(onnx.shape_inference.infer_shapes(onnx.load(file)))
+    try:
+        strip_end_permutations(graph)
+    except ValueError as error:
+        raise StageError(f"{stage}: {file.name}: {error}", hint="let torch_to_onnx write the file") from None
+    return onnx.shape_inference.infer_shapes(graph.commit())
 
 
-def _clean(content: bytes) -> bytes:
-    from exporter.rewrites.tflite_cleanup import (
-        cancel_transpositions,
-        give_out_channels_last,
-        join_clamps,
-        join_prelu,
-        name_ends,
-    )
-    from exporter.rewrites.tflite_graph import TfliteGraph
+def _clean(graph: TfliteGraph) -> bytes:
+    from exporter.rewrites import tflite_cleanup as cleanup
 
-    graph = TfliteGraph(content)
-    give_out_channels_last(graph)
-    cancel_transpositions(graph)
-    join_prelu(graph)
-    join_clamps(graph)
-    name_ends(graph)
+    cleanup.give_out_channels_last(graph)
+    cleanup.cancel_transpositions(graph)
+    cleanup.drop_dead_operators(graph)
+    cleanup.fold_into_convolutions(graph)
+    cleanup.fuse_activations(graph)
+    cleanup.join_clamps(graph)
+    cleanup.name_ends(graph)
     return graph.to_bytes()

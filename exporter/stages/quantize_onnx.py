@@ -23,8 +23,8 @@ class QuantizeOnnx(Stage):
     """Static INT8 as Q/DQ: per-channel symmetric int8 weights, 8-bit activations, float32 pictures at both ends.
 
     `ranges` and `percentile` mean what they mean in quantize_tflite, and every code is the same, bit for bit.
-    `activations` is how codes are stored: "uint8" is what ONNX Runtime's CPU kernels are fast with, "int8" is what TensorRT
-    takes. `keep_float` are patterns over operator kinds or node names that stay in float.
+    `activations` is how codes are stored: "uint8" is what ONNX Runtime's CPU kernels are fast with, "int8" is what
+    TensorRT takes. `keep_float` are patterns over operator kinds or node names that stay in float.
     """
 
     name: ClassVar[str] = "quantize_onnx"

@@ -97,7 +97,9 @@ class QuantizeTflite(Stage):
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
         kinds = [operator.split()[0] for operator in file.float_operators]
         for kind in sorted(set(kinds)):
-            workspace.progress.say(f"{self.name}: {kinds.count(kind)} {kind} in float: no int8 kernel, or kept on request")
+            workspace.progress.say(
+                f"{self.name}: {kinds.count(kind)} {kind} in float: no int8 kernel, or kept on request"
+            )
 
     def _check(self, made: bytes, content: bytes, source: Artifact) -> None:
         import numpy as np

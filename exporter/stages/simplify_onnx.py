@@ -29,13 +29,9 @@ class SimplifyOnnx(Stage):
         skipped = [] if self.fold_batch_norm else ["fuse_bn_into_conv"]
         with workspace.quiet():
             try:
-                simplified, _ = onnxsim.simplify(
-                    onnx.load(source.path), check_n=0, skipped_optimizers=skipped
-                )
+                simplified, _ = onnxsim.simplify(onnx.load(source.path), check_n=0, skipped_optimizers=skipped)
             except Exception as error:  # onnxsim raises bare RuntimeErrors from C++
-                raise StageError(
-                    f"{self.name}: onnxsim could not simplify {source.path.name}: {error}"
-                ) from error
+                raise StageError(f"{self.name}: onnxsim could not simplify {source.path.name}: {error}") from error
         onnx.save(simplified, path)
         image = lopsided_image(source.input.height, source.input.width)
         require_close(self.name, run_onnx(path, image), run_onnx(source.path, image))

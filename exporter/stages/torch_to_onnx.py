@@ -50,8 +50,8 @@ class TorchToOnnx(Stage):
             workspace.progress.say(f"{self.name}: {line}")
         _write(model, path)
         require_close(self.name, run_onnx(path, image), expected)
-        spec = TensorSpec.image(height, width, "NHWC")
-        return Artifact.of_file(path, self.gives, like=source, step=str(self), input=spec, output=spec)
+        given, made = (TensorSpec.image(p.shape[1], p.shape[2], "NHWC") for p in (image, expected))
+        return Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=made)
 
     def _export(self, network: nn.Module, image: Any, folder: Path) -> Any:
         import onnx
@@ -73,9 +73,7 @@ class TorchToOnnx(Stage):
                     external_data=False,
                 )
             return onnx.load(raw)
-        except (
-            Exception
-        ) as error:  # the exporter's own types, and whatever the network's code raises under tracing
+        except Exception as error:  # the exporter's own types, and whatever the network's code raises under tracing
             other = "trace" if dynamo else "dynamo"
             raise StageError(
                 f"{self.name}: PyTorch could not export the network: {_first_line(error)}",

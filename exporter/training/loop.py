@@ -155,10 +155,7 @@ class Fit:
     def _step(self, step: int, batch: Batch) -> dict[str, float]:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.options, step)
-        blurred, sharp = (
-            torch.from_numpy(side).to(self.device, memory_format=torch.channels_last, non_blocking=True)
-            for side in batch
-        )
+        blurred, sharp = (self._uploaded(torch.from_numpy(side)) for side in batch)
         terms = self._loss_terms(blurred, sharp)
         self.optimiser.zero_grad()
         total = torch.stack(list(terms.values())).sum()
@@ -176,6 +173,12 @@ class Fit:
         self.scaler.update()
         self.average.update(self.network, step)
         return {name: float(term.detach()) for name, term in terms.items()}
+
+    def _uploaded(self, pictures: Tensor) -> Tensor:
+        """On a GPU the copy runs while the processor goes on: that needs pinned memory."""
+        if self.device.type == "cuda":
+            pictures = pictures.pin_memory()
+        return pictures.to(self.device, memory_format=torch.channels_last, non_blocking=True)
 
     def _overflowed(self) -> bool:
         """fp16 gradients may overflow: the scaler then leaves the step out and halves its scale."""

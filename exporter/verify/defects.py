@@ -8,8 +8,10 @@ BORDER_PX = 8
 
 
 def colour_shift(picture: Image, blurred: Image) -> float:
-    """Largest change of a channel's mean: motion blur keeps every mean, so restoring must, too."""
-    return float(abs((picture - blurred).mean((0, 1))).max()) * 255
+    """Largest change of a channel's mean, in linear light: there, and only there, motion blur keeps every mean."""
+    from exporter.data.blur import to_linear
+
+    return float(abs((to_linear(picture) - to_linear(blurred)).mean((0, 1))).max()) * 255
 
 
 def grid(picture: Image, blurred: Image) -> float:

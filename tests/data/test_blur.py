@@ -5,9 +5,7 @@ from exporter.data.blur import BlurOptions, blur, draw_kernels, draw_trajectory,
 from exporter.data.metrics import psnr_db
 from tests.conftest import picture
 
-CLEAN = BlurOptions(
-    highlight_probability=0, max_noise_gain=0, max_read_noise=0, jpeg_probability=0, max_kernels=1
-)
+CLEAN = BlurOptions(highlight_probability=0, max_noise_gain=0, max_read_noise=0, jpeg_probability=0, max_kernels=1)
 
 
 def test_the_transfer_function_is_undone_exactly() -> None:

@@ -35,9 +35,7 @@ def test_the_same_bytes_are_found(judged: EvaluationSet, photo: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("how", ["re-encoded", "halved", "brighter"])
-def test_the_same_picture_in_other_bytes_is_found(
-    judged: EvaluationSet, photo: Path, tmp_path: Path, how: str
-) -> None:
+def test_the_same_picture_in_other_bytes_is_found(judged: EvaluationSet, photo: Path, tmp_path: Path, how: str) -> None:
     picture = Image.open(photo)
     if how == "halved":
         picture = picture.resize((128, 128))

@@ -75,9 +75,7 @@ def test_pictures_of_different_shapes_are_refused() -> None:
 @pytest.mark.parametrize("sigma", [0.01, 0.05, 0.2])
 def test_ssim_is_that_of_the_paper(sigma: float) -> None:
     image = picture(3, 40, 50)
-    assert ssim(noisy(image, sigma), image) == pytest.approx(
-        ssim_by_the_paper(noisy(image, sigma), image), abs=1e-6
-    )
+    assert ssim(noisy(image, sigma), image) == pytest.approx(ssim_by_the_paper(noisy(image, sigma), image), abs=1e-6)
 
 
 def test_ci95_is_students_t() -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from exporter.data.blur import BlurOptions
-from exporter.data.images import write_png
+from exporter.data.images import read_image, write_png
 from exporter.data.pool import open_pool
-from exporter.data.training import open_training
+from exporter.data.training import PairedSet, mix, open_training
 from exporter.errors import DataError
 from exporter.progress import Silent
 from tests.conftest import picture
@@ -112,3 +112,30 @@ def test_the_number_of_drawing_threads_changes_nothing(photo_folder: Path, tmp_p
     many = open_pool(tmp_path / "many", photos, 4, 48, 0, Silent(), workers=3)
     assert np.array_equal(one.blurred, many.blurred)
     assert np.array_equal(one.sharp, many.sharp)
+
+
+def test_a_folder_of_pairs_is_learned_from_as_pairs(pair_folder: Path) -> None:
+    pairs = open_training(pair_folder)
+    assert isinstance(pairs, PairedSet)
+    assert len(pairs) == 3
+    blurred, sharp = pairs.batch(0, 0, 4, 64)
+    whole = [read_image(pair_folder / "sharp" / f"{seed}.png") for seed in (100, 101, 102)]
+    for crop in sharp:  # 64 px of 64 px: turned and mirrored, but whole
+        assert any(np.allclose(np.sort(crop.ravel()), np.sort(photo.ravel())) for photo in whole)
+    assert 0 < np.abs(blurred - sharp).mean() < 0.2
+
+
+def test_a_mixture_draws_from_all_its_sources(photo_folder: Path, pair_folder: Path) -> None:
+    photos, pairs = open_training(photo_folder), open_training(pair_folder)
+    both = mix([photos, pairs])
+    assert mix([photos]) is photos
+    assert len(both) == 7
+    assert set(both.files) == set(photos.files) | set(pairs.files)
+    crops = both.batch(0, 0, 12, 64)[1]
+    from_pairs = [
+        any(np.allclose(np.sort(crop.ravel()), np.sort(read_image(file).ravel())) for file in pairs.files)
+        for crop in crops
+    ]
+    assert 0 < sum(from_pairs) < 12
+    assert both.sha256 not in (photos.sha256, pairs.sha256)
+    assert both.identity != mix([pairs, photos]).identity

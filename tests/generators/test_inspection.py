@@ -1,0 +1,80 @@
+"""Networks with each of the faults the inspection knows."""
+
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from exporter.errors import CheckpointError
+from exporter.generators.inspection import aliased_tensors, inspect_network
+
+SHAPE = (1, 3, 16, 24)
+
+
+class Plain(nn.Module):
+    def __init__(self, *extra):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.extra = nn.Sequential(*extra)
+
+    def forward(self, x):
+        return self.extra(self.conv(x))
+
+
+class Dead(Plain):
+    def __init__(self):
+        super().__init__()
+        self.unused = nn.Conv2d(3, 4, 1)
+
+
+class Random(Plain):
+    def forward(self, x):
+        return F.dropout(self.conv(x), 0.5, training=True)
+
+
+class Branches(Plain):
+    def forward(self, x):
+        return x if x.mean() > 0.5 else self.conv(x)
+
+
+class Counts(Plain):
+    def forward(self, x):
+        return self.conv(x) + torch.nonzero(x > 0.5).float().mean()
+
+
+def lines(network):
+    return inspect_network(network.eval(), SHAPE)
+
+
+def test_a_plain_network_has_nothing_to_say():
+    assert lines(Plain(nn.BatchNorm2d(3), nn.Dropout(0.0), nn.InstanceNorm2d(3))) == []
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        (lambda: Plain(nn.Dropout(0.5), nn.Dropout2d(0.1)), "2 dropout layers are off"),
+        (lambda: Plain(nn.InstanceNorm2d(3, track_running_stats=True)), "1 instance norms use stored statistics"),
+        (lambda: Plain(nn.BatchNorm2d(3, track_running_stats=False)), "1 batch norms have no stored statistics"),
+        (Random, "it is random"),
+        (Dead, r"2 tensors with 16 weights do not reach the result \(unused.weight"),
+    ],
+)
+def test_what_bites_is_said(network, says):
+    found = lines(network())
+    assert len(found) == 1
+    assert re.search(says, found[0]), found
+
+
+@pytest.mark.parametrize(("network", "operator"), [(Branches, "_local_scalar_dense"), (Counts, "nonzero")])
+def test_paths_that_depend_on_pixels_are_refused(network, operator):
+    with pytest.raises(CheckpointError, match=f"depend on pixel values.*{operator}"):
+        lines(network())
+
+
+def test_one_tensor_under_two_names():
+    shared = torch.ones(3, 4)
+    state = {"a": shared, "b": torch.ones(3, 4), "c": shared, "d": shared.reshape(4, 3)}
+    assert aliased_tensors(state) == [("a", "c")]

@@ -1,0 +1,95 @@
+"""Checkpoints without a named architecture, super-resolution, a network of the user's own, and what is said of them."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from exporter.artifact import Format
+from exporter.errors import CheckpointError, PlanError
+from exporter.generators import load_network
+from exporter.generators.network_file import read_description
+from exporter.stages import LoadGenerator
+from tests.conftest import artifact_of
+from tools.generator_variants import seeded_network
+
+
+class OwnNetwork(nn.Module):
+    """What `package.module:Class` points at."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.drop = nn.Dropout(0.5)
+        self.unused = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.drop(self.conv(x)).clamp(0, 1)
+
+
+def checkpoint(folder, network, height=64, width=96):
+    torch.save(network.state_dict(), folder / "w.pth")
+    return artifact_of(folder / "w.pth", Format.CHECKPOINT, height, width)
+
+
+def test_an_unnamed_checkpoint_is_recognised(tmp_path, make_workspace):
+    network = seeded_network("nafnet")
+    source = checkpoint(tmp_path, network)
+    workspace = make_workspace("load", source)
+    made = LoadGenerator().run(source, workspace)
+    assert read_description(made.path).arch == "nafnet"
+    facts = json.loads((workspace.folder / "facts.json").read_text())
+    assert facts["warnings"][0] == "recognised as nafnet" and "train_size=256" in facts["warnings"][1]
+    picture = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        assert torch.equal(load_network(made.path)(picture), network(picture))
+
+
+def test_what_the_recipe_says_goes_before_what_the_weights_say(tmp_path, make_workspace):
+    source = checkpoint(tmp_path, seeded_network("nafnet"))
+    made = LoadGenerator(arch="nafnet", kwargs={"train_size": 16}).run(source, make_workspace("load", source))
+    kwargs = read_description(made.path).kwargs
+    assert kwargs["train_size"] == 16 and kwargs["width"] == 8
+
+
+def test_super_resolution_gives_a_larger_picture(tmp_path, make_workspace):
+    source = checkpoint(tmp_path, seeded_network("srvgg"), 33, 47)
+    made = LoadGenerator().run(source, make_workspace("load", source))
+    assert made.input.shape == (1, 3, 33, 47)
+    assert made.output.shape == (1, 3, 4 * 33, 4 * 47)
+
+
+def test_the_window_of_the_checkpoint_decides_the_multiple(tmp_path, make_workspace):
+    kwargs = {"embed_dim": 12, "depths": (2,), "num_heads": (2,), "window_size": 7}
+    source = checkpoint(tmp_path, seeded_network("swinir", kwargs), 63, 70)
+    made = LoadGenerator().run(source, make_workspace("load", source))
+    assert read_description(made.path).multiple == 7
+
+
+def test_a_size_that_does_not_fit_is_found_after_recognition(tmp_path, make_workspace):
+    source = checkpoint(tmp_path, seeded_network("mimo_unet"), 64, 66)
+    with pytest.raises(
+        PlanError, match=r"input.width: 66 is not a multiple of 4, as mimo_unet needs; nearest: 64 or 68"
+    ):
+        LoadGenerator().run(source, make_workspace("load", source))
+
+
+def test_a_network_of_ones_own_is_inspected(tmp_path, make_workspace):
+    source = checkpoint(tmp_path, OwnNetwork())
+    workspace = make_workspace("load", source)
+    made = LoadGenerator(arch=f"{__name__}:OwnNetwork").run(source, workspace)
+    assert made.output.shape == (1, 3, 64, 96)
+    warnings = json.loads((workspace.folder / "facts.json").read_text())["warnings"]
+    assert [line.split()[0] for line in warnings] == ["1", "2"]
+    assert "dropout layers are off" in warnings[0] and "do not reach the result (unused.weight" in warnings[1]
+
+
+def test_an_unknown_checkpoint_names_the_nearest(tmp_path, make_workspace):
+    network = seeded_network("restormer")
+    del network.refinement[0].attn.temperature
+    source = checkpoint(tmp_path, network)
+    with pytest.raises(
+        CheckpointError, match=r"nearest, with 99 % .*restormer \(1 missing \(refinement.0.attn.temperature"
+    ):
+        LoadGenerator().run(source, make_workspace("load", source))
