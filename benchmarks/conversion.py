@@ -112,7 +112,18 @@ def _onnx2tf(student: Artifact, calibration: CalibrationSet, folder: Path) -> tu
     # Without this file in the working directory onnx2tf downloads pictures for its own checks.
     offline = np.zeros((20, 128, 128, 3), np.float32)
     np.save(folder / "calibration_image_sample_data_20x128x128x3_float32.npy", offline)
-    words = ["-i", "model.onnx", "-oiqt", "-cind", "input", "calibration.npy", "[[[[0,0,0]]]]", "[[[[1,1,1]]]]", "-o", "out"]
+    words = [
+        "-i",
+        "model.onnx",
+        "-oiqt",
+        "-cind",
+        "input",
+        "calibration.npy",
+        "[[[[0,0,0]]]]",
+        "[[[[1,1,1]]]]",
+        "-o",
+        "out",
+    ]
     started_s = time.monotonic()
     tool = Path(sys.executable).with_name("onnx2tf")
     subprocess.run([str(tool), *words], cwd=folder, check=True, capture_output=True)

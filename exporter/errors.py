@@ -15,7 +15,6 @@ ExportError                 exit code
 
 from typing import ClassVar
 
-
 EXIT_CODES = {
     0: "all promises kept",
     1: "a promise was missed",

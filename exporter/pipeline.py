@@ -79,7 +79,7 @@ def export(
         pictures=measured.pictures,
         coverage=coverage(images.calibration),
         environment=environment(),
-        provenance=provenance(recipe, images),
+        provenance=provenance(recipe, images, notes.get("teacher", {})),
         stage_seconds=seconds,
         notes=notes,
     )
@@ -169,11 +169,11 @@ def _workspace(
     return Workspace(run_folder.path, checkpoint, images.calibration, images.training, recipe.seed, progress, quiet)
 
 
-def provenance(recipe: Recipe, images: Images) -> dict[str, object]:
-    """Where weights and images come from, with licence and digest."""
+def provenance(recipe: Recipe, images: Images, loaded: dict[str, object]) -> dict[str, object]:
+    """Where weights and images come from, with licence and digest; `loaded`: what loading found the network to be."""
     described: dict[str, object] = {
         "model": {
-            "arch": recipe.model.arch,
+            "arch": recipe.model.arch or loaded.get("arch"),
             "checkpoint": recipe.model.checkpoint.name,
             "sha256": sha256_of(recipe.model.checkpoint),
             "licence": recipe.model.licence,

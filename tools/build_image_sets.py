@@ -64,9 +64,7 @@ def cut(photos: Path, crop: Crop, margin: int = 0) -> Floats:
     photo = read_image(photos / crop.file)
     factor = min(1.0, crop.side / max(photo.shape[:2]))
     size = round(photo.shape[1] * factor), round(photo.shape[0] * factor)
-    photo = (
-        to_uint8(np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA))).astype(np.float32) / 255
-    )
+    photo = to_uint8(np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA))).astype(np.float32) / 255
     padded = np.pad(photo, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
     outer = crop.size + 2 * margin
     return np.ascontiguousarray(padded[crop.y : crop.y + outer, crop.x : crop.x + outer])
@@ -149,9 +147,7 @@ def entry(path: Path, file: str, how: str) -> dict[str, str]:
     return {"file": path.name, "sha256": sha256_of(path), **origin(file), "how": how}
 
 
-def pair(
-    folder: Path, name: str, blurred: Floats, sharp: Floats, file: str, how: str, words: str
-) -> dict[str, str]:
+def pair(folder: Path, name: str, blurred: Floats, sharp: Floats, file: str, how: str, words: str) -> dict[str, str]:
     made: dict[str, str] = {"name": name}
     for side, image in (("blurred", blurred), ("sharp", sharp)):
         path = folder / side / f"{name}.png"

@@ -54,9 +54,7 @@ def _expose(frames: list[NDArray[np.uint8]]) -> Floats:
         there, back = flow.calc(grey[i], grey[i + 1], None), flow.calc(grey[i + 1], grey[i], None)
         for step in range(1, BETWEEN + 2):
             when = step / (BETWEEN + 1)
-            total += (1 - when) * _warp(linear[i], there * when) + when * _warp(
-                linear[i + 1], back * (1 - when)
-            )
+            total += (1 - when) * _warp(linear[i], there * when) + when * _warp(linear[i + 1], back * (1 - when))
             count += 1
     return to_srgb((total / count).astype(np.float32))
 
@@ -65,7 +63,5 @@ def _warp(linear: Floats, flow: Floats) -> Floats:
     """Every pixel moved along `flow` (H, W, 2) in px; the flow is read at the target, good for smooth motion."""
     height, width = linear.shape[:2]
     ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
-    moved = cv2.remap(
-        linear, xs - flow[..., 0], ys - flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    moved = cv2.remap(linear, xs - flow[..., 0], ys - flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, dtype=np.float32)
