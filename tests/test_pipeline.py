@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,7 +77,15 @@ def test_json_output_is_json_alone(recipe, capfd):
 def test_verify_and_diff_read_the_bundle(recipe, capfd):
     main([f"recipe={recipe}"])
     assert main(["verify", "dist/tiny-1.0"]) == 0
-    assert main(["diff", "dist/tiny-1.0", "dist/tiny-1.0"]) == 0
+    shutil.copytree("dist/tiny-1.0", "old")
+    assert main([f"recipe={recipe}", "targets.torch.budget.min_parity_db=300"]) == 1
+    capfd.readouterr()
+    assert main(["diff", "dist/tiny-1.0", "old", "--json"]) == 0
+    figures = json.loads(capfd.readouterr().out)["figures"]
+    assert {figure["figure"] for figure in figures} >= {"worst_psnr_db", "psnr_db", "p50_ms", "size_bytes", "sha256"}
+    assert all(figure["old"] is not None for figure in figures)
+    assert main(["diff", "old", "dist/tiny-1.0"]) == 1
+    assert "no longer kept: torch min_parity_db" in capfd.readouterr().out
     model = next(Path("dist/tiny-1.0/models").iterdir())
     model.write_bytes(model.read_bytes()[:-1] + b"\0")
     capfd.readouterr()
@@ -146,7 +155,7 @@ def test_a_truncated_checkpoint(recipe, teacher_file, capfd):
 
 def test_a_size_that_is_no_multiple(recipe, capfd):
     assert main([f"recipe={recipe}", "input.height=72"]) == 2
-    assert_one_sentence(capfd.readouterr().err, "72 is not a multiple of 32", 2)
+    assert_one_sentence(capfd.readouterr().err, "72 is not a multiple of 16", 2)
 
 
 def test_two_runs_in_one_folder(recipe, capfd):

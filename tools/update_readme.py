@@ -33,11 +33,11 @@ def _summary(report: dict[str, Any]) -> str:
             f"{target['quality']['gain_db']:+.2f} dB",
             f"{abs(target['quality']['loss_db']):.3f} dB",
             f"{target['latency']['p50_ms']:.1f} ms",
-            f"{target['artifact']['size_bytes'] / 1e3:.0f} kB",
+            f"{target['model']['size_bytes'] / 1e3:.0f} kB",
         )
         for target in report["targets"]
     ]
-    count, kept = len(report["verdicts"]), sum(v["status"] == "kept" for v in report["verdicts"])
+    count, kept = len(report["promises"]), sum(v["status"] == "kept" for v in report["verdicts"])
     return f"{_table(titles, rows)}\n\n{kept} of {count} promises kept; 256×256 px, two threads."
 
 

@@ -47,7 +47,7 @@ def _targets(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _kept(report: dict[str, Any]) -> set[tuple[str, str]]:
-    return {(v["target"], v["promise"]) for v in report["verdicts"] if v["status"] == "kept"}
+    return {(v["target"], v["promise"]) for v in report["promises"] if v["status"] == "kept"}
 
 
 Figure = float | str | None
@@ -55,7 +55,7 @@ Figure = float | str | None
 
 def _rows(name: str, old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str, Figure, Figure]]:
     rows = [(name, key, _figure(old.get(name), part, key), _figure(new.get(name), part, key)) for part, key in FIGURES]
-    files = [(side.get(name) or {}).get("artifact") or {} for side in (old, new)]
+    files = [(side.get(name) or {}).get("model") or {} for side in (old, new)]
     sizes, digests = ([file.get(key) for file in files] for key in ("size_bytes", "sha256"))
     return [*rows, (name, "size_bytes", sizes[0], sizes[1]), (name, "sha256", digests[0], digests[1])]
 
