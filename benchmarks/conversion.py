@@ -50,7 +50,8 @@ def main() -> None:
         student = _student_file(folder / "student.safetensors", {"preset": "m"}, WEIGHTS)
         hard = {"preset": "m", "activation": "hard_swish", "squeeze_excite": True}
         hard_swish = _student_file(folder / "hard_swish.safetensors", hard, None)
-        files, seconds = _ours(student, calibration, folder / "ours")
+        files, ours_s = _ours(student, calibration, folder / "ours")
+        seconds = {"ours": ours_s}
         for name, source in (("plain", student), ("hard_swish", hard_swish)):
             peer_files, seconds[f"onnx2tf {name}"] = _onnx2tf(source, calibration, folder / name)
             files |= {f"onnx2tf {name} {precision}": path for precision, path in peer_files.items()}
