@@ -37,7 +37,7 @@ def _summary(report: dict[str, Any]) -> str:
         )
         for target in report["targets"]
     ]
-    count, kept = len(report["promises"]), sum(v["status"] == "kept" for v in report["verdicts"])
+    count, kept = len(report["promises"]), sum(v["status"] == "kept" for v in report["promises"])
     return f"{_table(titles, rows)}\n\n{kept} of {count} promises kept; 256×256 px, two threads."
 
 
