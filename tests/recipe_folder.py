@@ -44,6 +44,7 @@ def write_recipe_folder(folder: Path, teacher: Path, **changes) -> Path:
 
 FULL_CHAINS = {
     "stages": [
+        {"prune": dict(TINY_TRAINING)},
         {"distill": TINY_TRAINING | {"kwargs": {"preset": "s"}}},
         "torch_to_onnx",
         "simplify_onnx",

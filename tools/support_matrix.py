@@ -33,9 +33,8 @@ RESULTS = ROOT / "recipes" / "results" / "support_matrix.json"
 PACKAGED = ROOT / "exporter" / "generators" / "support_matrix.json"
 
 # ONNX must give PyTorch's picture to 1e-4 of full scale; a float TFLite file to 80 dB; one with fp16 weights to 60 dB;
-# INT8 to 20 dB. That is far below what a trained network needs: these weights are random, a deep stack of them
-# amplifies rounding, and the cell asks whether the engine runs the file and gives the right picture (a wrong channel
-# order or zero point is below 15 dB), not whether anyone would ship it. The measured figure is in the reason.
+# INT8 to 30 dB. That is below what a trained network needs: these weights are random and a deep stack of them
+# amplifies rounding. The measured figure is in the reason.
 TARGETS: dict[str, tuple[str, ...]] = {
     "onnx": ("torch_to_onnx", "simplify_onnx"),
     "ort_int8": ("torch_to_onnx", "simplify_onnx", "quantize_onnx"),
@@ -43,7 +42,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "tflite_fp16": ("torch_to_onnx", "simplify_onnx", "onnx_to_tflite", "quantize_tflite precision=fp16"),
     "tflite_int8": ("torch_to_onnx", "simplify_onnx", "onnx_to_tflite", "quantize_tflite"),
 }
-LOWEST_PSNR_DB = {"onnx": 80.0, "ort_int8": 20.0, "tflite_fp32": 80.0, "tflite_fp16": 60.0, "tflite_int8": 20.0}
+LOWEST_PSNR_DB = {"onnx": 80.0, "ort_int8": 30.0, "tflite_fp32": 80.0, "tflite_fp16": 60.0, "tflite_int8": 30.0}
 HIGHEST_ONNX_DIFFERENCE = 1e-4
 SECONDS, BYTES = 300, 8 << 30
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from exporter.generators.enlarging import pixel_shuffle_steps, steps_scale
 from exporter.generators.state_keys import count, root
-from exporter.generators.windows import PositionBias, attend, merge, partition, roll, shift_mask, split_heads
+from exporter.generators.windows import PositionBias, attend, attend_in_windows, split_heads
 
 Upsampler = Literal["", "pixelshuffle", "pixelshuffledirect", "nearest+conv"]
 
@@ -57,14 +57,7 @@ class _Block(nn.Module):
         self.mlp = _Mlp(channels, int(channels * mlp_ratio))
 
     def forward(self, x: Tensor) -> Tensor:
-        n, height, width = (int(length) for length in x.shape[:3])
-        y = self.norm1(x)
-        mask = None
-        if self.shift:
-            y = roll(y, self.shift)
-            mask = shift_mask(height, width, self.side, self.shift, y).repeat(n, 1, 1, 1)
-        y = merge(self.attn(partition(y, self.side), mask), self.side, height, width)
-        x = x + (roll(y, -self.shift) if self.shift else y)
+        x = x + attend_in_windows(self.norm1(x), self.side, self.shift, self.attn)
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
 

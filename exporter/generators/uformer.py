@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from exporter.generators.state_keys import count, root
-from exporter.generators.windows import PositionBias, attend, merge, partition, roll, shift_mask, split_heads
+from exporter.generators.windows import PositionBias, attend, attend_in_windows, split_heads
 
 _LAYERS = (
     *(f"encoderlayer_{i}" for i in range(4)),
@@ -73,19 +73,13 @@ class _Block(nn.Module):
         self.mlp = _FeedForward(channels, int(channels * ratio))
 
     def forward(self, x: Tensor) -> Tensor:
-        n, height, width = (int(length) for length in x.shape[:3])
-        y = self.norm1(x)
-        mask = None
-        if self.shift:
-            y = roll(y, self.shift)
-            mask = shift_mask(height, width, self.side, self.shift, y).repeat(n, 1, 1, 1)
-        windows = partition(y, self.side)
-        if self.modulator is not None:
-            windows = windows + self.modulator.weight
-        y = merge(self.attn(windows, mask), self.side, height, width)
-        x = x + (roll(y, -self.shift) if self.shift else y)
+        x = x + attend_in_windows(self.norm1(x), self.side, self.shift, self._attend)
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
+
+    def _attend(self, windows: Tensor, mask: Tensor | None) -> Tensor:
+        y: Tensor = self.attn(windows if self.modulator is None else windows + self.modulator.weight, mask)
+        return y
 
 
 class _Layer(nn.Module):

@@ -5,6 +5,7 @@ Maps are (N, H, W, C) here. Liu et al., "Swin Transformer", ICCV 2021.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -49,6 +50,17 @@ def _mask(height: int, width: int, side: int, shift: int) -> np.ndarray[tuple[in
     regions = 3 * region(height)[:, None] + region(width)[None, :]
     grid = regions.reshape(height // side, side, width // side, side).transpose(0, 2, 1, 3).reshape(-1, side * side)
     return np.where(grid[:, :, None] == grid[:, None, :], 0, -100).astype(np.float32)[:, None]
+
+
+def attend_in_windows(x: Tensor, side: int, shift: int, attention: Callable[[Tensor, Tensor | None], Tensor]) -> Tensor:
+    """(N, H, W, C) to the same: `attention(windows, mask)` in windows moved by `shift` px, moved back afterwards."""
+    n, height, width = (int(length) for length in x.shape[:3])
+    mask = None
+    if shift:
+        x = roll(x, shift)
+        mask = shift_mask(height, width, side, shift, x).repeat(n, 1, 1, 1)
+    x = merge(attention(partition(x, side), mask), side, height, width)
+    return roll(x, -shift) if shift else x
 
 
 def relative_position_index(side: int) -> Tensor:

@@ -9,6 +9,7 @@ from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
 from exporter.recipe_path import RecipePath
 from exporter.stages.base import Stage, Workspace
+from exporter.stages.taught import train_with_teacher
 from exporter.training.options import FitOptions
 
 if TYPE_CHECKING:
@@ -41,25 +42,13 @@ class Distill(FitOptions, Stage):
         from exporter.generators import build_network, generator_info
         from exporter.generators.network_file import Description, in_unit_range, read_network, write_network
         from exporter.training.cost import cost_of
-        from exporter.training.loop import Fit
 
-        assert workspace.training is not None
         teacher = read_network((workspace.teacher if self.learn_from == "original" else source).path)
         info = generator_info(self.student)
         self._check_size(info, source)
         torch.manual_seed(workspace.seed)  # the student's first weights
         student = in_unit_range(self._start(build_network(info, self.kwargs)), info.range)
-        fit = Fit(
-            student,
-            teacher,
-            workspace.training,
-            self,
-            workspace.seed,
-            workspace.folder,
-            workspace.progress,
-            self.name,
-        )
-        trained = fit.run()
+        trained = train_with_teacher(self.name, self, student, teacher, workspace)
         path = workspace.folder / "student.safetensors"
         write_network(trained, Description(self.student, self.kwargs, info.range, info.multiple), path)
         cost, teacher_cost = cost_of(trained, source.input.shape), cost_of(teacher, source.input.shape)

@@ -10,6 +10,7 @@ from pydantic import Field
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
 from exporter.stages.base import Stage, Workspace
+from exporter.stages.taught import train_with_teacher
 from exporter.training.options import FitOptions
 
 if TYPE_CHECKING:
@@ -40,23 +41,11 @@ class Prune(FitOptions, Stage):
 
         from exporter.generators.network_file import read_description, read_network, write_network
         from exporter.training.cost import cost_of
-        from exporter.training.loop import Fit
 
-        assert workspace.training is not None
         original = read_network(source.path)
         pruned = self._prune(copy.deepcopy(original), source)
         before, after = cost_of(original, source.input.shape), cost_of(pruned, source.input.shape)
-        fit = Fit(
-            pruned,
-            original,
-            workspace.training,
-            self,
-            workspace.seed,
-            workspace.folder,
-            workspace.progress,
-            self.name,
-        )
-        recovered = fit.run()
+        recovered = train_with_teacher(self.name, self, pruned, original, workspace)
         path = workspace.folder / "pruned.safetensors"
         write_network(recovered, replace(read_description(source.path), channels_changed=True), path)
         facts = {
