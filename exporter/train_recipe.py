@@ -40,6 +40,8 @@ class Blur(_Part):
     min_length_px: float = Field(default=2.0, ge=0)
     max_length_px: float = Field(default=28.0, gt=0)
     max_kernels: int = Field(default=3, ge=1)
+    object_probability: float = Field(default=0.0, ge=0, le=1)
+    still_probability: float = Field(default=0.0, ge=0, le=1)
     highlight_probability: float = Field(default=0.3, ge=0, le=1)
     max_noise_gain: float = Field(default=3e-4, ge=0)
     max_read_noise: float = Field(default=1.5e-3, ge=0)
@@ -50,15 +52,21 @@ class Blur(_Part):
     def _lengths_are_a_range(self) -> Self:
         if self.min_length_px > self.max_length_px:
             raise ValueError(f"min_length_px {self.min_length_px:g} is above max_length_px {self.max_length_px:g}")
+        if self.object_probability + self.still_probability > 1:
+            raise ValueError("object_probability and still_probability together are above 1")
         return self
 
 
 class Pool(_Part):
-    """Draw the pairs once, into files of 6·pairs·size_px² bytes: synthesis then costs nothing per step."""
+    """Draw the pairs once, into files of 6·pairs·size_px² bytes: synthesis then costs nothing per step.
+
+    `labelled`: also ask the teacher once, for as many bytes more, instead of at every step.
+    """
 
     pairs: int = Field(ge=1)
     size_px: int = Field(ge=32)
     workers: int = Field(default=2, ge=1)  # threads that draw
+    labelled: bool = False
 
 
 class TrainingData(_Part):
@@ -100,6 +108,8 @@ class TrainRecipe(_Part):
             raise ValueError(
                 f"data.pool.size_px is {self.data.pool.size_px}, training.crop_px needs {self.training.crop_px}"
             )
+        if self.data.pool is not None and self.data.pool.labelled and not (self.teacher and self.training.teacher):
+            raise ValueError("data.pool.labelled needs a teacher, and training.teacher above 0")
         return self
 
     def resolved(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ from exporter.progress import Progress
 from exporter.train_recipe import TrainRecipe
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from exporter.data.evaluation import EvaluationSet
@@ -61,6 +62,8 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
         if card is not None:
             progress.say(f"{recipe.name}: already trained, {folder / WEIGHTS}")
             return card
+        if recipe.data.pool is not None and recipe.data.pool.labelled:
+            images = replace(images, pairs=_labelled(recipe, images, pools, device, progress))
         torch.manual_seed(recipe.seed)  # the first weights
         fit = _fit(recipe, info, images, folder, progress)
         trained = fit.run()
@@ -125,6 +128,21 @@ def _claim(folder: Path, fingerprint: str, processes: Processes) -> dict[str, An
     return None
 
 
+def _labelled(recipe: TrainRecipe, images: _Images, pools: Path, device: torch.device, progress: Progress) -> PairPool:
+    """Raises RecipeError when the teacher cannot take tiles of the pool's size."""
+    from exporter.data.pool import PairPool
+    from exporter.generators.network_file import read_description, read_network
+    from exporter.training.labels import label
+
+    assert recipe.teacher is not None  # the recipe has seen to it
+    assert isinstance(images.pairs, PairPool)
+    teacher = read_description(recipe.teacher)
+    size_px, info = images.pairs.blurred.shape[1], generator_info(teacher.arch, teacher.range, teacher.multiple)
+    if size_px % info.multiple and info.padding == "none":
+        raise RecipeError(f"data.pool.size_px: {size_px} is not a multiple of {info.multiple}, as {info.name} needs")
+    return label(images.pairs, read_network(recipe.teacher), sha256_of(recipe.teacher), pools, device, progress)
+
+
 def _fit(recipe: TrainRecipe, info: GeneratorInfo, images: _Images, folder: Path, progress: Progress) -> Fit:
     from exporter.generators.network_file import in_unit_range, read_network
     from exporter.training.loop import Fit
@@ -144,6 +162,7 @@ def _fit(recipe: TrainRecipe, info: GeneratorInfo, images: _Images, folder: Path
         recipe.name,
         None if images.evaluation is None else validator(images.evaluation),
         read_features(encoder) if encoder and recipe.training.perceptual else None,
+        trained=recipe.model.init is not None,
     )
 
 

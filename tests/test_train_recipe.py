@@ -51,6 +51,10 @@ def test_blur_in_a_recipe_is_the_blur_of_the_data_layer() -> None:
         ({"training.perceptual": "0.1"}, r"training\.perceptual is 0\.1, but there is neither"),
         ({"data.pool.pairs": "5"}, r"data\.pool\.size_px: is missing"),
         ({"data.pool.pairs": "5", "data.pool.size_px": "32", "training.crop_px": "64"}, r"training\.crop_px needs 64"),
+        (
+            {"data.pool": "{pairs: 5, size_px: 64, labelled: true}"},
+            r"data\.pool\.labelled needs a teacher, and training\.teacher above 0",
+        ),
         ({"name": "a/b"}, r"name: "),
     ],
 )
@@ -160,6 +164,27 @@ def test_a_pool_is_drawn_and_learned_from(recipe: Path, tmp_path: Path) -> None:
     card = train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path / "pools", Silent())
     assert card["recipe"]["data"]["pool"]["pairs"] == 3
     assert {path.stat().st_size for path in (tmp_path / "pools").glob("*.raw")} == {3 * 48 * 48 * 3}
+
+
+def test_a_labelled_pool_is_made_once_for_all_runs_with_its_teacher(
+    recipe: Path, tmp_path: Path, narrow_teacher: Path
+) -> None:
+    pools = tmp_path / "pools"
+    words = {"data.pool": "{pairs: 3, size_px: 64, labelled: true}", "teacher": str(narrow_teacher)}
+    train(load_train_recipe(recipe, words), tmp_path / "one", pools, Silent())
+    (taught,) = pools.glob("*.taught.*")
+    assert taught.stat().st_size == 3 * 64 * 64 * 3 * 2 + 1
+    written = {path: path.stat().st_mtime_ns for path in pools.iterdir()}
+    card = train(load_train_recipe(recipe, words | {"training.steps": "4"}), tmp_path / "two", pools, Silent())
+    assert {path: path.stat().st_mtime_ns for path in pools.iterdir()} == written
+    assert card["recipe"]["data"]["pool"]["labelled"] is True
+    assert "teacher" in json.loads((tmp_path / "two" / "history.jsonl").read_text().splitlines()[-1])
+
+
+def test_a_teacher_that_cannot_take_the_tiles_is_refused(recipe: Path, tmp_path: Path, student_file: Path) -> None:
+    words = {"data.pool": "{pairs: 1, size_px: 40, labelled: true}", "teacher": str(student_file)}
+    with pytest.raises(RecipeError, match=r"data\.pool\.size_px: 40 is not a multiple of 16, as mobilenetv3_student"):
+        train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path / "pools", Silent())
 
 
 @pytest.mark.parametrize(

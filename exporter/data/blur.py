@@ -2,7 +2,8 @@
 
 Camera trajectories follow Boracchi & Foi (2012) in spirit: an inertial random walk with sudden jerks. Against
 DeblurGAN's generator: kernels sum to one, blur happens in linear light, kernels vary over the picture, and
-sensor noise, highlights and JPEG are part of it (RSBlur's ablation: noise is worth +1.6 dB on real blur).
+sensor noise, highlights and JPEG are part of it (RSBlur's ablation: noise is worth +1.6 dB on real blur). Besides the
+camera, things move: an object smears over a background that stays still, and some pictures are sharp as they are.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ class BlurOptions:
     min_length_px: float = 2.0
     max_length_px: float = 28.0
     max_kernels: int = 3  # blended over the picture by smooth masks
+    object_probability: float = 0.0  # one thing moves, the camera stands still
+    still_probability: float = 0.0  # nothing moves: what is sharp must stay as it is
     highlight_probability: float = 0.3
     max_noise_gain: float = 3e-4  # Poisson variance per unit of linear light
     max_read_noise: float = 1.5e-3  # Gaussian, linear light
@@ -36,12 +39,22 @@ def blur(sharp: Floats, rng: np.random.Generator, options: BlurOptions | None = 
     linear = to_linear(sharp)
     if rng.random() < options.highlight_probability:
         linear = _lift_highlights(linear, rng)
-    kernels = draw_kernels(rng, options)
-    blurred: Floats = np.clip(_convolve_varying(linear, kernels, rng), 0.0, 1.0)
-    encoded = to_srgb(_add_sensor_noise(blurred, rng, options))
+    exposed = np.clip(_expose(linear, rng, options), 0.0, 1.0)
+    encoded = to_srgb(_add_sensor_noise(exposed, rng, options))
     if rng.random() < options.jpeg_probability:
         encoded = _jpeg(encoded, int(rng.integers(options.min_jpeg_quality, 99)))
     return encoded
+
+
+def _expose(linear: Floats, rng: np.random.Generator, options: BlurOptions) -> Floats:
+    """What the sensor collects while camera or object move; the same light, smeared."""
+    motion = rng.random()
+    if motion < options.still_probability:
+        return linear
+    kernels = draw_kernels(rng, options)
+    if motion < options.still_probability + options.object_probability:
+        return _move_object(linear, kernels[0], rng)
+    return _convolve_varying(linear, kernels, rng)
 
 
 def to_linear(srgb: Floats) -> Floats:
@@ -109,6 +122,21 @@ def _convolve_varying(linear: Floats, kernels: list[Floats], rng: np.random.Gene
         sum(layer * (mask / total)[..., None] for layer, mask in zip(layers, masks, strict=True)),
         dtype=np.float32,
     )
+
+
+def _move_object(linear: Floats, kernel: Floats, rng: np.random.Generator) -> Floats:
+    """A blob of the picture moves: its light and its outline smear over what lies still behind it."""
+    import cv2
+
+    height, width = linear.shape[:2]
+    outline = cv2.resize(rng.normal(size=(5, 5)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    covers: Floats = (0.5 + 0.5 * np.tanh(20 * (outline - np.median(outline))))[..., None].astype(np.float32)
+
+    def smear(layer: Floats) -> Floats:
+        smeared = cv2.filter2D(layer, -1, kernel, borderType=cv2.BORDER_REFLECT)
+        return np.asarray(smeared, np.float32).reshape(layer.shape)
+
+    return smear(linear * covers) + (1 - smear(covers)) * linear
 
 
 def _lift_highlights(linear: Floats, rng: np.random.Generator) -> Floats:

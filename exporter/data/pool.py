@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +18,33 @@ from exporter.progress import Progress
 
 @dataclass(frozen=True)
 class PairPool:
-    """`blurred` and `sharp`: uint8 (N, size, size, 3), memory-mapped. Batches are turned and mirrored crops."""
+    """Memory-mapped pictures (N, size, size, 3), bytes. Batches are turned and mirrored crops.
+
+    `taught`, float16 in 0..1, is what a teacher makes of `blurred`: see exporter.training.labels.
+    """
 
     blurred: NDArray[np.uint8]
     sharp: NDArray[np.uint8]
-    sha256: str
+    sha256: str  # of what decides blurred and sharp
+    taught: NDArray[np.float16] | None = None
 
     def batch(self, seed: int, step: int, batch: int, size: int, share: slice = WHOLE) -> Batch:
-        """Like TrainingSet.batch: (blurred, sharp), each (batch, 3, size, size) in 0..1."""
-        pairs = [self._pair(np.random.default_rng((seed, step, i)), size) for i in range(batch)[share]]
-        blurred, sharp = (np.stack(side).transpose(0, 3, 1, 2) for side in zip(*pairs, strict=True))
-        return np.ascontiguousarray(blurred, np.float32) / 255, np.ascontiguousarray(sharp, np.float32) / 255
+        """Like TrainingSet.batch: (blurred, sharp) and `taught` if any, each (batch, 3, size, size) in 0..1."""
+        crops = [self._crops(np.random.default_rng((seed, step, i)), size) for i in range(batch)[share]]
+        sides = (np.stack(side).transpose(0, 3, 1, 2) for side in zip(*crops, strict=True))
+        return tuple(np.ascontiguousarray(side, np.float32) / (255 if side.dtype == np.uint8 else 1) for side in sides)
 
-    def _pair(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _crops(self, rng: np.random.Generator, size: int) -> list[NDArray[Any]]:
+        """The same cut of one tile's blurred, sharp and taught picture."""
         which = int(rng.integers(len(self.blurred)))
         top, left = (int(rng.integers(0, self.blurred.shape[1] - size + 1)) for _ in range(2))
         turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
 
-        def cut(stack: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        def cut(stack: NDArray[Any]) -> NDArray[Any]:
             crop = np.rot90(stack[which, top : top + size, left : left + size], turns)
             return crop[:, ::-1] if mirrored else crop
 
-        return cut(self.blurred), cut(self.sharp)
+        return [cut(stack) for stack in (self.blurred, self.sharp, self.taught) if stack is not None]
 
 
 def open_pool(

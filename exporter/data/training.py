@@ -20,7 +20,7 @@ from exporter.data.layouts import detect_layout, layout_pairs
 from exporter.errors import DataError
 
 Floats = NDArray[np.float32]
-Batch = tuple[Floats, Floats]  # blurred, sharp; each (N, 3, size, size) RGB 0..1
+Batch = tuple[Floats, ...]  # blurred, sharp and, of labelled pairs, a teacher's picture; (N, 3, size, size) RGB 0..1
 WHOLE = slice(None)
 SHARPNESS_TRIES = 12  # crops looked at before the sharpest of them is taken as it is
 

@@ -48,7 +48,7 @@ class Distill(FitOptions, Stage):
         self._check_size(info, source)
         torch.manual_seed(workspace.seed)  # the student's first weights
         student = in_unit_range(self._start(build_network(info, self.kwargs)), info.range)
-        trained = train_with_teacher(self.name, self, student, teacher, workspace)
+        trained = train_with_teacher(self.name, self, student, teacher, workspace, self.warm_start is not None)
         path = workspace.folder / "student.safetensors"
         write_network(trained, Description(self.student, self.kwargs, info.range, info.multiple), path)
         cost, teacher_cost = cost_of(trained, source.input.shape), cost_of(teacher, source.input.shape)

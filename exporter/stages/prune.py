@@ -45,7 +45,7 @@ class Prune(FitOptions, Stage):
         original = read_network(source.path)
         pruned = self._prune(copy.deepcopy(original), source)
         before, after = cost_of(original, source.input.shape), cost_of(pruned, source.input.shape)
-        recovered = train_with_teacher(self.name, self, pruned, original, workspace)
+        recovered = train_with_teacher(self.name, self, pruned, original, workspace, trained=True)
         path = workspace.folder / "pruned.safetensors"
         write_network(recovered, replace(read_description(source.path), channels_changed=True), path)
         facts = {

@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 
 
 def train_with_teacher(
-    name: str, options: FitOptions, network: nn.Module, teacher: nn.Module, workspace: Workspace
+    name: str, options: FitOptions, network: nn.Module, teacher: nn.Module, workspace: Workspace, trained: bool
 ) -> nn.Module:
-    """`network` trained on the workspace's photographs; resumes from the checkpoint in its folder."""
+    """`network` taught on the workspace's photographs; resumes from the checkpoint in its folder.
+
+    `trained`: its weights are worth keeping already.
+    """
     from exporter.training.loop import Fit
 
     assert workspace.training is not None  # the plan has seen to it
     pairs, folder = workspace.training, workspace.folder
-    return Fit(network, teacher, pairs, options, workspace.seed, folder, workspace.progress, name).run()
+    seed, progress = workspace.seed, workspace.progress
+    return Fit(network, teacher, pairs, options, seed, folder, progress, name, trained=trained).run()

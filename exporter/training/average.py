@@ -9,17 +9,22 @@ from torch import Tensor, nn
 
 
 class MovingAverage:
-    """A copy of a network whose weights follow slowly; early steps follow faster so that the start is forgotten."""
+    """A copy of a network whose weights follow slowly.
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    Early steps follow faster, so that a random start is forgotten; not so when the weights were `trained` before:
+    the first hundred steps of a warm start are worse than what it began with.
+    """
+
+    def __init__(self, network: nn.Module, decay: float, trained: bool = False) -> None:
         self.network = copy.deepcopy(network).eval()
         self.network.requires_grad_(False)
         self._decay = decay
+        self._trained = trained
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
         """Follow `network` after `step` (from 0)."""
-        decay = min(self._decay, (1 + step) / (10 + step))
+        decay = self._decay if self._trained else min(self._decay, (1 + step) / (10 + step))
         ours, theirs = self.network.state_dict(), network.state_dict()
         for key, value in ours.items():
             _follow(value, theirs[key], decay)

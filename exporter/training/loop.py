@@ -44,6 +44,9 @@ class PairSource(Protocol):
 class Fit:
     """One training run of `network` (N, 3, H, W) 0..1 → same, optionally taught by `teacher`.
 
+    Where batches carry the teacher's picture (exporter.training.labels) it is not asked for one; the feature term, and
+    the perceptual one without `features`, need its inner layers and ask it all the same.
+
     `folder` keeps `training.pt` (removed on success), `history.jsonl` (one line per 20 steps) and `curves.png`.
     `validate` maps the averaged network to named figures, e.g. {"psnr_db": 30.1}; `features` serves the perceptual
     term when there is no teacher. Inside a process group all processes call `run` with the same arguments; only
@@ -60,6 +63,7 @@ class Fit:
     name: str = "train"
     validate: Callable[[nn.Module], dict[str, float]] | None = None
     features: EncoderFeatures | None = None
+    trained: bool = False  # the network has weights worth keeping: it is fine-tuned
 
     def run(self) -> nn.Module:
         """Train to the end and return the averaged network in eval mode on the CPU. Raises StageError on NaN."""
@@ -95,7 +99,7 @@ class Fit:
         self.processes, self.device = joined(), training_device(options.device)
         self._check_options()
         self.network = self._placed(self.network).train()
-        self.average = MovingAverage(self.network, options.ema_decay)
+        self.average = MovingAverage(self.network, options.ema_decay, self.trained)
         self.adversary = Adversary(options.learning_rate, self.device, self.processes) if options.adversarial else None
         self.projection: Projection | None = None
         self._taps: list[Tap] = []
@@ -155,8 +159,7 @@ class Fit:
     def _step(self, step: int, batch: Batch) -> dict[str, float]:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.options, step)
-        blurred, sharp = (self._uploaded(torch.from_numpy(side)) for side in batch)
-        terms = self._loss_terms(blurred, sharp)
+        terms = self._loss_terms(*(self._uploaded(torch.from_numpy(side)) for side in batch))
         self.optimiser.zero_grad()
         total = torch.stack(list(terms.values())).sum()
         self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
@@ -184,12 +187,12 @@ class Fit:
         """fp16 gradients may overflow: the scaler then leaves the step out and halves its scale."""
         return self.scaler.is_enabled() and self.scaler.get_scale() > SMALLEST_SCALE
 
-    def _loss_terms(self, blurred: Tensor, sharp: Tensor) -> dict[str, Tensor]:
+    def _loss_terms(self, blurred: Tensor, sharp: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         options = self.options
         with autocast(options, self.device):
             restored = self._forward(blurred).float()
             student_features = self._taps[0].value if self._taps else None
-            taught = self._ask_teacher(blurred) if self._needs_teacher() else None
+            taught = self._taught(blurred, label)
         terms = picture_loss(options, restored, sharp, taught)
         if options.feature and self.projection is not None and student_features is not None:
             terms["feature"] = options.feature * self.projection(student_features.float(), self._taps[1].value.float())
@@ -200,14 +203,14 @@ class Fit:
             terms["adversarial"] = options.adversarial * self.adversary.generator_loss(restored, sharp)
         return terms
 
-    def _needs_teacher(self) -> bool:
-        return self.teacher is not None and bool(self.options.teacher or self.options.feature)
-
     @torch.no_grad()
-    def _ask_teacher(self, blurred: Tensor) -> Tensor:
-        assert self.teacher is not None
+    def _taught(self, blurred: Tensor, label: Tensor | None) -> Tensor | None:
+        """The teacher's picture, asked for unless there is a label. Asking leaves its features in the tap."""
+        wanted = self.options.feature or (self.options.teacher and label is None)
+        if self.teacher is None or not wanted:
+            return label
         picture: Tensor = self.teacher(blurred).float()
-        return picture
+        return picture if label is None else label
 
     def _perceptual(self, restored: Tensor, sharp: Tensor) -> Tensor:
         if self.features is not None:

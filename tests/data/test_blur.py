@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,7 @@ def test_a_path_that_stands_still_blurs_nothing() -> None:
 def test_blur_averages_linear_light() -> None:
     sharp = np.full((64, 64, 3), 0.2, dtype=np.float32)
     sharp[::2] = 0.8
-    options = BlurOptions(20, 20, 1, 0, 0, 0, 0)
+    options = replace(CLEAN, min_length_px=20, max_length_px=20)
     light = to_linear(blur(sharp, np.random.default_rng(0), options)).mean()
     assert light == pytest.approx(float(to_linear(sharp).mean()), abs=0.01)
 
@@ -54,7 +56,7 @@ def test_longer_shake_blurs_more() -> None:
     sharp = picture(2, 128, 128)
     means = []
     for length in (2.0, 8.0, 24.0):
-        options = BlurOptions(length, length, 1, 0, 0, 0, 0)
+        options = replace(CLEAN, min_length_px=length, max_length_px=length)
         scores = [psnr_db(blur(sharp, np.random.default_rng(seed), options), sharp) for seed in range(5)]
         means.append(np.mean(scores))
     assert means[0] > means[1] > means[2]
@@ -68,6 +70,53 @@ def test_blurred_pictures_keep_shape_and_range(seed: int) -> None:
     assert blurred.dtype == np.float32
     assert blurred.min() >= 0
     assert blurred.max() <= 1
+
+
+def smeared(seed: int, **changes: float) -> tuple[np.ndarray, np.ndarray]:
+    """A picture with texture everywhere, so that every motion shows, and the same taken while things move."""
+    sharp = 0.5 * picture(seed, 160, 160) + np.random.default_rng(seed).uniform(0, 0.5, (160, 160, 3)).astype(
+        np.float32
+    )
+    return sharp, blur(
+        sharp, np.random.default_rng(seed), replace(CLEAN, min_length_px=12, max_length_px=24, **changes)
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_still_picture_stays_as_it_is(seed: int) -> None:
+    sharp, still = smeared(seed, still_probability=1)
+    assert np.abs(still - sharp).max() < 1e-5
+    assert np.abs(smeared(seed)[1] - sharp).max() > 0.1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_moving_object_leaves_the_background_alone(seed: int) -> None:
+    sharp, moved = smeared(seed, object_probability=1)
+    change = np.abs(moved - sharp).max(axis=2)
+    assert (change < 1 / 255).mean() > 0.2
+    assert (change > 0.05).mean() > 0.2
+    assert to_linear(moved).mean() == pytest.approx(float(to_linear(sharp).mean()), rel=0.02)
+
+
+def test_a_moving_camera_leaves_nothing_alone() -> None:
+    sharp, moved = smeared(0)
+    assert (np.abs(moved - sharp).max(axis=2) < 1 / 255).mean() < 0.01
+
+
+def test_a_moving_object_on_a_flat_picture_cannot_be_seen() -> None:
+    """Its light and its outline smear alike: no seam, no shadow."""
+    flat = np.full((96, 96, 3), 0.4, dtype=np.float32)
+    for seed in range(4):
+        moved = blur(flat, np.random.default_rng(seed), replace(CLEAN, object_probability=1))
+        assert np.abs(moved - flat).max() < 1e-4
+
+
+def test_the_kinds_of_motion_come_as_often_as_asked() -> None:
+    sharp = picture(3, 64, 64)
+    options = replace(CLEAN, min_length_px=12, max_length_px=24, still_probability=0.3, object_probability=0.7)
+    rng = np.random.default_rng(0)
+    still = [bool(np.abs(blur(sharp, rng, options) - sharp).max() < 1e-5) for _ in range(200)]
+    assert np.mean(still) == pytest.approx(0.3, abs=0.1)
 
 
 def test_noise_is_noise() -> None:

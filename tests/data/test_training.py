@@ -99,7 +99,8 @@ def test_a_picture_without_any_sharp_crop_still_gives_one(tmp_path: Path) -> Non
 
 
 def test_blur_options_reach_the_pairs(photo_folder: Path) -> None:
-    still = BlurOptions(0, 0.01, 1, 0, 0, 0, 0)
+    quiet = {"highlight_probability": 0, "max_noise_gain": 0, "max_read_noise": 0, "jpeg_probability": 0}
+    still = BlurOptions(0, 0.01, **quiet)
     blurred, sharp = open_training(photo_folder, still).batch(0, 0, 2, 64)
     assert np.abs(blurred - sharp).max() < 0.02
     blurred, sharp = open_training(photo_folder).batch(0, 0, 2, 64)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -63,6 +64,23 @@ def test_two_processes_follow_the_curve_of_one(recipe: Path, tmp_path: Path) -> 
     weights = [torch_file(folder / "weights.safetensors") for folder in (tmp_path / "one", two)]
     for key, value in weights[0].items():
         assert torch.allclose(value, weights[1][key], atol=1e-4), key
+
+
+@pytest.mark.slow
+def test_two_processes_label_a_pool_as_one_does(recipe: Path, tmp_path: Path, narrow_teacher: Path) -> None:
+    pool = "{pairs: 70, size_px: 32, labelled: true}"  # three groups of tiles
+    words = {"data.pool": pool, "teacher": str(narrow_teacher), "data.evaluation": "null", "training.steps": "20"}
+    train(load_train_recipe(recipe, words), tmp_path / "one", tmp_path / "pools", Silent())
+    given = [f"{key}={value}" for key, value in words.items()]
+    done = torchrun(2, f"recipe={recipe}", *given, "--build", str(tmp_path / "build"))
+    assert done.returncode == 0, done.stderr
+    one, two = (sorted(folder.glob("*.taught.*")) for folder in (tmp_path / "pools", tmp_path / "build" / "pools"))
+    assert [path.name for path in one] == [path.name for path in two]
+    assert one[0].suffix == ".raw"
+    pictures = [np.fromfile(files[0], np.float16, 70 * 32 * 32 * 3) for files in (one, two)]
+    assert np.abs(np.subtract(*pictures, dtype=np.float32)).max() < 2e-3
+    curves = [curve(folder, "teacher") for folder in (tmp_path / "one", tmp_path / "build" / "train" / "plain")]
+    assert curves[0] == pytest.approx(curves[1], rel=1e-3)
 
 
 def torch_file(path: Path) -> dict[str, torch.Tensor]:
