@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 import yaml
-from motion_pairs import motion_pair
+from motion_pairs import Frame, frames_of, motion_pair, shrink
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -130,13 +130,21 @@ def build_evaluation(photos: Path, folder: Path, seed: int) -> None:
 
 def build_motion(videos: Path, folder: Path, seed: int) -> None:
     pairs = []
-    for index, (clip, middle, frames, x, y) in enumerate(PICKS["motion"]):
-        blurred, sharp = motion_pair(videos / clip, middle, frames, x, y, 256)
-        how = f"half size, 256x256 at x {x}, y {y} of frame {middle} (from 0)"
-        words = f"real motion: {frames} frames and those interpolated between them, averaged in linear light"
-        pairs.append(pair(folder, f"{index}_{stem(clip)}", blurred, sharp, clip, how, words))
+    for clip, picks in PICKS["motion"].items():
+        wanted = {i for middle, frames, *_ in picks for i in window(middle, frames)}
+        kept: dict[int, Frame] = {i: frame for i, frame in enumerate(frames_of(videos / clip)) if i in wanted}
+        for middle, frames, scale, x, y in picks:
+            sides = motion_pair([shrink(kept[i], scale) for i in window(middle, frames)])
+            blurred, sharp = (np.ascontiguousarray(side[y : y + 256, x : x + 256]) for side in sides)
+            how = f"scaled by {scale}, 256x256 at x {x}, y {y} of frame {middle} (from 0)"
+            words = f"real motion: {frames} frames and those interpolated between them, averaged in linear light"
+            pairs.append(pair(folder, f"{len(pairs):02d}_{stem(clip)}", blurred, sharp, clip, how, words))
     description = "Moving people, filmed: checks that what was trained on synthetic blur works on real motion"
     finish(folder, "evaluation_motion_256", description, seed, pairs=pairs)
+
+
+def window(middle: int, frames: int) -> range:
+    return range(middle - frames // 2, middle - frames // 2 + frames)
 
 
 def stem(file: str) -> str:

@@ -7,6 +7,7 @@ made first: neighbours warped along their optical flow, from both sides.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -17,34 +18,34 @@ from exporter.data.blur import to_linear, to_srgb
 
 BETWEEN = 8  # made frames from one real frame to the next
 Floats = NDArray[np.float32]
+Frame = NDArray[np.uint8]  # (H, W, 3) RGB
 
 
-def motion_pair(clip: Path, middle: int, frames: int, x: int, y: int, size: int) -> tuple[Floats, Floats]:
-    """(blurred, sharp): size×size px at (x, y) of `frames` frames around frame `middle`, RGB 0..1.
-
-    The clip is halved first: compression noise goes, and what moves 15 px a frame moves 7.
-    """
-    stack = _read_frames(clip, middle - frames // 2, frames)
-    inner = slice(y, y + size), slice(x, x + size)
-    sharp = stack[frames // 2].astype(np.float32) / 255
-    return np.ascontiguousarray(_expose(stack)[inner]), np.ascontiguousarray(sharp[inner])
-
-
-def _read_frames(clip: Path, first: int, count: int) -> list[NDArray[np.uint8]]:
-    """`count` RGB frames of `clip` at half size from frame `first` on; decoded from the start: seeking is inexact."""
+def frames_of(clip: Path, scale: float = 1.0) -> Iterator[Frame]:
+    """Every frame of `clip`, in order (seeking is inexact); below a `scale` of 1 compression noise goes."""
     video = cv2.VideoCapture(str(clip))
-    frames: list[NDArray[np.uint8]] = []
-    for index in range(first + count):
+    if not video.isOpened():
+        raise ValueError(f"{clip} is no video that OpenCV can read")
+    while True:
         read, frame = video.read()
         if not read:
-            raise ValueError(f"{clip} ends at frame {index}, {first + count} are needed")
-        if index >= first:
-            half = cv2.resize(frame, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-            frames.append(cv2.cvtColor(half, cv2.COLOR_BGR2RGB).astype(np.uint8))
-    return frames
+            return
+        yield shrink(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB).astype(np.uint8), scale)
 
 
-def _expose(frames: list[NDArray[np.uint8]]) -> Floats:
+def shrink(frame: Frame, scale: float) -> Frame:
+    if scale == 1:
+        return frame
+    return cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
+def motion_pair(frames: Sequence[Frame]) -> tuple[Floats, Floats]:
+    """(blurred, sharp), each (H, W, 3) RGB 0..1: an exposure over `frames`, an odd number, and the middle one."""
+    sharp = frames[len(frames) // 2].astype(np.float32) / 255
+    return _expose(frames), sharp
+
+
+def _expose(frames: Sequence[Frame]) -> Floats:
     """The frames and those made in between, averaged in linear light and encoded again."""
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     linear = [to_linear(frame.astype(np.float32) / 255) for frame in frames]

@@ -80,6 +80,19 @@ def test_evaluation_inputs_are_blurred_about_as_much_as_gopro() -> None:
     assert all(laplacian_variance(pair.sharp) > laplacian_variance(pair.blurred) for pair in pairs)
 
 
+def test_motion_pairs_are_blurred_from_lightly_to_badly_and_come_from_a_package_nothing_is_learned_from() -> None:
+    pairs = list(open_evaluation(SETS / "evaluation_motion_256", 256, 256))
+    assert len(pairs) == 13
+    scores = [psnr_db(pair.blurred, pair.sharp) for pair in pairs]
+    assert sum(scores) / len(scores) == pytest.approx(26.30, abs=0.01)
+    assert 22.5 < min(scores) < 23.5
+    assert 29 < max(scores) < 30
+    assert all(laplacian_variance(pair.sharp) > laplacian_variance(pair.blurred) for pair in pairs)
+    assert {entry["source"] for entry in entries(SETS / "evaluation_motion_256")} == {
+        "PyPI sports2d 0.8.34, Demo, demo.mp4"
+    }
+
+
 @pytest.mark.parametrize("name", LEARNED)
 def test_one_override_makes_them_720p(name: str) -> None:
     assert next(iter(open_calibration(SETS / name, 720, 1280))).shape == (720, 1280, 3)

@@ -1,0 +1,50 @@
+"""benchmarks/frame_rate.py on a small picture: every file is timed on every number of threads."""
+
+import importlib
+from types import ModuleType
+
+import pytest
+
+from tests.conftest import REPO
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(REPO / "benchmarks"))
+    module = importlib.import_module("frame_rate")
+    monkeypatch.setattr(module, "HEIGHT", 64)
+    monkeypatch.setattr(module, "WIDTH", 96)
+    monkeypatch.setattr(module, "PRESETS", {"s": module.PRESETS["s"]})
+    return module
+
+
+def test_every_file_is_timed_on_every_number_of_threads(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(benchmark, "AIMS_FPS", {"s": 60})
+    result = benchmark.main(rounds=2)
+    rows = result["rows"]
+    found = {(row["precision"], row["threads"]) for row in rows}
+    assert found == {(precision, n) for precision in ("fp32", "fp16", "int8", "int8_copies") for n in (1, 2)}
+    assert result["timed_calls"] == 4
+    assert all(0 < row["min_ms"] <= row["p50_ms"] <= row["p90_ms"] for row in rows)
+    assert all(row["fps"] == pytest.approx(1000 / row["p50_ms"], rel=0.05) for row in rows)
+    student = result["students"]["s"]
+    assert student["parameters"] == 132_164
+    assert student["size_kb"]["int8"] < student["size_kb"]["fp16"] < student["size_kb"]["fp32"]
+    assert len(result["load_average"]["before"]) == 3
+    benchmark.show(result)
+    assert "the aim is 60" in capsys.readouterr().out
+
+
+def test_ratios_compare_the_same_number_of_threads(benchmark: ModuleType) -> None:
+    rows = [
+        {"student": "s", "precision": precision, "threads": threads, "p50_ms": ms / threads, "cpu_p50_ms": ms}
+        | {"fps": threads * 1000 / ms}
+        for precision, ms in {"fp32": 80.0, "int8": 20.0, "int8_copies": 16.0}.items()
+        for threads in (1, 2)
+    ]
+    ratios = benchmark.speedups(rows, "s")
+    assert ratios["int8, 2 threads"] == {"p50_ms": 4.0, "cpu_p50_ms": 4.0}
+    assert ratios["int8_copies, 1 threads"]["p50_ms"] == 5.0
+    assert benchmark.best_fps(rows, "s") == 125.0
