@@ -20,6 +20,7 @@ class Budget(BaseModel):
     min_gain_db: float | None = Field(None, description="mean PSNR gained over the blurred input, dB")
     min_psnr_db: float | None = Field(None, description="mean PSNR, dB")
     min_ssim: float | None = Field(None, description="mean SSIM, 0..1", ge=0, le=1)
+    min_seam_db: float | None = Field(None, description="PSNR along the seams of tiles, worst image, dB")
     max_latency_ms: float | None = Field(None, description="median of one model call, ms", gt=0)
     max_size_mb: float | None = Field(None, description="file size, MB of 10^6 bytes", gt=0)
     min_int8_mac_share: float | None = Field(None, description="share of MACs done in int8, 0..1", ge=0, le=1)

@@ -17,6 +17,7 @@ COMMANDS = {
     "export": "run a recipe: recipe=FILE [key.sub=value …]; the word `export` may be left out",
     "plan": "show what a recipe would do, and every mistake in it, without doing it",
     "train": "train a generator: recipe=FILE [key.sub=value …]; with torchrun on several devices",
+    "run": "restore a photograph, a folder of them or a video: --model MODEL IN OUT",
     "verify": "re-check a bundle from its folder alone",
     "lint": "say what is inside a .tflite or .onnx and what will hurt",
     "bench": "time a model file on a runtime",

@@ -82,6 +82,7 @@ def export(
         provenance=provenance(recipe, images, notes.get("teacher", {})),
         stage_seconds=seconds,
         notes=notes,
+        tiled=measured.tiled,
     )
     with quiet():
         from exporter.generators.network_file import read_description

@@ -15,6 +15,7 @@ from exporter.errors import RecipeError
 from exporter.recipe_file import find_recipe, read_recipe_tree
 from exporter.recipe_path import RecipePath
 from exporter.stages import STAGES, Stage
+from exporter.tiling.processing import Processing
 
 
 class _Part(BaseModel):
@@ -81,6 +82,7 @@ class Recipe(_Part):
     targets: dict[str, Target] = Field(min_length=1)
     budget: Budget = Budget()  # promised of every target
     verify: Verification = Verification()
+    processing: Processing = Processing()  # around the network, in whoever runs it; measurements are without
 
     def budget_of(self, target: str) -> Budget:
         """The recipe's promises with the target's own laid over them."""

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from exporter.artifact import Artifact, Format, Layout, Precision, TensorSpec, sha256_of
 from exporter.bundle.models import ShippedModel
 from exporter.errors import BundleError
-from exporter.verify.results import Audit, NotMeasured, Outcome, Parity, Quality
+from exporter.tiling import grid
+from exporter.tiling.processing import Processing
+from exporter.verify.results import Audit, NotMeasured, Outcome, Parity, Quality, Seam, TargetResult, Tiled
 
 MANIFEST_SCHEMA_VERSION = 1  # raised when a reader of the former version could misread the new one
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -48,6 +50,7 @@ class Judged(_Part):
     psnr_db: float | None
     ssim: float | None
     gain_db: float | None
+    seam_psnr_db: float | None  # its tiles, put together, against its own tile with their seams in the middle
 
 
 class Model(_Part):
@@ -69,14 +72,27 @@ class Model(_Part):
         return Artifact(self.format, path, self.input.spec, self.output.spec, self.sha256, self.precision, self.history)
 
 
-class Tile(_Part):
-    """How to run pictures larger than the model's input: overlap tiles by `halo_px` on each inner side, keep
-    the middle. Width and height fed to a re-exported model must be multiples of `multiple`."""
+class Tiling(_Part):
+    """How to run pictures of any size; exporter/tiling/grid.py says it in code. All lengths in px.
 
-    height: int
-    width: int
+    Tiles start every `tile_px - 2 * halo_px`, rounded down to `multiple_px`; the last ends at the picture's edge, the
+    picture's size rounded up to `multiple_px`. What lies beyond the picture is `beyond_picture`. Neighbours meet in
+    the middle of their overlap and fade into each other over `blend_px` around it.
+    """
+
+    tile_px: tuple[int, int]  # height, width: the input of every model
+    multiple_px: int  # of which a re-exported model's height and width must be multiples, too
     halo_px: int
-    multiple: int
+    blend_px: int  # 0: a hard edge
+    beyond_picture: Literal["mirrored"]
+    theoretical_halo_px: int | None  # the receptive field's; tiles with it are exact
+    unbounded_because: str | None
+    psnr_db: float | None  # tiles against the whole picture, float network, worst image; None: not measured
+    max_abs: float | None  # the same, full scale 1.0
+
+    def grid(self) -> grid.Tiling:
+        """The same as code uses it."""
+        return grid.Tiling(*self.tile_px, self.halo_px, self.multiple_px, self.blend_px)
 
 
 class Manifest(_Part):
@@ -86,7 +102,8 @@ class Manifest(_Part):
     description: str
     licence: str
     models: tuple[Model, ...]
-    tile: Tile
+    tiling: Tiling
+    processing: Processing
     golden: Literal["golden/golden.json"]
     tools: dict[str, str]
     provenance: dict[str, Any]
@@ -98,7 +115,7 @@ class Manifest(_Part):
 DEFAULT_HALO_PX = 32  # when nobody measured the reach of the network
 
 
-def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Path, tile: Tile) -> Manifest:
+def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Path, multiple: int) -> Manifest:
     """The manifest of a bundle whose model files already lie in `folder`."""
     recipe = as_plain(outcome.recipe)
     return Manifest(
@@ -108,7 +125,8 @@ def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Pat
         description=str(recipe.get("description") or ""),
         licence=str(recipe.get("licence") or "unknown"),
         models=tuple(_model(model, folder) for model in models),
-        tile=tile,
+        tiling=tiling_part(outcome.tiled, models[0].artifact.input, multiple),
+        processing=Processing.model_validate(recipe.get("processing") or {}),
         golden="golden/golden.json",
         tools=dict(outcome.environment),
         provenance=as_plain(outcome.provenance),
@@ -118,6 +136,28 @@ def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Pat
             "report/": "holds measured latency, which differs from run to run",
             "SHA256SUMS": "lists the digests of report/",
         },
+    )
+
+
+def tiling_part(tiled: Tiled | NotMeasured, spec: TensorSpec, multiple: int) -> Tiling:
+    """What was measured; when nothing was, a halo that fits."""
+    if isinstance(tiled, NotMeasured):
+        halo_px = min(DEFAULT_HALO_PX, grid.largest_halo(min(spec.height, spec.width), multiple))
+        used = grid.Tiling(spec.height, spec.width, halo_px, multiple)
+        known: tuple[int | None, str | None, float | None, float | None] = (None, tiled.reason, None, None)
+    else:
+        used = tiled.tiling
+        known = (tiled.theoretical_halo_px, tiled.unbounded_because, _finite(tiled.psnr_db), _finite(tiled.max_abs))
+    return Tiling(
+        tile_px=(used.height, used.width),
+        multiple_px=used.multiple,
+        halo_px=used.halo_px,
+        blend_px=used.blend_px,
+        beyond_picture="mirrored",
+        theoretical_halo_px=known[0],
+        unbounded_because=known[1],
+        psnr_db=known[2],
+        max_abs=known[3],
     )
 
 
@@ -160,7 +200,7 @@ def _model(model: ShippedModel, folder: Path) -> Model:
         output=_tensor(artifact.output, names[1]),
         ops=audit.counts if isinstance(audit, Audit) else None,
         history=artifact.history,
-        targets=tuple(_judged(t.name, t.runtime, t.parity, t.quality) for t in model.targets),
+        targets=tuple(_judged(t) for t in model.targets),
     )
 
 
@@ -186,15 +226,16 @@ def _tensor(spec: TensorSpec, name: str) -> Tensor:
     )
 
 
-def _judged(name: str, runtime: str, parity: Parity | NotMeasured, quality: Quality | NotMeasured) -> Judged:
-    known = quality if isinstance(quality, Quality) else None
+def _judged(target: TargetResult) -> Judged:
+    known = target.quality if isinstance(target.quality, Quality) else None
     return Judged(
-        name=name,
-        runtime=runtime,
-        worst_parity_db=_finite(parity.worst_psnr_db) if isinstance(parity, Parity) else None,
+        name=target.name,
+        runtime=target.runtime,
+        worst_parity_db=_finite(target.parity.worst_psnr_db) if isinstance(target.parity, Parity) else None,
         psnr_db=_finite(known.psnr_db) if known else None,
         ssim=_finite(known.ssim) if known else None,
         gain_db=_finite(known.gain_db) if known else None,
+        seam_psnr_db=_finite(target.seam.psnr_db) if isinstance(target.seam, Seam) else None,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.bundle.card import runtime_card
 from exporter.bundle.golden import Golden, write_golden
-from exporter.bundle.manifest import DEFAULT_HALO_PX, Tile, build_manifest, read_manifest
+from exporter.bundle.manifest import build_manifest, read_manifest
 from exporter.bundle.models import ShippedModel, shipped_models
 from exporter.bundle.tflite_metadata import ImageTensor, TfliteMetadata, stamp
 from exporter.errors import BundleError, DiskFull, RecipeError
@@ -28,13 +28,12 @@ def write_bundle(
     golden: Sequence[Golden],
     dist: Path,
     *,
-    halo_px: int = DEFAULT_HALO_PX,
     multiple: int = 1,
 ) -> Path:
     """Write the bundle of a finished run and return its folder, `dist/<name>-<version>`.
 
-    `halo_px`: how far into a tile its missing neighbours are felt; `multiple`: of which height and width must
-    be multiples. A bundle of the same name and version is replaced as a whole, and kept if anything fails.
+    `multiple`: of which height and width must be multiples. A bundle of the same name and version is replaced as a
+    whole, and kept if anything fails.
     Raises DiskFull when the disk fills up, BundleError when there is no model to ship.
     """
     if not _SAFE_NAME.fullmatch(f"{outcome.name}-{outcome.version}"):
@@ -47,9 +46,7 @@ def write_bundle(
         for model in models:
             _ship(model, outcome, folder)
         write_golden(golden, models, folder)
-        spec = models[0].artifact.input
-        tile = Tile(height=spec.height, width=spec.width, halo_px=halo_px, multiple=multiple)
-        manifest = build_manifest(outcome, models, folder, tile)
+        manifest = build_manifest(outcome, models, folder, multiple)
         _text(folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
         _text(folder / "README.md", runtime_card(manifest, folder))
         _report(outcome, models, folder)

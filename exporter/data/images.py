@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+T = TypeVar("T", np.uint8, np.float32)
 
 
 def read_image(path: Path, *, expected_sha256: str = "") -> Floats:
@@ -26,19 +29,19 @@ def read_image(path: Path, *, expected_sha256: str = "") -> Floats:
     Raises DataError, naming the file: missing, empty, truncated, not a picture, or (with `expected_sha256`)
     other bytes than the manifest recorded.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    if not data:
-        raise DataError(f"{path} is empty (0 bytes)", hint="copy the file again")
+    data = _bytes_of(path)
     found = sha256(data).hexdigest() if expected_sha256 else ""
     if found != expected_sha256:
         raise DataError(
             f"{path} has sha256 {found[:12]}…, its manifest says {expected_sha256[:12]}…",
             hint="the picture was changed after the set was made: restore it, or write a new manifest",
         )
-    return _decode(data, path)
+    return _decode(data, path, _to_floats)
+
+
+def read_pixels(path: Path) -> Pixels:
+    """`read_image` as 8-bit pixels: a quarter of the memory, for photographs of many megapixels."""
+    return _decode(_bytes_of(path), path, _to_pixels)
 
 
 def to_uint8(image: Floats) -> NDArray[np.uint8]:
@@ -74,26 +77,42 @@ def frame(image: Floats, height: int, width: int) -> Floats:
     return np.ascontiguousarray(image)
 
 
-def _decode(data: bytes, path: Path) -> Floats:
+def _bytes_of(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    if not data:
+        raise DataError(f"{path} is empty (0 bytes)", hint="copy the file again")
+    return data
+
+
+def _decode(data: bytes, path: Path, convert: Callable[[Image.Image, Path], NDArray[T]]) -> NDArray[T]:
     from PIL import Image, ImageOps
 
     try:
         with Image.open(io.BytesIO(data)) as opened:
-            return _to_floats(ImageOps.exif_transpose(opened), path)
+            return convert(ImageOps.exif_transpose(opened), path)
     # Pillow's decoders raise ValueError and SyntaxError, too, on broken files.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} is not a readable image: {error}", hint="copy or export it again") from None
 
 
 def _to_floats(picture: Image.Image, path: Path) -> Floats:
-    from PIL import Image
-
     if picture.mode == "F":
         raise DataError(f"{path} holds floating-point pixels of unknown range", hint="save it as 8-bit PNG")
     if picture.mode.startswith("I"):  # 16-bit greyscale; convert("RGB") would clip it at 255
         grey = np.asarray(picture, dtype=np.float32) / 65535
         return np.repeat(grey[..., None], 3, axis=2)
+    return _to_pixels(picture, path).astype(np.float32) / 255
+
+
+def _to_pixels(picture: Image.Image, path: Path) -> Pixels:
+    from PIL import Image
+
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        return to_uint8(_to_floats(picture, path))
     if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))
-    return np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+    return np.asarray(picture.convert("RGB"))

@@ -178,6 +178,15 @@ GENERATORS: tuple[GeneratorInfo, ...] = (
         scale=None,
     ),
     GeneratorInfo(
+        "maxim",
+        "exporter.generators.maxim:MAXIM",
+        multiple=64,
+        range=(0.0, 1.0),
+        licence="Apache-2.0",
+        summary="MAXIM (Tu et al., CVPR 2022), gated MLPs along blocks and a grid; deblurring, denoising",
+        padding="reflect_around",
+    ),
+    GeneratorInfo(
         "mobilenetv3_student",
         "exporter.generators.mobilenetv3_student:MobileNetV3Student",
         multiple=16,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Padding = Literal["none", "zero", "edge", "reflect", "flip"]
+Padding = Literal["none", "zero", "edge", "reflect", "flip", "reflect_around"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +31,4 @@ class GeneratorInfo:
     licence: str  # of the architecture's official code and weights
     summary: str
     scale: int | None = 1  # output size over input size; None: the checkpoint says
-    padding: Padding = "none"  # how the official code fills up to the multiple, at the bottom and right
+    padding: Padding = "none"  # how the official code fills up to the multiple, at the bottom and right or around

@@ -19,11 +19,11 @@ PREFIXES = ("module.", "netG.", "_orig_mod.")
 
 
 def load_state(path: Path) -> dict[str, Tensor]:
-    """The bare state dict of `path`: .safetensors, a torch file with or without a wrapper, TensorFlow 1 or ncnn.
+    """The bare state dict of `path`: .safetensors, a torch file with or without a wrapper, TensorFlow 1 or .js, ncnn.
 
     Raises CheckpointError for a missing, damaged or code-carrying file and for one without tensors.
     """
-    if not path.is_file():
+    if not path.is_file() and not (path / "model.json").is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint")
     state = unwrap(_reader_of(path)(path))
     if not state:
@@ -34,11 +34,14 @@ def load_state(path: Path) -> dict[str, Tensor]:
 def _reader_of(path: Path) -> Callable[[Path], object]:
     from exporter.generators.ncnn_file import is_ncnn_file, read_ncnn
     from exporter.generators.tf_checkpoint import is_tf_checkpoint, read_tf_checkpoint
+    from exporter.generators.tfjs_file import is_tfjs_model, read_tfjs
 
     if is_tf_checkpoint(path):
         return read_tf_checkpoint
     if is_ncnn_file(path):
         return read_ncnn
+    if is_tfjs_model(path):
+        return read_tfjs
     return _load_safetensors if path.suffix == ".safetensors" else _load_torch
 
 

@@ -59,15 +59,19 @@ class UnitRange(nn.Module):
         y: Tensor = self.network(x)
         if (below or right) and self.padding != "none":
             scale = y.shape[2] // x.shape[2]
-            y = y[:, :, : height * scale, : width * scale]
+            top, left = (below // 2, right // 2) if self.padding == "reflect_around" else (0, 0)
+            y = y[:, :, top * scale : (top + height) * scale, left * scale : (left + width) * scale]
         return (y - self.low) / self.span if self.shifted else y
 
 
 def _fill_up(x: Tensor, below: int, right: int, padding: Padding) -> Tensor:
-    """Rows below and columns at the right, as the official code of the network adds them."""
+    """Rows below and columns at the right, or half of them before, as the official code of the network adds them."""
     if padding == "flip":
         x = torch.cat([x, x.flip(2)], 2)[:, :, : x.shape[2] + below]
         return torch.cat([x, x.flip(3)], 3)[:, :, :, : x.shape[3] + right]
+    if padding == "reflect_around":
+        around = (right // 2, right - right // 2, below // 2, below - below // 2)
+        return nn.functional.pad(x, around, "reflect")
     mode = {"zero": "constant", "edge": "replicate", "reflect": "reflect"}[padding]
     return nn.functional.pad(x, (0, right, 0, below), mode)
 

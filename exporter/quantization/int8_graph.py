@@ -42,6 +42,7 @@ def write_int8(
     graph = TfliteGraph(content)
     fuse_activations(graph)
     kept = [operator for operator in graph.operators if _stays_float(graph, operator, keep_float)]
+    kept += _enclosed(graph, kept)
     drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
     writer = _Writer(graph, [operator for operator in graph.operators if operator not in kept])
     islands = tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator in kept)
@@ -64,6 +65,37 @@ def _stays_float(graph: TfliteGraph, operator: Any, patterns: tuple[str, ...]) -
     if kernel.rule == "weights":
         return graph.constant(operator.inputs[kernel.weights]) is None
     return any(graph.dtype(index) != "FLOAT32" for index in operator.outputs)
+
+
+def _enclosed(graph: TfliteGraph, kept: list[Any]) -> list[Any]:
+    """What lies between float operators only, such as an attention's bias and softmax: int8 there costs two
+    conversions and precision, and gains nothing."""
+    makers = {tensor: operator for operator in graph.operators for tensor in operator.outputs}
+    users: dict[int, list[Any]] = {tensor: [] for tensor in makers}
+    for operator in graph.operators:
+        for tensor in pictures(graph, operator.inputs):
+            users.get(tensor, []).append(operator)
+    inside = {
+        id(operator): operator for operator in graph.operators if operator not in kept and _light(graph, operator)
+    }
+    apart = {id(operator) for operator in kept}
+    while True:
+        known = apart | set(inside)
+        leaking = [
+            key
+            for key, operator in inside.items()
+            if any(id(makers.get(tensor)) not in known for tensor in pictures(graph, operator.inputs))
+            or any(id(user) not in known for tensor in operator.outputs for user in users[tensor])
+            or not set(operator.outputs).isdisjoint(graph.outputs)
+        ]
+        if not leaking:
+            return list(inside.values())
+        for key in leaking:
+            del inside[key]
+
+
+def _light(graph: TfliteGraph, operator: Any) -> bool:
+    return KERNELS[graph.kind(operator)].rule != "weights"
 
 
 class _Writer:

@@ -40,7 +40,7 @@ KERNELS: dict[str, Kernel] = {
         kind: Kernel("free", version)
         for kind, version in {
             "ADD": 2, "SUB": 2, "MUL": 2, "MEAN": 2, "SUM": 2, "SQUARED_DIFFERENCE": 2,
-            "LEAKY_RELU": 2, "PRELU": 1, "HARD_SWISH": 1, "ABS": 2,
+            "LEAKY_RELU": 2, "PRELU": 1, "HARD_SWISH": 1, "ABS": 2, "GELU": 2,
         }.items()
     },
     **{
@@ -57,3 +57,5 @@ KERNELS: dict[str, Kernel] = {
     "SOFTMAX": Kernel("fixed", 2, output=_PROBABILITY),
     "TANH": Kernel("fixed", 2, output=_SIGNED),
 }  # fmt: skip
+# BATCH_MATMUL and RSQRT have int8 kernels and stay in float: the probabilities of a window's 64 pixels are a few steps
+# of 1/256, and the variances of a norm's channels span decades.

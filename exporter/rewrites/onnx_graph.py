@@ -23,6 +23,8 @@ class OnnxGraph:
         self.model = model
         self._graph = model.graph
         self.constants: dict[str, Array] = {}
+        known = (*model.graph.output, *model.graph.input, *model.graph.value_info)
+        self._described = {value.name: value for value in known}
         self._read_constants()
 
     @property
@@ -47,11 +49,11 @@ class OnnxGraph:
 
     def shape(self, tensor: str) -> tuple[int, ...] | None:
         """The static shape, when shape inference knows it."""
-        for value in (*self._graph.value_info, *self._graph.input, *self._graph.output):
-            if value.name == tensor and value.type.tensor_type.HasField("shape"):
-                dims = value.type.tensor_type.shape.dim
-                return tuple(dim.dim_value for dim in dims) if all(dim.dim_value > 0 for dim in dims) else None
-        return None
+        value = self._described.get(tensor)
+        if value is None or not value.type.tensor_type.HasField("shape"):
+            return None
+        dims = value.type.tensor_type.shape.dim
+        return tuple(dim.dim_value for dim in dims) if all(dim.dim_value > 0 for dim in dims) else None
 
     def add_constant(self, wanted: str, value: Array) -> str:
         """Store `value`; the name is `wanted` or, when that is taken, a numbered one."""
@@ -74,6 +76,12 @@ class OnnxGraph:
         self._graph.node.insert(index, made)
         return self._graph.node[index]
 
+    def replace_nodes(self, nodes: Iterable[Any]) -> None:
+        """All nodes anew, in order."""
+        kept = list(nodes)
+        del self._graph.node[:]
+        self._graph.node.extend(kept)
+
     def remove(self, nodes: Iterable[Any]) -> None:
         for node in nodes:
             self._graph.node.remove(node)
@@ -87,7 +95,7 @@ class OnnxGraph:
         del self._graph.initializer[:]
         for name, value in self.constants.items():
             if name in used:
-                self._graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+                self._graph.initializer.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return self.model
 
     def _read_constants(self) -> None:

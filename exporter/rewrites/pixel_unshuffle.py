@@ -36,15 +36,18 @@ def use_strided_convolutions(graph: OnnxGraph) -> int:
 
 def _pixel_unshuffle(graph: OnnxGraph, transpose: Any) -> tuple[str, Any, int, int] | None:
     """(source tensor, last Reshape, channels, block) of a Reshape→Transpose→Reshape that is PixelUnshuffle."""
+    if attribute(transpose, "perm") != [0, 1, 3, 5, 2, 4]:
+        return None
     first = graph.producer(transpose.input[0])
     users = graph.consumers(transpose.output[0])
-    if attribute(transpose, "perm") != [0, 1, 3, 5, 2, 4] or first is None or first.op_type != "Reshape":
+    if first is None or first.op_type != "Reshape":
         return None
     split = graph.constants.get(first.input[1])
     if len(users) != 1 or users[0].op_type != "Reshape" or split is None or len(split) != 6:
         return None
     channels, block = int(split[1]), int(split[3])
-    if channels < 1 or block != int(split[5]):
+    last = graph.constants.get(users[0].input[1])
+    if channels < 1 or block != int(split[5]) or last is None or len(last) != 4:
         return None
     return first.input[0], users[0], channels, block
 

@@ -115,6 +115,21 @@ def _fold(graph: TfliteGraph, maker: Any, kind: str, value: Any) -> None:
         maker.inputs[bias_place] = graph.add_constant(name, bias + value if kind == "ADD" else bias - value)
 
 
+def join_reshapes(graph: TfliteGraph) -> int:
+    """A RESHAPE of a RESHAPE reads the first one's source; one that changes nothing goes. Returns how many went."""
+    makers = {operator.outputs[0]: operator for operator in graph.operators if graph.kind(operator) == "RESHAPE"}
+    before = len(graph.operators)
+    for operator in makers.values():
+        while (first := makers.get(operator.inputs[0])) is not None:
+            operator.inputs[0] = first.inputs[0]
+    for result, operator in makers.items():
+        source = operator.inputs[0]
+        if graph.shape(source) == graph.shape(result) and result not in graph.outputs:
+            graph.replace_uses(result, source)
+    drop_dead_operators(graph)
+    return before - len(graph.operators)
+
+
 def drop_dead_operators(graph: TfliteGraph) -> None:
     """Remove what nothing reads."""
     needed = set(graph.outputs)

@@ -1,7 +1,9 @@
-"""ONNX → TFLite, operator by operator, for what convolutional restoration networks are made of.
+"""ONNX → TFLite, operator by operator, for what restoration networks are made of.
 
-Every picture is (N, C, H, W) in ONNX and (N, H, W, C) in TFLite, and all shapes are known: so each operator has exactly
-one translation and no layout has to be guessed from sizes. What is not listed here raises `Untranslatable`.
+All shapes are known, and every tensor is held with a note of which of its axes is which: a picture (N, C, H, W) as
+(N, H, W, C), anything else in whatever order its operator left it. A Transpose in ONNX only changes the note, and a
+TRANSPOSE is written where an operator cannot do with the order at hand. So no layout is guessed from sizes, and
+transpositions that undo each other never come to be. What is not listed here raises `Untranslatable`.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ import numpy as np
 from exporter.rewrites.onnx_graph import Array, OnnxGraph, attribute
 from exporter.rewrites.tflite_graph import TfliteGraph
 
-NHWC = (0, 2, 3, 1)
-AXIS = {0: 0, 1: 3, 2: 1, 3: 2}  # an axis of (N, C, H, W) in (N, H, W, C)
+Order = tuple[int, ...]  # axis i of the TFLite tensor is axis order[i] of the ONNX one
+
+NHWC: Order = (0, 2, 3, 1)
 
 
 class Untranslatable(Exception):
@@ -28,12 +31,19 @@ class Untranslatable(Exception):
 
 
 class Translation:
-    """A TFLite graph under construction, and which of its tensors holds which ONNX tensor."""
+    """A TFLite graph under construction, and which of its tensors hold which ONNX tensor, in which orders."""
 
     def __init__(self, source: OnnxGraph) -> None:
         self.source = source
         self.target = TfliteGraph.empty()
-        self.tensors: dict[str, int] = {}
+        self.forms: dict[str, dict[Order, int]] = {}
+
+    def sizes(self, node: Any, name: str) -> tuple[int, ...]:
+        """The ONNX shape of `name`, any rank."""
+        shape = self.source.shape(name)
+        if shape is None:
+            raise Untranslatable(node, f"the shape of its tensor {name} is not known")
+        return shape
 
     def shape(self, node: Any, name: str) -> tuple[int, int, int, int]:
         """(N, H, W, C) of an ONNX picture."""
@@ -43,11 +53,22 @@ class Translation:
         batch, channels, height, width = shape
         return batch, height, width, channels
 
+    def order(self, node: Any, place: int = 0) -> Order:
+        """The order its input is held in without further ado."""
+        return next(iter(self._forms(node, node.input[place])))
+
+    def held(self, node: Any, place: int, order: Order) -> int:
+        """The tensor that holds an input in `order`; transposed when it is not held so yet."""
+        forms = self._forms(node, node.input[place])
+        if order not in forms:
+            first, index = next(iter(forms.items()))
+            forms[order] = self.transposed(index, tuple(first.index(axis) for axis in order))
+        return forms[order]
+
     def picture(self, node: Any, place: int = 0) -> int:
-        name = node.input[place]
-        if name not in self.tensors:
-            raise Untranslatable(node, f"its input {name} is not a picture")
-        return self.tensors[name]
+        """An input in NHWC."""
+        self.shape(node, node.input[place])
+        return self.held(node, place, NHWC)
 
     def constant(self, node: Any, place: int, default: Array | None = None) -> Array:
         if place >= len(node.input) or not node.input[place]:
@@ -59,26 +80,30 @@ class Translation:
             raise Untranslatable(node, f"its input {node.input[place]} is computed, not constant")
         return value
 
-    def operand(self, node: Any, place: int) -> int:
-        """A picture, or a constant in NHWC."""
-        value = self.source.constants.get(node.input[place])
+    def operand(self, node: Any, place: int, order: Order = NHWC) -> int:
+        """An input in `order`, constant or not, filled up with leading axes of size 1."""
+        name, rank = node.input[place], len(order)
+        value = self.source.constants.get(name)
         if value is None:
-            return self.picture(node, place)
+            return self._widened(node, place, order)
         if value.size == 1:
-            return self.stored(node.input[place], value.reshape(()).astype(np.float32))
-        if value.ndim > 4:
-            raise Untranslatable(node, f"its constant {node.input[place]} has rank {value.ndim}")
-        full = value.reshape((1,) * (4 - value.ndim) + value.shape)
-        return self.stored(node.input[place], full.transpose(NHWC).astype(np.float32))
+            return self.stored(name, value.reshape(()).astype(np.float32))
+        if value.ndim > rank:
+            raise Untranslatable(node, f"its constant {name} has rank {value.ndim}")
+        full = value.reshape((1,) * (rank - value.ndim) + value.shape)
+        return self.stored(name, full.transpose(order).astype(np.float32))
 
     def stored(self, name: str, value: Array) -> int:
         return self.target.add_constant(name, value)
 
-    def result(self, node: Any, place: int = 0) -> int:
-        """The tensor that will hold the node's output, named like the node."""
+    def result(self, node: Any, place: int = 0, order: Order = NHWC) -> int:
+        """The tensor that will hold the node's output in `order`, named like the node."""
         name = node.output[place]
-        index = self.target.add_tensor(name, self.shape(node, name), "FLOAT32")
-        self.tensors[name] = index
+        sizes = self.sizes(node, name)
+        if len(sizes) != len(order):
+            raise Untranslatable(node, f"its tensor {name} has shape {sizes}, not {len(order)} known sizes")
+        index = self.target.add_tensor(name, tuple(sizes[axis] for axis in order), "FLOAT32")
+        self.forms[name] = {order: index}
         return index
 
     def between(self, node: Any, part: str, shape: tuple[int, ...]) -> int:
@@ -100,31 +125,141 @@ class Translation:
             setattr(operator.builtinOptions, name, value)
         self.target.operators.append(operator)
 
+    def reshaped(self, index: int, shape: tuple[int, ...], out: int | None = None) -> int:
+        """`index` in another shape, axes in the same order; the same tensor when nothing changes."""
+        if out is None and self.target.shape(index) == shape:
+            return index
+        if out is None:
+            out = self.target.add_tensor(f"{self.target.name(index)}_{_words(shape)}", shape, "FLOAT32")
+        sizes = self.stored(f"{self.target.name(out)}_shape", np.array(shape, np.int32))
+        self.emit("RESHAPE", [index, sizes], [out], "ReshapeOptions", newShape=list(shape))
+        return out
+
+    def transposed(self, index: int, perm: Order) -> int:
+        """`index` with its axes in the order `perm`, by transpositions of rank 4 at most."""
+        shape = self.target.shape(index)
+        made = tuple(shape[axis] for axis in perm)
+        moving = [axis for axis in perm if shape[axis] > 1]
+        if moving == sorted(moving):
+            return self.reshaped(index, made)
+        if len(shape) <= 4:
+            return self._transpose(index, perm)
+        groups = _runs(moving)
+        waiting = sorted(groups)
+        sizes = {group: int(np.prod([shape[axis] for axis in group])) for group in groups}
+        if len(groups) <= 4:
+            joined = self.reshaped(index, tuple(sizes[group] for group in waiting))
+            return self.reshaped(self._transpose(joined, tuple(waiting.index(group) for group in groups)), made)
+        for place, group in enumerate(groups):  # one run at a time comes to its place
+            now = waiting.index(group)
+            if now == place:
+                continue
+            parts = (waiting[:place], waiting[place:now], [group], waiting[now + 1 :])
+            flat = tuple(int(np.prod([sizes[one] for one in part])) for part in parts)
+            index = self._transpose(self.reshaped(index, flat), (0, 2, 1, 3))
+            waiting = [*parts[0], group, *parts[1], *parts[3]]
+        return self.reshaped(index, made)
+
+    def _transpose(self, index: int, perm: Order) -> int:
+        shape = self.target.shape(index)
+        name = f"{self.target.name(index)}_{_words(perm)}"
+        made = self.target.add_tensor(name, tuple(shape[axis] for axis in perm), "FLOAT32")
+        stored = self.stored(f"{name}_perm", np.array(perm, np.int32))
+        self.emit("TRANSPOSE", [index, stored], [made], "TransposeOptions")
+        return made
+
+    def _widened(self, node: Any, place: int, order: Order) -> int:
+        """An activation in `order`, whose rank may be higher: axes of size 1 come first."""
+        missing = len(order) - len(self.sizes(node, node.input[place]))
+        if missing <= 0:
+            return self.held(node, place, order)
+        own = tuple(axis - missing for axis in order if axis >= missing)
+        index = self.held(node, place, own)
+        shape = iter(self.target.shape(index))
+        return self.reshaped(index, tuple(1 if axis < missing else next(shape) for axis in order))
+
+    def _forms(self, node: Any, name: str) -> dict[Order, int]:
+        if name not in self.forms:
+            raise Untranslatable(node, f"its input {name} is not a picture")
+        return self.forms[name]
+
+
+def _words(numbers: tuple[int, ...]) -> str:
+    return "x".join(map(str, numbers))
+
+
+def _runs(axes: list[int]) -> list[Order]:
+    """Axes that stay neighbours, together: [2, 3, 0, 4] to [(2, 3), (0,), (4,)]."""
+    present = sorted(axes)
+    runs: list[list[int]] = []
+    for axis in axes:
+        if runs and present.index(axis) == present.index(runs[-1][-1]) + 1:
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    return [tuple(run) for run in runs]
+
 
 Translator = Callable[[Translation, Any], None]
 
 
-def translate(model: Any) -> TfliteGraph:
-    """The .tflite graph of an onnx.ModelProto that takes and gives (1, 3, H, W). Raises Untranslatable."""
+def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
+    """The .tflite graph of an onnx.ModelProto that takes and gives (1, 3, H, W), or (1, H, W, 3) with `channels_last`.
+
+    Raises Untranslatable.
+    """
+    from exporter.rewrites.translate_arrays import ARRAYS
     from exporter.rewrites.translate_convolutions import CONVOLUTIONS
     from exporter.rewrites.translate_pictures import PICTURES
+    from exporter.rewrites.translate_products import PRODUCTS
     from exporter.rewrites.translate_values import VALUES
 
-    known: dict[str, Translator] = {**CONVOLUTIONS, **PICTURES, **VALUES}
-    source = OnnxGraph(deepcopy(model))
-    work = Translation(source)
-    first = model.graph.input[0].name
-    batch, channels, height, width = source.shape(first) or (0, 0, 0, 0)
-    work.tensors[first] = work.target.add_tensor("input", (batch, height, width, channels), "FLOAT32")
-    for node in source.nodes:
+    known: dict[str, Translator] = {**CONVOLUTIONS, **PICTURES, **VALUES, **ARRAYS, **PRODUCTS}
+    work = Translation(_prepared(model))
+    ends: Order = (0, 1, 2, 3) if channels_last else NHWC
+    first, last = model.graph.input[0].name, model.graph.output[0].name
+    shape = work.source.shape(first) or (0, 0, 0, 0)
+    picture = work.target.add_tensor("input", tuple(shape[axis] for axis in ends), "FLOAT32")
+    work.forms[first] = {ends: picture}
+    for node in work.source.nodes:
         translator = known.get(node.op_type)
         if translator is None or node.domain not in ("", "ai.onnx"):
             raise Untranslatable(node, "TFLite has no counterpart that this project knows")
         translator(work, node)
-    work.target.inputs = [work.tensors[first]]
-    work.target.outputs = [work.tensors[model.graph.output[0].name]]
+    order, made = next(iter(work.forms[last].items()))
+    work.target.inputs = [picture]
+    work.target.outputs = [work.forms[last].get(ends) or work.transposed(made, tuple(map(order.index, ends)))]
     return work.target
+
+
+def _prepared(model: Any) -> OnnxGraph:
+    """A copy in the operators that are known here."""
+    import onnx
+
+    from exporter.rewrites.gelu import join_gelu
+    from exporter.rewrites.normalisation import scale_before_norms, write_out_norms
+    from exporter.rewrites.pixel_shuffle import use_depth_first
+    from exporter.rewrites.pixel_unshuffle import use_strided_convolutions
+    from exporter.rewrites.translate_products import take_in_bias
+
+    graph = OnnxGraph(deepcopy(model))
+    write_out_norms(graph)
+    graph = OnnxGraph(onnx.shape_inference.infer_shapes(graph.commit()))
+    use_strided_convolutions(graph)
+    use_depth_first(graph)
+    scale_before_norms(graph)
+    graph = OnnxGraph(onnx.shape_inference.infer_shapes(graph.commit()))
+    join_gelu(graph)
+    take_in_bias(graph)
+    return graph
 
 
 def integers(node: Any, name: str, default: list[int]) -> list[int]:
     return [int(value) for value in attribute(node, name, default) or default]
+
+
+def one_axis(node: Any, axis: int, rank: int) -> int:
+    """`axis` counted from the front."""
+    if not -rank <= axis < rank:
+        raise Untranslatable(node, f"it has no axis {axis}")
+    return axis % rank

@@ -1,4 +1,4 @@
-"""Operators that move, cut, join or resize pictures."""
+"""Operators that resize or pad pictures, or move their pixels between planes."""
 
 from __future__ import annotations
 
@@ -6,43 +6,83 @@ from typing import Any
 
 import numpy as np
 
-from exporter.rewrites.onnx_graph import attribute
-from exporter.rewrites.translate import AXIS, Translation, Translator, Untranslatable, integers
+from exporter.rewrites.onnx_graph import Array, OnnxGraph, attribute
+from exporter.rewrites.translate import Translation, Translator, Untranslatable
+from exporter.rewrites.translate_products import contract
 
 REFLECT = 0
 
 
 def resize(work: Translation, node: Any) -> None:
-    mode, place = (
-        attribute(node, "mode", "nearest"),
-        attribute(node, "coordinate_transformation_mode", "half_pixel"),
-    )
+    """One operator where TFLite has the same convention, else two products with the weights of rows and of columns."""
     batch, height, width, channels = work.shape(node, node.input[0])
     made = work.shape(node, node.output[0])
     if made[0] != batch or made[3] != channels:
         raise Untranslatable(node, "it resizes other axes than height and width")
-    size = work.stored(f"{node.output[0]}_size", np.array(made[1:3], np.int32))
-    inputs = [work.picture(node), size]
-    if mode == "nearest":
-        floor = place == "asymmetric" and attribute(node, "nearest_mode", "round_prefer_floor") == "floor"
-        if not floor:
-            raise Untranslatable(node, f"nearest neighbours by {place} are not TFLite's")
+    kind = _resizing_operator(node, made[1] < height or made[2] < width)
+    if kind is None:
+        _resize_by_products(work, node)
+        return
+    inputs = [work.picture(node), work.stored(f"{node.output[0]}_size", np.array(made[1:3], np.int32))]
+    if kind == "nearest":
         work.emit("RESIZE_NEAREST_NEIGHBOR", inputs, [work.result(node)], "ResizeNearestNeighborOptions")
         return
-    known = {"half_pixel": (False, True), "pytorch_half_pixel": (False, True), "align_corners": (True, False)}
-    corners = {**known, "asymmetric": (False, False)}.get(place)
-    shrinks = made[1] < height or made[2] < width
-    if mode != "linear" or corners is None or (shrinks and attribute(node, "antialias", 0)):
-        raise Untranslatable(node, f"mode {mode} with {place} coordinates is not TFLite's")
-    work.emit(
-        "RESIZE_BILINEAR",
-        inputs,
-        [work.result(node)],
-        "ResizeBilinearOptions",
-        version=3 if corners[1] else 1,
-        alignCorners=corners[0],
-        halfPixelCenters=corners[1],
+    half = kind == "half_pixel"
+    options = {"alignCorners": kind == "align_corners", "halfPixelCenters": half}
+    out = work.result(node)
+    work.emit("RESIZE_BILINEAR", inputs, [out], "ResizeBilinearOptions", version=3 if half else 1, **options)
+
+
+def _resizing_operator(node: Any, shrinks: bool) -> str | None:
+    mode = attribute(node, "mode", "nearest")
+    place = attribute(node, "coordinate_transformation_mode", "half_pixel")
+    if mode == "nearest":
+        floor = attribute(node, "nearest_mode", "round_prefer_floor") == "floor"
+        return "nearest" if floor and place == "asymmetric" else None
+    if mode != "linear" or (shrinks and attribute(node, "antialias", 0)):
+        return None
+    known = {"half_pixel": "half_pixel", "pytorch_half_pixel": "half_pixel"}
+    known |= {"align_corners": "align_corners", "asymmetric": "asymmetric"}
+    return known.get(place)
+
+
+def _resize_by_products(work: Translation, node: Any) -> None:
+    """Exact for bicubic, antialiased and all other conventions: each is linear along rows and along columns."""
+    if attribute(node, "coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize":
+        raise Untranslatable(node, "it crops as it resizes")
+    rows, columns = resize_weights(work.source, node, 2), resize_weights(work.source, node, 3)
+    batch, _, width, channels = work.shape(node, node.input[0])
+    upright = work.held(node, 0, (0, 3, 1, 2))  # (N, W, C, H)
+    made = work.between(node, "rows", (batch, width, channels, rows.shape[1]))
+    contract(work, upright, made, rows)
+    contract(work, work.transposed(made, (0, 3, 2, 1)), work.result(node, order=(0, 2, 1, 3)), columns)
+
+
+def resize_weights(source: OnnxGraph, node: Any, axis: int) -> Array:
+    """(in, out): how much of each row (axis 2) or column (axis 3) goes into each new one, by ONNX Runtime itself."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    before, after = source.shape(node.input[0]), source.shape(node.output[0])
+    assert before is not None and after is not None
+    given = source.constants.get(node.input[2]) if len(node.input) > 2 else None
+    scale = float(given[axis]) if given is not None and given.size == 4 else after[axis] / before[axis]
+    scales = np.array([1, 1, 1, 1], np.float32)
+    scales[axis] = scale
+    shape = [before[axis], 1, 1, 1]
+    shape[axis] = before[axis]
+    one = helper.make_node("Resize", ["x", "", "scales"], ["y"])
+    one.attribute.extend(a for a in node.attribute if a.name != "keep_aspect_ratio_policy")
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, dims) for name, dims in (("x", shape), ("y", None))]
+    weight = helper.make_tensor("scales", TensorProto.FLOAT, [4], scales)
+    model = helper.make_model(
+        helper.make_graph([one], "resize", ends[:1], ends[1:], [weight]),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=8,
     )
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    unit = np.eye(before[axis], dtype=np.float32).reshape(shape)
+    return np.asarray(session.run(None, {"x": unit})[0]).reshape(before[axis], after[axis])
 
 
 def depth_to_space(work: Translation, node: Any) -> None:
@@ -57,49 +97,6 @@ def space_to_depth(work: Translation, node: Any) -> None:
     work.emit("SPACE_TO_DEPTH", [work.picture(node)], [work.result(node)], "SpaceToDepthOptions", blockSize=block)
 
 
-def concatenation(work: Translation, node: Any) -> None:
-    inputs = [work.operand(node, place) for place in range(len(node.input))]
-    axis = AXIS[attribute(node, "axis") % 4]
-    work.emit(
-        "CONCATENATION",
-        inputs,
-        [work.result(node)],
-        "ConcatenationOptions",
-        axis=axis,
-        fusedActivationFunction=0,
-    )
-
-
-def split(work: Translation, node: Any) -> None:
-    axis = attribute(node, "axis", 0) % 4
-    outputs = [work.result(node, place) for place in range(len(node.output))]
-    sizes = [work.target.shape(out)[AXIS[axis]] for out in outputs]
-    place = work.stored(f"{node.output[0]}_axis", np.array(AXIS[axis], np.int32))
-    if len(set(sizes)) == 1:
-        work.emit("SPLIT", [place, work.picture(node)], outputs, "SplitOptions", numSplits=len(outputs))
-        return
-    lengths = work.stored(f"{node.output[0]}_sizes", np.array(sizes, np.int32))
-    work.emit("SPLIT_V", [work.picture(node), lengths, place], outputs, "SplitVOptions", numSplits=len(outputs))
-
-
-def cut(work: Translation, node: Any) -> None:
-    """Slice with constant bounds, step 1."""
-    starts, ends = work.constant(node, 1), work.constant(node, 2)
-    axes = work.constant(node, 3, np.arange(len(starts)))
-    steps = work.constant(node, 4, np.ones(len(starts), np.int64))
-    if np.any(steps != 1):
-        raise Untranslatable(node, f"its steps {steps.tolist()} are not 1")
-    whole, size = work.shape(node, node.input[0]), work.shape(node, node.output[0])
-    begin = [0, 0, 0, 0]
-    for start, end, axis in zip(starts.tolist(), ends.tolist(), axes.tolist(), strict=True):
-        del end  # the output's shape says the same
-        place = AXIS[axis % 4]
-        begin[place] = min(max(start + whole[place] if start < 0 else start, 0), whole[place])
-    first = work.stored(f"{node.output[0]}_begin", np.array(begin, np.int32))
-    sizes = work.stored(f"{node.output[0]}_size", np.array(size, np.int32))
-    work.emit("SLICE", [work.picture(node), first, sizes], [work.result(node)], "SliceOptions")
-
-
 def pad(work: Translation, node: Any) -> None:
     mode = attribute(node, "mode", "constant")
     amounts = work.constant(node, 1).astype(np.int64)
@@ -109,10 +106,13 @@ def pad(work: Translation, node: Any) -> None:
         or len(node.input) > 3
         and node.input[3]
         or amounts.min() < 0
-        or mode not in ("constant", "reflect")
+        or mode not in ("constant", "reflect", "edge")
     ):
         raise Untranslatable(node, f"mode {mode} with amounts {amounts.tolist()} is not TFLite's")
     pairs = np.stack([amounts[:4], amounts[4:]], 1)[[0, 2, 3, 1]].astype(np.int32)
+    if mode == "edge" and amounts.any():
+        _repeat_borders(work, node, pairs.tolist())
+        return
     inputs = [work.picture(node), work.stored(f"{node.output[0]}_pads", pairs)]
     out = work.result(node)
     if mode == "reflect":
@@ -124,30 +124,47 @@ def pad(work: Translation, node: Any) -> None:
         work.emit("PADV2", [*inputs, filler], [out], "PadV2Options")
 
 
-def reduction(work: Translation, node: Any) -> None:
-    if not attribute(node, "keepdims", 1):
-        raise Untranslatable(node, "it drops the axes it reduces")
-    if node.op_type == "GlobalAveragePool":
-        axes = [2, 3]
-    elif len(node.input) > 1:
-        axes = [int(axis) for axis in work.constant(node, 1)]
-    else:
-        axes = integers(node, "axes", [0, 1, 2, 3])
-    places = np.array(sorted(AXIS[axis % 4] for axis in axes), np.int32)
-    inputs = [work.picture(node), work.stored(f"{node.output[0]}_axes", places)]
-    kind = "SUM" if node.op_type == "ReduceSum" else "MEAN"
-    work.emit(kind, inputs, [work.result(node)], "ReducerOptions", keepDims=True)
+def _repeat_borders(work: Translation, node: Any, pairs: list[list[int]]) -> None:
+    """The first and last row and column stretched and joined on: delegates mirror only as reflection does."""
+    picture = work.picture(node)
+    out = work.result(node)
+    axes = [axis for axis in (1, 2) if any(pairs[axis])]
+    if any(pairs[0]) or any(pairs[3]):
+        raise Untranslatable(node, f"it repeats the borders of other axes than height and width, {pairs}")
+    for axis in axes:
+        shape = list(work.target.shape(picture))
+        before, after = pairs[axis]
+        first = [_stretched(work, node, picture, axis, 0, before)] if before else []
+        last = [_stretched(work, node, picture, axis, shape[axis] - 1, after)] if after else []
+        parts = [*first, picture, *last]
+        shape[axis] += sum(pairs[axis])
+        made = out if axis == axes[-1] else work.between(node, f"repeated{axis}", tuple(shape))
+        work.emit("CONCATENATION", parts, [made], "ConcatenationOptions", axis=axis, fusedActivationFunction=0)
+        picture = made
+
+
+def _stretched(work: Translation, node: Any, picture: int, axis: int, start: int, amount: int) -> int:
+    """`amount` copies of the row or column at `start`."""
+    shape = list(work.target.shape(picture))
+    shape[axis] = 1
+    begin = [start if place == axis else 0 for place in range(4)]
+    name = f"border{axis}_{start}"
+    line = work.between(node, name, tuple(shape))
+    numbers = [work.stored(f"{node.output[0]}_{name}_{word}", np.array(value, np.int32))
+               for word, value in (("begin", begin), ("size", shape))]  # fmt: skip
+    work.emit("SLICE", [picture, *numbers], [line], "SliceOptions")
+    if amount == 1:
+        return line
+    shape[axis] = amount
+    made = work.between(node, f"{name}_stretched", tuple(shape))
+    size = work.stored(f"{node.output[0]}_{name}_stretch", np.array(shape[1:3], np.int32))
+    work.emit("RESIZE_NEAREST_NEIGHBOR", [line, size], [made], "ResizeNearestNeighborOptions")
+    return made
 
 
 PICTURES: dict[str, Translator] = {
     "Resize": resize,
     "DepthToSpace": depth_to_space,
     "SpaceToDepth": space_to_depth,
-    "Concat": concatenation,
-    "Split": split,
-    "Slice": cut,
     "Pad": pad,
-    "ReduceMean": reduction,
-    "ReduceSum": reduction,
-    "GlobalAveragePool": reduction,
 }

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from exporter.rewrites.onnx_graph import attribute
-from exporter.rewrites.translate import Translation, Translator, Untranslatable
+from exporter.rewrites.translate import NHWC, Order, Translation, Translator, Untranslatable
 
 _TABLES = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions"}
 _PAIRS = {"Add": "ADD", "Sub": "SUB", "Mul": "MUL", "Div": "DIV", "Min": "MINIMUM", "Max": "MAXIMUM"}
-_SINGLE = {"Relu": "RELU", "Sigmoid": "LOGISTIC", "Tanh": "TANH", "HardSwish": "HARD_SWISH", "Sqrt": "SQRT"}
-_SINGLE_WITH_TABLE = {
-    "Exp": ("EXP", "ExpOptions"),
-    "Neg": ("NEG", "NegOptions"),
-    "Abs": ("ABS", "AbsOptions"),
-}
+_SINGLE = {
+    "Relu": ("RELU", ""), "Sigmoid": ("LOGISTIC", ""), "Tanh": ("TANH", ""), "HardSwish": ("HARD_SWISH", ""),
+    "Sqrt": ("SQRT", ""), "Exp": ("EXP", "ExpOptions"), "Neg": ("NEG", "NegOptions"), "Abs": ("ABS", "AbsOptions"),
+}  # fmt: skip
 _CLAMPS = {
     (0.0, math.inf): "RELU",
     (0.0, 6.0): "RELU6",
@@ -27,12 +26,18 @@ _CLAMPS = {
 
 
 def single(work: Translation, node: Any) -> None:
-    work.emit(_SINGLE[node.op_type], [work.picture(node)], [work.result(node)])
+    kind, table = _SINGLE[node.op_type]
+    work.emit(kind, *_in_and_out(work, node), table)
 
 
-def single_with_table(work: Translation, node: Any) -> None:
-    kind, table = _SINGLE_WITH_TABLE[node.op_type]
-    work.emit(kind, [work.picture(node)], [work.result(node)], table)
+def _in_and_out(work: Translation, node: Any) -> tuple[list[int], list[int]]:
+    order = work.order(node)
+    return [work.held(node, 0, order)], [work.result(node, order=order)]
+
+
+def gelu(work: Translation, node: Any) -> None:
+    approximate = attribute(node, "approximate", "none") == "tanh"
+    work.emit("GELU", *_in_and_out(work, node), "GeluOptions", approximate=approximate)
 
 
 def pair(work: Translation, node: Any) -> None:
@@ -40,8 +45,20 @@ def pair(work: Translation, node: Any) -> None:
         raise Untranslatable(node, f"it has {len(node.input)} operands, not 2")
     if node.op_type == "Div" and _divide(work, node):
         return
-    inputs = [work.operand(node, 0), work.operand(node, 1)]
-    _emit_pair(work, _PAIRS[node.op_type], inputs, work.result(node))
+    order = _common_order(work, node)
+    inputs = [work.operand(node, place, order) for place in (0, 1)]
+    _emit_pair(work, _PAIRS[node.op_type], inputs, work.result(node, order=order))
+
+
+def _common_order(work: Translation, node: Any) -> Order:
+    """An order of the result that costs the fewest elements moved: the largest operand's, or one both are held in."""
+    rank = len(work.sizes(node, node.output[0]))
+    held = [name for name in node.input if name in work.forms and len(work.sizes(node, name)) == rank]
+    if not held:
+        return NHWC if rank == 4 else tuple(range(rank))
+    held.sort(key=lambda name: -prod(work.sizes(node, name)))
+    orders = list(work.forms[held[0]])
+    return next((order for order in orders if all(order in work.forms[name] for name in held)), orders[0])
 
 
 def _emit_pair(work: Translation, kind: str, inputs: list[int], out: int) -> None:
@@ -57,25 +74,29 @@ def _divide(work: Translation, node: Any) -> bool:
     if divisor is not None:
         inverse = (1 / divisor.astype(np.float64)).astype(np.float32)
         node.input[1] = work.source.add_constant(f"{node.input[1]}_inverse", inverse)
-        _emit_pair(work, "MUL", [work.operand(node, 0), work.operand(node, 1)], work.result(node))
+        order = _common_order(work, node)
+        inputs = [work.operand(node, place, order) for place in (0, 1)]
+        _emit_pair(work, "MUL", inputs, work.result(node, order=order))
         return True
     root = work.source.producer(node.input[1])
     if root is None or root.op_type != "Sqrt":
         return False
     above = work.source.constants.get(node.input[0])
+    order = _common_order(work, node)
+    inside = work.operand(root, 0, order)
     if above is not None and np.all(above == 1):
-        work.emit("RSQRT", [work.tensors[root.input[0]]], [work.result(node)])
+        work.emit("RSQRT", [inside], [work.result(node, order=order)])
         return True
-    inverse_root = work.between(node, "rsqrt", work.shape(node, node.input[1]))
-    work.emit("RSQRT", [work.tensors[root.input[0]]], [inverse_root])
-    _emit_pair(work, "MUL", [work.operand(node, 0), inverse_root], work.result(node))
+    inverse_root = work.between(node, "rsqrt", work.target.shape(inside))
+    work.emit("RSQRT", [inside], [inverse_root])
+    _emit_pair(work, "MUL", [work.operand(node, 0, order), inverse_root], work.result(node, order=order))
     return True
 
 
 def clamp(work: Translation, node: Any) -> None:
     low = float(work.constant(node, 1, np.array(-math.inf)).reshape(-1)[0])
     high = float(work.constant(node, 2, np.array(math.inf)).reshape(-1)[0])
-    picture, out = work.picture(node), work.result(node)
+    (picture,), (out,) = _in_and_out(work, node)
     if (low, high) in _CLAMPS:
         work.emit(_CLAMPS[low, high], [picture], [out])
         return
@@ -92,16 +113,16 @@ def clamp(work: Translation, node: Any) -> None:
 
 def leaky_relu(work: Translation, node: Any) -> None:
     alpha = attribute(node, "alpha", 0.01)
-    work.emit("LEAKY_RELU", [work.picture(node)], [work.result(node)], "LeakyReluOptions", alpha=alpha)
+    work.emit("LEAKY_RELU", *_in_and_out(work, node), "LeakyReluOptions", alpha=alpha)
 
 
 def prelu(work: Translation, node: Any) -> None:
     slope = work.constant(node, 1).astype(np.float32)
-    channels = work.shape(node, node.input[0])[3]
     if np.all(slope == slope.reshape(-1)[0]):
         alpha = float(slope.reshape(-1)[0])
-        work.emit("LEAKY_RELU", [work.picture(node)], [work.result(node)], "LeakyReluOptions", alpha=alpha)
+        work.emit("LEAKY_RELU", *_in_and_out(work, node), "LeakyReluOptions", alpha=alpha)
         return
+    channels = work.shape(node, node.input[0])[3]
     if slope.size != channels or slope.ndim < 3 or slope.shape[-3] != channels:
         raise Untranslatable(node, f"its slope has shape {slope.shape}, not one number a channel")
     stored = work.stored(node.input[1], slope.reshape(1, 1, channels))
@@ -110,20 +131,14 @@ def prelu(work: Translation, node: Any) -> None:
 
 def hard_sigmoid(work: Translation, node: Any) -> None:
     """clamp(alpha·x + beta, 0, 1)."""
-    out = work.result(node)
+    (picture,), (out,) = _in_and_out(work, node)
     shape = work.target.shape(out)
     scaled, moved = work.between(node, "scaled", shape), work.between(node, "moved", shape)
     alpha = work.stored(f"{node.output[0]}_alpha", np.array(attribute(node, "alpha", 0.2), np.float32))
     beta = work.stored(f"{node.output[0]}_beta", np.array(attribute(node, "beta", 0.5), np.float32))
-    _emit_pair(work, "MUL", [work.picture(node), alpha], scaled)
+    _emit_pair(work, "MUL", [picture, alpha], scaled)
     _emit_pair(work, "ADD", [scaled, beta], moved)
     work.emit("RELU_0_TO_1", [moved], [out])
-
-
-def softmax(work: Translation, node: Any) -> None:
-    if attribute(node, "axis", -1) % 4 != 1:
-        raise Untranslatable(node, "only a softmax over channels is known")
-    work.emit("SOFTMAX", [work.picture(node)], [work.result(node)], "SoftmaxOptions", beta=1.0)
 
 
 def batch_norm(work: Translation, node: Any) -> None:
@@ -137,19 +152,13 @@ def batch_norm(work: Translation, node: Any) -> None:
     _emit_pair(work, "ADD", [scaled, moved], out)
 
 
-def identity(work: Translation, node: Any) -> None:
-    work.tensors[node.output[0]] = work.picture(node)
-
-
 VALUES: dict[str, Translator] = {
     **dict.fromkeys(_SINGLE, single),
-    **dict.fromkeys(_SINGLE_WITH_TABLE, single_with_table),
     **dict.fromkeys(_PAIRS, pair),
+    "Gelu": gelu,
     "Clip": clamp,
     "LeakyRelu": leaky_relu,
     "PRelu": prelu,
     "HardSigmoid": hard_sigmoid,
-    "Softmax": softmax,
     "BatchNormalization": batch_norm,
-    "Identity": identity,
 }

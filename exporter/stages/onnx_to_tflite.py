@@ -29,10 +29,10 @@ SAMPLE_FILE, SAMPLE_SHAPE = "calibration_image_sample_data_20x128x128x3_float32.
 
 
 class OnnxToTflite(Stage):
-    """Convert a static ONNX file to .tflite with float weights, NHWC input and output, and no TRANSPOSE.
+    """Convert a static ONNX file to .tflite with float weights, NHWC input and output, tensors of rank 4 at most.
 
-    `converter`: "direct" translates operator by operator, knows the layout of every tensor, takes milliseconds, and
-    covers what convolutional restoration networks are made of. "onnx2tf" covers more, and guesses layouts from sizes.
+    `converter`: "direct" translates operator by operator, knows the layout of every tensor, takes seconds, and covers
+    what restoration networks are made of, attention included. "onnx2tf" covers more, and guesses layouts from sizes.
     "auto" takes onnx2tf for a network that the direct one does not cover, and says so.
     `strict` makes onnx2tf compare every operator with ONNX Runtime and try other axis orders where they differ.
     `split_group_convolutions` makes onnx2tf write a grouped convolution as plain ones, as the direct one always does.
@@ -42,6 +42,7 @@ class OnnxToTflite(Stage):
     name: ClassVar[str] = "onnx_to_tflite"
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.TFLITE
+    revision: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("onnx2tf", "tensorflow", "onnx", "ai-edge-litert")
 
     converter: Literal["auto", "direct", "onnx2tf"] = "auto"
@@ -63,13 +64,14 @@ class OnnxToTflite(Stage):
         return Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=output)
 
     def _convert(self, onnx_file: Path, workspace: Workspace) -> TfliteGraph:
+        import onnx
+
         from exporter.rewrites.tflite_graph import TfliteGraph
         from exporter.rewrites.translate import Untranslatable, translate
 
-        model = _channels_first(self.name, onnx_file)
         if self.converter != "onnx2tf":
             try:
-                return translate(model)
+                return translate(onnx.shape_inference.infer_shapes(onnx.load(onnx_file)), channels_last=True)
             except Untranslatable as error:
                 place = f"operator {error.op} (node {error.node or 'unnamed'})"
                 if self.converter == "direct":
@@ -78,6 +80,7 @@ class OnnxToTflite(Stage):
                         hint=f"{self.name}.converter=auto tries onnx2tf as well",
                     ) from None
                 workspace.progress.say(f"{self.name}: {place} is not for the direct converter; onnx2tf takes over")
+        model = _channels_first(self.name, onnx_file)
         with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=workspace.folder) as private:
             return TfliteGraph(self._onnx2tf(model, Path(private), workspace))
 
@@ -168,7 +171,7 @@ def _clean(graph: TfliteGraph) -> bytes:
 
     cleanup.give_out_channels_last(graph)
     cleanup.cancel_transpositions(graph)
-    cleanup.drop_dead_operators(graph)
+    cleanup.join_reshapes(graph)
     cleanup.fold_into_convolutions(graph)
     cleanup.fuse_activations(graph)
     cleanup.join_clamps(graph)

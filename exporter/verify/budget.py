@@ -51,6 +51,10 @@ def _audit(figure: Callable[[Audit], float]) -> Callable[[TargetResult], Value]:
     return lambda result: result.audit if isinstance(result.audit, NotMeasured) else figure(result.audit)
 
 
+def _seam(result: TargetResult) -> Value:
+    return result.seam if isinstance(result.seam, NotMeasured) else result.seam.psnr_db
+
+
 def _transposes(audit: Audit) -> float:
     return sum(op.kind in _TRANSPOSES for op in audit.ops)
 
@@ -72,6 +76,7 @@ PROMISES = (
     Promise("min_gain_db", "mean PSNR gained over the blurred input", " dB", _quality("gain_db")),
     Promise("min_psnr_db", "mean PSNR", " dB", _quality("psnr_db")),
     Promise("min_ssim", "mean SSIM", "", _quality("ssim")),
+    Promise("min_seam_db", "PSNR along the seams of tiles", " dB", _seam),
     Promise("max_latency_ms", "median model call", " ms", _latency),
     Promise("max_size_mb", "file size", " MB", _size),
     Promise("min_int8_mac_share", "share of MACs in int8", "", _audit(lambda audit: audit.int8_mac_share)),

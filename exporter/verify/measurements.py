@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +18,14 @@ from exporter.runtimes import runtime
 from exporter.runtimes.base import Runtime
 from exporter.verify.evaluation import Renderings
 from exporter.verify.ladder import climb, float_reference
+from exporter.verify.layer_maps import is_int8_tflite, localise_file
 from exporter.verify.pictures import save_pictures
-from exporter.verify.results import Picture, Rung, TargetResult
+from exporter.verify.results import Localisation, NotMeasured, Picture, Rung, TargetResult, Tiled
 from exporter.verify.targets import measure_target
+from exporter.verify.tiling import measure_tiling
 
 GOLDEN_IMAGES = 2
-REVISION = 1  # raise it when what is measured, or how, changes
+REVISION = 3  # raise it when what is measured, or how, changes
 LADDER_RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
 
 
@@ -45,6 +47,7 @@ class Measurements:
     ladder: tuple[Rung, ...]
     targets: tuple[TargetResult, ...]
     pictures: tuple[Picture, ...]
+    tiled: Tiled | NotMeasured
     golden: Path  # .npz: `IMAGE/input` uint8 (H, W, 3), `IMAGE/TARGET` float32 (H, W, 3)
 
 
@@ -85,7 +88,9 @@ def _measure(
 ) -> Measurements:
     ladder = climb([chain.steps for chain in built], renderings, _ladder_runtimes())
     torch_cpu = runtime(LADDER_RUNTIMES[Format.TORCH])
+    tiled = _tile(built[0], torch_cpu, renderings)
     targets = []
+    layers: dict[str, Localisation | NotMeasured] = {}
     with progress.task("time the targets", len(built)) as task:
         for chain in built:
             result = measure_target(
@@ -98,14 +103,27 @@ def _measure(
                 threads=options.threads,
                 runs=options.runs,
                 warmup=options.warmup,
+                tiled=tiled,
             )
-            targets.append(result)
+            sha256 = chain.file.sha256
+            if is_int8_tflite(chain.file) and sha256 not in layers:
+                layers[sha256] = localise_file([a for _, a in chain.steps], renderings, folder)
+            targets.append(replace(result, layers=layers.get(sha256, result.layers)))
             task.advance()
     shown = {rung.name: (rung.artifact, runtime(rung.runtime)) for rung in ladder}
     last_float = [rung for rung in ladder if rung.artifact.format == Format.TORCH][-1]
     saved = save_pictures(folder / "pictures", renderings, shown, last_float.quality, options.pictures)
     golden = _save_golden(folder / "golden.npz", built, renderings, [picture.name for picture in saved[:GOLDEN_IMAGES]])
-    return Measurements(ladder, tuple(targets), saved, golden)
+    return Measurements(ladder, tuple(targets), saved, tiled, golden)
+
+
+def _tile(chain: Built, runtime: Runtime, renderings: Renderings) -> Tiled | NotMeasured:
+    """The tiling of one chain's float model; the files of the others are held against it, too."""
+    from exporter.generators.network_file import read_description
+
+    reference = float_reference(chain.steps)
+    files = (a.path for _, a in chain.steps if a.format == Format.ONNX and a.precision == "fp32")
+    return measure_tiling(reference, runtime, next(files, None), read_description(reference.path).multiple, renderings)
 
 
 def _save_golden(file: Path, built: Sequence[Built], renderings: Renderings, images: Sequence[str]) -> Path:
@@ -145,4 +163,5 @@ def _recall(file: Path) -> Measurements | None:
         return None
     pictures = [path for picture in known.pictures for path in picture.files.values()]
     files = [rung.artifact.path for rung in known.ladder]
+    files += [t.layers.maps for t in known.targets if isinstance(t.layers, Localisation) and t.layers.maps]
     return known if all(path.exists() for path in (*pictures, *files, known.golden)) else None

@@ -10,6 +10,7 @@ import numpy as np
 
 from exporter.artifact import Artifact
 from exporter.data.calibration import Coverage
+from exporter.tiling.grid import Tiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,28 @@ class Quality:
     loss_db: float
     worst_loss_db: float
     psnr_each_db: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tiled:
+    """How pictures larger than the model's input go through it, and how far the float network's tiles, put together,
+    are from its whole picture (unrounded, full scale 1.0, the worst image)."""
+
+    tiling: Tiling
+    theoretical_halo_px: int | None  # the receptive field's; None when nothing bounds it
+    unbounded_because: str | None
+    images: int
+    psnr_db: float
+    max_abs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """How far a file's tiles, put together, are from its own tile that has their seams in its middle."""
+
+    images: int
+    psnr_db: float
+    max_abs: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +131,38 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerError:
+    """How far one tensor of an INT8 file is from the same tensor of its float sibling, as a signal-to-noise ratio."""
+
+    kind: str  # of the operator that makes it
+    tensor: str
+    shape: tuple[int, ...]
+    dtype: str
+    sqnr_db: float  # with all the error that came before; 100: equal
+    own_sqnr_db: float  # of this operator alone, fed with the float file's tensors
+    fall_db: float  # how much worse than the worst input and than the network's ordinary rounding
+    clipped: float  # share 0..1 of the float values that lie outside the code
+    values: tuple[float, float]  # that the float tensor takes
+    code: tuple[float, float] | None  # that the INT8 tensor can take; None for a float tensor
+    rms_steps: float  # root mean square of the float values in steps of the code; 0 for a float tensor
+    weight_scales: int  # of its stored weights; 0 without weights
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Localisation:
+    """Where an INT8 file loses against its float sibling, layer by layer in the order they run."""
+
+    images: int
+    layers: tuple[LayerError, ...]
+    unmatched: tuple[str, ...]  # operators of the INT8 file without a counterpart in the float file
+    worst: tuple[int, ...]  # the layers that round, by their own error, the worst first
+    culprit: int | None  # the first layer where the SQNR falls most; None when no layer stands out
+    diagnosis: str
+    maps: Path | None = None  # .npz: `LAYER/float`, `LAYER/int8`, `LAYER/error` (H, W) means over channels, one picture
+
+
+@dataclass(frozen=True, slots=True)
 class Rung:
     """One step of the ladder: what the stage's output does on the evaluation images."""
 
@@ -132,6 +187,8 @@ class TargetResult:
     latency: Latency | NotMeasured
     audit: Audit | NotMeasured
     findings: tuple[Finding, ...] = ()
+    seam: Seam | NotMeasured = NotMeasured("tiles were not compared")
+    layers: Localisation | NotMeasured = NotMeasured("only INT8 .tflite files are compared layer by layer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +227,7 @@ class Outcome:
     provenance: dict[str, object]  # model weights, image sets: source, licence, sha256
     stage_seconds: dict[str, float]
     notes: dict[str, dict[str, object]] = field(default_factory=dict)  # stage -> facts, e.g. MACs before/after
+    tiled: Tiled | NotMeasured = NotMeasured("tiles were not compared")
 
     @property
     def exit_code(self) -> int:

@@ -11,8 +11,10 @@ from exporter.verify.layout import check_layout
 from exporter.verify.lint import lint_model
 from exporter.verify.parity import measure_parity
 from exporter.verify.quality import measure_quality
-from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Parity, Quality, TargetResult
+from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Parity, Quality, Seam, TargetResult, Tiled
+from exporter.verify.tiling import measure_seam
 
+NOT_TILED = NotMeasured("no tiling was chosen")
 LINTED = (Format.TFLITE, Format.ONNX)
 
 
@@ -27,6 +29,7 @@ def measure_target(
     threads: int,
     runs: int = DEFAULT_RUNS,
     warmup: int = DEFAULT_WARMUP,
+    tiled: Tiled | NotMeasured = NOT_TILED,
 ) -> TargetResult:
     """Audit and lint `artifact`, then run it; `reference` is the float torch model of its own chain.
 
@@ -37,8 +40,9 @@ def measure_target(
     parity: Parity | NotMeasured
     quality: Quality | NotMeasured
     latency: Latency | NotMeasured
+    seam: Seam | NotMeasured
     if why := runtime.missing():
-        parity = quality = latency = NotMeasured(why)
+        parity = quality = latency = seam = NotMeasured(why)
     else:
         try:
             pictures = renderings.of(artifact, runtime)
@@ -50,7 +54,8 @@ def measure_target(
             parity = quality = NotMeasured(str(error))
             findings += (Finding("error", "runs", f"{runtime.name} cannot run the file: {error}"),)
         latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
-    return TargetResult(name, runtime.name, artifact, parity, quality, latency, audit, findings)
+        seam = _seam(runtime, artifact, tiled, renderings)
+    return TargetResult(name, runtime.name, artifact, parity, quality, latency, audit, findings, seam)
 
 
 def _look_inside(artifact: Artifact) -> tuple[Audit | NotMeasured, tuple[Finding, ...]]:
@@ -64,5 +69,16 @@ def _latency(
 ) -> Latency | NotMeasured:
     try:
         return measure_latency(runtime, artifact, renderings.evaluation[0].blurred, threads, runs, warmup)
+    except EngineError as error:
+        return NotMeasured(str(error))
+
+
+def _seam(
+    runtime: Runtime, artifact: Artifact, tiled: Tiled | NotMeasured, renderings: Renderings
+) -> Seam | NotMeasured:
+    if isinstance(tiled, NotMeasured):
+        return tiled
+    try:
+        return measure_seam(runtime, artifact, tiled.tiling, renderings)
     except EngineError as error:
         return NotMeasured(str(error))

@@ -12,7 +12,8 @@ import pytest
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.bundle import Golden
 from exporter.runtimes import runtime
-from exporter.verify.results import Outcome, TargetResult
+from exporter.tiling.grid import Tiling
+from exporter.verify.results import Outcome, TargetResult, Tiled
 from tests.report.demo_outcome import demo_outcome
 
 SIDE = 32
@@ -25,7 +26,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, tuple[G
     artifacts = _convert(folder)
     targets = tuple(replace(target, artifact=artifacts[target.name.removesuffix("_old")]) for target in demo.targets)
     recipe = demo.recipe | {"licence": "Apache-2.0", "description": "Deblurs photographs."}
-    outcome = replace(demo, targets=targets, recipe=recipe)
+    tiled = Tiled(Tiling(SIDE, SIDE, 8, 4, 4), 24, None, images=8, psnr_db=61.5, max_abs=0.004)
+    outcome = replace(demo, targets=targets, recipe=recipe, tiled=tiled)
     return outcome, tuple(_golden(name, targets, seed) for seed, name in enumerate(("noise", "ramp/../x")))
 
 

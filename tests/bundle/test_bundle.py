@@ -18,9 +18,12 @@ import pytest
 
 from exporter.artifact import sha256_of
 from exporter.bundle import Golden, reproducible_files, verify_bundle, write_bundle
+from exporter.bundle.card import runtime_card
+from exporter.bundle.manifest import read_manifest, tiling_part
 from exporter.bundle.tflite_metadata import read_metadata
 from exporter.errors import BundleError, DiskFull, RecipeError
-from exporter.verify.results import Outcome
+from exporter.tiling.grid import Tiling
+from exporter.verify.results import NotMeasured, Outcome, Tiled
 from tests.bundle.conftest import SIDE
 
 Finished = tuple[Outcome, tuple[Golden, ...]]
@@ -28,7 +31,7 @@ Finished = tuple[Outcome, tuple[Golden, ...]]
 
 @pytest.fixture(scope="module")
 def pristine(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_bundle(*finished, tmp_path_factory.mktemp("dist"), halo_px=8, multiple=4)
+    return write_bundle(*finished, tmp_path_factory.mktemp("dist"), multiple=4)
 
 
 @pytest.fixture
@@ -51,6 +54,23 @@ def test_it_holds_what_the_design_says(pristine: Path) -> None:
     assert [path.name for path in pristine.parent.iterdir()] == [pristine.name], "nothing is left beside it"
 
 
+def test_the_card_says_how_exact_tiles_are(pristine: Path) -> None:
+    manifest = read_manifest(pristine)
+
+    def card(tiled: Tiled | NotMeasured) -> str:
+        part = tiling_part(tiled, manifest.models[0].input.spec, 4)
+        return " ".join(runtime_card(manifest.model_copy(update={"tiling": part}), pristine).split())
+
+    short = " ".join((pristine / "README.md").read_text().split())
+    assert "the receptive field reaches 24 px, exact tiles would need 52 px or more" in short
+    assert "61.5 dB from the whole picture" in short
+    exact = Tiled(Tiling(SIDE, SIDE, 4, 4), 4, None, images=8, psnr_db=200.0, max_abs=3e-7)
+    assert "That is exact: the receptive field reaches 4 px" in card(exact)
+    unbounded = Tiled(Tiling(SIDE, SIDE, 8, 4, 4), None, "ReduceMean takes statistics", 8, 50.0, 0.02)
+    assert "looks at the whole picture (ReduceMean" in card(unbounded)
+    assert "was not measured: it crashed" in card(NotMeasured("it crashed"))
+
+
 def test_sha256sum_agrees(pristine: Path) -> None:
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=pristine, check=True)
 
@@ -66,7 +86,10 @@ def test_it_verifies_from_the_folder_alone(bundle: Path) -> None:
 def test_the_manifest_tells_each_file_from_its_source(finished: Finished, pristine: Path) -> None:
     manifest = json.loads((pristine / "manifest.json").read_text())
     assert manifest["schema_version"] == 1
-    assert manifest["tile"] == {"height": SIDE, "width": SIDE, "halo_px": 8, "multiple": 4}
+    tiling = manifest["tiling"]
+    assert (tiling["tile_px"], tiling["halo_px"], tiling["multiple_px"]) == ([SIDE, SIDE], 8, 4)
+    assert (tiling["theoretical_halo_px"], tiling["psnr_db"], tiling["blend_px"]) == (24, 61.5, 4)
+    assert manifest["processing"] == {"denoise": 0.0, "only_blurred": False, "sharp_above": 0.88}
     int8 = next(m for m in manifest["models"] if m["file"].endswith("int8.tflite"))
     source = next(t.artifact for t in finished[0].targets if t.name == "tflite_int8")
     assert int8["sha256"] == sha256_of(pristine / int8["file"]) != int8["source_sha256"] == source.sha256
@@ -115,7 +138,7 @@ def test_two_writes_differ_in_the_report_alone(finished: Finished, pristine: Pat
         for t in outcome.targets
     )
     again = replace(outcome, targets=slower, stage_seconds={"prune": 1.0})
-    other = write_bundle(again, golden, tmp_path, halo_px=8, multiple=4)
+    other = write_bundle(again, golden, tmp_path, multiple=4)
     assert reproducible_files(other) == reproducible_files(pristine)
     assert "models/mobile_deblur.int8.tflite" in reproducible_files(other)
     differing = {file for file, data in tree(other).items() if data != tree(pristine)[file]}
@@ -267,7 +290,7 @@ def test_what_a_killed_run_left_is_put_right(finished: Finished, bundle: Path) -
     bundle.rename(dist / f".{bundle.name}.former")
     (dist / f".{bundle.name}.unfinished").mkdir()
     (dist / f".{bundle.name}.unfinished" / "models").mkdir()
-    again = write_bundle(*finished, dist, halo_px=8, multiple=4)
+    again = write_bundle(*finished, dist, multiple=4)
     assert verify_bundle(again).exit_code == 0
     assert [path.name for path in dist.iterdir()] == [bundle.name]
 
@@ -295,7 +318,8 @@ def test_the_card_states_the_real_tensors_and_its_python_runs(pristine: Path) ->
     card = (pristine / "README.md").read_text()
     assert f"int8 [1, {SIDE}, {SIDE}, 3] NHWC, scale 0.00392156886, zero point -128" in card
     assert "`stored = pixel - 128` going in, `pixel = stored + 128` coming out" in card
-    assert "drop 8 px" in card
+    assert "Tiles start every 16 rows and 16 columns" in card
+    assert "at least 8 px inside both" in card
     assert "latency" in card.lower()
     assert re.search(r"\d ms\b", card) is None, "measured times belong into report/"
     snippets = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)

@@ -64,6 +64,16 @@ OFFICIAL_KEYS = {
     "attention_unet": ("Conv1.conv.0.weight", "Up5.up.1.weight", "Att5.W_g.0.weight", "Conv_1x1.bias"),
     "multiscale_enhancer": ("scale3.2.weight", "fusion.2.bias"),
     "srvgg": ("body.0.weight", "body.1.weight", "body.8.bias"),
+    "maxim": (
+        "stage_0_input_conv_0.weight",
+        "stage_0_encoder_block_0.SplitHeadMultiAxisGmlpLayer_0.GridGmlpLayer.GridGatingUnit.Dense_0.weight",
+        "stage_1_encoder_block_2.cross_gating_block.SplitHeadMultiAxisGating_x.Dense_1.bias",
+        "stage_0_global_block_0.channel_attention_block_1_0.channel_mixing.Dense_0.weight",
+        "stage_0_supervised_attention_module_2.Conv_2.weight",
+        "stage_1_decoder_block_0.UNetEncoderBlock_0.channel_attention_block_10.conv1.weight",
+        "UpSampleRatio_35.Conv_0.weight",
+        "stage_1_output_conv_0.bias",
+    ),
     "mobilenetv3_student": ("stem.1.weight", "head.weight"),
 }
 
@@ -106,6 +116,7 @@ PUBLISHED = [
     ("srcnn", {}, "0.008129"),
     ("espcn", {}, "0.021284"),
     ("attention_unet", {}, "34.88"),
+    ("maxim", {}, "22.2"),
 ]
 
 

@@ -115,7 +115,7 @@ class Gated(nn.Module):
 
 
 class Normalised(nn.Module):
-    """Instance norm as one ONNX operator: not for the direct converter, but onnx2tf takes it apart."""
+    """Instance norm as one ONNX operator."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,6 +124,42 @@ class Normalised(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.clamp(x + 0.1 * self.body(x), 0, 1)
+
+
+class Wavy(nn.Module):
+    """A sine: not for the direct converter, but onnx2tf knows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.clamp(x + 0.1 * torch.sin(self.body(x)), 0, 1)
+
+
+class Attending(nn.Module):
+    """Window attention as published code writes it, through rank 6, with as many heads as channels a head."""
+
+    def __init__(self, heads: int = 4) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.heads, self.channels = heads, heads * heads
+        self.first = nn.Conv2d(3, self.channels, 3, padding=1)
+        self.norm = nn.LayerNorm(self.channels)
+        self.qkv = nn.Linear(self.channels, 3 * self.channels)
+        self.last = nn.Conv2d(self.channels, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)
+        n, c, h, w = (int(length) for length in y.shape)
+        z = self.norm(y.permute(0, 2, 3, 1)).reshape(n, h // 8, 8, w // 8, 8, c)
+        z = self.qkv(z.permute(0, 1, 3, 2, 4, 5).reshape(-1, 64, c))
+        q, k, v = z.reshape(-1, 64, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        z = ((q @ k.transpose(-2, -1)) * 0.5).softmax(-1) @ v
+        z = z.transpose(1, 2).reshape(n, h // 8, w // 8, 8, 8, c).permute(0, 1, 3, 2, 4, 5).reshape(n, h, w, c)
+        y = F.gelu(y + z.permute(0, 3, 1, 2))
+        return torch.clamp(x + 0.1 * self.last(y), 0, 1)
 
 
 class Determined(nn.Module):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.budget import Budget
 from exporter.verify.budget import PROMISES, judge
-from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Op, Parity, Quality, TargetResult
+from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Op, Parity, Quality, Seam, TargetResult
 
 NAN = float("nan")
 EVERY = Budget(
@@ -22,6 +22,7 @@ EVERY = Budget(
     min_gain_db=1,
     min_psnr_db=28,
     min_ssim=0.8,
+    min_seam_db=50,
     max_latency_ms=20,
     max_size_mb=1,
     min_int8_mac_share=0.95,
@@ -46,6 +47,7 @@ def good(tmp_path: Path) -> TargetResult:
         quality,
         Latency("x86", 2, (10.0, 11.0, 12.0)),
         Audit((Op("CONV_2D", "int8", (1, 8, 8, 3), 10),), 10, 1.0, 0, 4),
+        seam=Seam(2, 54.0, 0.01),
     )
 
 
@@ -72,6 +74,7 @@ def test_a_promise_not_made_is_not_judged(good: TargetResult):
         ("min_parity_db", "parity", {"worst_psnr_db": 39.9}),
         ("max_loss_db", "quality", {"loss_db": 0.16}),
         ("max_worst_loss_db", "quality", {"worst_loss_db": 0.31}),
+        ("min_seam_db", "seam", {"psnr_db": 49.9}),
         ("min_gain_db", "quality", {"gain_db": 0.9}),
         ("min_psnr_db", "quality", {"psnr_db": 27.9}),
         ("min_ssim", "quality", {"ssim": 0.79}),

@@ -1,0 +1,1 @@
+"""Pictures of any size through a model of one size: receptive field, grid of tiles, photographs, video."""
