@@ -21,10 +21,18 @@ $(STAMP): pyproject.toml
 	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[export,old-runtime,video,dev]'
 	@touch $@
 
-export: $(STAMP) ## run a recipe: make export recipe=mobile_deblur.yaml [key.sub=value …]
+# NVIDIA's builder takes 240 MB, so it comes only with what builds engines.
+RTX := $(VENV)/.tensorrt-rtx
+BUILDS_ENGINES = $(and $(recipe),$(shell grep -ls build_tensorrt $(recipe) recipes/$(recipe)))
+
+$(RTX): $(STAMP)
+	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[tensorrt-rtx]'
+	@touch $@
+
+export: $(STAMP) $(if $(BUILDS_ENGINES),$(RTX)) ## run a recipe: make export recipe=mobile_deblur.yaml [key.sub=value …]
 	@$(RUN)/exporter $(WORDS)
 
-test: $(STAMP) ## run the tests (slow ones: make test slow=1)
+test: $(STAMP) $(if $(slow),$(RTX)) ## run the tests (slow ones: make test slow=1)
 	$(RUN)/python -m pytest $(if $(slow),-m 'slow or not slow')
 
 check: $(STAMP) ## ruff, mypy and the layer contract

@@ -14,11 +14,14 @@ PACKAGES = (
     "onnx",
     "onnxscript",
     "onnxsim",
+    "onnxconverter-common",
     "onnxruntime",
     "onnx2tf",
     "tensorflow",
     "ai-edge-litert",
     "tflite-runtime",
+    "tensorrt-rtx-cu13-libs",
+    "tensorrt",
     "numpy",
 )
 

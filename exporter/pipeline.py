@@ -83,6 +83,7 @@ def export(
         stage_seconds=seconds,
         notes=notes,
         tiled=measured.tiled,
+        timings=measured.timings,
     )
     with quiet():
         from exporter.generators.network_file import read_description

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
 from pydantic_core import ErrorDetails
@@ -58,6 +58,7 @@ class Verification(_Part):
     runs: int = Field(default=50, ge=5)  # timed model calls
     warmup: int = Field(default=10, ge=1)
     threads: int = Field(default=2, ge=1)
+    latency_threads: tuple[Annotated[int, Field(ge=1)], ...] = ()  # a table: every file on every runtime with so many
     pictures: int = Field(default=6, ge=1)  # evaluation images shown in the report
 
 

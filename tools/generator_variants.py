@@ -13,10 +13,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Trained:
+    """The full network with weights of recipes/weights."""
+
+    weights: str
+    kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     kwargs: dict[str, Any]
     sizes: tuple[tuple[int, int], tuple[int, int]]  # height × width in px: a square one and one that is not
     int8: dict[str, Any] = field(default_factory=dict)  # what else an INT8 export sets
+    trained: Trained | None = None  # stands in the support matrix in its place
 
 
 SQUARE_AND_NOT = ((64, 64), (64, 96))
@@ -28,7 +37,11 @@ CALIBRATED = {"norm_mode": "calibrated"}
 VARIANTS: dict[str, Variant] = {
     "deblurgan": Variant({"ngf": 8, "n_blocks": 2}, SQUARE_AND_NOT, CALIBRATED),
     "deblurgan_v2_inception": Variant({"num_filters": 16, "num_filters_fpn": 32, "blocks": (1, 1)}, LARGE, CALIBRATED),
-    "deblurgan_v2_mobilenet": Variant({"num_filters": 16, "num_filters_fpn": 32}, LARGE, CALIBRATED),
+    "deblurgan_v2_mobilenet": Variant(
+        {"num_filters": 16, "num_filters_fpn": 32},
+        LARGE,
+        trained=Trained("deblurgan_v2_mobilenet.safetensors", {"norm_mode": "running"}),
+    ),
     "srn": Variant({"width": 4}, SQUARE_AND_NOT),
     "restormer": Variant(
         {"dim": 12, "num_blocks": (1, 1, 1, 1), "num_refinement_blocks": 1, "heads": (1, 2, 4, 8)}, SQUARE_AND_NOT
@@ -51,7 +64,9 @@ VARIANTS: dict[str, Variant] = {
     "maxim": Variant(
         {"features": 8, "num_stages": 2, "num_groups": 1, "num_bottleneck_blocks": 1}, ((64, 64), (64, 128))
     ),
-    "mobilenetv3_student": Variant({"preset": "s"}, SQUARE_AND_NOT),
+    "mobilenetv3_student": Variant(
+        {"preset": "s"}, SQUARE_AND_NOT, trained=Trained("mobilenetv3_student_m.safetensors", {"preset": "m"})
+    ),
 }
 
 

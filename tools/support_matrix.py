@@ -4,9 +4,10 @@
     python tools/support_matrix.py --only nafnet,srn  # these rows again, the others kept
     python tools/support_matrix.py --cell nafnet onnx 64 64   # one cell, its verdict as JSON (what the parent runs)
 
-Each architecture is a small network with all its kinds of layers and seeded weights (tools/generator_variants.py), at
-two sizes, one of them not square. Parity is measured against PyTorch on pictures that calibration has not seen. A cell
-has five minutes and 8 GB; what it exceeds or raises becomes the verdict, with the operator that stands in the way.
+Each architecture is a small network with all its kinds of layers and seeded weights, or the full one with the weights
+trained here where there are any (tools/generator_variants.py), at two sizes, one of them not square. Parity is measured
+against PyTorch on pictures that calibration has not seen. A cell has five minutes and 8 GB; what it exceeds or raises
+becomes the verdict, with the operator that stands in the way.
 """
 
 from __future__ import annotations
@@ -26,15 +27,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from exporter.generators.base import GeneratorInfo
     from exporter.stages import Workspace
+    from tools.generator_variants import Trained
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "recipes" / "results" / "support_matrix.json"
 PACKAGED = ROOT / "exporter" / "generators" / "support_matrix.json"
 
 # ONNX must give PyTorch's picture to 1e-4 of full scale; a float TFLite file to 80 dB; one with fp16 weights to 60 dB;
-# INT8 to 30 dB. That is below what a trained network needs: these weights are random and a deep stack of them
-# amplifies rounding. The measured figure is in the reason.
+# INT8 to 30 dB. That is below what a trained network needs: most weights are random and a deep stack of them amplifies
+# rounding. The measured figure is in the reason.
 TARGETS: dict[str, tuple[str, ...]] = {
     "onnx": ("torch_to_onnx", "simplify_onnx"),
     "ort_int8": ("torch_to_onnx", "simplify_onnx", "quantize_onnx"),
@@ -221,6 +224,8 @@ def _network_file(name: str, int8: bool, folder: Path, height: int, width: int) 
     from tools.generator_variants import VARIANTS, seeded_network
 
     variant, info = VARIANTS[name], generator_info(name)
+    if variant.trained is not None:
+        return _trained_file(info, variant.trained, folder)
     kwargs = variant.kwargs | (variant.int8 if int8 else {})
     network = seeded_network(name, kwargs)
     if kwargs.get("norm_mode") == "calibrated":
@@ -235,6 +240,18 @@ def _network_file(name: str, int8: bool, folder: Path, height: int, width: int) 
         network.eval()
     path = folder / "network.safetensors"
     write_network(network, Description(name, kwargs, info.range, info.multiple), path)
+    return path
+
+
+def _trained_file(info: GeneratorInfo, trained: Trained, folder: Path) -> Path:
+    from exporter.generators import build_network
+    from exporter.generators.checkpoint import load_into, load_state
+    from exporter.generators.network_file import Description, write_network
+
+    network, weights = build_network(info, trained.kwargs), ROOT / "recipes" / "weights" / trained.weights
+    load_into(network, load_state(weights), weights, info.name)
+    path = folder / "network.safetensors"
+    write_network(network, Description(info.name, trained.kwargs, info.range, info.multiple), path)
     return path
 
 

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from exporter.artifact import Format, TensorSpec
+from exporter.bundle.engines import engine_cards
 from exporter.bundle.manifest import Manifest, Model
 
 _LSB_SCALE = 1 / 255
@@ -27,7 +28,8 @@ def runtime_card(manifest: Manifest, folder: Path) -> str:
         int8=_first(manifest.models, Format.TFLITE, ("int8",)),
         float=_first(manifest.models, Format.TFLITE, ("fp32", "fp16")),
         gpu=_first(manifest.models, Format.TFLITE, ("fp16", "fp32")),
-        onnx=_first(manifest.models, Format.ONNX, ("fp32", "int8")),
+        onnx=_first(manifest.models, Format.ONNX, ("fp32", "fp16", "int8")),
+        engines=engine_cards(manifest.models, folder),
         pixel_exact=_pixel_exact,
         pixels=vectors[0].relative_to(folder).as_posix() if vectors else None,
     )

@@ -48,4 +48,4 @@ def _suffix(artifact: Artifact) -> str:
         case Format.ONNX:
             return ".onnx" if artifact.precision == "fp32" else f".{artifact.precision}.onnx"
         case _:
-            return f".{artifact.precision}{artifact.path.suffix}"
+            return f".{artifact.precision}{''.join(artifact.path.suffixes)}"

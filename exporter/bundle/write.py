@@ -17,6 +17,7 @@ from exporter.bundle.manifest import build_manifest, read_manifest
 from exporter.bundle.models import ShippedModel, shipped_models
 from exporter.bundle.tflite_metadata import ImageTensor, TfliteMetadata, stamp
 from exporter.errors import BundleError, DiskFull, RecipeError
+from exporter.nvidia.sidecar import sidecar_path
 from exporter.verify.results import Outcome
 
 SUMS = "SHA256SUMS"
@@ -83,6 +84,8 @@ def _ship(model: ShippedModel, outcome: Outcome, folder: Path) -> None:
         path.write_bytes(stamp(model.artifact.path.read_bytes(), metadata_of(model.artifact, outcome)))
     else:
         shutil.copyfile(model.artifact.path, path)
+    if model.artifact.format == Format.TENSORRT:
+        shutil.copyfile(sidecar_path(model.artifact.path), sidecar_path(path))
 
 
 def metadata_of(artifact: Artifact, outcome: Outcome) -> TfliteMetadata:

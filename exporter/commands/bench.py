@@ -1,50 +1,138 @@
-"""`exporter bench MODEL`: latency of a bare model file on a runtime, on noise."""
+"""`exporter bench MODEL …`: latency of bare model files on runtimes, on a drawn picture.
+
+One file on one runtime gives its percentiles; several files, runtimes or numbers of threads give a table.
+"""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from exporter.commands.words import add_json, show, show_json
+from exporter.commands.words import add_json, show, show_json, show_table
+
+if TYPE_CHECKING:
+    from exporter.artifact import Artifact
+    from exporter.runtimes.base import Runtime
+    from exporter.verify.results import Timing
 
 DEFAULT_RUNTIMES = {".tflite": "litert_cpu", ".onnx": "onnxruntime_cpu", ".safetensors": "torch_cpu"}
+ALL = "all"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, help=".tflite, .onnx or a network file of this project")
-    parser.add_argument("--runtime", help="default: litert_cpu, onnxruntime_cpu or torch_cpu by the file's ending")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "models", type=Path, nargs="+", metavar="MODEL", help=".tflite, .onnx or a network file of ours"
+    )
+    parser.add_argument(
+        "--runtime",
+        help="default: litert_cpu, onnxruntime_cpu or torch_cpu by the file's ending; `all`: all that are installed",
+    )
+    parser.add_argument("--threads", default="2", help="one number or several, such as 1,2,all; default 2")
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--warmup", type=int, default=10)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    import numpy as np
+    from exporter.verify.advice import advise
 
-    from exporter.errors import MissingTool, RecipeError
-    from exporter.runtimes import runtime
+    jobs = _jobs(args.models, args.runtime, _threads(args.threads))
+    if len(jobs) == 1:
+        return _single(args, *jobs[0])
+    timings = [_time(job, args) for job in jobs]
+    advice = advise(timings, {})
+    if args.json:
+        show_json({"timings": [_figures(timing) for timing in timings], "advice": advice})
+        return 0
+    counts = list(dict.fromkeys(timing.threads for timing in timings))
+    headings = ("runtime", "file", "precision", *map(_plural, counts))
+    show_table(f"median ms of {args.runs} calls after {args.warmup} to warm up", headings, _rows(timings, counts))
+    for sentence in advice:
+        show(f"  {sentence}")
+    return 0
+
+
+def _single(args: argparse.Namespace, engine: Runtime, artifact: Artifact, threads: int) -> int:
+    from exporter.data.dead_leaves import dead_leaves
     from exporter.verify.latency import measure_latency
-    from exporter.verify.model_file import artifact_of_file
 
-    name = args.runtime or DEFAULT_RUNTIMES.get(args.model.suffix)
-    if name is None:
-        raise RecipeError(
-            f"{args.model}: no runtime is known for {args.model.suffix!r} files", hint="name one: --runtime"
-        )
-    engine = runtime(name)
-    if why := engine.missing():
-        raise MissingTool(why)
-    artifact = artifact_of_file(args.model)
-    if artifact.format != engine.takes:
-        raise RecipeError(f"{args.model}: {engine.name} runs {engine.takes}, this file is {artifact.format}")
-    noise = np.random.default_rng(0).random((artifact.input.height, artifact.input.width, 3), dtype=np.float32)
-    latency = measure_latency(engine, artifact, noise, args.threads, args.runs, args.warmup)
+    image = dead_leaves(artifact.input.height, artifact.input.width)
+    latency = measure_latency(engine, artifact, image, threads, args.runs, args.warmup)
     if args.json:
         figures = {"p50_ms": latency.p50_ms, "p90_ms": latency.p90_ms, "p99_ms": latency.p99_ms}
-        show_json({"model": str(args.model), "runtime": name, **asdict(latency), **figures})
+        show_json({"model": str(artifact.path), "runtime": engine.name, **asdict(latency), **figures})
         return 0
-    show(f"{args.model} on {latency.device}, {len(latency.samples_ms)} calls after {args.warmup} to warm up")
+    show(f"{artifact.path} on {latency.device}, {len(latency.samples_ms)} calls after {args.warmup} to warm up")
     show(f"  p50 {latency.p50_ms:.2f} ms · p90 {latency.p90_ms:.2f} ms · p99 {latency.p99_ms:.2f} ms")
     return 0
+
+
+def _jobs(models: list[Path], name: str | None, threads: list[int]) -> list[tuple[Runtime, Artifact, int]]:
+    from exporter.errors import MissingTool, RecipeError
+    from exporter.runtimes import runtime
+    from exporter.verify.latency import table_jobs
+    from exporter.verify.model_file import artifact_of_file
+
+    jobs: list[tuple[Runtime, Artifact, int]] = []
+    for model in models:
+        if name is None and model.suffix not in DEFAULT_RUNTIMES:
+            raise RecipeError(f"{model}: no runtime is known for {model.suffix!r} files", hint="name one: --runtime")
+        if name == ALL:
+            jobs += table_jobs([artifact_of_file(model)], threads)
+            continue
+        engine = runtime(name or DEFAULT_RUNTIMES[model.suffix])
+        if why := engine.missing():
+            raise MissingTool(why)
+        artifact = artifact_of_file(model)
+        if artifact.format != engine.takes:
+            raise RecipeError(f"{model}: {engine.name} runs {engine.takes}, this file is {artifact.format}")
+        jobs += [(engine, artifact, count) for count in threads]
+    return jobs
+
+
+def _threads(text: str) -> list[int]:
+    """`1,2,all` as numbers, each once. Raises RecipeError for anything else."""
+    from exporter.errors import RecipeError
+    from exporter.runtimes.cpu import available_cores
+
+    counts = [available_cores() if word.strip() == ALL else word.strip() for word in text.split(",")]
+    if not all(str(count).isdigit() and int(count) > 0 for count in counts):
+        raise RecipeError(f"--threads {text}: numbers from 1 and `all`, with commas between, such as 1,2,all")
+    return list(dict.fromkeys(int(count) for count in counts))
+
+
+def _time(job: tuple[Runtime, Artifact, int], args: argparse.Namespace) -> Timing:
+    from exporter.data.dead_leaves import dead_leaves
+    from exporter.verify.latency import time_one
+
+    _, artifact, _ = job
+    return time_one(*job, dead_leaves(artifact.input.height, artifact.input.width), args.runs, args.warmup)
+
+
+def _figures(timing: Timing) -> dict[str, Any]:
+    from exporter.verify.results import NotMeasured
+
+    latency = timing.latency
+    if isinstance(latency, NotMeasured):
+        return asdict(timing)
+    return asdict(timing) | {"p50_ms": latency.p50_ms, "p90_ms": latency.p90_ms, "p99_ms": latency.p99_ms}
+
+
+def _rows(timings: list[Timing], counts: list[int]) -> list[tuple[str, ...]]:
+    cells = {(t.runtime, t.file, t.threads): t for t in timings}
+    rows = sorted(dict.fromkeys((t.runtime, t.file, t.precision) for t in timings))
+    return [(*row, *(_cell(cells.get((*row[:2], count))) for count in counts)) for row in rows]
+
+
+def _cell(timing: Timing | None) -> str:
+    from exporter.verify.results import NotMeasured
+
+    if timing is None:
+        return ""
+    return "does not run" if isinstance(timing.latency, NotMeasured) else f"{timing.latency.p50_ms:.2f}"
+
+
+def _plural(threads: int) -> str:
+    return f"{threads} thread{'s' if threads != 1 else ''}"

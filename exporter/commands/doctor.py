@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from exporter.commands.words import add_json, show_json, show_table
-from exporter.runtimes import RUNTIMES
+from exporter.runtimes import CUDA_RUNTIMES, RUNTIMES
 
 NEEDED_MEMORY_GB = 4.0
 NEEDED_DISK_GB = 2.0
@@ -67,6 +67,13 @@ def _packages() -> list[tuple[str, str, str]]:
 def _runtimes() -> list[tuple[str, str, str]]:
     rows = []
     for runtime in RUNTIMES:
-        problem = runtime.missing()
-        rows.append((f"runtime {runtime.name}", "absent" if problem else runtime.device(1), problem or ""))
+        reason = runtime.missing()
+        problem = None if runtime in CUDA_RUNTIMES else reason  # most machines have no GPU, and need none
+        rows.append(
+            (
+                f"runtime {runtime.name}",
+                reason or runtime.device(1) if runtime in CUDA_RUNTIMES else "absent" if reason else runtime.device(1),
+                problem or "",
+            )
+        )
     return rows

@@ -1,30 +1,101 @@
-"""`exporter lint MODEL`: what is inside a file and what will hurt. Exit code 1 when something is an error."""
+"""`exporter lint MODEL`: what is inside a file and what will hurt. Exit code 1 when something is an error.
+
+With `--against FLOAT` also which layers of an INT8 .tflite lose against the float file it was made from.
+"""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter.commands.words import add_json, show, show_json, show_table
+
+if TYPE_CHECKING:
+    from exporter.runtimes.base import Image
+    from exporter.verify.results import LayerError, Localisation
+
+MOST_PICTURES = 4
+WORST_LAYERS = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help=".tflite or .onnx")
+    parser.add_argument("--against", type=Path, metavar="FLOAT", help="the float .tflite that MODEL was made from")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="photographs to compare them on; without: two drawn pictures"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    from exporter.verify.lint import lint_model
+    from exporter.errors import RecipeError
+    from exporter.verify.lint import lint_model, run_time_findings
 
+    if args.pictures and not args.against:
+        raise RecipeError("--pictures says on what to compare, but not with what", hint="add --against FLOAT.tflite")
     audit, findings = lint_model(args.model)
+    findings += run_time_findings(args.model)
+    found = _compare(args.model, args.against, args.pictures) if args.against else None
     worst = 1 if any(finding.severity == "error" for finding in findings) else 0
     if args.json:
-        show_json({"audit": asdict(audit), "counts": audit.counts, "findings": [asdict(f) for f in findings]})
+        said = {"audit": asdict(audit), "counts": audit.counts, "findings": [asdict(f) for f in findings]}
+        show_json(said | ({"against": asdict(found)} if found else {}))
         return worst
     show(f"{args.model}: {len(audit.ops)} operators, {audit.macs / 1e6:.1f} M multiply-accumulates")
     show(f"  {audit.int8_mac_share:.1%} of them in INT8, {audit.float_islands} float islands, rank ≤ {audit.max_rank}")
     show_table("", ("operator", "count"), [(kind, str(count)) for kind, count in audit.counts.items()])
     for finding in findings:
         show(f"  {finding.severity}: {finding.message} [{finding.rule}]")
+    if found:
+        _show_layers(found, args.against)
     return worst
+
+
+def _compare(model: Path, against: Path, folder: Path | None) -> Localisation:
+    from exporter.errors import RecipeError
+    from exporter.verify.localisation import localise
+    from exporter.verify.model_file import artifact_of_file
+
+    for path in (model, against):
+        if path.suffix != ".tflite":
+            raise RecipeError(f"{path}: --against compares two .tflite files layer by layer")
+    spec = artifact_of_file(model).input
+    return localise(model, against, _pictures(folder, spec.height, spec.width))
+
+
+def _pictures(folder: Path | None, height: int, width: int) -> list[Image]:
+    from exporter.data.dead_leaves import dead_leaves
+    from exporter.data.images import IMAGE_SUFFIXES, frame, read_image
+    from exporter.errors import DataError
+
+    if folder is None:
+        return [dead_leaves(height, width, seed) for seed in range(2)]
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not files:
+        raise DataError(f"{folder}: there is no picture in it")
+    return [frame(read_image(path), height, width) for path in files[:MOST_PICTURES]]
+
+
+def _show_layers(found: Localisation, against: Path) -> None:
+    columns = ("layer", "operator", "shape", "SQNR dB", "alone dB", "clipped", "values", "code")
+    rows = [_row(place, found.layers[place]) for place in found.worst[:WORST_LAYERS]]
+    show_table(f"Worst layers against {against.name}, {found.images} pictures", columns, rows)
+    show("  SQNR: with the error of all layers before; alone: the layer fed with the float file's tensors")
+    if found.unmatched:
+        show(f"  {len(found.unmatched)} operators have no counterpart, first {found.unmatched[0]}")
+    show(f"  {found.diagnosis}")
+
+
+def _row(place: int, layer: LayerError) -> tuple[str, ...]:
+    return (
+        str(place),
+        f"{layer.kind} {layer.tensor[-36:]}",
+        "×".join(map(str, layer.shape)),
+        f"{layer.sqnr_db:.1f}",
+        f"{layer.own_sqnr_db:.1f}",
+        f"{layer.clipped:.2%}",
+        "{:.3g} … {:.3g}".format(*layer.values),
+        "{:.3g} … {:.3g}".format(*layer.code) if layer.code else layer.dtype,
+    )

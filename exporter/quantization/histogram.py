@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from exporter.quantization.affine import HIGHEST, LOWEST, Affine, Range
 
 HALF_BINS = 4096  # on each side of zero: at least 2048 are in use on the larger side, int8 has 256 steps
+# Of each tensor and image at most about this many values are counted; a prime stride meets every channel and column.
+SAMPLE = 1 << 16
+_STRIDES = (1, 3, 7, 13, 29, 61, 127, 251, 509, 1021, 2039, 4093)
 SHRINK_STEPS = 64
 
 
@@ -36,14 +39,21 @@ class Histogram:
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 
     def add(self, values: NDArray[np.float32]) -> None:
+        """Limits of all values, counts of a sample of them where there are many."""
         self.add_limits(values)
         largest = max(abs(self.low), abs(self.high))
         if largest > 0:
             # frexp: largest < 2**needed, so floor(x / width) stays inside ±HALF_BINS
             needed = math.frexp(largest)[1] - HALF_BINS.bit_length() + 1
             self._grow(needed)
-        places = np.floor(values.reshape(-1) * np.float32(1 / self.width)).astype(np.int32) + HALF_BINS
+        stride = next((s for s in _STRIDES if s * SAMPLE >= values.size), _STRIDES[-1])
+        places = np.floor(values.reshape(-1)[::stride] * np.float32(1 / self.width)).astype(np.int32) + HALF_BINS
         self.counts += np.bincount(places, minlength=2 * HALF_BINS)
+
+    def occupied(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Centres and counts of the bins that hold something."""
+        used = np.flatnonzero(self.counts)
+        return (used - HALF_BINS + 0.5) * self.width, self.counts[used].astype(np.float64)
 
     def percentile(self, percent: float) -> Range:
         """What is left when (100 - percent) / 2 percent of the values are cut off at each end."""
@@ -56,9 +66,7 @@ class Histogram:
 
     def least_squares(self) -> Range:
         """The range whose int8 code has the smallest mean squared error; its ends are moved in turn."""
-        used = np.flatnonzero(self.counts)
-        centres = (used - HALF_BINS + 0.5) * self.width
-        weights = self.counts[used].astype(np.float64)
+        centres, weights = self.occupied()
         best = self.range
         for _ in range(2):
             best = min(self._shrunk(best, upper=True), key=lambda r: _squared_error(r, centres, weights))

@@ -6,18 +6,21 @@ Memory is one set of activations plus one small histogram per tensor, however ma
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.quantization.activations import onnx_activations, tflite_activations
 from exporter.quantization.affine import Range
+from exporter.quantization.entropy import least_divergence
 from exporter.quantization.histogram import Histogram
+from exporter.quantization.options import Method
+from exporter.rewrites.tflite_graph import TfliteGraph
 
 Floats = NDArray[np.float32]
-Method = Literal["minmax", "percentile", "mse"]
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -26,13 +29,17 @@ class RangeCollector(Generic[Key]):
     """Sees the values of each tensor on each image and settles on a range.
 
     minmax: all values. percentile: (100 - percentile) / 2 percent cut off at each end. mse: the range whose int8 code
-    has the smallest mean squared error. Tensors in `exact` keep all their values whatever the method.
+    has the smallest mean squared error. entropy: the one whose code tells the values apart best.
+    Tensors in `exact` keep all their values whatever the method.
+    `after` holds what the ranges were after 1, 2, 4, … images.
     """
 
     method: Method = "minmax"
     percentile: float = 99.99
     exact: Collection[Key] = ()
     seen: dict[Key, Histogram] = field(default_factory=dict)
+    images: int = 0
+    after: dict[int, dict[Key, Range]] = field(default_factory=dict)
 
     def add(self, tensor: Key, values: Floats, name: str) -> None:
         """Raises ValueError with the tensor's name for a value that is not finite."""
@@ -42,6 +49,12 @@ class RangeCollector(Generic[Key]):
             raise ValueError(f"tensor {name} holds a value that is not a finite number")
         if not self._keeps_limits(tensor):
             histogram.add(values)
+
+    def end_image(self) -> None:
+        """All tensors of one image have been added."""
+        self.images += 1
+        if self.images.bit_count() == 1:
+            self.after[self.images] = self.ranges()
 
     def ranges(self) -> dict[Key, Range]:
         """Raises ValueError when no image was seen."""
@@ -55,7 +68,9 @@ class RangeCollector(Generic[Key]):
     def _chosen(self, tensor: Key, histogram: Histogram) -> Range:
         if self._keeps_limits(tensor):
             return histogram.range
-        return histogram.percentile(self.percentile) if self.method == "percentile" else histogram.least_squares()
+        if self.method == "percentile":
+            return histogram.percentile(self.percentile)
+        return histogram.least_squares() if self.method == "mse" else least_divergence(histogram)
 
 
 def tflite_ranges(
@@ -63,27 +78,13 @@ def tflite_ranges(
     tensors: Collection[int],
     images: Iterable[Floats],
     collector: RangeCollector[int],
-    after_image: Callable[[], None] = lambda: None,
 ) -> dict[int, Range]:
     """The range of each of `tensors` (numbers in the file) over `images`, each (H, W, 3) RGB 0..1."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    interpreter = Interpreter(
-        model_content=content,
-        num_threads=2,
-        # Delegates keep their tensors to themselves; every single one is wanted here.
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        experimental_preserve_all_tensors=True,
-    )
-    interpreter.allocate_tensors()
-    source = interpreter.get_input_details()[0]["index"]
-    names = {detail["index"]: detail["name"] for detail in interpreter.get_tensor_details()}
-    for image in images:
-        interpreter.set_tensor(source, image[None])
-        interpreter.invoke()
+    graph = TfliteGraph(content)
+    for values in tflite_activations(content, tensors, images):
         for tensor in sorted(tensors):
-            collector.add(tensor, interpreter.get_tensor(tensor), names[tensor])
-        after_image()
+            collector.add(tensor, values[tensor], graph.name(tensor))
+        collector.end_image()
     return collector.ranges()
 
 
@@ -92,24 +93,10 @@ def onnx_ranges(
     tensors: Collection[str],
     images: Iterable[Floats],
     collector: RangeCollector[str],
-    after_image: Callable[[], None] = lambda: None,
 ) -> dict[str, Range]:
     """The same for an onnx.ModelProto with one NHWC input and its tensors' names."""
-    import onnx
-    import onnxruntime
-
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    known = {value.name for value in watched.graph.output}
-    for name in sorted(set(tensors) - known - {watched.graph.input[0].name}):
-        watched.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    source, names = session.get_inputs()[0].name, [output.name for output in session.get_outputs()]
-    for image in images:
-        values = dict(zip(names, session.run(None, {source: image[None]}), strict=True)) | {source: image}
+    for values in onnx_activations(model, tensors, images):
         for name in sorted(tensors):
             collector.add(name, values[name], name)
-        after_image()
+        collector.end_image()
     return collector.ranges()

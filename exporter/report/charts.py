@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from exporter.report.ladder import Step
-from exporter.verify.results import Latency
+from exporter.verify.results import Latency, Localisation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,6 +117,25 @@ def latency_chart(rows: Sequence[tuple[str, Latency]]) -> str:
         axes.set_xlim(left=0)
     axes.set_xlabel("ms a picture: ● p50, ❘ p90, end p99")
     return _svg(figure, "latency")
+
+
+def sqnr_chart(found: Localisation, name: str) -> str:
+    """SQNR along the network: accumulated as a line, each layer alone as dots; the culprit's place marked."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDTH_IN, 2.6), layout="constrained")
+    axes = figure.subplots()
+    _restrain(axes)
+    axes.grid(axis="y", color=_LINE, linewidth=0.8)
+    axes.plot([layer.own_sqnr_db for layer in found.layers], ".", color=_SOFT, markersize=6)
+    axes.plot([layer.sqnr_db for layer in found.layers], color=_ACCENT, linewidth=1.5)
+    if found.culprit is not None:
+        axes.plot([found.culprit], [found.layers[found.culprit].sqnr_db], "o", color=_BAD, markersize=7)
+    lowest = min((layer.sqnr_db for layer in found.layers), default=0)
+    axes.set_ylim(min(0, lowest - 3), 63)  # above 60 dB nothing is lost that a picture could show
+    axes.set_xlabel("layer, in the order they run: ─ SQNR, ● of the layer alone")
+    axes.set_ylabel("dB")
+    return _svg(figure, name)
 
 
 def histogram(values: Sequence[float], label: str, *, log: bool = False) -> str:

@@ -11,7 +11,18 @@ from pathlib import PurePath
 from typing import Any
 
 from exporter.artifact import Artifact
-from exporter.verify.results import Audit, Latency, NotMeasured, Outcome, Picture, Rung, TargetResult
+from exporter.verify.advice import advise_targets
+from exporter.verify.results import (
+    Audit,
+    Latency,
+    Localisation,
+    NotMeasured,
+    Outcome,
+    Picture,
+    Rung,
+    TargetResult,
+    Timing,
+)
 
 SCHEMA_VERSION = 1  # raised when a reader of the former version could misread the new one
 
@@ -41,6 +52,9 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "promises": plain(outcome.verdicts),
         "targets": [_target(target) for target in outcome.targets],
         "ladder": [_rung(rung) for rung in outcome.ladder],
+        "tiled": plain(outcome.tiled),
+        "timings": [_timing(timing) for timing in outcome.timings],
+        "advice": list(advise_targets(outcome.targets, outcome.timings)),
         "pictures": [_picture(picture) for picture in outcome.pictures],
         "coverage": plain(outcome.coverage),
         "stage_seconds": plain(outcome.stage_seconds),
@@ -96,6 +110,8 @@ def _target(target: TargetResult) -> dict[str, Any]:
         "latency": _latency(target.latency),
         "audit": _audit(target.audit),
         "findings": plain(target.findings),
+        "seam": plain(target.seam),
+        "layers": _layers(target.layers),
     }
 
 
@@ -106,10 +122,20 @@ def _latency(latency: Latency | NotMeasured) -> dict[str, Any]:
     return document
 
 
+def _timing(timing: Timing) -> dict[str, Any]:
+    return dict(plain(timing)) | {"latency": _latency(timing.latency)}
+
+
 def _audit(audit: Audit | NotMeasured) -> dict[str, Any]:
     document = dict(plain(audit))
     if isinstance(audit, Audit):
         document["counts"] = audit.counts
+    return document
+
+
+def _layers(layers: Localisation | NotMeasured) -> dict[str, Any]:
+    document = dict(plain(layers))
+    document.pop("maps", None)  # a file of the build folder
     return document
 
 

@@ -11,8 +11,10 @@ from typing import Any
 from exporter.report.charts import change_chart, histogram, latency_chart, quality_chart
 from exporter.report.document import plain, verdict
 from exporter.report.ladder import Step, names, steps
+from exporter.report.layers import layers_of_files
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
-from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Outcome, TargetResult, Verdict
+from exporter.verify.advice import advise_targets
+from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Outcome, TargetResult, Timing, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def page(outcome: Outcome) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"db": _db, "kilobytes": _kilobytes, "count": _count, "yaml": _yaml}
+    environment.filters["figures"] = lambda value: f"{value:.3g}".replace("-", "\u2212")
     environment.filters["without"] = str.removeprefix
     environment.tests["unmeasured"] = lambda value: isinstance(value, NotMeasured)
     return environment.get_template("page.html").render(_context(outcome))
@@ -75,12 +78,16 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "change_chart": Markup(change_chart(climbed)),
         "latency_chart": Markup(latency_chart(timed) if timed else ""),
         "timed": timed,
+        "advice": advise_targets(outcome.targets, outcome.timings),
+        "timing_counts": list(dict.fromkeys(timing.threads for timing in outcome.timings)),
+        "timing_rows": _timing_rows(outcome.timings),
         "untimed": [(t.name, t.latency.reason) for t in outcome.targets if isinstance(t.latency, NotMeasured)],
         "photos": shown_photos,
         "first_pair": _first_pair(outcome, [shot.rung for photo in shown_photos for shot in photo.shots]),
         "crops": error_crops(outcome, called),
         "crop_px": CROP_PX,
         "error_gain": ERROR_GAIN,
+        "layered": layers_of_files(outcome.targets),
         "audits": _audits(outcome.targets),
         "brightness_chart": Markup(histogram(outcome.coverage.brightness, "mean brightness (linear luma)")),
         "sharpness_chart": Markup(
@@ -141,6 +148,14 @@ def _first_pair(outcome: Outcome, rungs: list[str]) -> tuple[str, str]:
     left = "blurred" if "blurred" in rungs else (rungs[0] if rungs else "")
     right = pair[0] if pair and pair[0] in rungs else (rungs[-1] if rungs else "")
     return left, right
+
+
+def _timing_rows(timings: Iterable[Timing]) -> list[tuple[str, str, str, dict[int, Latency | NotMeasured]]]:
+    """(runtime, file, precision, threads -> latency), a runtime's files together."""
+    rows: dict[tuple[str, str, str], dict[int, Latency | NotMeasured]] = defaultdict(dict)
+    for timing in timings:
+        rows[timing.runtime, timing.file, timing.precision][timing.threads] = timing.latency
+    return [(*key, rows[key]) for key in sorted(rows)]
 
 
 def _audits(targets: Iterable[TargetResult]) -> list[tuple[str, Audit, list[OpRow]]]:

@@ -104,7 +104,7 @@ def _photo(picture: Picture, names: dict[str, str]) -> Photo:
         psnr_db = _psnr_db(image, sharp) if sharp is not None and same_size and rung != "sharp" else None
         window = image[top : top + MAX_SIDE_PX, left : left + MAX_SIDE_PX]
         label = names.get(rung, rung[:1].upper() + rung[1:])
-        shots.append(Shot(rung, label, _uri(window), psnr_db))
+        shots.append(Shot(rung, label, data_uri(window), psnr_db))
     shown = min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
     return Photo(picture.name, *shown, cropped=shown != (width, height), shots=tuple(shots))
 
@@ -115,7 +115,7 @@ def _error_crop(picture: Picture, reference: str, int8: str, names: dict[str, st
     exact, rounded = _pixels(picture.files[reference]), _pixels(picture.files[int8])
     difference = rounded.astype(np.int16) - exact.astype(np.int16)
     error = np.abs(difference)
-    y, x = _worst_window(error.mean(axis=2))
+    y, x = worst_window(error.mean(axis=2))
     window = np.s_[y : y + CROP_PX, x : x + CROP_PX]
     shown = np.clip(128 + difference[window] * ERROR_GAIN, 0, 255).astype(np.uint8)
     return ErrorCrop(
@@ -124,15 +124,15 @@ def _error_crop(picture: Picture, reference: str, int8: str, names: dict[str, st
         y,
         names.get(reference, reference),
         names.get(int8, int8),
-        _uri(exact[window]),
-        _uri(rounded[window]),
-        _uri(shown),
+        data_uri(exact[window]),
+        data_uri(rounded[window]),
+        data_uri(shown),
         float(error[window].mean()),
         int(error[window].max()),
     )
 
 
-def _worst_window(error: NDArray[np.float64]) -> tuple[int, int]:
+def worst_window(error: NDArray[np.float64]) -> tuple[int, int]:
     """Top and left of the CROP_PX window with the largest mean error, on a grid of 8 px."""
     import numpy as np
 
@@ -162,7 +162,7 @@ def _psnr_db(image: Pixels, truth: Pixels) -> float:
     return psnr_db(image.astype(np.float32) / 255, truth.astype(np.float32) / 255)
 
 
-def _uri(pixels: Pixels) -> str:
+def data_uri(pixels: Pixels) -> str:
     """A lossless WebP: a lossy one would add errors of the size this page exists to show."""
     import numpy as np
     from PIL import Image

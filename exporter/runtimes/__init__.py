@@ -6,12 +6,32 @@ from exporter.errors import RecipeError
 from exporter.runtimes.base import Runtime
 from exporter.runtimes.litert_cpu import LiteRtCpu
 from exporter.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
+from exporter.runtimes.onnxruntime_cuda import OnnxRuntimeCuda
+from exporter.runtimes.tensorrt import Tensorrt, TensorrtRtx
 from exporter.runtimes.tflite_runtime import TfliteRuntime
 from exporter.runtimes.torch_cpu import TorchCpu
+from exporter.runtimes.torch_cuda import (
+    TorchCuda,
+    TorchCudaChannelsLast,
+    TorchCudaCompiled,
+    TorchCudaGraph,
+    TorchCudaHalf,
+)
 
-__all__ = ["RUNTIMES", "runtime"]
+__all__ = ["CPU_RUNTIMES", "CUDA_RUNTIMES", "RUNTIMES", "runtime"]
 
-RUNTIMES: tuple[Runtime, ...] = (TorchCpu(), OnnxRuntimeCpu(), LiteRtCpu(), TfliteRuntime())
+CPU_RUNTIMES: tuple[Runtime, ...] = (TorchCpu(), OnnxRuntimeCpu(), LiteRtCpu(), TfliteRuntime())
+CUDA_RUNTIMES: tuple[Runtime, ...] = (
+    TorchCuda(),
+    TorchCudaChannelsLast(),
+    TorchCudaHalf(),
+    TorchCudaCompiled(),
+    TorchCudaGraph(),
+    OnnxRuntimeCuda(),
+    TensorrtRtx(),
+    Tensorrt(),
+)
+RUNTIMES = CPU_RUNTIMES + CUDA_RUNTIMES
 
 
 def runtime(name: str) -> Runtime:

@@ -6,11 +6,11 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
-
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.errors import StageError
+from exporter.quantization.options import Int8Options
 from exporter.stages.base import Stage, Workspace
+from exporter.stages.passes import Passes
 from exporter.stages.self_check import lopsided_image, require_close, run_tflite
 
 if TYPE_CHECKING:
@@ -22,28 +22,33 @@ if TYPE_CHECKING:
 LARGEST_FP16_DIFFERENCE = 0.02  # fp16 weights alone: a larger one means that the network amplifies rounding
 
 
-class QuantizeTflite(Stage):
+class QuantizeTflite(Int8Options, Stage):
     """Rewrite a float .tflite with int8 or fp16 numbers.
 
     int8: per-channel symmetric weights, per-tensor activations whose ranges come from the calibration images.
     `ranges` says how: "minmax" keeps all values seen, "percentile" cuts off (100 - percentile) / 2 percent at each end,
-    "mse" takes the range whose code has the smallest squared error. The picture at both ends has scale 1/255 and zero
+    "mse" takes the range whose code has the smallest squared error, "entropy" the one whose code tells the values
+    apart best. Before weights are rounded, `equalize` makes channels alike across layers, `rounding` "adaptive"
+    chooses up or down by the error of the layer's output, and `bias_correction` takes the mean of that error back
+    (benchmarks/quantization_ablation.py shows what each is worth). The picture at both ends has scale 1/255 and zero
     point -128, and the residual that is added to it is never clipped, whatever the method.
     `keep_float` names operators that stay in float, as patterns over kinds or output names; `io` is the number format
-    of the file's ends. fp16: weights are stored in half precision and nothing else changes.
+    of the file's ends. `nearest_by_copies` writes nearest enlargement by a whole factor as copies of pixels and rows:
+    the same numbers in less time on XNNPACK (benchmarks/frame_rate.py); GPUs and NPUs have the operator itself.
+    fp16: weights are stored in half precision and nothing else changes.
     """
 
     name: ClassVar[str] = "quantize_tflite"
     takes: ClassVar[Format] = Format.TFLITE
     gives: ClassVar[Format] = Format.TFLITE
+    revision: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("ai-edge-litert",)
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
 
     precision: Literal["int8", "fp16"] = "int8"
-    ranges: Literal["minmax", "percentile", "mse"] = "minmax"
-    percentile: float = Field(default=99.99, gt=50, le=100)
     keep_float: tuple[str, ...] = ()
     io: Literal["int8", "float32"] = "int8"
+    nearest_by_copies: bool = False
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError when the source is not a float file, or when the new one does not run."""
@@ -75,25 +80,38 @@ class QuantizeTflite(Stage):
         return write_fp16(content)
 
     def _to_int8(self, content: bytes, workspace: Workspace) -> bytes:
+        from exporter.quantization.convergence import movement
         from exporter.quantization.int8_graph import write_int8
+        from exporter.quantization.prepare import prepare
         from exporter.quantization.ranges import RangeCollector, tflite_ranges
+        from exporter.quantization.tflite_convolutions import TfliteConvolutions
+
+        images = Passes(workspace)
+        facts: dict[str, object] = {}
+        if self.changes_weights:
+            graph = TfliteConvolutions(content, self.keep_float)
+            with workspace.quiet():
+                facts |= prepare(graph, images, self)
+            content = graph.content
 
         def estimate(tensors: set[int], exact: set[int]) -> Mapping[int, Range]:
-            with workspace.progress.task("calibrate", len(workspace.calibration)) as task, workspace.quiet():
-                collector = RangeCollector(self.ranges, self.percentile, exact)
-                return tflite_ranges(content, tensors, workspace.calibration, collector, task.advance)
+            collector = RangeCollector(self.ranges, self.percentile, exact)
+            with workspace.quiet():
+                ranges = tflite_ranges(content, tensors, images, collector)
+            facts.update(movement(collector.after, ranges, collector.images))
+            return ranges
 
         file = write_int8(content, estimate, keep_float=self.keep_float, float_ends=self.io == "float32")
-        self._report(file, workspace)
-        return file.content
+        self._report(file, facts, workspace)
+        return _by_copies(file.content) if self.nearest_by_copies else file.content
 
-    def _report(self, file: Int8File, workspace: Workspace) -> None:
+    def _report(self, file: Int8File, facts: dict[str, object], workspace: Workspace) -> None:
         facts = {
             "float_operators": list(file.float_operators),
             "requantizations": file.requantizations,
             "ranges": self.ranges,
             "calibration_images": len(workspace.calibration),
-        }
+        } | facts
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
         kinds = [operator.split()[0] for operator in file.float_operators]
         for kind in sorted(set(kinds)):
@@ -113,6 +131,15 @@ class QuantizeTflite(Stage):
             raise StageError(f"{self.name}: the file gives {dtype}, not {np.dtype(wanted)}")
         if self.precision == "fp16":
             require_close(self.name, picture, run_tflite(content, image)[0], LARGEST_FP16_DIFFERENCE)
+
+
+def _by_copies(content: bytes) -> bytes:
+    from exporter.rewrites.nearest_by_copies import enlarge_by_copies
+    from exporter.rewrites.tflite_graph import TfliteGraph
+
+    graph = TfliteGraph(content)
+    enlarge_by_copies(graph)
+    return graph.to_bytes()
 
 
 def _pixel_spec(spec: TensorSpec) -> TensorSpec:

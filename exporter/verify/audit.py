@@ -8,7 +8,7 @@ come from a DequantizeLinear, or when it is the activation function fused into s
 
 from __future__ import annotations
 
-from exporter.artifact import Format
+from exporter.artifact import Format, Precision
 from exporter.verify.graph import INTEGER_DTYPES, Graph, Node
 from exporter.verify.results import Audit, Op
 
@@ -44,6 +44,13 @@ def audit_graph(graph: Graph) -> Audit:
         float_islands=len(float_islands(graph, dtypes)),
         max_rank=max(ranks, default=0),
     )
+
+
+def precision_of(graph: Graph) -> Precision:
+    """int8 when most multiply-accumulates are done in it, fp16 when weights are stored so, else fp32."""
+    if audit_graph(graph).int8_mac_share > 0.5 or any(tensor.dtype == "int8" for tensor in graph.inputs):
+        return "int8"
+    return "fp16" if any(tensor.dtype == "float16" for tensor in graph.constants) else "fp32"
 
 
 def compute_dtypes(graph: Graph) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 
 from exporter.artifact import Artifact
 from exporter.errors import EngineError
+from exporter.runtimes import RUNTIMES
 from exporter.runtimes.base import Image, Runtime
-from exporter.verify.results import Latency
+from exporter.verify.results import Latency, NotMeasured, Timing
 
 DEFAULT_RUNS = 50
 DEFAULT_WARMUP = 5
@@ -30,3 +32,25 @@ def measure_latency(
     if len(samples_ms) != runs or not all(math.isfinite(ms) and ms > 0 for ms in samples_ms):
         raise EngineError(f"{runtime.name} gave unusable timings for {artifact.path.name}: {samples_ms[:3]}…")
     return Latency(runtime.device(threads), threads, tuple(samples_ms))
+
+
+def table_jobs(files: Iterable[Artifact], threads: Sequence[int]) -> list[tuple[Runtime, Artifact, int]]:
+    """Every file on every installed runtime that takes its format, with each number of threads."""
+    installed = [runtime for runtime in RUNTIMES if runtime.missing() is None] if threads else []
+    return [
+        (runtime, file, count)
+        for file in files
+        for runtime in installed
+        if runtime.takes == file.format
+        for count in threads
+    ]
+
+
+def time_one(runtime: Runtime, file: Artifact, threads: int, image: Image, runs: int, warmup: int) -> Timing:
+    """One cell of a latency table; a file that the runtime cannot run is NotMeasured with its reason."""
+    latency: Latency | NotMeasured
+    try:
+        latency = measure_latency(runtime, file, image, threads, runs, warmup)
+    except EngineError as error:
+        latency = NotMeasured(str(error))
+    return Timing(file.path.name, file.precision, runtime.name, threads, latency)

@@ -13,6 +13,7 @@ from exporter.artifact import Format
 from exporter.verify.audit import audit_graph, compute_dtypes, float_islands
 from exporter.verify.gpu_delegate import GPU_DELEGATE_OPS
 from exporter.verify.graph import DYNAMIC, INTEGER_DTYPES, Graph, Node, Tensor, read_graph
+from exporter.verify.lint_tensorrt import tensorrt_findings
 from exporter.verify.results import Audit, Finding
 
 Rule = Callable[[Graph], Iterator[Finding]]
@@ -29,10 +30,22 @@ def lint_model(path: Path) -> tuple[Audit, tuple[Finding, ...]]:
     Raises RecipeError for another kind of file, CheckpointError for a damaged one.
     """
     graph = read_graph(path)
-    rules = TFLITE_RULES if graph.format == Format.TFLITE else ONNX_RULES
-    findings = [finding for rule in rules for finding in rule(graph)]
+    for_tensorrt = tensorrt_findings(path) if graph.format == Format.ONNX else None
+    rules = TFLITE_RULES if graph.format == Format.TFLITE else ONNX_RULES if for_tensorrt is None else TENSORRT_RULES
+    findings = [*(for_tensorrt or ()), *(finding for rule in rules for finding in rule(graph))]
     findings.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
     return audit_graph(graph), tuple(findings)
+
+
+def run_time_findings(path: Path) -> tuple[Finding, ...]:
+    """What the installed runtimes that take a .tflite leave to built-in kernels."""
+    from exporter.runtimes import RUNTIMES
+    from exporter.verify.delegation import delegation_findings
+
+    if path.suffix != ".tflite":
+        return ()
+    installed = [runtime for runtime in RUNTIMES if runtime.takes == Format.TFLITE and runtime.missing() is None]
+    return tuple(finding for runtime in installed for finding in delegation_findings(runtime, path))
 
 
 def _rank(graph: Graph) -> Iterator[Finding]:
@@ -269,3 +282,4 @@ TFLITE_RULES: tuple[Rule, ...] = (
     _sixteen_bit,
 )
 ONNX_RULES: tuple[Rule, ...] = (*COMMON_RULES, _images_onnx, _onnx_transposes, _unknown_shapes)
+TENSORRT_RULES: tuple[Rule, ...] = (_one_input_one_output, _images_onnx, _unknown_shapes)

@@ -18,9 +18,10 @@ from exporter.runtimes import runtime
 from exporter.runtimes.base import Runtime
 from exporter.verify.evaluation import Renderings
 from exporter.verify.ladder import climb, float_reference
+from exporter.verify.latency import table_jobs, time_one
 from exporter.verify.layer_maps import is_int8_tflite, localise_file
 from exporter.verify.pictures import save_pictures
-from exporter.verify.results import Localisation, NotMeasured, Picture, Rung, TargetResult, Tiled
+from exporter.verify.results import Localisation, NotMeasured, Picture, Rung, TargetResult, Tiled, Timing
 from exporter.verify.targets import measure_target
 from exporter.verify.tiling import measure_tiling
 
@@ -48,6 +49,7 @@ class Measurements:
     targets: tuple[TargetResult, ...]
     pictures: tuple[Picture, ...]
     tiled: Tiled | NotMeasured
+    timings: tuple[Timing, ...]
     golden: Path  # .npz: `IMAGE/input` uint8 (H, W, 3), `IMAGE/TARGET` float32 (H, W, 3)
 
 
@@ -114,7 +116,23 @@ def _measure(
     last_float = [rung for rung in ladder if rung.artifact.format == Format.TORCH][-1]
     saved = save_pictures(folder / "pictures", renderings, shown, last_float.quality, options.pictures)
     golden = _save_golden(folder / "golden.npz", built, renderings, [picture.name for picture in saved[:GOLDEN_IMAGES]])
-    return Measurements(ladder, tuple(targets), saved, tiled, golden)
+    return Measurements(ladder, tuple(targets), saved, tiled, _timings(built, renderings, options, progress), golden)
+
+
+def _timings(
+    built: Sequence[Built], renderings: Renderings, options: Verification, progress: Progress
+) -> tuple[Timing, ...]:
+    """Every distinct file on every runtime that takes it, when the recipe asks for it."""
+    first = {chain.file.sha256: chain for chain in reversed(built)}  # the first target that has the file names it
+    jobs = table_jobs([chain.file for chain in reversed(first.values())], options.latency_threads)
+    image = renderings.evaluation[0].blurred
+    timings = []
+    with progress.task("latency table", len(jobs)) as task:
+        for job in jobs:
+            timing = time_one(*job, image, options.runs, options.warmup)
+            timings.append(replace(timing, file=first[job[1].sha256].target))
+            task.advance()
+    return tuple(timings)
 
 
 def _tile(chain: Built, runtime: Runtime, renderings: Renderings) -> Tiled | NotMeasured:

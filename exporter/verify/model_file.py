@@ -8,6 +8,8 @@ from typing import Any
 
 from exporter.artifact import Artifact, Format, Layout, Precision, TensorSpec, sha256_of
 from exporter.errors import DataError
+from exporter.verify.audit import precision_of
+from exporter.verify.graph import read_graph
 
 FORMATS = {".tflite": Format.TFLITE, ".onnx": Format.ONNX, ".safetensors": Format.TORCH}
 
@@ -28,7 +30,7 @@ def artifact_of_file(path: Path, height: int = 256, width: int = 256) -> Artifac
         source, result = _onnx_specs(path)
     else:
         source = result = TensorSpec.image(height, width)
-    precision: Precision = "int8" if source.dtype == "int8" else "fp32"
+    precision: Precision = "fp32" if format == Format.TORCH else precision_of(read_graph(path))
     return Artifact(format, path, source, result, sha256_of(path), precision)
 
 

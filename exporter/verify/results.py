@@ -96,6 +96,17 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """One file timed on one runtime with one number of threads."""
+
+    file: str  # its name; in a run's table the target's
+    precision: str  # "fp32" | "fp16" | "int8"
+    runtime: str
+    threads: int
+    latency: Latency | NotMeasured
+
+
+@dataclass(frozen=True, slots=True)
 class Op:
     """One operator of the file: its kind, the number format it computes in, its output shape."""
 
@@ -228,6 +239,7 @@ class Outcome:
     stage_seconds: dict[str, float]
     notes: dict[str, dict[str, object]] = field(default_factory=dict)  # stage -> facts, e.g. MACs before/after
     tiled: Tiled | NotMeasured = NotMeasured("tiles were not compared")
+    timings: tuple[Timing, ...] = ()  # every file on every runtime, when the recipe asks (verify.latency_threads)
 
     @property
     def exit_code(self) -> int:

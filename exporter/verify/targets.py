@@ -5,6 +5,7 @@ from __future__ import annotations
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError
 from exporter.runtimes.base import Runtime
+from exporter.verify.delegation import delegation_findings
 from exporter.verify.evaluation import Renderings
 from exporter.verify.latency import DEFAULT_RUNS, DEFAULT_WARMUP, measure_latency
 from exporter.verify.layout import check_layout
@@ -15,6 +16,7 @@ from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Parity
 from exporter.verify.tiling import measure_seam
 
 NOT_TILED = NotMeasured("no tiling was chosen")
+LEAST_INT8_SHARE = 0.5  # a file that computes less in int8 is a float file, whatever its weights are stored as
 LINTED = (Format.TFLITE, Format.ONNX)
 
 
@@ -53,6 +55,7 @@ def measure_target(
         except EngineError as error:
             parity = quality = NotMeasured(str(error))
             findings += (Finding("error", "runs", f"{runtime.name} cannot run the file: {error}"),)
+        findings += tuple(delegation_findings(runtime, artifact.path))
         latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
         seam = _seam(runtime, artifact, tiled, renderings)
     return TargetResult(name, runtime.name, artifact, parity, quality, latency, audit, findings, seam)
@@ -61,7 +64,11 @@ def measure_target(
 def _look_inside(artifact: Artifact) -> tuple[Audit | NotMeasured, tuple[Finding, ...]]:
     if artifact.format not in LINTED:
         return NotMeasured(f"there is no audit of {artifact.format} files"), ()
-    return lint_model(artifact.path)
+    audit, findings = lint_model(artifact.path)
+    if artifact.precision == "int8" and audit.int8_mac_share < LEAST_INT8_SHARE:
+        share = f"{audit.int8_mac_share:.0%} of its multiply-accumulates are done in int8"
+        findings = (Finding("error", "not-int8", f"the file is called INT8, but {share}"), *findings)
+    return audit, findings
 
 
 def _latency(

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
+from exporter.tiling.grid import Tiling
 from exporter.verify.results import (
     Audit,
     Coverage,
     Finding,
     Latency,
+    LayerError,
+    Localisation,
     NotMeasured,
     Op,
     Outcome,
@@ -25,7 +28,10 @@ from exporter.verify.results import (
     Picture,
     Quality,
     Rung,
+    Seam,
     TargetResult,
+    Tiled,
+    Timing,
     Verdict,
 )
 
@@ -102,6 +108,8 @@ def demo_outcome(folder: Path, *, name: str = "mobile_deblur", missed: bool = Fa
             "quantize_onnx": 7.2,
             "verify": 58.0,
         },
+        tiled=Tiled(Tiling(SIDE, SIDE, 48, 16, 48), 288, None, images=8, psnr_db=56.2, max_abs=0.031),
+        timings=_timings(),
         notes={"prune": {"macs_before": 4_010_000_000, "macs_after": 2_120_000_000, "round_to": 8}},
     )
 
@@ -208,6 +216,16 @@ def _latency(device: str, median_ms: float, rng: np.random.Generator) -> Latency
     return Latency(device, 2, tuple(np.round(samples, 3).tolist()))
 
 
+def _timings() -> tuple[Timing, ...]:
+    return tuple(
+        Timing(
+            f"model.{precision}.tflite", precision, "litert_cpu", threads, Latency(f"LiteRT, {threads}", threads, (ms,))
+        )
+        for precision, ms in (("fp32", 9.0), ("fp16", 9.0), ("int8", 8.8))
+        for threads in (1, 4)
+    )
+
+
 def _targets(
     artifacts: dict[str, Artifact], rng: np.random.Generator, *, measured_old_runtime: bool
 ) -> tuple[TargetResult, ...]:
@@ -237,9 +255,34 @@ def _targets(
                 _latency(device, median_ms, rng) if measured else absent,
                 _audit(precision),
                 _findings(precision),
+                Seam(2, 54.4, 0.02) if measured else absent,
+                _layers(artifacts[rung].path.parent) if rung == "quantize_tflite" else absent,
             )
         )
     return tuple(results)
+
+
+def _layers(folder: Path) -> Localisation:
+    """Twelve layers, the seventh of which clips; its maps are a photograph and the same photograph clipped."""
+    layers = []
+    for place in range(12):
+        ruined = place == 6
+        sqnr_db, own_db = (11.2, 11.9) if ruined else (34.0 - place if place < 6 else 12.0, 41.0 + place % 3)
+        kind = "DEPTHWISE_CONV_2D" if place % 3 == 1 else "CONV_2D"
+        code = (-1.1, 1.0) if ruined else (-4.4, 4.0)
+        clipped = 0.031 if ruined else 0.0
+        layers.append(
+            LayerError(
+                kind, f"/network/body.{place}/Conv_output_0", (1, 128, 128, 16), "int8", sqnr_db, own_db,
+                16.8 if ruined else 1.0, clipped, (-4.2, 3.9), code, 21.5, 16, 16,
+            )
+        )  # fmt: skip
+    exact = _photo(sorted(PHOTOS.glob("*.jpg"))[0])[:128, :128].mean(axis=2) * 4
+    rounded = np.minimum(exact, 2.0)
+    file = folder / "layers.npz"
+    np.savez(file, **{"6/float": exact, "6/int8": rounded, "6/error": np.abs(rounded - exact)})
+    diagnosis = "CONV_2D '/network/body.6/Conv_output_0' loses 16.8 dB: its code clips 3.1 % of the values"
+    return Localisation(3, tuple(layers), (), (6, 0, 3, 9), 6, diagnosis, file)
 
 
 def _findings(precision: str) -> tuple[Finding, ...]:

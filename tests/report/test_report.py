@@ -13,7 +13,7 @@ import pytest
 
 from exporter.report import write_report
 from exporter.report.document import plain, schema
-from exporter.verify.results import NotMeasured, Outcome, Picture
+from exporter.verify.results import NotMeasured, Outcome, Picture, Tiled
 from tests.report.demo_outcome import demo_outcome
 
 HOSTILE = "<script>alert(1)</script>--> \"'&$\\frac{x}$ ]]>\x07"
@@ -93,6 +93,37 @@ def test_no_path_of_the_building_machine_is_in_the_report(outcome: Outcome, tmp_
     folder = str(outcome.targets[0].artifact.path.parent)
     for file in ("report.json", "junit.xml", "index.html"):
         assert folder not in (tmp_path / file).read_text(encoding="utf-8"), file
+
+
+def test_the_page_says_what_tiles_cost(outcome: Outcome, tmp_path: Path) -> None:
+    page = " ".join(write_report(outcome, tmp_path / "a").read_text(encoding="utf-8").split())
+    assert "tiles of 256×256 px with a halo of 48 px, blended over 48 px" in page
+    assert "The network sees 288 px far, so the halo is cut short." in page
+    assert isinstance(outcome.tiled, Tiled)
+    exact = replace(outcome, tiled=replace(outcome.tiled, theoretical_halo_px=48))
+    assert "tiles are exact" in write_report(exact, tmp_path / "b").read_text(encoding="utf-8")
+    unmeasured = replace(outcome, tiled=NotMeasured("it runs at one size only"))
+    assert "it runs at one size only" in write_report(unmeasured, tmp_path / "c").read_text(encoding="utf-8")
+
+
+def test_the_layer_that_ruins_int8_is_named_charted_and_shown(outcome: Outcome, tmp_path: Path) -> None:
+    page = write_report(outcome, tmp_path).read_text(encoding="utf-8")
+    section = page[page.index('<section id="layers">') : page.index('<section id="inside">')]
+    assert "CONV_2D &#39;/network/body.6/Conv_output_0&#39; loses 16.8 dB" in section
+    assert "clips 3.1 % of the values" in section
+    assert section.count("<svg") == 1, "two targets run one file"
+    assert section.count("data:image/webp") == 3
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    int8 = next(t for t in report["targets"] if t["name"] == "tflite_int8")
+    assert int8["layers"]["culprit"] == 6 and "maps" not in int8["layers"]
+
+
+def test_the_page_says_what_to_ship_where(outcome: Outcome, tmp_path: Path) -> None:
+    page = write_report(outcome, tmp_path).read_text(encoding="utf-8")
+    assert "LiteRT, 4: ship fp16: INT8 is not faster here (8.8 ms against 9.0 ms)" in page
+    assert "ship fp16, unless the time counts more than the picture" in page
+    assert "Every file on every runtime" in page
+    assert "Every file on every runtime" not in write_report(replace(outcome, timings=()), tmp_path).read_text("utf-8")
 
 
 def test_hostile_names_are_text(outcome: Outcome, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The contract every member of RUNTIMES gets for free, and what is special to one of them."""
+"""The contract every member of CPU_RUNTIMES gets for free, and what is special to one of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError, RecipeError
-from exporter.runtimes import RUNTIMES, runtime
+from exporter.runtimes import CPU_RUNTIMES, RUNTIMES, runtime
 from exporter.runtimes.base import Runtime
 from tests.runtimes.tiny_models import TinyFiles, photo, weights
 
-RUNTIME_IDS = [r.name for r in RUNTIMES]
+RUNTIME_IDS = [r.name for r in CPU_RUNTIMES]
 
 
 def artifact_for(member: Runtime, tiny: TinyFiles) -> Artifact:
@@ -45,7 +45,7 @@ def test_names_are_unique_and_found():
         runtime("litert_gpu")
 
 
-@pytest.mark.parametrize("member", RUNTIMES, ids=RUNTIME_IDS)
+@pytest.mark.parametrize("member", CPU_RUNTIMES, ids=RUNTIME_IDS)
 def test_contract(member: Runtime, tiny: TinyFiles):
     assert member.missing() is None
     assert isinstance(member.takes, Format)
@@ -63,7 +63,7 @@ def test_contract(member: Runtime, tiny: TinyFiles):
     assert len(samples_ms) == 3 and all(ms > 0 for ms in samples_ms)
 
 
-@pytest.mark.parametrize("member", RUNTIMES, ids=RUNTIME_IDS)
+@pytest.mark.parametrize("member", CPU_RUNTIMES, ids=RUNTIME_IDS)
 def test_a_file_that_is_no_model_is_an_engine_error(member: Runtime, tiny: TinyFiles, tmp_path):
     good = artifact_for(member, tiny)
     path = tmp_path / f"broken{good.path.suffix}"
@@ -73,7 +73,7 @@ def test_a_file_that_is_no_model_is_an_engine_error(member: Runtime, tiny: TinyF
     assert type(caught.value).__name__ in ("EngineError", "CheckpointError")
 
 
-@pytest.mark.parametrize("member", RUNTIMES, ids=RUNTIME_IDS)
+@pytest.mark.parametrize("member", CPU_RUNTIMES, ids=RUNTIME_IDS)
 def test_a_picture_of_another_size_never_gives_a_wrong_sized_answer(member: Runtime, tiny: TinyFiles):
     if member.takes == Format.TORCH:  # it takes any size
         return
@@ -107,7 +107,7 @@ def test_layout_comes_from_the_artifact(name: str, tiny: TinyFiles):
         session.infer(photo(0))
 
 
-@pytest.mark.parametrize("member", RUNTIMES[:3], ids=RUNTIME_IDS[:3])
+@pytest.mark.parametrize("member", CPU_RUNTIMES[:3], ids=RUNTIME_IDS[:3])
 def test_a_closed_session_holds_no_model(member: Runtime, tiny: TinyFiles):
     with member.open(artifact_for(member, tiny), 1) as session:
         session.infer(photo(0))

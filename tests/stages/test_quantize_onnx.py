@@ -27,7 +27,7 @@ def _code(artifact, tensor):
     return float(values[node.input[1]]), int(values[node.input[2]]), values[node.input[2]].dtype
 
 
-@pytest.mark.parametrize("ranges", ["minmax", "percentile", "mse"])
+@pytest.mark.parametrize("ranges", ["minmax", "percentile", "mse", "entropy"])
 def test_student_keeps_its_picture(tmp_path, student, ranges):
     made = run(QuantizeOnnx(ranges=ranges), student, tmp_path)
     assert psnr_db(run_onnx(made.path, photo()), run_onnx(student.path, photo())) > 45
@@ -50,6 +50,17 @@ def test_one_calibration_serves_both_engines(tmp_path, student):
     tflite = run(QuantizeTflite(ranges="percentile"), run(OnnxToTflite(), student, tmp_path / "3"), tmp_path / "int8")
     one, (two, _) = run_onnx(qdq.path, photo()), run_tflite(tflite.path.read_bytes(), photo())
     assert psnr_db(one, two) > 50
+
+
+def test_weights_are_prepared_as_for_tflite(tmp_path, student):
+    options = {"equalize": True, "rounding": "adaptive", "bias_correction": True}
+    made = run(QuantizeOnnx(**options), student, tmp_path / "qdq")
+    assert psnr_db(run_onnx(made.path, photo()), run_onnx(student.path, photo())) > 45
+    tflite = run(QuantizeTflite(**options), run(OnnxToTflite(), student, tmp_path / "3"), tmp_path / "int8")
+    one, two = (stage.facts(tmp_path / name) for stage, name in ((QuantizeOnnx(), "qdq"), (QuantizeTflite(), "int8")))
+    assert one["equalized_paths"] == two["equalized_paths"]
+    assert psnr_db(run_onnx(made.path, photo()), run_tflite(tflite.path.read_bytes(), photo())[0]) > 45
+    assert not (tmp_path / "qdq" / "prepared.onnx").exists()
 
 
 @pytest.mark.parametrize("arch", ["UNet", "Gated", "FarShift"])

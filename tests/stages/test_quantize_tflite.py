@@ -26,7 +26,7 @@ def test_no_float_is_left(tmp_path, arch):
     assert counts(made)["DEQUANTIZE"] == 0
 
 
-@pytest.mark.parametrize("ranges", ["minmax", "percentile", "mse"])
+@pytest.mark.parametrize("ranges", ["minmax", "percentile", "mse", "entropy"])
 def test_student_keeps_its_picture(tmp_path, student, ranges):
     made = run(QuantizeTflite(ranges=ranges), student, tmp_path)
     expected, _ = run_tflite(student.path.read_bytes(), photo())
@@ -76,6 +76,19 @@ def test_images_are_read_once_and_one_by_one(tmp_path, student):
     photos = Photos(12)
     run(QuantizeTflite(ranges="mse"), student, tmp_path, photos)
     assert photos.reads == 12
+
+
+def test_weights_are_prepared_before_rounding(tmp_path, student):
+    """Equalized over every expansion and filter, roundings chosen, biases corrected: no worse than without."""
+    options = {"equalize": True, "rounding": "adaptive", "bias_correction": True}
+    made = [run(QuantizeTflite(**chosen), student, tmp_path / name) for name, chosen in (("a", {}), ("b", options))]
+    expected, _ = run_tflite(student.path.read_bytes(), photo())
+    plain_db, prepared_db = (psnr_db(run_tflite(file.path.read_bytes(), photo())[0], expected) for file in made)
+    assert prepared_db > plain_db - 0.3
+    facts = QuantizeTflite().facts(tmp_path / "b")
+    assert facts["equalized_paths"] >= 10
+    assert facts["rounding_error_left_percent"] < 60
+    assert set(QuantizeTflite().facts(tmp_path / "a")) >= {"convergence", "ranges_still_to_move"}
 
 
 def test_fp16_halves_the_file_and_keeps_the_picture(tmp_path, student):

@@ -121,6 +121,13 @@ def test_the_same_file_on_another_runtime_is_run_there(tiny: TinyFiles, renderin
     assert "tflite-runtime 2.14" in result.latency.device
 
 
+def test_a_float_file_that_is_called_int8_is_an_error(tiny: TinyFiles, renderings: Renderings):
+    called = replace(tiny.tflite("fp32"), precision="int8")
+    result = measure_target("android", LITERT, called, tiny.torch(), TORCH, renderings, threads=1, runs=2)
+    (finding,) = (finding for finding in result.findings if finding.rule == "not-int8")
+    assert finding.severity == "error" and "0% of its multiply-accumulates" in finding.message
+
+
 def test_missing_runtime_leaves_audit_and_findings(tiny: TinyFiles, renderings: Renderings):
     gone = TfliteRuntime("/nowhere/python")
     result = measure_target("old", gone, tiny.tflite("int8"), tiny.torch(), TORCH, renderings, threads=1)

@@ -1,0 +1,108 @@
+"""Every INT8 file layer by layer: the chart, the worst layers, and what they look like."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.report.charts import sqnr_chart
+from exporter.report.pictures import CROP_PX, data_uri, worst_window
+from exporter.verify.diagnosis import reason
+from exporter.verify.results import LayerError, Localisation, TargetResult
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SHOWN_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    place: int
+    layer: LayerError
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCrop:
+    """A layer as a picture, mean over channels: float and INT8 in one range of grey, their difference in its own."""
+
+    place: int
+    layer: LayerError
+    x: int
+    y: int
+    float_uri: str
+    int8_uri: str
+    error_uri: str
+    black: float
+    white: float
+    largest_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class LayersOfFile:
+    users: str  # the targets that run the file
+    found: Localisation
+    chart: str
+    rows: tuple[LayerRow, ...]
+    crops: tuple[LayerCrop, ...]
+
+
+def layers_of_files(targets: Iterable[TargetResult]) -> list[LayersOfFile]:
+    """One entry per distinct file that was compared layer by layer."""
+    users: dict[str, list[str]] = defaultdict(list)
+    compared: dict[str, Localisation] = {}
+    for target in targets:
+        if isinstance(target.layers, Localisation):
+            users[target.artifact.sha256].append(target.name)
+            compared.setdefault(target.artifact.sha256, target.layers)
+    return [
+        LayersOfFile(
+            users=", ".join(users[sha256]),
+            found=found,
+            chart=sqnr_chart(found, f"sqnr-{sha256[:8]}"),
+            rows=tuple(LayerRow(i, found.layers[i], reason(found.layers[i])) for i in found.worst[:SHOWN_ROWS]),
+            crops=tuple(_crops(found)),
+        )
+        for sha256, found in compared.items()
+    ]
+
+
+def _crops(found: Localisation) -> Iterator[LayerCrop]:
+    import numpy as np
+
+    if found.maps is None:
+        return
+    with np.load(found.maps) as maps:
+        for place in dict.fromkeys(int(key.split("/")[0]) for key in maps.files):
+            yield _crop(place, found.layers[place], *(maps[f"{place}/{kind}"] for kind in ("float", "int8", "error")))
+
+
+def _crop(
+    place: int,
+    layer: LayerError,
+    exact: NDArray[np.float32],
+    rounded: NDArray[np.float32],
+    error: NDArray[np.float32],
+) -> LayerCrop:
+    y, x = worst_window(error.astype("float64"))
+    exact, rounded, error = (values[y : y + CROP_PX, x : x + CROP_PX] for values in (exact, rounded, error))
+    black, white = float(min(exact.min(), rounded.min())), float(max(exact.max(), rounded.max()))
+    largest = float(error.max())
+    return LayerCrop(
+        place, layer, x, y,
+        _grey_uri(exact, black, white),
+        _grey_uri(rounded, black, white),
+        _grey_uri(error, 0.0, largest),
+        black, white, largest,
+    )  # fmt: skip
+
+
+def _grey_uri(values: NDArray[np.float32], black: float, white: float) -> str:
+    import numpy as np
+
+    grey = np.clip((values - black) / max(white - black, 1e-30), 0, 1)
+    return data_uri((grey * 255 + 0.5).astype(np.uint8))

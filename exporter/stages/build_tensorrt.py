@@ -1,0 +1,152 @@
+"""ONNX → TensorRT engine, ahead of time: TensorRT-RTX on any machine, TensorRT on the GPU the engine is for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from math import prod
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from exporter.artifact import Artifact, Format
+from exporter.errors import StageError
+from exporter.stages.base import Stage, Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.nvidia.build import Plan, Profile
+    from exporter.nvidia.library import Library
+
+Size = tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]]  # height, width in px
+
+
+class BuildTensorrt(Stage):
+    """Build an engine. `smallest` and `largest` open a range of sizes, `optimal` (the recipe's size when left out) is
+    the one it is fastest at; a file of quantize_onnx with any_size is needed for that.
+
+    `compute_capability`, such as "8.9", makes a TensorRT-RTX engine for one kind of GPU only; left out, one for all.
+    TensorRT builds for the GPU it runs on. Next to the engine lies NAME.engine.json, which says what it is.
+    """
+
+    name: ClassVar[str] = "build_tensorrt"
+    takes: ClassVar[Format] = Format.ONNX
+    gives: ClassVar[Format] = Format.TENSORRT
+    packages: ClassVar[tuple[str, ...]] = ("tensorrt", "tensorrt-rtx-cu13-libs", "tensorrt-rtx-cu12-libs")
+
+    builder: Literal["tensorrt_rtx", "tensorrt"] = "tensorrt_rtx"
+    smallest: Size | None = None
+    optimal: Size | None = None
+    largest: Size | None = None
+    compute_capability: str | None = Field(default=None, pattern=r"^\d+\.\d$")
+
+    @model_validator(mode="after")
+    def _sizes_make_a_range(self) -> Self:
+        if (self.smallest is None) != (self.largest is None):
+            raise ValueError("smallest and largest are given together or not at all")
+        if self.smallest is None or self.largest is None:
+            if self.optimal is not None:
+                raise ValueError("optimal lies between smallest and largest, which are missing")
+            return self
+        middle = self.optimal or self.smallest
+        if any(not a <= b <= c for a, b, c in zip(self.smallest, middle, self.largest, strict=True)):
+            raise ValueError(f"{self.smallest} ≤ {middle} ≤ {self.largest} does not hold")
+        return self
+
+    def run(self, source: Artifact, workspace: Workspace) -> Artifact:
+        """Raises MissingTool without the builder, StageError naming the nodes that lint or the builder refuse."""
+        from exporter.nvidia.build import build_plan
+        from exporter.nvidia.library import open_library
+
+        library = open_library(self.builder)
+        self._lint(source)
+        with workspace.quiet():
+            plan = build_plan(library, source.path, self._profile(source), self.compute_capability)
+        path = workspace.folder / ("model.rtx.engine" if self.builder == "tensorrt_rtx" else "model.engine")
+        path.write_bytes(plan.content)
+        self._describe(path, source, library, plan)
+        return Artifact.of_file(path, self.gives, like=source, step=str(self))
+
+    def _lint(self, source: Artifact) -> None:
+        import onnx
+
+        from exporter.quantization.tensorrt_rules import check_for_tensorrt
+
+        errors = [remark for remark in check_for_tensorrt(onnx.load(source.path)) if remark.severity == "error"]
+        if errors:
+            more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+            raise StageError(
+                f"{self.name}: TensorRT would not take {source.path.name}: {errors[0].message}{more}",
+                hint="quantize_onnx with engine: tensorrt writes what it takes",
+            )
+
+    def _profile(self, source: Artifact) -> Profile | None:
+        from exporter.nvidia.build import Profile
+
+        size = (source.input.height, source.input.width)
+        if self.smallest is None or self.largest is None:
+            return Profile(size, size, size) if _takes_any_size(source) else None
+        optimal = self.optimal or size
+        if any(not a <= b <= c for a, b, c in zip(self.smallest, optimal, self.largest, strict=True)):
+            raise StageError(f"{self.name}: {self.smallest} ≤ {optimal} ≤ {self.largest} does not hold")
+        if not _takes_any_size(source):
+            raise StageError(
+                f"{self.name}: {source.path.name} takes {size[0]}x{size[1]} only",
+                hint="quantize_onnx with engine: tensorrt and any_size: true opens its height and width",
+            )
+        return Profile(self.smallest, optimal, self.largest)
+
+    def _describe(self, path: Path, source: Artifact, library: Library, plan: Plan) -> None:
+        from exporter.nvidia.gpu import find_gpu
+        from exporter.nvidia.sidecar import SIDECAR_SCHEMA_VERSION, Sidecar, sidecar_path
+
+        target = self.compute_capability or ("any" if library.builds_without_gpu else str(find_gpu()))
+        sidecar = Sidecar(
+            schema_version=SIDECAR_SCHEMA_VERSION,
+            builder=self.builder,
+            builder_version=library.version,
+            target=target,
+            onnx_sha256=source.sha256,
+            plan_sha256=sha256(plan.content).hexdigest(),
+            inputs=plan.inputs,
+            outputs=plan.outputs,
+            profile=plan.profile,
+            weights_bytes=plan.weights_bytes,
+            float_weights_bytes=_float_weights_bytes(source),
+            layers=plan.layers,
+            warnings=plan.warnings,
+        )
+        sidecar_path(path).write_text(sidecar.model_dump_json(indent=1) + "\n")
+        facts: dict[str, object] = {"builder": library.title, "target": target, "weights_bytes": plan.weights_bytes}
+        share = sidecar.weights_share
+        facts |= {"weights_share_of_float32": None if share is None else round(share, 3)}
+        path.with_name("facts.json").write_text(json.dumps(facts))
+
+    def _key_parts(self, source: Artifact, workspace: Workspace) -> Iterator[str]:
+        yield from super()._key_parts(source, workspace)
+        if self.builder == "tensorrt":  # its engines are for one GPU and driver
+            from exporter.nvidia.gpu import find_gpu
+
+            yield str(find_gpu())
+
+
+def _takes_any_size(source: Artifact) -> bool:
+    import onnx
+
+    (end, *_) = onnx.load(source.path).graph.input
+    return any(dim.dim_param for dim in end.type.tensor_type.shape.dim)
+
+
+def _float_weights_bytes(source: Artifact) -> int:
+    """What factors and biases of the weighted operators take in float32."""
+    import onnx
+
+    from exporter.quantization.tensorrt_qdq import WEIGHTED
+
+    graph = onnx.load(source.path).graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    behind = {node.output[0]: node.input[0] for node in graph.node if node.op_type in ("DequantizeLinear", "Cast")}
+    names = {behind.get(name, name) for node in graph.node if node.op_type in WEIGHTED for name in node.input}
+    return sum(4 * prod(stored[name].dims) for name in names if name in stored)
