@@ -67,13 +67,7 @@ def _packages() -> list[tuple[str, str, str]]:
 def _runtimes() -> list[tuple[str, str, str]]:
     rows = []
     for runtime in RUNTIMES:
-        reason = runtime.missing()
-        problem = None if runtime in CUDA_RUNTIMES else reason  # most machines have no GPU, and need none
-        rows.append(
-            (
-                f"runtime {runtime.name}",
-                reason or runtime.device(1) if runtime in CUDA_RUNTIMES else "absent" if reason else runtime.device(1),
-                problem or "",
-            )
-        )
+        reason, on_gpu = runtime.missing(), runtime in CUDA_RUNTIMES
+        found = runtime.device(1) if reason is None else reason if on_gpu else "absent"
+        rows.append((f"runtime {runtime.name}", found, "" if on_gpu else reason or ""))  # most machines need no GPU
     return rows

@@ -91,7 +91,7 @@ class TensorrtSession(Session):
         source, target = self._names
         if not self._context.set_input_shape(source, tuple(given.shape)):
             raise EngineError(f"{self._artifact.path.name} takes no picture of {tuple(given.shape)}")
-        result = torch.full(tuple(self._context.get_tensor_shape(target)), float("nan"), device="cuda")
+        result = torch.full(tuple(self._context.get_tensor_shape(target)), float("nan"), device=given.device)
         self._context.set_tensor_address(source, given.data_ptr())
         self._context.set_tensor_address(target, result.data_ptr())
         if not self._context.execute_async_v3(torch.cuda.current_stream().cuda_stream):

@@ -8,6 +8,7 @@ from typing import Any
 
 from exporter.artifact import Artifact, Format, Layout, Precision, TensorSpec, sha256_of
 from exporter.errors import DataError
+from exporter.rewrites.open_sizes import at_known_size
 from exporter.verify.audit import precision_of
 from exporter.verify.graph import read_graph
 
@@ -59,7 +60,7 @@ def _onnx_specs(path: Path) -> tuple[TensorSpec, TensorSpec]:
     from google.protobuf.message import DecodeError
 
     try:
-        graph = onnx.load(path).graph
+        graph = at_known_size(onnx.load(path)).graph
     except (DecodeError, OSError) as error:
         raise DataError(f"{path} is not a readable .onnx: {error}") from None
     specs = []

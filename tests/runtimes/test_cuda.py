@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,10 +11,14 @@ import pytest
 from exporter.artifact import Format
 from exporter.errors import EngineError
 from exporter.nvidia.gpu import Gpu
+from exporter.nvidia.library import Library
 from exporter.runtimes import CUDA_RUNTIMES, cuda, onnxruntime_cuda
 from exporter.runtimes.cuda import buffers_beyond_cache, missing_torch_cuda
 from exporter.runtimes.onnxruntime_cuda import require_provider
+from exporter.runtimes.tensorrt import TensorrtSession
+from exporter.runtimes.torch_cuda import TorchCudaSession
 from tests.conftest import artifact_of
+from tests.nvidia.stand_in import stand_in
 
 ADA = Gpu("NVIDIA Test", "00ff", "8.9", "580.65.06", 64 << 20)
 
@@ -35,8 +40,10 @@ def test_a_torch_without_cuda_is_named(monkeypatch):
 
 
 def test_an_onnxruntime_without_cuda_is_named(monkeypatch):
-    """The one installed here has no CUDA provider."""
+    import onnxruntime
+
     monkeypatch.setattr(onnxruntime_cuda, "missing_torch_cuda", lambda: None)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     assert "has no CUDAExecutionProvider" in (onnxruntime_cuda.OnnxRuntimeCuda().missing() or "")
 
 
@@ -60,6 +67,89 @@ def test_device_lines_tell_engine_kinds_apart(monkeypatch):
 def test_buffers_outgrow_the_cache(bytes_each, l2_bytes):
     count = buffers_beyond_cache(bytes_each, l2_bytes)
     assert count >= 2 and (count - 1) * bytes_each >= 2 * l2_bytes
+
+
+class _HalvingEngine:
+    """A TensorRT engine, its context and runtime in one: halves a picture at the addresses it was given."""
+
+    num_io_tensors = 2
+    runs = True
+
+    def get_tensor_name(self, number):
+        return ("input", "output")[number]
+
+    def create_execution_context(self):
+        self._addresses = {}
+        return self
+
+    def set_input_shape(self, name, shape):
+        self._shape = shape
+        return max(shape) <= 64
+
+    def get_tensor_shape(self, name):
+        return self._shape
+
+    def set_tensor_address(self, name, address):
+        self._addresses[name] = address
+
+    def execute_async_v3(self, stream):
+        count = int(np.prod(self._shape))
+        given, made = ((ctypes.c_float * count).from_address(self._addresses[n]) for n in ("input", "output"))
+        np.frombuffer(made, np.float32)[:] = np.frombuffer(given, np.float32) / 2
+        return self.runs
+
+
+@pytest.fixture
+def open_engine(monkeypatch, tmp_path):
+    """`open_engine(engine)`: a session on a stand-in of TensorRT whose runtime gives that engine; tensors stay here."""
+    import torch
+
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *_: self)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(cuda_stream=0))
+
+    def open_(engine):
+        module = stand_in("11.4.0")
+        module.Runtime = lambda logger: SimpleNamespace(deserialize_cuda_engine=lambda plan: engine)
+        (tmp_path / "m.engine").write_bytes(b"plan")
+        artifact = artifact_of(tmp_path / "m.engine", Format.TENSORRT)
+        return TensorrtSession(Library("tensorrt", module), b"plan", artifact)
+
+    return open_
+
+
+def test_an_engine_is_given_addresses_and_fills_them(open_engine):
+    image = np.random.default_rng(0).random((8, 12, 3), dtype=np.float32)
+    with open_engine(_HalvingEngine()) as session:
+        one, two = session.infer(image), session.infer(image * 2)
+    assert np.array_equal(one, image / 2) and np.array_equal(two, image)
+    with pytest.raises(EngineError, match="closed"):
+        session.infer(image)
+
+
+def test_what_an_engine_refuses_is_an_error(open_engine):
+    with pytest.raises(EngineError, match=r"TensorRT 11\.4\.0 refuses m\.engine here"):
+        open_engine(None)
+    with open_engine(_HalvingEngine()) as session, pytest.raises(EngineError, match="takes no picture of"):
+        session.infer(np.zeros((65, 12, 3), np.float32))
+    failing = _HalvingEngine()
+    failing.runs = False
+    with open_engine(failing) as session, pytest.raises(EngineError, match="could not run m.engine"):
+        session.infer(np.zeros((8, 12, 3), np.float32))
+
+
+def test_a_torch_session_gives_the_networks_picture(monkeypatch, tmp_path):
+    import torch
+
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *_: self)
+    (tmp_path / "n.safetensors").write_bytes(b"x")
+    artifact = artifact_of(tmp_path / "n.safetensors", Format.TORCH)
+    image = np.random.default_rng(0).random((8, 12, 3), dtype=np.float32)
+    network = torch.nn.AvgPool2d(3, 1, 1).eval()
+    expected = network(torch.from_numpy(image).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+    with TorchCudaSession(network, artifact, torch.float32, torch.channels_last, False) as session:
+        assert np.allclose(session.infer(image), expected, atol=1e-6)
+    with pytest.raises(EngineError, match="closed"):
+        session.infer(image)
 
 
 def test_pictures_survive_the_way_to_the_gpu_and_back(monkeypatch):
