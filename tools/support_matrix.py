@@ -27,9 +27,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.generators.base import GeneratorInfo
     from exporter.stages import Workspace
-    from tools.generator_variants import Trained
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "recipes" / "results" / "support_matrix.json"
@@ -193,10 +191,11 @@ def _measure(name: str, target: str, height: int, width: int, folder: Path) -> t
     from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
     from exporter.generators import load_network
     from exporter.stages.self_check import run_onnx, run_tflite
+    from tools.matrix_inputs import network_file, picture_of
 
-    path = _network_file(name, target.endswith("int8"), folder, height, width)
+    path = network_file(name, target.endswith("int8"), folder, height, width)
     network = load_network(path)
-    pictures = [_picture(seed, height, width) for seed in (100, 101)]
+    pictures = [picture_of(seed, height, width) for seed in (100, 101)]
     with torch.no_grad():
         expected = [network(torch.from_numpy(p.transpose(0, 3, 1, 2).copy())).numpy() for p in pictures]
     out = TensorSpec.image(*expected[0].shape[2:])
@@ -215,46 +214,6 @@ def _measure(name: str, target: str, height: int, width: int, folder: Path) -> t
     return float(np.abs(differences).max()), -10 * float(np.log10(error)), longest_sum
 
 
-def _network_file(name: str, int8: bool, folder: Path, height: int, width: int) -> Path:
-    import torch
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    from exporter.generators import generator_info
-    from exporter.generators.network_file import Description, write_network
-    from tools.generator_variants import VARIANTS, seeded_network
-
-    variant, info = VARIANTS[name], generator_info(name)
-    if variant.trained is not None:
-        return _trained_file(info, variant.trained, folder)
-    kwargs = variant.kwargs | (variant.int8 if int8 else {})
-    network = seeded_network(name, kwargs)
-    if kwargs.get("norm_mode") == "calibrated":
-        for norm in (module for module in network.modules() if isinstance(module, _BatchNorm)):
-            norm.reset_running_stats()
-            norm.momentum = None  # cumulative average
-            norm.train()
-        low, high = info.range
-        with torch.no_grad():
-            for picture in _Pictures(height, width):
-                network(torch.from_numpy(picture.transpose(2, 0, 1)[None] * (high - low) + low))
-        network.eval()
-    path = folder / "network.safetensors"
-    write_network(network, Description(name, kwargs, info.range, info.multiple), path)
-    return path
-
-
-def _trained_file(info: GeneratorInfo, trained: Trained, folder: Path) -> Path:
-    from exporter.generators import build_network
-    from exporter.generators.checkpoint import load_into, load_state
-    from exporter.generators.network_file import Description, write_network
-
-    network, weights = build_network(info, trained.kwargs), ROOT / "recipes" / "weights" / trained.weights
-    load_into(network, load_state(weights), weights, info.name)
-    path = folder / "network.safetensors"
-    write_network(network, Description(info.name, trained.kwargs, info.range, info.multiple), path)
-    return path
-
-
 def _longest_sum(path: Path) -> int:
     import onnx
 
@@ -267,6 +226,7 @@ def _longest_sum(path: Path) -> int:
 def _stages(target: str, folder: Path, teacher: Any, height: int, width: int) -> Iterator[tuple[Any, Workspace]]:
     from exporter.progress import Silent
     from exporter.stages import STAGES, Workspace
+    from tools.matrix_inputs import Pictures
 
     by_name = {stage.name: stage for stage in STAGES}
     for i, words in enumerate(TARGETS[target]):
@@ -274,36 +234,7 @@ def _stages(target: str, folder: Path, teacher: Any, height: int, width: int) ->
         place = folder / str(i)
         place.mkdir()
         made = by_name[stage].model_validate(dict(option.split("=") for option in options))
-        yield made, Workspace(place, teacher, _Pictures(height, width), None, 0, Silent(), nullcontext)  # type: ignore[arg-type]
-
-
-class _Pictures:
-    """Calibration pictures made of gradients, edges and noise, seeds 0 to 15."""
-
-    sha256 = "0" * 64
-
-    def __init__(self, height: int, width: int) -> None:
-        self.height, self.width = height, width
-
-    def __len__(self) -> int:
-        return 16
-
-    def __iter__(self) -> Iterator[Any]:
-        return (_picture(seed, self.height, self.width)[0] for seed in range(len(self)))
-
-
-def _picture(seed: int, height: int, width: int) -> Any:
-    """(1, H, W, 3) float32 in 0..1: a gradient, rectangles and a little noise."""
-    import numpy as np
-
-    rng = np.random.default_rng(seed)
-    ramp = np.linspace(0.1, 0.9, width)[None, :, None] * rng.uniform(0.4, 1, 3)
-    picture = np.broadcast_to(ramp, (height, width, 3)).copy()
-    for _ in range(10):
-        top, left = rng.integers(0, height - 8), rng.integers(0, width - 8)
-        picture[top : top + rng.integers(4, height // 2), left : left + rng.integers(4, width // 2)] = rng.random(3)
-    picture += rng.normal(0, 0.02, picture.shape)
-    return np.clip(picture, 0, 1).astype(np.float32)[None]
+        yield made, Workspace(place, teacher, Pictures(height, width), None, 0, Silent(), nullcontext)  # type: ignore[arg-type]
 
 
 def say(line: str) -> None:

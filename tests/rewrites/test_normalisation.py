@@ -71,7 +71,11 @@ def test_a_convolution_read_elsewhere_is_left_alone():
 
 
 def in_half_precision(content, x):
-    """The graph's operators one by one in float16, sums added up in float16, in pairs, as a GPU may."""
+    """The graph's operators one by one in float16, sums added up in float16 in pairs, as a GPU may.
+
+    What is not shown: added one after another, the terms of one row lose the norm's accuracy (34 to 42 dB were seen).
+    An accelerator that sums so needs its sums in float32.
+    """
     graph = TfliteGraph(content)
     values = {graph.inputs[0]: x.astype(np.float16)}
 
