@@ -92,6 +92,27 @@ def change_chart(steps: Sequence[Step]) -> str:
     return _svg(figure, "change")
 
 
+def cost_chart(steps: Sequence[Step]) -> str:
+    """What training stages bought: gain over the blurred input against MACs. Empty where no stage changed the cost."""
+    rungs = [(step.label, step.rung.macs / 1e9, step.rung.quality.gain_db) for step in steps if step.rung.macs]
+    if len({gmacs for _, gmacs, _ in rungs}) < 2:
+        return ""
+    figure, axes = _frame(2.6)
+    axes.grid(color=_LINE, linewidth=0.8)
+    _, gmacs, gains_db = zip(*rungs, strict=True)
+    axes.plot(gmacs, gains_db, color=_SOFT, linewidth=1.5)
+    axes.plot(gmacs, gains_db, "o", color=_ACCENT, markersize=7)
+    for label, x, y in rungs:
+        axes.annotate(
+            _literal(label), (x, y), (0, 8), textcoords="offset points", ha="center", color=_INK, fontsize=9.5
+        )
+    axes.margins(x=0.15, y=0.3)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("billion multiply-adds a picture")
+    axes.set_ylabel("gain, dB")
+    return _svg(figure, "cost")
+
+
 def latency_chart(rows: Sequence[tuple[str, Latency]]) -> str:
     """p50 as a dot, p90 as a tick, p99 as the whisker's end; log scale when the targets differ tenfold."""
     figure, axes = _rows([label for label, _ in rows])
@@ -121,11 +142,7 @@ def latency_chart(rows: Sequence[tuple[str, Latency]]) -> str:
 
 def sqnr_chart(found: Localisation, name: str) -> str:
     """SQNR along the network: accumulated as a line, each layer alone as dots; the culprit's place marked."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_WIDTH_IN, 2.6), layout="constrained")
-    axes = figure.subplots()
-    _restrain(axes)
+    figure, axes = _frame(2.6)
     axes.grid(axis="y", color=_LINE, linewidth=0.8)
     axes.plot([layer.own_sqnr_db for layer in found.layers], ".", color=_SOFT, markersize=6)
     axes.plot([layer.sqnr_db for layer in found.layers], color=_ACCENT, linewidth=1.5)
@@ -141,13 +158,10 @@ def sqnr_chart(found: Localisation, name: str) -> str:
 def histogram(values: Sequence[float], label: str, *, log: bool = False) -> str:
     """How many images have which value, in 16 bins (equal in ratio with `log`)."""
     import numpy as np
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     kept = [value for value in values if np.isfinite(value) and (value > 0 or not log)]
-    figure = Figure(figsize=(_WIDTH_IN, 2.1), layout="constrained")
-    axes = figure.subplots()
-    _restrain(axes)
+    figure, axes = _frame(2.1)
     if kept:
         low, high = min(kept), max(kept)
         if not low < high:
@@ -174,6 +188,15 @@ def _plain_log_ticks(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(low * 0.7, high * 1.4)
     axes.set_xticks(shown, [f"{tick:g}" for tick in shown])
     axes.set_xticks([], minor=True)
+
+
+def _frame(height_in: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+    axes = figure.subplots()
+    _restrain(axes)
+    return figure, axes
 
 
 def _rows(labels: Sequence[str]) -> tuple[Figure, Axes]:

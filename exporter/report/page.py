@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from exporter.report.charts import change_chart, histogram, latency_chart, quality_chart
+from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
 from exporter.report.document import plain, verdict
 from exporter.report.ladder import Step, names, steps
 from exporter.report.layers import layers_of_files
@@ -76,6 +76,7 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "lesson": _lesson(climbed, outcome),
         "quality_chart": Markup(quality_chart(climbed)),
         "change_chart": Markup(change_chart(climbed)),
+        "cost_chart": Markup(cost_chart(climbed)),
         "latency_chart": Markup(latency_chart(timed) if timed else ""),
         "timed": timed,
         "advice": advise_targets(outcome.targets, outcome.timings),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from exporter.artifact import Artifact, Format
-from exporter.errors import StageError
+from exporter.errors import CheckpointError, StageError
+from exporter.recipe_path import RecipePath
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.taught import train_with_teacher
 from exporter.training.options import FitOptions
@@ -21,7 +22,8 @@ class Prune(FitOptions, Stage):
     """Remove the channels with the smallest weights (DepGraph, Fang et al., CVPR 2023) and train the rest to recover.
 
     Coupled channels (residual additions, depthwise convolutions) go together. Recovery is a short distillation
-    from the network before pruning; `steps` and the other training options steer it.
+    from the network before pruning; `steps` and the other training options steer it. `warm_start` goes on from the
+    weights of an earlier, longer recovery of the same pruning.
     """
 
     name: ClassVar[str] = "prune"
@@ -34,6 +36,7 @@ class Prune(FitOptions, Stage):
     ratio: float = Field(default=0.25, gt=0, lt=1)  # share of channels removed in every prunable layer
     round_to: int = Field(default=8, ge=1)  # what is left is a multiple of this: lanes of phones and GPUs
     keep: tuple[str, ...] = ()  # module names never pruned, besides the last convolution
+    warm_start: RecipePath | None = None  # pruned.safetensors of a run with the same checkpoint, ratio and round_to
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         import copy
@@ -44,6 +47,7 @@ class Prune(FitOptions, Stage):
 
         original = read_network(source.path)
         pruned = self._prune(copy.deepcopy(original), source)
+        self._go_on_from(pruned)
         before, after = cost_of(original, source.input.shape), cost_of(pruned, source.input.shape)
         recovered = train_with_teacher(self.name, self, pruned, original, workspace, trained=True)
         path = workspace.folder / "pruned.safetensors"
@@ -56,6 +60,19 @@ class Prune(FitOptions, Stage):
         }
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
+
+    def _go_on_from(self, pruned: nn.Module) -> None:
+        from exporter.generators.checkpoint import load_into
+        from exporter.generators.network_file import read_network
+
+        if self.warm_start is None:
+            return
+        try:
+            earlier = read_network(self.warm_start).state_dict()
+            load_into(pruned, earlier, self.warm_start, "what is left after pruning")
+        except CheckpointError as error:
+            hint = "prune.warm_start must come from the same checkpoint, ratio, round_to and keep"
+            raise CheckpointError(str(error).splitlines()[0], hint=hint) from None
 
     def _prune(self, network: nn.Module, source: Artifact) -> nn.Module:
         import torch

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
-from exporter.report.charts import change_chart, histogram, latency_chart, quality_chart
+from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
 from exporter.report.ladder import steps
 from exporter.verify.results import Latency
 from tests.report.demo_outcome import demo_outcome
@@ -26,6 +26,12 @@ def test_the_charts_say_the_figures_in_the_pages_colours(tmp_path: Path) -> None
         assert "var(--accent)" in svg or "var(--bad)" in svg
         assert re.search(r"#0(\d)0\1", svg) is None, "every stand-in colour was replaced"
         assert "DejaVu" not in svg
+
+
+def test_the_cost_of_smaller_networks_is_drawn_where_a_stage_changed_it(tmp_path: Path) -> None:
+    climbed = steps(demo_outcome(tmp_path).ladder)
+    assert {"Teacher", "Pruned", "Student", "gain, dB"} <= set(texts(cost_chart(climbed)))
+    assert cost_chart(climbed[:1]) == ""
 
 
 def test_targets_ten_times_apart_get_a_log_axis(tmp_path: Path) -> None:

@@ -73,6 +73,17 @@ def test_a_pruned_network_can_be_pruned_again(loaded, make_workspace):
     assert twice.size_bytes < once.size_bytes
 
 
+def test_recovery_goes_on_from_an_earlier_one(loaded, make_workspace):
+    once = Prune(ratio=0.5, round_to=4, **SHORT).run(loaded, make_workspace("once", loaded))
+    frozen = SHORT | {"steps": 1, "learning_rate": 1e-12}
+    more = Prune(ratio=0.5, round_to=4, warm_start=once.path, **frozen).run(loaded, make_workspace("more", loaded))
+    before, after = load_network(once.path).state_dict(), load_network(more.path).state_dict()
+    weights = [key for key in before if key.endswith(".weight")]
+    assert all(torch.allclose(before[key], after[key], atol=1e-6) for key in weights)
+    with pytest.raises(CheckpointError, match="does not fit what is left after pruning"):
+        Prune(ratio=0.3, round_to=4, warm_start=once.path, **SHORT).run(loaded, make_workspace("other", loaded))
+
+
 def test_prune_keeps_what_it_is_told(loaded, make_workspace):
     kept = Prune(ratio=0.5, round_to=4, keep=("network.smooth.0",), **SHORT)
     network = load_network(kept.run(loaded, make_workspace("keep", loaded)).path)
@@ -88,7 +99,7 @@ def test_distill_gives_a_student(loaded, make_workspace, learn_from, student_fil
     student = stage.run(loaded, workspace)
     assert load_network(student.path)(torch.rand(1, 3, 32, 48)).shape == (1, 3, 32, 48)
     facts = json.loads((workspace.folder / "facts.json").read_text())
-    assert facts["parameters_student"] == 132164
+    assert facts["parameters_student"] == 133028
 
 
 def test_same_seed_same_student_other_seed_another(loaded, make_workspace):
