@@ -75,7 +75,7 @@ def export(
         recipe=recipe.resolved(),
         ladder=measured.ladder,
         targets=measured.targets,
-        verdicts=judge({name: recipe.budget_of(name) for name in recipe.targets}, results),
+        verdicts=judge({name: recipe.budget_of(name) for name in recipe.targets}, results, recipe.verify.demand_all),
         pictures=measured.pictures,
         coverage=coverage(images.calibration),
         environment=environment(),
@@ -148,7 +148,7 @@ def run_chain(
         steps.append((_rung_name(stage.name, source), source))
         if len(steps) == 1:
             workspace = replace(workspace, teacher=source)
-    return Built(chain.target, chain.runtime, tuple(steps))
+    return Built(chain.target, chain.runtime, tuple(steps), chain.also_on)
 
 
 def _rung_name(stage: str, artifact: Artifact) -> str:

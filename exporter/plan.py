@@ -20,6 +20,7 @@ class Chain:
     target: str
     runtime: str
     stages: tuple[Stage, ...]
+    also_on: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.target:14} {' → '.join(stage.name for stage in self.stages)} @ {self.runtime}"
@@ -34,7 +35,8 @@ def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
         multiple=recipe.model.multiple,
     )
     chains = tuple(
-        Chain(name, target.runtime, (load, *recipe.stages, *target.stages)) for name, target in recipe.targets.items()
+        Chain(name, target.runtime, (load, *recipe.stages, *target.stages), target.also_on)
+        for name, target in recipe.targets.items()
     )
     problems = [*_size_problems(recipe), *_data_problems(recipe)]
     for chain in chains:
@@ -89,10 +91,14 @@ def _chain_problems(chain: Chain, shared: int) -> Iterator[str]:
             yield f"{where}.{stage.name}: takes {stage.takes}, but the model is {held} by then"
             return
         held = stage.gives
+    yield from _runtime_problems(f"targets.{chain.target}.runtime", chain.runtime, held)
+    for name in chain.also_on:
+        yield from _runtime_problems(f"targets.{chain.target}.also_on", name, held)
+
+
+def _runtime_problems(where: str, name: str, held: Format) -> Iterator[str]:
     known = {runtime.name: runtime for runtime in RUNTIMES}
-    if chain.runtime not in known:
-        meant = did_you_mean(chain.runtime, known)
-        yield f"targets.{chain.target}.runtime: no runtime is named {chain.runtime!r}{meant}"
-    elif known[chain.runtime].takes != held:
-        takes = known[chain.runtime].takes
-        yield f"targets.{chain.target}.runtime: {chain.runtime} runs {takes}, but the chain ends in {held}"
+    if name not in known:
+        yield f"{where}: no runtime is named {name!r}{did_you_mean(name, known)}"
+    elif known[name].takes != held:
+        yield f"{where}: {name} runs {known[name].takes}, but the chain ends in {held}"

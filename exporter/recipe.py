@@ -60,12 +60,14 @@ class Verification(_Part):
     threads: int = Field(default=2, ge=1)
     latency_threads: tuple[Annotated[int, Field(ge=1)], ...] = ()  # a table: every file on every runtime with so many
     pictures: int = Field(default=6, ge=1)  # evaluation images shown in the report
+    demand_all: bool = False  # a runtime of `also_on` that is not installed is a promise not measured
 
 
 class Target(_Part):
     """One file to ship and the runtime it is judged on."""
 
     runtime: str
+    also_on: tuple[str, ...] = ()  # further runtimes that must give the same pictures, where they are installed
     stages: tuple[SerializeAsAny[Stage], ...] = ()
     budget: Budget = Budget()  # laid over the recipe's own
 
@@ -97,6 +99,7 @@ class Recipe(_Part):
         tree["targets"] = {
             name: {
                 "runtime": target.runtime,
+                "also_on": list(target.also_on),
                 "stages": [_named(stage) for stage in target.stages],
                 "budget": target.budget.model_dump(mode="json", exclude_unset=True),
             }

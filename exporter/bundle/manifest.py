@@ -51,6 +51,7 @@ class Judged(_Part):
     ssim: float | None
     gain_db: float | None
     seam_psnr_db: float | None  # its tiles, put together, against its own tile with their seams in the middle
+    also_on: dict[str, float | None] = {}  # further engine → worst parity there, dB; only those that ran
 
 
 class Model(_Part):
@@ -236,6 +237,7 @@ def _judged(target: TargetResult) -> Judged:
         ssim=_finite(known.ssim) if known else None,
         gain_db=_finite(known.gain_db) if known else None,
         seam_psnr_db=_finite(target.seam.psnr_db) if isinstance(target.seam, Seam) else None,
+        also_on={p.runtime: _finite(p.parity.worst_psnr_db) for p in target.proofs if isinstance(p.parity, Parity)},
     )
 
 

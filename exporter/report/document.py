@@ -112,6 +112,7 @@ def _target(target: TargetResult) -> dict[str, Any]:
         "findings": plain(target.findings),
         "seam": plain(target.seam),
         "layers": _layers(target.layers),
+        "proofs": plain(target.proofs),
     }
 
 

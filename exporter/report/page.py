@@ -83,6 +83,7 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "timing_counts": list(dict.fromkeys(timing.threads for timing in outcome.timings)),
         "timing_rows": _timing_rows(outcome.timings),
         "untimed": [(t.name, t.latency.reason) for t in outcome.targets if isinstance(t.latency, NotMeasured)],
+        "proofs": [(target.name, proof) for target in outcome.targets for proof in target.proofs],
         "photos": shown_photos,
         "first_pair": _first_pair(outcome, [shot.rung for photo in shown_photos for shot in photo.shots]),
         "crops": error_crops(outcome, called),

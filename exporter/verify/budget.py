@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.budget import Budget
-from exporter.verify.results import Audit, NotMeasured, TargetResult, Verdict
+from exporter.verify.results import Audit, NotMeasured, Proof, TargetResult, Verdict
 
 Value = float | NotMeasured
 _TRANSPOSES = ("TRANSPOSE", "Transpose")
@@ -87,17 +87,26 @@ PROMISES = (
 )
 
 
-def judge(limits: Mapping[str, Budget], results: Mapping[str, TargetResult]) -> tuple[Verdict, ...]:
-    """One verdict per promise made, target by target.
+def judge(
+    limits: Mapping[str, Budget], results: Mapping[str, TargetResult], demand_all: bool = False
+) -> tuple[Verdict, ...]:
+    """One verdict per promise made, target by target, then one per further engine a file was proved on.
 
     Walks what the recipe promises, not what happened to be measured, and asks `not within` rather than
     `outside`: a target that is absent, a figure that is absent and a NaN are never kept promises.
     """
-    return tuple(
+    promised = [
         _verdict(target, promise, limit, results.get(target))
         for target, budget in limits.items()
         for promise, limit in promises_of(budget)
-    )
+    ]
+    proved = [
+        _proof_verdict(target, proof, budget.min_parity_db)
+        for target, budget in limits.items()
+        for proof in (results[target].proofs if target in results else ())
+        if budget.min_parity_db is not None and (proof.installed or demand_all)
+    ]
+    return (*promised, *proved)
 
 
 def promises_of(budget: Budget) -> Iterator[tuple[Promise, float]]:
@@ -108,6 +117,17 @@ def promises_of(budget: Budget) -> Iterator[tuple[Promise, float]]:
             limit = 0.0 if limit else None
         if limit is not None:
             yield promise, float(limit)
+
+
+def _proof_verdict(target: str, proof: Proof, limit: float) -> Verdict:
+    what = f"{target}: worst-image parity with the float model on {proof.runtime}"
+    if isinstance(proof.parity, NotMeasured):
+        sentence = f"{what} was not measured: {proof.parity.reason}"
+        return Verdict(target, "min_parity_db", limit, None, "not measured", sentence)
+    value = proof.parity.worst_psnr_db
+    status = "kept" if value >= limit else "missed"
+    sentence = f"{what} is {value:.4g} dB, promised at least {limit:g} dB"
+    return Verdict(target, "min_parity_db", limit, value, status, sentence)
 
 
 def _verdict(target: str, promise: Promise, limit: float, result: TargetResult | None) -> Verdict:

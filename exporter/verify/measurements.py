@@ -26,7 +26,7 @@ from exporter.verify.targets import measure_target
 from exporter.verify.tiling import measure_tiling
 
 GOLDEN_IMAGES = 2
-REVISION = 3  # raise it when what is measured, or how, changes
+REVISION = 4  # raise it when what is measured, or how, changes
 LADDER_RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
 
 
@@ -37,6 +37,7 @@ class Built:
     target: str
     runtime: str
     steps: tuple[tuple[str, Artifact], ...]
+    also_on: tuple[str, ...] = ()
 
     @property
     def file(self) -> Artifact:
@@ -106,6 +107,7 @@ def _measure(
                 runs=options.runs,
                 warmup=options.warmup,
                 tiled=tiled,
+                also_on=[runtime(name) for name in chain.also_on],
             )
             sha256 = chain.file.sha256
             if is_int8_tflite(chain.file) and sha256 not in layers:
@@ -167,7 +169,8 @@ def _ladder_runtimes() -> Mapping[Format, Runtime]:
 
 def _key(built: Sequence[Built], pairs_sha256: str, options: Verification) -> str:
     chains = [(b.target, b.runtime, [(name, artifact.sha256) for name, artifact in b.steps]) for b in built]
-    engines = [(b.runtime, runtime(b.runtime).missing() or runtime(b.runtime).device(options.threads)) for b in built]
+    names = [name for b in built for name in (b.runtime, *b.also_on)]
+    engines = [(name, runtime(name).missing() or runtime(name).device(options.threads)) for name in names]
     parts = [REVISION, chains, engines, pairs_sha256, options.model_dump()]
     return sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
 

@@ -187,6 +187,18 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """A target's file on a further engine (`also_on`), on its hardest pictures. Engines differ in rounding: `max_abs`
+    (full scale 1.0) is how far this one's pictures are from those of the target's own runtime."""
+
+    runtime: str
+    device: str
+    parity: Parity | NotMeasured  # with the float model, as the target's own
+    max_abs: float | None
+    installed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class TargetResult:
     """Everything measured of one target's file on that target's runtime."""
 
@@ -200,6 +212,7 @@ class TargetResult:
     findings: tuple[Finding, ...] = ()
     seam: Seam | NotMeasured = NotMeasured("tiles were not compared")
     layers: Localisation | NotMeasured = NotMeasured("only INT8 .tflite files are compared layer by layer")
+    proofs: tuple[Proof, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError
 from exporter.runtimes.base import Runtime
@@ -11,8 +13,20 @@ from exporter.verify.latency import DEFAULT_RUNS, DEFAULT_WARMUP, measure_latenc
 from exporter.verify.layout import check_layout
 from exporter.verify.lint import lint_model
 from exporter.verify.parity import measure_parity
+from exporter.verify.proofs import prove
 from exporter.verify.quality import measure_quality
-from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Parity, Quality, Seam, TargetResult, Tiled
+from exporter.verify.results import (
+    Audit,
+    Finding,
+    Latency,
+    NotMeasured,
+    Parity,
+    Proof,
+    Quality,
+    Seam,
+    TargetResult,
+    Tiled,
+)
 from exporter.verify.tiling import measure_seam
 
 NOT_TILED = NotMeasured("no tiling was chosen")
@@ -32,6 +46,7 @@ def measure_target(
     runs: int = DEFAULT_RUNS,
     warmup: int = DEFAULT_WARMUP,
     tiled: Tiled | NotMeasured = NOT_TILED,
+    also_on: Sequence[Runtime] = (),
 ) -> TargetResult:
     """Audit and lint `artifact`, then run it; `reference` is the float torch model of its own chain.
 
@@ -43,6 +58,7 @@ def measure_target(
     quality: Quality | NotMeasured
     latency: Latency | NotMeasured
     seam: Seam | NotMeasured
+    proofs: tuple[Proof, ...] = ()
     if why := runtime.missing():
         parity = quality = latency = seam = NotMeasured(why)
     else:
@@ -52,13 +68,21 @@ def measure_target(
             parity = measure_parity(expected, pictures, renderings.names)
             quality = measure_quality(pictures, expected, renderings.evaluation)
             findings += check_layout(runtime, artifact, reference_runtime, reference, threads)
+            proofs = prove(artifact, also_on, pictures, expected, renderings)
+            findings += tuple(_failures(proofs))
         except EngineError as error:
             parity = quality = NotMeasured(str(error))
             findings += (Finding("error", "runs", f"{runtime.name} cannot run the file: {error}"),)
         findings += tuple(delegation_findings(runtime, artifact.path))
         latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
         seam = _seam(runtime, artifact, tiled, renderings)
-    return TargetResult(name, runtime.name, artifact, parity, quality, latency, audit, findings, seam)
+    return TargetResult(name, runtime.name, artifact, parity, quality, latency, audit, findings, seam, proofs=proofs)
+
+
+def _failures(proofs: Sequence[Proof]) -> Iterator[Finding]:
+    for proof in proofs:
+        if proof.installed and isinstance(proof.parity, NotMeasured):
+            yield Finding("error", "runs", f"{proof.runtime} cannot run the file: {proof.parity.reason}")
 
 
 def _look_inside(artifact: Artifact) -> tuple[Audit | NotMeasured, tuple[Finding, ...]]:
