@@ -1,0 +1,15 @@
+package io.github.exporter.deblur;
+
+import android.app.Activity;
+import android.os.Handler;
+import io.github.exporter.deblur.core.FrameSource;
+
+/** The camera of this flavour: Android's own Camera2. */
+final class Cameras {
+    private Cameras() {}
+
+    /** @param handler frames come on its thread */
+    static FrameSource back(Activity activity, Handler handler) {
+        return new Camera2Frames(activity, handler);
+    }
+}

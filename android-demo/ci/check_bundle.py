@@ -1,0 +1,34 @@
+"""The golden vectors of a bundle, judged by the app's own Java: `python android-demo/ci/check_bundle.py BUNDLE`."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from exporter.errors import ExportError
+from exporter.rigs.apk import ApkRig
+
+DEMO = Path(__file__).resolve().parents[1]
+
+
+def main(bundle: str) -> int:
+    """Exit code 0, or 4 when a model answers otherwise than its golden vectors or cannot be run."""
+    rig, child = ApkRig(), DEMO / "jvm" / "litert_child.py"
+    try:
+        rig.install_java(_say)
+        with tempfile.TemporaryDirectory(prefix="exporter-java-") as scratch:
+            sources = [path for part in ("core", "jvm") for path in sorted((DEMO / part).rglob("*.java"))]
+            rig.javac(sources, Path(scratch), classpath=())
+            program = ("-cp", scratch, "io.github.exporter.deblur.jvm.GoldenMain")
+            _say(rig.java(*program, sys.executable, child, bundle, "litert_cpu").strip())
+    except ExportError as error:
+        _say(str(error))
+        return error.exit_code
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

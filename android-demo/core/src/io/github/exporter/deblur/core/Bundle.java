@@ -1,0 +1,40 @@
+package io.github.exporter.deblur.core;
+
+import java.io.FileNotFoundException;
+import java.io.IOException;
+
+/** An exporter's bundle, its manifest read; model files are checked against their digests before they are used. */
+public final class Bundle {
+    public final BundleFiles files;
+    public final Manifest manifest;
+
+    private Bundle(BundleFiles files, Manifest manifest) {
+        this.files = files;
+        this.manifest = manifest;
+    }
+
+    /** @throws BundleException when there is no manifest.json or it is not understood */
+    public static Bundle open(BundleFiles files) throws IOException {
+        byte[] text;
+        try {
+            text = Streams.readAll(files.open("manifest.json"));
+        } catch (FileNotFoundException error) {
+            throw new BundleException(files.name() + " holds no manifest.json");
+        }
+        return new Bundle(files, Manifest.read(new String(text, "UTF-8")));
+    }
+
+    /** The file of {@code model}. @throws BundleException when its bytes are not those the manifest names */
+    public ModelFile checked(ModelEntry model) throws IOException {
+        ModelFile file = files.model(model.file);
+        String sha256 = Streams.sha256(file.open());
+        if (!sha256.equals(model.sha256)) {
+            throw new BundleException(model.file + " is not the file of manifest.json: its sha256 is " + sha256);
+        }
+        return file;
+    }
+
+    public Golden golden() throws IOException {
+        return Golden.read(this);
+    }
+}

@@ -1,0 +1,39 @@
+package io.github.exporter.deblur.jvm;
+
+import io.github.exporter.deblur.core.Backend;
+import io.github.exporter.deblur.core.Bundle;
+import io.github.exporter.deblur.core.Engine;
+import io.github.exporter.deblur.core.EngineException;
+import io.github.exporter.deblur.core.FolderFiles;
+import io.github.exporter.deblur.core.ModelEntry;
+import java.io.File;
+import java.io.IOException;
+
+/**
+ * Every golden vector of every {@code .tflite} of a bundle, run by LiteRT in a child process and judged the way the app
+ * judges a phone: {@code GoldenMain PYTHON CHILD BUNDLE RUNTIME}. One line a model; exit code 1 when one is wrong.
+ */
+public final class GoldenMain {
+    private GoldenMain() {}
+
+    public static void main(String[] words) throws IOException, EngineException {
+        ProcessEngines engines = new ProcessEngines(words[0], words[1]);
+        Bundle bundle = Bundle.open(new FolderFiles(new File(words[2])));
+        boolean right = true;
+        for (ModelEntry model : bundle.manifest.models) {
+            if (model.format.equals("tflite")) {
+                Engine engine = engines.open(bundle.checked(model), Backend.CPU, 2);
+                try {
+                    String complaint = bundle.golden().complaint(model, engine, words[3]);
+                    int vectors = bundle.golden().of(model, words[3]).size();
+                    right &= complaint == null;
+                    String verdict = complaint == null ? vectors + " golden vectors are right" : complaint;
+                    System.out.println(model.file + " on " + engine.name() + ": " + verdict);
+                } finally {
+                    engine.close();
+                }
+            }
+        }
+        System.exit(right ? 0 : 1);
+    }
+}

@@ -1,0 +1,144 @@
+"""Builds the Android demo's APK from Debian's parts, and refuses one that would not do on a phone.
+
+The APK is the flavour `bare`: everything but the engine and CameraX, which are AARs of Google's. The flavours with them
+compile against stubs, which are never packaged.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from exporter.artifact import sha256_of
+from exporter.errors import BundleError
+from exporter.rigs.apk import ApkRig, run_tool
+
+Flavour = Literal["bare", "litert", "legacy"]
+FLAVOURS: dict[Flavour, tuple[str, ...]] = {
+    "bare": ("bare/src",),
+    "litert": ("app/src/camerax", "app/src/litert"),
+    "legacy": ("app/src/camerax", "legacy/src"),
+}
+PACKAGE, VERSION = "io.github.exporter.deblur", "0.1.0"
+MIN_SDK, TARGET_SDK = 24, 34
+# Not `-0 tflite`, which aapt2 takes without a word and then deflates the model, and not `-0 .tflite` either: a name's
+# ending counts from its first dot, and name.int8.tflite is deflated.
+STORED = ("--no-compress-regex", r"\.tflite$")
+ASSETS = "assets/bundle"
+_PASSWORD = "android"  # of a key that lives for one build
+_EPOCH = (2020, 1, 1, 0, 0, 0)
+
+
+def build_apk(
+    rig: ApkRig, demo: Path, bundle: Path, apk: Path, *, stored: Sequence[str] = STORED, say: Callable[[str], None]
+) -> None:
+    """Write `apk`, signed with a key that is made for it and thrown away: `bundle` among the assets of android-demo/.
+
+    `stored`: aapt2's words for what it leaves uncompressed. Raises EngineError when a tool fails, BundleError when the
+    APK does not hold what it must; then there is no APK.
+    """
+    with tempfile.TemporaryDirectory(prefix="exporter-apk-") as scratch:
+        work = Path(scratch)
+        resources(rig, demo, bundle, work, stored)
+        say("compiling")
+        classes = compile_flavour(rig, demo, "bare", work)
+        dex(rig, classes, work / "classes.dex")
+        _add(work / "unaligned.apk", work / "classes.dex")
+        rig.native("zipalign", "-f", "-p", "4", work / "unaligned.apk", work / "aligned.apk")
+        say("signing")
+        _sign(rig, work)
+        check_apk(rig, work / "signed.apk", bundle)
+        apk.parent.mkdir(parents=True, exist_ok=True)
+        partial = apk.with_name(f".{apk.name}.unfinished")
+        shutil.copyfile(work / "signed.apk", partial)
+        partial.replace(apk)
+
+
+def check_apk(rig: ApkRig, apk: Path, bundle: Path) -> None:
+    """Models stored, aligned, unchanged; signatures v2 and v3; SDK levels. Raises BundleError saying what is not."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    with zipfile.ZipFile(apk) as entries:
+        for file in _models(manifest):
+            entry = entries.getinfo(f"{ASSETS}/{file}")
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise BundleError(f"{file} is compressed in {apk.name}, so that a phone cannot map it")
+            with tempfile.TemporaryDirectory() as scratch:
+                if sha256_of(Path(entries.extract(entry, scratch))) != sha256_of(bundle / file):
+                    raise BundleError(f"{file} in {apk.name} is not the bundle's")
+    rig.native("zipalign", "-c", "-p", "4", apk)
+    verified = rig.java("-jar", rig.jar("apksigner.jar"), "verify", "-v", apk)
+    for scheme in ("v2", "v3"):
+        if f"Verified using {scheme} scheme (APK Signature Scheme {scheme}): true" not in verified:
+            raise BundleError(f"{apk.name} carries no signature of scheme {scheme}")
+    badging = rig.native("aapt", "dump", "badging", apk)
+    lines = badging.splitlines()
+    if not lines or not lines[0].startswith(f"package: name='{PACKAGE}' "):
+        raise BundleError(f"{apk.name} is not the package {PACKAGE}")
+    for line in (f"sdkVersion:'{MIN_SDK}'", f"targetSdkVersion:'{TARGET_SDK}'"):
+        if line not in lines:
+            raise BundleError(f"{apk.name} does not say {line}")
+
+
+def compile_flavour(rig: ApkRig, demo: Path, flavour: Flavour, work: Path) -> Path:
+    """Classes of core/, app/ and `flavour` against Android's API 23; `work` holds what `resources` made."""
+    stubs, classes = work / "stubs", work / flavour
+    if flavour != "bare":
+        rig.javac(_java(demo / "stubs"), stubs, classpath=(), android=True)
+    folders = [demo / "core", demo / "app/src/main", work / "generated", *(demo / path for path in FLAVOURS[flavour])]
+    sources = [path for folder in folders for path in _java(folder)]
+    rig.javac(sources, classes, classpath=[stubs] if flavour != "bare" else (), android=True)
+    return classes
+
+
+def resources(rig: ApkRig, demo: Path, bundle: Path, work: Path, stored: Sequence[str] = STORED) -> None:
+    """The APK without code, `work`/unaligned.apk, and R.java in `work`/generated."""
+    assets = work / "assets" / "bundle"
+    (assets / "models").mkdir(parents=True, exist_ok=True)
+    shutil.copytree(bundle / "golden", assets / "golden", dirs_exist_ok=True)
+    shutil.copyfile(bundle / "manifest.json", assets / "manifest.json")
+    for file in _models(json.loads((bundle / "manifest.json").read_text())):
+        shutil.copyfile(bundle / file, assets / file)
+    main = demo / "app/src/main"
+    # Gradle wants the package elsewhere and refuses it here; aapt2 wants it here.
+    manifest = (main / "AndroidManifest.xml").read_text().replace("<manifest ", f'<manifest package="{PACKAGE}" ', 1)
+    (work / "AndroidManifest.xml").write_text(manifest)
+    rig.native("aapt2", "compile", "--dir", main / "res", "-o", work / "resources.zip")
+    linked: list[str | Path] = ["link", "-o", work / "unaligned.apk", "-I", rig.framework_res]
+    linked += ["--manifest", work / "AndroidManifest.xml", "--java", work / "generated", "-A", work / "assets"]
+    linked += ["--version-code", "1", "--version-name", VERSION]
+    linked += [*stored, "--min-sdk-version", str(MIN_SDK), "--target-sdk-version", str(TARGET_SDK)]
+    rig.native("aapt2", *linked, work / "resources.zip")
+
+
+def dex(rig: ApkRig, classes: Path, dexed: Path) -> None:
+    """Android's bytecode of all classes in a folder."""
+    program = ("-cp", rig.jar("com.android.dx.jar"), "com.android.dx.command.Main")
+    rig.java(*program, "--dex", f"--min-sdk-version={MIN_SDK}", f"--output={dexed}", classes)
+
+
+def _models(manifest: dict[str, Any]) -> list[str]:
+    return [str(model["file"]) for model in manifest["models"] if model["format"] == "tflite"]
+
+
+def _java(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.java"))
+
+
+def _add(apk: Path, dexed: Path) -> None:
+    with zipfile.ZipFile(apk, "a") as entries:
+        entry = zipfile.ZipInfo(dexed.name, _EPOCH)
+        entries.writestr(entry, dexed.read_bytes(), zipfile.ZIP_DEFLATED)
+
+
+def _sign(rig: ApkRig, work: Path) -> None:
+    keystore = work / "demo.jks"
+    key = ["-genkeypair", "-alias", "demo", "-keyalg", "RSA", "-validity", "10000", "-dname", "CN=demo"]
+    password = ["-storepass", _PASSWORD, "-keypass", _PASSWORD]
+    run_tool([rig.jdk_tool("keytool"), *key, *password, "-keystore", keystore])
+    words: list[str | Path] = ["sign", "--ks", keystore, "--ks-pass", f"pass:{_PASSWORD}"]
+    rig.java("-jar", rig.jar("apksigner.jar"), *words, "--out", work / "signed.apk", work / "aligned.apk")

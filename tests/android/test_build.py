@@ -1,0 +1,124 @@
+"""The demo's APK from Debian's parts, its other flavours against stubs, and the runtime card's snippets, compiled."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from exporter.bundle.card import runtime_card
+from exporter.bundle.manifest import read_manifest
+from exporter.errors import BundleError, EngineError
+from exporter.rigs.apk import ApkRig
+from exporter.rigs.apk_build import FLAVOURS, build_apk, check_apk, compile_flavour, dex, resources
+from exporter.rigs.kotlin import KotlinRig
+from tests.android.conftest import DEMO
+
+
+def quiet(line: str) -> None:
+    """Nobody listens to the build."""
+
+
+@pytest.fixture(scope="module")
+def built(android: ApkRig, bundle: Path, tmp_path_factory) -> Path:
+    path: Path = tmp_path_factory.mktemp("apk") / "demo.apk"
+    build_apk(android, DEMO, bundle, path, say=quiet)
+    return path
+
+
+def test_the_apk_holds_the_bundle_and_the_code(android: ApkRig, bundle: Path, built: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(built) as entries:
+        names = set(entries.namelist())
+        assert {f"assets/bundle/{file}" for file in ("manifest.json", "golden/golden.json")} <= names
+        (tmp_path / "classes.dex").write_bytes(entries.read("classes.dex"))
+    dumped = android.native("dexdump", tmp_path / "classes.dex")
+    for name in ("BenchActivity", "LiveActivity", "PhotoActivity", "Camera2Frames", "core/Tiler"):
+        assert f"Lio/github/exporter/deblur/{name};" in dumped
+    for absent in ("com/google/ai/edge", "org/tensorflow", "androidx"):
+        assert f"L{absent}" not in dumped, "stubs are never packaged"
+    assert [path.name for path in built.parent.iterdir()] == ["demo.apk"], "neither a key nor half an APK is left"
+
+
+@pytest.mark.parametrize("words", [("-0", "tflite"), ("-0", ".tflite")])
+def test_a_compressed_model_is_caught(android: ApkRig, bundle: Path, tmp_path: Path, words) -> None:
+    """Both are taken by aapt2 without a word, and both deflate name.int8.tflite."""
+    resources(android, DEMO, bundle, tmp_path, words)
+    with pytest.raises(BundleError, match=r"\.tflite is compressed in unaligned\.apk"):
+        check_apk(android, tmp_path / "unaligned.apk", bundle)
+    resources(android, DEMO, bundle, tmp_path)
+    with pytest.raises(EngineError, match="zipalign failed"):  # stored now, but not aligned
+        check_apk(android, tmp_path / "unaligned.apk", bundle)
+
+
+def test_another_model_and_a_broken_signature_are_caught(
+    android: ApkRig, bundle: Path, built: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+    model = other / "models" / "mobile_deblur.int8.tflite"
+    data = bytearray(model.read_bytes())
+    data[-1] ^= 1
+    model.write_bytes(data)
+    with pytest.raises(BundleError, match=r"mobile_deblur\.int8\.tflite in demo\.apk is not the bundle's"):
+        check_apk(android, built, other)
+    data = bytearray(built.read_bytes())
+    with zipfile.ZipFile(built) as entries:
+        data[entries.getinfo("classes.dex").header_offset + 1000] ^= 1
+    changed = tmp_path / "demo.apk"
+    changed.write_bytes(data)
+    with pytest.raises(EngineError, match="DOES NOT VERIFY"):
+        check_apk(android, changed, bundle)
+
+
+@pytest.mark.parametrize("flavour", sorted(FLAVOURS.keys() - {"bare"}))
+def test_the_flavours_with_engines_compile_and_dex(android: ApkRig, bundle: Path, tmp_path: Path, flavour) -> None:
+    resources(android, DEMO, bundle, tmp_path)
+    dex(android, compile_flavour(android, DEMO, flavour, tmp_path), tmp_path / "classes.dex")
+    assert (tmp_path / "classes.dex").stat().st_size > 30_000
+
+
+def test_versions_are_said_alike() -> None:
+    """What an engine calls itself in a result is what Gradle takes."""
+    catalog = (DEMO / "gradle" / "libs.versions.toml").read_text()
+    for flavour, key in (("app/src/litert", "litert"), ("legacy/src", "litertLegacy")):
+        (source,) = (DEMO / flavour).rglob("Engines.java")
+        (version,) = re.findall(r'VERSION = "([\d.]+)"', source.read_text())
+        assert f'{key} = "{version}"' in catalog
+
+
+def snippet(card: str, language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", card, re.DOTALL)
+    return found
+
+
+@pytest.fixture(scope="module")
+def stubs(android: ApkRig, tmp_path_factory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("stubs")
+    android.javac(sorted((DEMO / "stubs").rglob("*.java")), folder, classpath=(), android=True)
+    return folder
+
+
+def test_the_cards_java_compiles(android: ApkRig, bundle: Path, stubs: Path, tmp_path: Path) -> None:
+    source = tmp_path / "Restored.java"
+    source.write_text(snippet((bundle / "README.md").read_text(), "java"))
+    android.javac([source], tmp_path / "classes", classpath=[stubs], android=True)
+    source.write_text(source.read_text().replace("setNumThreads", "setThreads"))
+    with pytest.raises(EngineError, match="setThreads"):
+        android.javac([source], tmp_path / "classes", classpath=[stubs], android=True)
+
+
+@pytest.mark.slow
+def test_the_cards_kotlin_compiles(android: ApkRig, bundle: Path, stubs: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(bundle)
+    int8_only = manifest.model_copy(update={"models": tuple(m for m in manifest.models if m.precision == "int8")})
+    sources = [tmp_path / "Float.kt", tmp_path / "Int8.kt"]
+    sources[0].write_text(snippet((bundle / "README.md").read_text(), "kotlin"))
+    sources[1].write_text(snippet(runtime_card(int8_only, bundle), "kotlin"))
+    kotlin = KotlinRig()
+    kotlin.install(quiet)
+    kotlin.compile(sources, tmp_path / "classes", [stubs, android.android_jar])
+    sources[1].write_text(sources[1].read_text().replace("readInt8", "readBytes"))
+    with pytest.raises(EngineError, match="readBytes"):
+        kotlin.compile(sources, tmp_path / "classes", [stubs, android.android_jar])
