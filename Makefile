@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 WORDS = $(MAKEOVERRIDES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export test check bench clean
+.PHONY: help setup export test check runtimes bench clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ setup: $(STAMP) ## make .venv with everything the pipeline and the tests need; s
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here; name another: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[export,old-runtime,video,dev]'
+	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[export,old-runtime,video,zoo,dev]'
 	@touch $@
 
 # NVIDIA's builder takes 240 MB, so it comes only with what builds engines.
@@ -40,6 +40,9 @@ check: $(STAMP) ## ruff, mypy and the layer contract
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+
+runtimes: $(STAMP) ## put together the GPU engine, the ARM CPU, adb and the APK tools in build/rigs (Debian; no root)
+	$(RUN)/exporter runtimes --install
 
 bench: $(STAMP) ## run every benchmark but the ablation, which trains for hours, and rewrite its JSON
 	for script in $(filter-out %/ablation.py,$(wildcard benchmarks/*.py)); do $(RUN)/python $$script || exit 1; done

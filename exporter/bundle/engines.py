@@ -19,6 +19,7 @@ class EngineCard:
     builder: str  # "TensorRT-RTX 1.7.1.116"
     target: str
     sizes: str
+    takes_many_sizes: bool
     weights: str
     onnx: str | None  # the bundle's file it was built from
     trtexec: str | None
@@ -42,6 +43,7 @@ def _card(model: Model, sidecar: Sidecar, source: Model | None) -> EngineCard:
         builder=f"{TITLES[sidecar.builder]} {sidecar.builder_version}",
         target="every GPU it supports" if sidecar.target == "any" else sidecar.target,
         sizes=_sizes(sidecar.profile) if sidecar.profile else _size((model.input.spec.height, model.input.spec.width)),
+        takes_many_sizes=sidecar.profile is not None and sidecar.profile.smallest != sidecar.profile.largest,
         weights="unknown" if share is None else f"{share:.0%} of float32",
         onnx=source.file if source else None,
         trtexec=trtexec(source.file, sidecar) if source else None,

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporter.commands import bench_phone
 from exporter.commands.words import add_json, show, show_json, show_table
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RUNTIMES = {".tflite": "litert_cpu", ".onnx": "onnxruntime_cpu", ".safetensors": "torch_cpu"}
 ALL = "all"
+PHONE = "android_adb"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", default="2", help="one number or several, such as 1,2,all; default 2")
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--warmup", type=int, default=10)
+    bench_phone.add_arguments(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from exporter.verify.advice import advise
 
+    if args.runtime == PHONE:
+        return bench_phone.run(args, _threads(args.threads))
     jobs = _jobs(args.models, args.runtime, _threads(args.threads))
     if len(jobs) == 1:
         return _single(args, *jobs[0])
@@ -72,6 +77,7 @@ def _single(args: argparse.Namespace, engine: Runtime, artifact: Artifact, threa
 def _jobs(models: list[Path], name: str | None, threads: list[int]) -> list[tuple[Runtime, Artifact, int]]:
     from exporter.errors import MissingTool, RecipeError
     from exporter.runtimes import runtime
+    from exporter.runtimes.base import untimed
     from exporter.verify.latency import table_jobs
     from exporter.verify.model_file import artifact_of_file
 
@@ -83,8 +89,8 @@ def _jobs(models: list[Path], name: str | None, threads: list[int]) -> list[tupl
             jobs += table_jobs([artifact_of_file(model)], threads)
             continue
         engine = runtime(name or DEFAULT_RUNTIMES[model.suffix])
-        if why := engine.missing():
-            raise MissingTool(why)
+        if why := untimed(engine) or engine.missing():
+            raise MissingTool(f"{engine.name} is not timed: {why}" if untimed(engine) else why)
         artifact = artifact_of_file(model)
         if artifact.format != engine.takes:
             raise RecipeError(f"{model}: {engine.name} runs {engine.takes}, this file is {artifact.format}")
@@ -131,7 +137,7 @@ def _cell(timing: Timing | None) -> str:
 
     if timing is None:
         return ""
-    return "does not run" if isinstance(timing.latency, NotMeasured) else f"{timing.latency.p50_ms:.2f}"
+    return "not measured" if isinstance(timing.latency, NotMeasured) else f"{timing.latency.p50_ms:.2f}"
 
 
 def _plural(threads: int) -> str:

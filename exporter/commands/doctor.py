@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from exporter.commands.words import add_json, show_json, show_table
-from exporter.runtimes import CUDA_RUNTIMES, RUNTIMES
+from exporter.runtimes import CPU_RUNTIMES, RUNTIMES
 
 NEEDED_MEMORY_GB = 4.0
 NEEDED_DISK_GB = 2.0
@@ -67,7 +67,7 @@ def _packages() -> list[tuple[str, str, str]]:
 def _runtimes() -> list[tuple[str, str, str]]:
     rows = []
     for runtime in RUNTIMES:
-        reason, on_gpu = runtime.missing(), runtime in CUDA_RUNTIMES
-        found = runtime.device(1) if reason is None else reason if on_gpu else "absent"
-        rows.append((f"runtime {runtime.name}", found, "" if on_gpu else reason or ""))  # most machines need no GPU
+        reason, needed = runtime.missing(), runtime in CPU_RUNTIMES  # most machines need no GPU, emulator or phone
+        found = runtime.device(1) if reason is None else "absent" if needed else reason
+        rows.append((f"runtime {runtime.name}", found, reason or "" if needed else ""))
     return rows

@@ -11,14 +11,15 @@ from importlib.resources import files
 from typing import Any
 
 from exporter.commands.words import add_json, show, show_json, show_table
-from exporter.generators import GENERATORS, GeneratorInfo
+from exporter.generators import GENERATORS, ZOO, GeneratorInfo
+from exporter.generators.base import MISSING_ZOO
 
 TITLES = {
     "onnx": "ONNX",
     "ort_int8": "ORT INT8",
     "tflite_fp32": "TFLite fp32",
-    "tflite_fp16": "fp16",
-    "tflite_int8": "INT8",
+    "tflite_fp16": "TFLite fp16",
+    "tflite_int8": "TFLite INT8",
     "tensorrt": "TensorRT",
     "gpu_delegate": "GPU delegate",
 }
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
         for target, cell in verdicts.get(info.name, {}).items():
             if cell["status"] != "ok":
                 show(f"{info.name} → {TITLES.get(target, target)}: {cell['reason']}")
+    show(f"besides, model.arch={ZOO.name}: {ZOO.summary} ({MISSING_ZOO})")
     return 0
 
 

@@ -1,6 +1,7 @@
 """`exporter lint MODEL`: what is inside a file and what will hurt. Exit code 1 when something is an error.
 
-With `--against FLOAT` also which layers of an INT8 .tflite lose against the float file it was made from.
+With `--against FLOAT` also which layers of an INT8 .tflite lose against the float file it was made from. With `--gpu`
+also what a phone's GPU makes of it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from exporter.commands.words import add_json, show, show_json, show_table
 
 if TYPE_CHECKING:
     from exporter.runtimes.base import Image
+    from exporter.verify.gpu_lint import GpuLint
     from exporter.verify.results import LayerError, Localisation
 
 MOST_PICTURES = 4
@@ -24,7 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, help=".tflite or .onnx")
     parser.add_argument("--against", type=Path, metavar="FLOAT", help="the float .tflite that MODEL was made from")
     parser.add_argument(
-        "--pictures", type=Path, metavar="FOLDER", help="photographs to compare them on; without: two drawn pictures"
+        "--gpu", action="store_true", help="which operators a phone's GPU takes, and what overflows fp16"
+    )
+    parser.add_argument(
+        "--pictures",
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="photographs to run on, for --against and --gpu; without: two drawn pictures",
     )
     add_json(parser)
 
@@ -33,19 +42,26 @@ def run(args: argparse.Namespace) -> int:
     from exporter.errors import RecipeError
     from exporter.verify.lint import lint_model, run_time_findings
 
-    if args.pictures and not args.against:
+    if args.pictures and not (args.against or args.gpu):
         raise RecipeError("--pictures says on what to compare, but not with what", hint="add --against FLOAT.tflite")
     audit, findings = lint_model(args.model)
     findings += run_time_findings(args.model)
+    on_gpu = _on_gpu(args.model, args.pictures) if args.gpu else None
+    if on_gpu:  # it says more than the short rule does
+        findings = (*(finding for finding in findings if finding.rule != "gpu-delegate"), *on_gpu.findings)
     found = _compare(args.model, args.against, args.pictures) if args.against else None
     worst = 1 if any(finding.severity == "error" for finding in findings) else 0
     if args.json:
         said = {"audit": asdict(audit), "counts": audit.counts, "findings": [asdict(f) for f in findings]}
+        said |= {"gpu": asdict(on_gpu)} if on_gpu else {}
         show_json(said | ({"against": asdict(found)} if found else {}))
         return worst
     show(f"{args.model}: {len(audit.ops)} operators, {audit.macs / 1e6:.1f} M multiply-accumulates")
     show(f"  {audit.int8_mac_share:.1%} of them in INT8, {audit.float_islands} float islands, rank ≤ {audit.max_rank}")
-    show_table("", ("operator", "count"), [(kind, str(count)) for kind, count in audit.counts.items()])
+    if on_gpu:
+        _show_gpu(on_gpu)
+    else:
+        show_table("", ("operator", "count"), [(kind, str(count)) for kind, count in audit.counts.items()])
     for finding in findings:
         show(f"  {finding.severity}: {finding.message} [{finding.rule}]")
     if found:
@@ -63,6 +79,38 @@ def _compare(model: Path, against: Path, folder: Path | None) -> Localisation:
             raise RecipeError(f"{path}: --against compares two .tflite files layer by layer")
     spec = artifact_of_file(model).input
     return localise(model, against, _pictures(folder, spec.height, spec.width))
+
+
+def _on_gpu(model: Path, folder: Path | None) -> GpuLint:
+    from exporter.errors import RecipeError
+    from exporter.verify.gpu_lint import lint_gpu
+
+    if model.suffix != ".tflite":
+        raise RecipeError(f"{model}: --gpu looks at .tflite files")
+    return lint_gpu(model, lambda height, width: _pictures(folder, height, width))
+
+
+def _show_gpu(found: GpuLint) -> None:
+    from exporter.verify.results import NotMeasured
+
+    engines = [prediction.engine for prediction in found.predictions]
+    rows = [
+        (o.kind, str(o.count), *(f"{o.refused[e]} refused" if o.refused[e] else "taken" for e in engines))
+        for o in found.operators
+    ]
+    show_table("", ("operator", "count", *engines), rows)
+    for prediction in found.predictions:
+        pieces = ", ".join(map(str, prediction.partitions)) or "none"
+        show(
+            f"  {prediction.engine}: {prediction.on_gpu} operators on the GPU, {prediction.on_cpu} on the CPU;"
+            f" pieces: {pieces} (predicted)"
+        )
+    if isinstance(found.engine, NotMeasured):
+        show(f"  the real engine was not asked: {found.engine.reason}")
+    else:
+        show(f"  the real engine, {found.engine.adapter}: " + (found.engine.reason or "takes the whole file"))
+    if isinstance(found.overflow, NotMeasured):
+        show(f"  half precision was not looked at: {found.overflow.reason}")
 
 
 def _pictures(folder: Path | None, height: int, width: int) -> list[Image]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from exporter.errors import RecipeError
+from exporter.runtimes.android_adb import AndroidAdb
+from exporter.runtimes.arm import LiteRtArm, TfliteRuntimeArm
 from exporter.runtimes.base import Runtime
 from exporter.runtimes.litert_cpu import LiteRtCpu
+from exporter.runtimes.litert_gpu import LiteRtGpu, LiteRtGpuFp32
 from exporter.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
 from exporter.runtimes.onnxruntime_cuda import OnnxRuntimeCuda
 from exporter.runtimes.tensorrt import Tensorrt, TensorrtRtx
@@ -18,7 +21,7 @@ from exporter.runtimes.torch_cuda import (
     TorchCudaHalf,
 )
 
-__all__ = ["CPU_RUNTIMES", "CUDA_RUNTIMES", "RUNTIMES", "runtime"]
+__all__ = ["CPU_RUNTIMES", "CUDA_RUNTIMES", "PHONE_RUNTIMES", "RIG_RUNTIMES", "RUNTIMES", "runtime"]
 
 CPU_RUNTIMES: tuple[Runtime, ...] = (TorchCpu(), OnnxRuntimeCpu(), LiteRtCpu(), TfliteRuntime())
 CUDA_RUNTIMES: tuple[Runtime, ...] = (
@@ -31,7 +34,15 @@ CUDA_RUNTIMES: tuple[Runtime, ...] = (
     TensorrtRtx(),
     Tensorrt(),
 )
-RUNTIMES = CPU_RUNTIMES + CUDA_RUNTIMES
+# Phones' engines on this machine, put together by `exporter runtimes --install`. They prove, they are not timed.
+RIG_RUNTIMES: tuple[Runtime, ...] = (
+    LiteRtGpu(),
+    LiteRtGpuFp32(),
+    LiteRtArm(),
+    TfliteRuntimeArm(),
+)
+PHONE_RUNTIMES: tuple[Runtime, ...] = (AndroidAdb(),)
+RUNTIMES = CPU_RUNTIMES + CUDA_RUNTIMES + RIG_RUNTIMES + PHONE_RUNTIMES
 
 
 def runtime(name: str) -> Runtime:

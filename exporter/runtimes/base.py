@@ -46,6 +46,11 @@ class Runtime(Protocol):
     def open(self, artifact: Artifact, threads: int) -> Session: ...
 
 
+def untimed(runtime: Runtime) -> str:
+    """Why the times of an emulated device say nothing about a real one, from its `untimed`; empty for all others."""
+    return str(getattr(runtime, "untimed", ""))
+
+
 @contextmanager
 def engine_call(engine: str, artifact: Artifact) -> Iterator[None]:
     """Turns whatever an engine throws into one EngineError that names the engine and the file."""

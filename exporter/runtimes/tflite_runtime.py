@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from exporter.artifact import Artifact, Format
-from exporter.errors import EngineError
 from exporter.runtimes.base import Session
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.worker import FolderSession
+from exporter.runtimes.worker_process import run_worker
 
 MODULE = "tflite_runtime"
 JOB_TIMEOUT_S = 900
 # `-c` puts the current folder first on the path; a module of ours there would be taken for the engine.
 _PROBE = f"import sys; sys.path.pop(0); import {MODULE}.interpreter; print({MODULE}.__version__)"
-_LAST_LINES = 5
 
 
 class TfliteRuntime:
@@ -57,27 +56,4 @@ class TfliteRuntime:
 
     def _run_worker(self, folder: Path) -> None:
         """Start the worker program of the folder and wait. Raises EngineError with its last words."""
-        command = [self.python, "worker.py", "."]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                timeout=JOB_TIMEOUT_S,
-                check=False,
-                errors="replace",
-            )
-        except OSError as error:
-            raise EngineError(f"{self.name}: cannot start {self.python}: {error.strerror}") from error
-        except subprocess.TimeoutExpired as error:
-            raise EngineError(f"{self.name}: the worker gave no answer in {JOB_TIMEOUT_S} s") from error
-        if done.returncode:
-            last = "\n    ".join(done.stderr.strip().splitlines()[-_LAST_LINES:]) or "(it said nothing)"
-            raise EngineError(
-                f"{self.name}: the worker ended with {_exit(done.returncode)}; its last lines:\n    {last}"
-            )
-
-
-def _exit(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+        run_worker(self.name, [self.python], folder, timeout_s=JOB_TIMEOUT_S)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from exporter.cli import main
 from tests.runtimes.tiny_models import TinyFiles
+from tests.verify.gpu_corpus import Net
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +41,31 @@ def test_what_lint_cannot_compare_it_says(tiny: TinyFiles, tmp_path: Path, capsy
     assert "compares two .tflite files" in capsys.readouterr().err
     assert main(["lint", int8, "--against", exact, "--pictures", str(tmp_path)]) == 2
     assert "there is no picture in it" in capsys.readouterr().err
+
+
+def test_lint_for_a_gpu_names_operator_layer_and_rewrite(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPORTER_RIGS", str(tmp_path))  # no engine here: the prediction alone
+    picture = Net((1, 16, 16, 3))
+    path = picture.scaled(400).op("SQUARE").scaled(1e-5).op("RELU_0_TO_1").write(tmp_path / "model.tflite")
+    assert main(["lint", str(path), "--gpu"]) == 1
+    out = capsys.readouterr().out
+    assert "LiteRT 2.3 CompiledModel: 3 operators on the GPU, 1 on the CPU" in out
+    assert "stays on the CPU" in out and "MINIMUM(x, 1) followed by RELU" in out
+    assert "SQUARE" in out and "more than half precision's 65504; instead: scale down before squaring" in out
+    assert main(["lint", str(path), "--gpu", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)["gpu"]
+    assert [entry["kind"] for entry in found["predictions"][0]["refused"]] == ["RELU_0_TO_1"]
+    assert found["overflow"][0]["kind"] == "SQUARE" and found["overflow"][0]["sure"]
+    assert "exporter runtimes --install" in found["engine"]["reason"]
+
+
+def test_lint_for_a_gpu_passes_a_good_file(
+    tiny: TinyFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPORTER_RIGS", str(tmp_path))
+    for kind in ("fp32", "fp16", "int8"):
+        assert main(["lint", str(tiny.tflite(kind).path), "--gpu"]) == 0, kind
+    assert "lint the float file it was made from" in capsys.readouterr().out
+    assert main(["lint", str(tiny.onnx().path), "--gpu"]) == 2

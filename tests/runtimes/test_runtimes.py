@@ -41,8 +41,8 @@ def expected(image: np.ndarray) -> np.ndarray:
 def test_names_are_unique_and_found():
     assert len({r.name for r in RUNTIMES}) == len(RUNTIMES)
     assert all(runtime(r.name) is r for r in RUNTIMES)
-    with pytest.raises(RecipeError, match="litert_gpu.*\n.*litert_cpu"):
-        runtime("litert_gpu")
+    with pytest.raises(RecipeError, match="litert_npu.*\n.*litert_cpu"):
+        runtime("litert_npu")
 
 
 @pytest.mark.parametrize("member", CPU_RUNTIMES, ids=RUNTIME_IDS)

@@ -1,0 +1,66 @@
+"""The real adb client and the real daemon of Android, `adbd`, that Debian builds for Linux.
+
+The daemon is what runs on a phone: with it the way to a phone is tested without one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import ClassVar
+
+from exporter.errors import EngineError
+from exporter.rigs.base import Say
+from exporter.rigs.folder import rigs_folder, stamp_of
+from exporter.rigs.packages import unpack_debs
+
+INSTALL = "exporter runtimes --install adb"
+PACKAGES = ("adb", "adbd")
+LOADER = "/lib64/ld-linux-x86-64.so.2"
+START_TIMEOUT_S = 60
+
+
+class AdbRig:
+    name: ClassVar[str] = "adb"
+    about: ClassVar[str] = "adb and Android's own daemon adbd on Linux, to test the way to a phone"
+
+    @property
+    def folder(self) -> Path:
+        return rigs_folder() / self.name
+
+    @property
+    def adb(self) -> Path:
+        return self._tools / "adb"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What `adb` needs beside; it starts its server by itself, so its libraries cannot be given any other way."""
+        folders = [self.folder / root / "x86_64-linux-gnu" for root in ("lib", "usr/lib")]
+        return {"LD_LIBRARY_PATH": ":".join(map(str, [*folders, folders[1] / "android"]))}
+
+    @property
+    def adbd(self) -> list[str]:
+        """The words that start the daemon; its libraries are its own, not those of what it starts."""
+        return [LOADER, "--library-path", self.environment["LD_LIBRARY_PATH"], str(self._tools / "adbd")]
+
+    @property
+    def _tools(self) -> Path:
+        return self.folder / "usr/lib/android-sdk/platform-tools"
+
+    def installed(self) -> str | None:
+        return None if stamp_of(self.folder) else f"adb and adbd are not put together: {INSTALL}"
+
+    def install(self, say: Say) -> None:
+        unpack_debs(PACKAGES, self.folder, suite="bookworm-backports", with_dependencies=True, say=say)
+        done = subprocess.run(
+            [self.adb, "version"],
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode:
+            raise EngineError(f"adb does not start: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
+        say(f"adb {done.stdout.split('Version ')[-1].split()[0]}")

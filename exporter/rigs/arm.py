@@ -1,0 +1,99 @@
+"""An ARM64 computer without one: qemu-user, an ARM64 Python of Debian's, and ARM64 wheels of two engines beside it.
+
+qemu runs one process, not a system: no root, no chroot, no binfmt. What is computed is what the ARM kernels compute,
+bit by bit; how long it takes says nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from exporter.errors import EngineError
+from exporter.rigs.base import Say
+from exporter.rigs.folder import rigs_folder, stamp_of
+from exporter.rigs.packages import unpack_debs
+from exporter.rigs.wheels import unpack_wheels
+
+Engine = Literal["ai_edge_litert", "tflite_runtime"]
+CPUS = ("cortex-a53", "cortex-a76", "max")  # ARMv8.0 · with dotprod and fp16 · all that qemu knows
+DEFAULT_CPU = "cortex-a76"
+INSTALL = "exporter runtimes --install arm"
+QEMU = "qemu-user"  # of the backports: qemu 7.2 of Debian 12 itself crashes in LiteRT 2.3's ARM kernels
+SYSROOT = ("python3.11", "libstdc++6", "libgomp1")
+WHEELS: dict[Engine, tuple[str, ...]] = {
+    "ai_edge_litert": ("ai-edge-litert==2.3.0", "numpy==1.26.4"),
+    "tflite_runtime": ("tflite-runtime==2.14.0", "numpy==1.26.4"),
+}
+WHEEL_PLATFORMS = ("manylinux_2_34_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
+START_TIMEOUT_S = 300
+
+
+class ArmRig:
+    name: ClassVar[str] = "arm"
+    about: ClassVar[str] = "LiteRT 2.3.0 and tflite-runtime 2.14.0 on an emulated ARM64 processor (qemu)"
+
+    @property
+    def folder(self) -> Path:
+        return rigs_folder() / self.name
+
+    @property
+    def sysroot(self) -> Path:
+        return self.folder / "sysroot"
+
+    @property
+    def qemu(self) -> Path:
+        return self.folder / "qemu" / "usr" / "bin" / "qemu-aarch64"
+
+    def site(self, engine: Engine) -> Path:
+        """The folder of Python packages with `engine`."""
+        return self.folder / engine
+
+    def qemu_version(self) -> str:
+        """`10.0.2` of Debian's `1:10.0.2+ds-2…`."""
+        version = str(stamp_of(self.folder / "qemu").get("versions", {}).get(QEMU, ""))
+        return version.partition(":")[2].partition("+")[0] or "(version unknown)"
+
+    def version(self, engine: Engine) -> str:
+        name = engine.replace("-", "_")
+        return str(stamp_of(self.site(engine)).get("versions", {}).get(name, "(not installed)"))
+
+    def python(self, cpu: str) -> list[str]:
+        """The words that start an ARM64 Python on the emulated processor `cpu`."""
+        return [str(self.qemu), "-cpu", cpu, "-L", str(self.sysroot), str(self.sysroot / "usr/bin/python3.11")]
+
+    def environment(self, engine: Engine) -> dict[str, str]:
+        """What that Python needs to find itself and `engine`, and nothing of ours."""
+        return {"PYTHONHOME": "/usr", "PYTHONPATH": str(self.site(engine)), "PYTHONDONTWRITEBYTECODE": ""}
+
+    def installed(self) -> str | None:
+        parts = (self.folder / "qemu", self.sysroot, *map(self.site, WHEELS))
+        return None if all(map(stamp_of, parts)) else f"the ARM64 engines are not put together: {INSTALL}"
+
+    def install(self, say: Say) -> None:
+        unpack_debs([QEMU], self.folder / "qemu", suite="bookworm-backports", say=say)
+        for program in self.qemu.parent.glob("qemu-*"):  # 60 processors, 5 MB each; one is used
+            if program != self.qemu:
+                program.unlink()
+        unpack_debs(SYSROOT, self.sysroot, architecture="arm64", with_dependencies=True, say=say)
+        for engine, requirements in WHEELS.items():
+            unpack_wheels(requirements, self.site(engine), platforms=WHEEL_PLATFORMS, say=say)
+            say(f"{engine} {self.version(engine)} on {self._start(engine)}, qemu {self.qemu_version()}")
+
+    def _start(self, engine: Engine) -> str:
+        """The machine that Python with `engine` says it runs on."""
+        code = f"import platform, {engine}.interpreter; print(platform.machine())"
+        done = subprocess.run(
+            [*self.python(DEFAULT_CPU), "-c", code],
+            env=self.environment(engine),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=START_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode or done.stdout.strip() != "aarch64":
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise EngineError(f"{engine} does not start on the emulated {DEFAULT_CPU}: {last}")
+        return done.stdout.strip()

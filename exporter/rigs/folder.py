@@ -1,0 +1,58 @@
+"""Where rigs lie, and how a finished one is told from an interrupted one.
+
+A *rig* is an engine put together from a distribution's packages and from wheels, in a folder of its own: without root,
+and without a trace on the system.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+STAMP = ".rig.json"
+
+
+def rigs_folder() -> Path:
+    """`$EXPORTER_RIGS`, or `build/rigs` under the current folder; absolute."""
+    return Path(os.environ.get("EXPORTER_RIGS") or Path("build", "rigs")).absolute()
+
+
+def stamp_of(folder: Path) -> dict[str, Any]:
+    """What `folder` was made of; empty when it is not finished or not a rig's."""
+    try:
+        stamp = json.loads((folder / STAMP).read_text())
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def is_made_of(folder: Path, order: Mapping[str, Any]) -> bool:
+    """Whether `folder` was finished for exactly this order."""
+    stamp = stamp_of(folder)
+    return bool(stamp) and all(stamp.get(key) == value for key, value in order.items())
+
+
+@contextmanager
+def replacing(folder: Path, order: Mapping[str, Any], made: dict[str, Any]) -> Iterator[Path]:
+    """A new folder to fill; at the end it is stamped with `order` and `made` and takes the place of `folder`.
+
+    After an error `folder` is as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        content = unfinished / "new"
+        content.mkdir()
+        yield content
+        (content / STAMP).write_text(json.dumps({**order, **made}, indent=1))
+        if folder.exists():
+            folder.replace(unfinished / "old")
+        content.replace(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

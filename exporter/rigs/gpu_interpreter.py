@@ -1,0 +1,130 @@
+"""LiteRT's CompiledModel on the GPU alone, with the faces of the TensorFlow Lite interpreter that our worker knows.
+
+Copied into a job folder as the engine's `interpreter` module, or run as `python gpu_interpreter.py MODEL …` to learn
+which files the GPU takes. That is why this file imports nothing of the exporter.
+
+`EXPORTER_GPU_PRECISION` is fp16 (what phones do) or fp32; with `EXPORTER_GPU_COMPILE_ONLY=1` nothing is run. A call is
+write, run and read: the run alone only queues.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+PRECISION = "EXPORTER_GPU_PRECISION"
+COMPILE_ONLY = "EXPORTER_GPU_COMPILE_ONLY"
+MOST_TRIES = 5
+FIRST = 64  # values of each tensor that a probe hands back
+
+
+class Interpreter:
+    """Raises RuntimeError when the GPU does not take every operator of the file."""
+
+    def __init__(self, model_path: str, num_threads: int = 1) -> None:
+        os.environ["LP_NUM_THREADS"] = str(num_threads)  # lavapipe reads it when the driver is loaded
+        from ai_edge_litert.compiled_model import CompiledModel, GpuOptions, HardwareAccelerator, Options
+        from ai_edge_litert.interpreter import Interpreter as Described
+
+        described = Described(model_path)
+        self._details = described.get_input_details(), described.get_output_details()
+        # Without benchmark_mode a run only queues, and the read that waits for it gives up after ten seconds.
+        on_gpu = GpuOptions(enforce_f32=os.environ[PRECISION] == "fp32", benchmark_mode=True)
+        # GPU alone: with the CPU beside it, refused operators would go there without a word.
+        self._model = CompiledModel.from_file(model_path, options=Options(HardwareAccelerator.GPU, gpu_options=on_gpu))
+        self._make_buffers()
+        self._fed: dict[int, Any] = {}
+        self._made: dict[int, Any] = {}
+
+    def allocate_tensors(self) -> None:
+        """Done by compiling."""
+
+    def get_input_details(self) -> Any:
+        return self._details[0]
+
+    def get_output_details(self) -> Any:
+        return self._details[1]
+
+    def set_tensor(self, index: int, values: Any) -> None:
+        (detail,) = (detail for detail in self._details[0] if detail["index"] == index)
+        if tuple(values.shape) != tuple(detail["shape"]):
+            raise ValueError(f"got a tensor of shape {values.shape}, the file takes {tuple(detail['shape'])}")
+        self._fed[index] = values
+
+    def invoke(self) -> None:
+        """The engine gives a GPU a minute; a software GPU on a busy machine may need longer, then it is asked again."""
+        for _ in range(MOST_TRIES - 1):
+            try:
+                return self._invoke()
+            except RuntimeError:
+                self._make_buffers()  # those of a failed call stay locked
+        return self._invoke()
+
+    def _invoke(self) -> None:
+        for buffer, detail in zip(self._inputs, self._details[0]):  # noqa: B905
+            buffer.write(self._fed[detail["index"]])
+        self._model.run_by_index(0, self._inputs, self._outputs)
+        for buffer, detail in zip(self._outputs, self._details[1]):  # noqa: B905
+            count = math.prod(int(side) for side in detail["shape"])
+            self._made[detail["index"]] = buffer.read(count, detail["dtype"]).reshape(detail["shape"])
+
+    def _make_buffers(self) -> None:
+        self._inputs, self._outputs = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
+
+    def get_tensor(self, index: int) -> Any:
+        return self._made[index]
+
+
+def probe(model_path: str) -> dict[str, Any]:
+    """Whether the GPU takes the file and what it makes of random pictures in 0..1; the engine's own words beside it."""
+    answer: dict[str, Any] = {"error": "", "inputs": [], "outputs": []}
+    start = perf_counter()
+    with _log() as words:
+        try:
+            engine = Interpreter(model_path)
+            if os.environ.get(COMPILE_ONLY) != "1":
+                _run(engine, answer)
+        except (RuntimeError, ValueError) as error:
+            answer["error"] = str(error) or type(error).__name__
+    return {**answer, "log": words[0], "seconds": perf_counter() - start}
+
+
+def _run(engine: Interpreter, answer: dict[str, Any]) -> None:
+    import numpy as np
+
+    for detail in engine.get_input_details():
+        values = np.random.default_rng(1).random(detail["shape"], dtype=np.float32)
+        engine.set_tensor(detail["index"], values.astype(detail["dtype"]))
+        answer["inputs"].append([float(value) for value in values.reshape(-1)[:FIRST]])
+    engine.invoke()
+    for detail in engine.get_output_details():
+        made = engine.get_tensor(detail["index"]).astype(np.float32).reshape(-1)
+        answer["outputs"].append([float(value) if np.isfinite(value) else None for value in made[:FIRST]])
+
+
+@contextmanager
+def _log() -> Any:
+    """What C++ writes to stderr meanwhile."""
+    words = [""]
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield words
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            words[0] = file.read().decode(errors="replace")
+
+
+if __name__ == "__main__":
+    for path in sys.argv[1:]:
+        sys.stdout.write(json.dumps(probe(path)) + "\n")
+        sys.stdout.flush()

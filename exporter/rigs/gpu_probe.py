@@ -1,0 +1,135 @@
+"""Asks the LiteRT GPU engine of the rig `litert_gpu` which files it takes, and why not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from exporter.errors import EngineError
+from exporter.rigs import gpu_interpreter
+
+GpuPrecision = Literal["fp16", "fp32"]
+TIMEOUT_S = 1800
+SOFTWARE = "llvmpipe"  # the adapter whose answers were checked; another may compute fp16 in fp32
+_ADAPTER = re.compile(r"Selected adapter: (.+?), arch=")
+_REFUSED = re.compile(
+    r"not supported by GPU delegate:\n(.*?)\n(\d+|No) operations will run on the GPU, and .*?(\d+) operations", re.S
+)
+_RAISED = re.compile(r"\w+Error: ")
+
+
+@dataclass(frozen=True, slots=True)
+class GpuAnswer:
+    """What the engine said to one file, compiled for the GPU alone.
+
+    `refused` maps an operator to the engine's reason; `inputs` and `outputs` are the first values of each tensor of
+    one run on random values in 0..1, None for a value that is not finite.
+    """
+
+    accepted: bool
+    reason: str
+    adapter: str
+    refused: dict[str, str] = field(default_factory=dict)
+    on_cpu: int = 0
+    inputs: tuple[tuple[float, ...], ...] = ()
+    outputs: tuple[tuple[float | None, ...], ...] = ()
+
+
+def engine_environment(rig: Path, precision: GpuPrecision) -> dict[str, str]:
+    """The environment in which Python finds the engine and the engine finds its driver; `rig` is the rig's folder."""
+    driver, triplet = rig / "driver", "x86_64-linux-gnu"
+    icd = str(driver / "usr/share/vulkan/icd.d/lvp_icd.json")
+    return {
+        **os.environ,
+        gpu_interpreter.PRECISION: precision,
+        "PYTHONPATH": str(rig / "wheels"),
+        "LD_LIBRARY_PATH": f"{driver / 'lib' / triplet}:{driver / 'usr/lib' / triplet}",
+        "VK_ICD_FILENAMES": icd,
+        "VK_DRIVER_FILES": icd,
+        "MESA_SHADER_CACHE_DIR": str(rig / "cache"),
+    }
+
+
+def ask_gpu(
+    models: Sequence[Path], rig: Path, precision: GpuPrecision = "fp16", *, compile_only: bool = False
+) -> list[GpuAnswer]:
+    """One answer per .tflite. A file that brings the engine down is not accepted; the others are asked all the same."""
+    answers: list[GpuAnswer] = []
+    environment = engine_environment(rig, precision) | {gpu_interpreter.COMPILE_ONLY: str(int(compile_only))}
+    while len(answers) < len(models):
+        left = [str(model) for model in models[len(answers) :]]
+        try:
+            done = subprocess.run(
+                [sys.executable, gpu_interpreter.__file__, *left],
+                cwd=rig,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise EngineError(f"the LiteRT GPU engine gave no answer in {TIMEOUT_S} s") from None
+        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        answers += [_answer(json.loads(line)) for line in lines]
+        if len(lines) < len(left):
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            answers.append(GpuAnswer(False, f"the engine ended with code {done.returncode}: {last}", ""))
+    return answers
+
+
+def adapter_in(log: str) -> str:
+    """The adapter that the engine's log names, such as `llvmpipe (LLVM 15.0.6, 256 bits)`; empty when none."""
+    found = _ADAPTER.search(log)
+    return found.group(1) if found else ""
+
+
+def reason_in(log: str, error: str) -> str:
+    """Why the engine does not take a file, in one line."""
+    if refused := _refused_in(log):
+        return "; ".join(f"{kind}: {why or 'not on the GPU'}" for kind, why in refused.items())
+    lines = [*log.splitlines(), *error.splitlines()]
+    raised = [line for line in lines if _RAISED.match(line)][-1:]
+    logged = [line for line in lines if line.startswith(("ERROR", "E0000"))][:1]
+    return "; ".join(line.strip() for line in (raised + logged) or lines[-1:])
+
+
+def _answer(said: dict[str, object]) -> GpuAnswer:
+    log, error = str(said["log"]), str(said["error"])
+    found = _REFUSED.search(log)
+    return GpuAnswer(
+        accepted=not error,
+        reason=reason_in(log, error) if error else "",
+        adapter=adapter_in(log),
+        refused=_refused_in(log),
+        on_cpu=int(found.group(3)) if found else 0,
+        inputs=_values(said["inputs"]),
+        outputs=_values(said["outputs"]),
+    )
+
+
+def _refused_in(log: str) -> dict[str, str]:
+    """Operators by name. When any is refused, the engine lists the DEQUANTIZE of stored weights along, without a word:
+    they would be taken if the others were."""
+    found = _REFUSED.search(log)
+    if not found:
+        return {}
+    reasons: dict[str, list[str]] = {}
+    for line in found.group(1).splitlines():
+        kind, _, why = line.partition(":")
+        reasons.setdefault(kind.strip(), []).append(why.strip())
+    said = {kind: " / ".join(dict.fromkeys(filter(None, whys))) for kind, whys in reasons.items()}
+    return {kind: why for kind, why in said.items() if why} or said
+
+
+def _values(listed: object) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(values) for values in listed) if isinstance(listed, list) else ()

@@ -1,0 +1,66 @@
+"""The real LiteRT GPU engine on Linux: ML Drift over WebGPU on Mesa's software Vulkan, `lavapipe`.
+
+Debian 12's own Mesa 22 lacks what WebGPU asks of Vulkan; that of its backports has it, and true half precision too.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+from exporter.rigs.base import Say
+from exporter.rigs.folder import rigs_folder, stamp_of
+from exporter.rigs.packages import unpack_debs
+from exporter.rigs.wheels import unpack_wheels
+
+INSTALL = "exporter runtimes --install litert_gpu"
+REQUIREMENTS = ("ai-edge-litert==2.3.0", "numpy==1.26.4")
+DRIVER = ("mesa-vulkan-drivers", "libvulkan1")
+
+
+class LiteRtGpuRig:
+    name: ClassVar[str] = "litert_gpu"
+    about: ClassVar[str] = "LiteRT 2.3.0's GPU engine (ML Drift over WebGPU) on software Vulkan (lavapipe)"
+
+    @property
+    def folder(self) -> Path:
+        return rigs_folder() / self.name
+
+    def installed(self) -> str | None:
+        if platform.machine() != "x86_64":
+            return f"the LiteRT GPU engine is put together for x86_64, this machine is {platform.machine()}"
+        return None if self.checked else f"the LiteRT GPU engine is not put together: {INSTALL}"
+
+    @property
+    def checked(self) -> dict[str, Any]:
+        """What the check of exactly the installed parts found: `adapter`; empty when there was none."""
+        try:
+            known: dict[str, Any] = json.loads(self._proof.read_text())
+        except (OSError, ValueError):
+            return {}
+        return known if known.get("versions") == self.versions else {}
+
+    @property
+    def versions(self) -> dict[str, dict[str, str]]:
+        return {part: stamp_of(self.folder / part).get("versions", {}) for part in ("driver", "wheels")}
+
+    def install(self, say: Say) -> None:
+        from exporter.rigs.gpu_canary import check_engine
+
+        unpack_debs(DRIVER, self.folder / "driver", suite="bookworm-backports", with_dependencies=True, say=say)
+        unpack_wheels(REQUIREMENTS, self.folder / "wheels", say=say)
+        if not self.checked:
+            say("checking that the engine starts, overflows in fp16 and refuses rank 6")
+            with tempfile.TemporaryDirectory() as scratch:
+                adapter = check_engine(self.folder, Path(scratch))
+            unfinished = self._proof.with_suffix(".part")
+            unfinished.write_text(json.dumps({"versions": self.versions, "adapter": adapter}, indent=1))
+            unfinished.replace(self._proof)
+        say(f"LiteRT {self.versions['wheels'].get('ai_edge_litert')} GPU on {self.checked['adapter']}")
+
+    @property
+    def _proof(self) -> Path:
+        return self.folder / "checked.json"

@@ -1,0 +1,70 @@
+"""LiteRT and tflite-runtime on an emulated ARM64 processor: the kernels a phone runs, not its speed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from exporter.artifact import Artifact, Format
+from exporter.errors import EngineError, RecipeError
+from exporter.rigs.arm import CPUS, DEFAULT_CPU, ArmRig, Engine
+from exporter.runtimes.base import Image
+from exporter.runtimes.worker import FolderSession
+from exporter.runtimes.worker_process import run_worker
+
+CPU_VARIABLE = "EXPORTER_ARM_CPU"
+JOB_TIMEOUT_S = 3600
+EMULATED = "an emulated CPU's times say nothing about a phone's"
+
+
+class LiteRtArm:
+    """`cpu` is the processor qemu plays; by default $EXPORTER_ARM_CPU, else a Cortex-A76."""
+
+    name: ClassVar[str] = "litert_arm"
+    takes: ClassVar[Format] = Format.TFLITE
+    engine: ClassVar[Engine] = "ai_edge_litert"
+    title: ClassVar[str] = "LiteRT"
+    untimed: ClassVar[str] = EMULATED
+
+    def __init__(self, cpu: str = "") -> None:
+        self._cpu = cpu
+        self._rig = ArmRig()
+
+    @property
+    def cpu(self) -> str:
+        """Raises RecipeError for a processor that is not among those we know to work."""
+        cpu = self._cpu or os.environ.get(CPU_VARIABLE) or DEFAULT_CPU
+        if cpu not in CPUS:
+            raise RecipeError(f"{CPU_VARIABLE}={cpu}: no such processor is emulated", hint=f"known: {', '.join(CPUS)}")
+        return cpu
+
+    def missing(self) -> str | None:
+        return self._rig.installed()
+
+    def device(self, threads: int) -> str:
+        engine = f"{self.title} {self._rig.version(self.engine)} XNNPACK"
+        return (
+            f"{engine}, {threads} thread{'s' if threads != 1 else ''}, "
+            f"{self.cpu} emulated by qemu {self._rig.qemu_version()}"
+        )
+
+    def open(self, artifact: Artifact, threads: int) -> EmulatedSession:
+        return EmulatedSession(self.engine, artifact, threads, self._run_worker)
+
+    def _run_worker(self, folder: Path) -> None:
+        command, env = self._rig.python(self.cpu), self._rig.environment(self.engine)
+        run_worker(self.name, command, folder, timeout_s=JOB_TIMEOUT_S, env=env)
+
+
+class TfliteRuntimeArm(LiteRtArm):
+    name: ClassVar[str] = "tflite_runtime_arm"
+    engine: ClassVar[Engine] = "tflite_runtime"
+    title: ClassVar[str] = "tflite-runtime"
+
+
+class EmulatedSession(FolderSession):
+    """Gives pictures; a time it gives to nobody."""
+
+    def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
+        raise EngineError(EMULATED)

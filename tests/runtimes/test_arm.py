@@ -1,0 +1,112 @@
+"""What the ARM64 kernels compute, on three emulated processors, held against this machine's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from exporter.artifact import Artifact
+from exporter.bundle.arm import change_weights
+from exporter.bundle.golden import tolerances
+from exporter.cli import main
+from exporter.errors import EngineError, RecipeError
+from exporter.rigs.arm import CPUS, ArmRig
+from exporter.runtimes import runtime
+from exporter.runtimes.arm import CPU_VARIABLE, LiteRtArm, TfliteRuntimeArm
+from exporter.runtimes.base import Image
+from exporter.verify.latency import time_one
+from exporter.verify.model_file import artifact_of_file
+from exporter.verify.results import NotMeasured
+from tests.conftest import REPO
+from tests.rig import install_or_skip
+from tests.runtimes.tiny_models import TinyFiles, photo
+
+IMAGES = [photo(30), photo(31)]
+
+
+@pytest.fixture(scope="session")
+def arm_rig() -> Iterator[ArmRig]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXPORTER_RIGS", os.environ.get("EXPORTER_RIGS") or str(REPO / "build" / "rigs"))
+        install_or_skip(ArmRig())
+        yield ArmRig()
+
+
+def pictures(engine: LiteRtArm, artifact: Artifact) -> list[Image]:
+    with engine.open(artifact, 2) as session:
+        return session.infer_all(IMAGES)
+
+
+def here(artifact: Artifact) -> list[Image]:
+    with runtime("litert_cpu").open(artifact, 2) as session:
+        return session.infer_all(IMAGES)
+
+
+def largest(some: list[Image], others: list[Image]) -> float:
+    return max(float(np.abs(a.astype(float) - b).max()) for a, b in zip(some, others, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cpu", CPUS)
+def test_int8_is_the_same_bits_on_every_processor(cpu: str, arm_rig: ArmRig, tiny: TinyFiles):
+    assert largest(pictures(LiteRtArm(cpu), tiny.tflite("int8")), here(tiny.tflite("int8"))) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["fp32", "fp16"])
+def test_float_files_are_nearly_the_same(kind: str, arm_rig: ArmRig, tiny: TinyFiles):
+    assert largest(pictures(LiteRtArm(), tiny.tflite(kind)), here(tiny.tflite(kind))) <= 1e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["fp16", "int8"])
+def test_the_runtime_of_2023_runs_the_files(kind: Literal["fp16", "int8"], arm_rig: ArmRig, tiny: TinyFiles):
+    allowed = tolerances(kind, "litert_cpu", ())["other"]
+    assert largest(pictures(TfliteRuntimeArm(), tiny.tflite(kind)), here(tiny.tflite(kind))) <= allowed.max_abs
+
+
+@pytest.mark.slow
+def test_changed_weights_are_noticed(arm_rig: ArmRig, tiny: TinyFiles, tmp_path: Path):
+    """The canary: a gate that this passes proves nothing."""
+    change_weights(tiny.tflite("int8").path, tmp_path / "changed.int8.tflite")
+    changed = artifact_of_file(tmp_path / "changed.int8.tflite")
+    assert largest(pictures(LiteRtArm(), changed), here(tiny.tflite("int8"))) > 10 / 255
+
+
+@pytest.mark.slow
+def test_a_file_that_is_no_model_is_an_engine_error(arm_rig: ArmRig, tiny: TinyFiles, tmp_path: Path):
+    good = tiny.tflite()
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(good.path.read_bytes()[:400])
+    with pytest.raises(EngineError, match="litert_arm: the worker ended with"):
+        pictures(LiteRtArm(), Artifact(good.format, broken, good.input, good.output, "0" * 64))
+
+
+@pytest.mark.parametrize("engine", [LiteRtArm(), TfliteRuntimeArm()], ids=lambda engine: engine.name)
+def test_its_times_are_nobodys(engine: LiteRtArm, tiny: TinyFiles, capsys: pytest.CaptureFixture[str]):
+    latency = time_one(engine, tiny.tflite(), 1, IMAGES[0], 3, 1).latency
+    assert isinstance(latency, NotMeasured) and "emulated CPU" in latency.reason
+    with engine.open(tiny.tflite(), 1) as session, pytest.raises(EngineError, match="emulated CPU"):
+        session.time_ms(IMAGES[0], 3, 1)
+    assert main(["bench", str(tiny.tflite().path), "--runtime", engine.name]) == 3
+    assert "emulated CPU" in capsys.readouterr().err
+
+
+def test_the_device_names_the_processor(monkeypatch: pytest.MonkeyPatch):
+    assert "cortex-a76 emulated by qemu" in LiteRtArm().device(2) and "2 threads" in LiteRtArm().device(2)
+    monkeypatch.setenv(CPU_VARIABLE, "max")
+    assert "1 thread, max emulated" in LiteRtArm().device(1) and "cortex-a53" in LiteRtArm("cortex-a53").device(1)
+    monkeypatch.setenv(CPU_VARIABLE, "6502")
+    with pytest.raises(RecipeError, match="EXPORTER_ARM_CPU=6502: no such processor(.|\n)*cortex-a53"):
+        LiteRtArm().device(1)
+
+
+def test_without_the_rig_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("EXPORTER_RIGS", str(tmp_path))
+    why = LiteRtArm().missing() or ""
+    assert why.endswith("exporter runtimes --install arm") and "\n" not in why
