@@ -8,17 +8,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.errors import RecipeError
-from exporter.generators.base import GeneratorInfo
+from exporter.errors import MissingTool, RecipeError
+from exporter.generators.base import MISSING_ZOO, GeneratorInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
     "GENERATORS",
+    "ZOO",
     "GeneratorInfo",
     "build_network",
     "generator_info",
@@ -196,20 +198,35 @@ GENERATORS: tuple[GeneratorInfo, ...] = (
     ),
 )
 
+# Not one architecture but all those of another package: `model.arch: spandrel`.
+ZOO = GeneratorInfo(
+    "spandrel",
+    "exporter.generators.spandrel_zoo:SpandrelNetwork",
+    multiple=1,
+    range=(0.0, 1.0),
+    licence="spandrel MIT; each architecture and its weights their own",
+    summary="every RGB network that spandrel can load; optional extra zoo",
+    scale=None,
+)
+
 
 def generator_info(arch: str, range: tuple[float, float] | None = None, multiple: int = 1) -> GeneratorInfo:
     """The entry for a known name, or one made for `package.module:Class`.
 
     `range` and `multiple` describe a network this project does not know; a known one has its own.
-    Raises RecipeError for a name that is neither.
+    Raises RecipeError for a name that is neither, MissingTool for `spandrel` without the package.
     """
+    if arch == ZOO.name:
+        if find_spec(ZOO.name) is None:
+            raise MissingTool(f"model.arch: {ZOO.name} is not installed", hint=MISSING_ZOO)
+        return ZOO
     for info in GENERATORS:
         if info.name == arch:
             return info
     if ":" in arch:
         words = ("unknown", f"user network {arch}")
         return GeneratorInfo(arch, arch, multiple, range or (0.0, 1.0), *words, scale=None)
-    known = ", ".join(info.name for info in GENERATORS)
+    known = ", ".join(info.name for info in (*GENERATORS, ZOO))
     raise RecipeError(f"model.arch: no architecture is named {arch!r}", hint=f"known: {known}; or package.module:Class")
 
 

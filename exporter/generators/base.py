@@ -7,6 +7,8 @@ from typing import Literal
 
 Padding = Literal["none", "zero", "edge", "reflect", "flip", "reflect_around"]
 
+MISSING_ZOO = "pip install 'exporter[zoo]'"
+
 
 @dataclass(frozen=True, slots=True)
 class GeneratorInfo:
@@ -18,6 +20,7 @@ class GeneratorInfo:
         kwargs_from_state(state)  static: constructor arguments from a state dict with official names;
                                   KeyError or ValueError when it is another architecture's
         official_key(key)         a name of the official state dict as ours, None for what is dead
+        official_state(state)     the official state dict as ours, where other names are not all that differs
         optional_key(key)         whether a checkpoint may lack one of our names
         load_warnings()           lines on what the official inference does differently
         multiple                  when a checkpoint's window decides the size rule

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from exporter.errors import CheckpointError
 
 # In the order they are looked for; `params_ema` is the averaged, better one of BasicSR's two.
-WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net", "generator")
+WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net", "generator")
 PREFIXES = ("module.", "netG.", "_orig_mod.")
 
 
@@ -139,7 +139,7 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], path: Path, arch:
 
     Raises CheckpointError that names the keys when the checkpoint is of another architecture or holds NaN.
     """
-    found = fit(network, state)
+    found = fit(network, getattr(network, "official_state", dict)(state))
     if not found:
         raise CheckpointError(
             f"{path} does not fit {arch}: {found.differences()}", hint="check model.arch and model.kwargs"

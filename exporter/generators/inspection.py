@@ -6,6 +6,7 @@ Known architectures say it themselves (`load_warnings`); these checks are for `p
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -27,11 +28,11 @@ def inspect_network(network: nn.Module, shape: tuple[int, ...], state: Mapping[s
 
     Raises CheckpointError when its shapes or its path through the code depend on pixel values.
     """
-    _refuse_data_dependence(network, shape)
+    not_followed = _refuse_data_dependence(network, shape)
     looks = (
         _mode_lines(network),
         _random_lines(network, shape),
-        _dead_lines(network, shape),
+        [not_followed] if not_followed else _dead_lines(network, shape),
         _alias_lines(state or {}),
     )
     return [line for look in looks for line in look]
@@ -60,15 +61,29 @@ def _mode_lines(network: nn.Module) -> Iterator[str]:
     dropouts = sum(isinstance(module, _DropoutNd) and module.p > 0 for module in modules)
     if dropouts:
         yield f"{dropouts} dropout layers are off in inference; GAN code that leaves them on gives other pictures"
-    stored = sum(isinstance(module, _InstanceNorm) and module.track_running_stats for module in modules)
+    stored = sum(
+        isinstance(module, _InstanceNorm) and module.track_running_stats and not _is_untouched(module)
+        for module in modules
+    )
     if stored:
         yield (
             f"{stored} instance norms use stored statistics in eval mode; where official inference runs in train mode "
             "(each picture's own statistics), set track_running_stats=False after loading"
         )
+    fresh = [module for module in modules if isinstance(module, (_BatchNorm, _InstanceNorm)) and _is_untouched(module)]
+    if fresh:
+        yield (
+            f"{len(fresh)} norms hold the statistics they were built with (mean 0, variance 1): nobody ever estimated "
+            "them, so official inference runs in train mode; set track_running_stats=False after loading"
+        )
     without = sum(isinstance(module, _BatchNorm) and not module.track_running_stats for module in modules)
     if without:
         yield f"{without} batch norms have no stored statistics: every picture is normalised by its own, INT8 suffers"
+
+
+def _is_untouched(norm: _BatchNorm | _InstanceNorm) -> bool:
+    mean, variance = norm.running_mean, norm.running_var
+    return mean is not None and variance is not None and not mean.any() and bool((variance == 1).all())
 
 
 def _random_lines(network: nn.Module, shape: tuple[int, ...]) -> Iterator[str]:
@@ -80,8 +95,11 @@ def _random_lines(network: nn.Module, shape: tuple[int, ...]) -> Iterator[str]:
         yield f"it is random: one picture twice differs by {difference:.3g}; no file can be compared with it"
 
 
-def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> None:
-    """Run on tensors that have shapes but no values: whoever asks for a value is found out."""
+def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> str:
+    """Run on tensors that have shapes but no values: whoever asks for a value is found out.
+
+    Returns a line when that cannot be done at all, with numpy in between for instance.
+    """
     from torch._subclasses.fake_tensor import (
         DataDependentOutputException,
         DynamicOutputShapeException,
@@ -97,6 +115,10 @@ def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> None:
             f"{type(network).__name__}: its shapes or its path through the code depend on pixel values ({operator})",
             hint="a static file needs one path for all pictures: compute with masks instead of if, item() or nonzero()",
         ) from None
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return f"whether pixel values decide its path or its shapes could not be found out: {reason}"
+    return ""
 
 
 def _dead_lines(network: nn.Module, shape: tuple[int, ...]) -> Iterator[str]:
@@ -106,6 +128,7 @@ def _dead_lines(network: nn.Module, shape: tuple[int, ...]) -> Iterator[str]:
     named = [(name, parameter) for name, parameter in network.named_parameters() if parameter.requires_grad]
     if not named:
         return
+    network = deepcopy(network)  # of a layer under two names, functional_call would leave tensors without values
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         fakes: dict[str, Any] = {name: mode.from_tensor(value).requires_grad_() for name, value in named}
         result = torch.func.functional_call(network, fakes, (torch.empty(shape),), strict=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import torch
 from torch import Tensor
 
 from exporter.errors import CheckpointError
-from exporter.generators import GENERATORS, GeneratorInfo, build_network, network_class
+from exporter.generators import GENERATORS, ZOO, GeneratorInfo, build_network, network_class
+from exporter.generators.base import MISSING_ZOO
 from exporter.generators.checkpoint import Fit, fit
 
 # What reading a foreign state dict can end in: a name or number that is not there, a shape that makes no sense.
@@ -28,13 +30,25 @@ def recognise_state(state: Mapping[str, Tensor], path: Path) -> tuple[str, dict[
         share, line = max(near)
         raise CheckpointError(
             f"{path} is of no architecture known here; nearest, with {100 * share:.0f} % of its tensors: {line}",
-            hint="a complete checkpoint of it is recognised; a network of your own is model.arch=package.module:Class",
+            hint=_zoo_hint(state)
+            or "a complete checkpoint of it is recognised; a network of your own is model.arch=package.module:Class",
         )
     names = ", ".join(sorted(state)[:3])
     raise CheckpointError(
         f"{path} is of no architecture known here; its tensors are called {names} …",
-        hint="exporter generators lists what is known; for a network of your own: model.arch=package.module:Class",
+        hint=_zoo_hint(state)
+        or "exporter generators lists what is known; for a network of your own: model.arch=package.module:Class",
     )
+
+
+def _zoo_hint(state: Mapping[str, Tensor]) -> str:
+    """Which name to type when the optional package knows the network; without the package, how to ask it."""
+    if find_spec(ZOO.name) is None:
+        return f"{ZOO.name} may know it: {MISSING_ZOO}, then model.arch={ZOO.name}"
+    from exporter.generators.spandrel_zoo import name_in_zoo
+
+    name = name_in_zoo(state)
+    return f"{ZOO.name} knows it as {name}: model.arch={ZOO.name}" if name else ""
 
 
 def deduced_kwargs(info: GeneratorInfo, state: Mapping[str, Tensor], path: Path) -> dict[str, Any]:

@@ -13,6 +13,8 @@ import numpy as np
 
 from exporter.rewrites.onnx_graph import Array, OnnxGraph, attribute, set_attribute
 
+_SAME_ORDER = ("Reshape", "Squeeze", "Unsqueeze")  # only the shape changes
+
 
 def use_strided_convolutions(graph: OnnxGraph) -> int:
     """Rewrite every PixelUnshuffle; returns how many there were. Where no convolution follows, one that only moves
@@ -35,21 +37,28 @@ def use_strided_convolutions(graph: OnnxGraph) -> int:
 
 
 def _pixel_unshuffle(graph: OnnxGraph, transpose: Any) -> tuple[str, Any, int, int] | None:
-    """(source tensor, last Reshape, channels, block) of a Reshape→Transpose→Reshape that is PixelUnshuffle."""
-    if attribute(transpose, "perm") != [0, 1, 3, 5, 2, 4]:
+    """(source tensor, node that makes the result, channels, block) of a PixelUnshuffle around its Transpose.
+
+    Where the exporter knew the sizes it wrote one Reshape on either side, else several and an axis more.
+    """
+    split = graph.shape(transpose.input[0])
+    if attribute(transpose, "perm") != [0, 1, 3, 5, 2, 4] or split is None:
         return None
-    first = graph.producer(transpose.input[0])
-    users = graph.consumers(transpose.output[0])
-    if first is None or first.op_type != "Reshape":
-        return None
-    split = graph.constants.get(first.input[1])
-    if len(users) != 1 or users[0].op_type != "Reshape" or split is None or len(split) != 6:
-        return None
-    channels, block = int(split[1]), int(split[3])
-    last = graph.constants.get(users[0].input[1])
-    if channels < 1 or block != int(split[5]) or last is None or len(last) != 4:
-        return None
-    return first.input[0], users[0], channels, block
+    source, last = transpose.input[0], transpose
+    while len(graph.shape(source) or ()) != 4:
+        before = graph.producer(source)
+        if before is None or before.op_type not in _SAME_ORDER or not graph.has_one_use(source):
+            return None
+        source = before.input[0]
+    while len(made := graph.shape(last.output[0]) or ()) != 4:
+        users = graph.consumers(last.output[0])
+        if not made or len(users) != 1 or users[0].op_type not in _SAME_ORDER or last.output[0] in graph.outputs:
+            return None
+        last = users[0]
+    batch, channels, rows, block, columns, across = split
+    whole, cut = (batch, channels, rows * block, columns * block), (batch, channels * block**2, rows, columns)
+    fits = block == across and (graph.shape(source), graph.shape(last.output[0])) == (whole, cut)
+    return (source, last, channels, block) if fits else None
 
 
 def _is_plain_convolution(graph: OnnxGraph, node: Any, tensor: str) -> bool:

@@ -241,6 +241,7 @@ def _prepared(model: Any) -> OnnxGraph:
     from exporter.rewrites.pixel_shuffle import use_depth_first
     from exporter.rewrites.pixel_unshuffle import use_strided_convolutions
     from exporter.rewrites.translate_products import take_in_bias
+    from exporter.rewrites.unit_length import take_lengths_by_means
 
     graph = OnnxGraph(deepcopy(model))
     write_out_norms(graph)
@@ -248,6 +249,7 @@ def _prepared(model: Any) -> OnnxGraph:
     use_strided_convolutions(graph)
     use_depth_first(graph)
     scale_before_norms(graph)
+    take_lengths_by_means(graph)
     graph = OnnxGraph(onnx.shape_inference.infer_shapes(graph.commit()))
     join_gelu(graph)
     take_in_bias(graph)

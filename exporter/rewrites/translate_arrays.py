@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 import numpy as np
@@ -169,6 +169,8 @@ def reduction(work: Translation, node: Any) -> None:
     left = [axis for axis in range(rank) if axis not in axes]
     made = order if keep else tuple(left.index(axis) for axis in order if axis in left)
     picture, places = work.held(node, 0, order), sorted(order.index(axis) for axis in axes)
+    if node.op_type != "ReduceSum" and len(places) == 1:
+        picture = _halfway(work, node, picture, places[0])
     steps = [places]
     if node.op_type != "ReduceSum" and prod(work.target.shape(picture)[p] for p in places) > HALF_PRECISION_TERMS:
         steps = [[place] for place in reversed(places)]  # means of means: no partial sum leaves half precision
@@ -185,6 +187,19 @@ def reduction(work: Translation, node: Any) -> None:
             return
         work.emit(kind, inputs, [out], "ReducerOptions", keepDims=keep or not last)
         picture = out
+
+
+def _halfway(work: Translation, node: Any, picture: int, place: int) -> int:
+    """One long axis, such as the pixels of a plane: means of about as many parts as each part has numbers."""
+    shape = work.target.shape(picture)
+    parts = next((n for n in range(isqrt(shape[place]), 1, -1) if shape[place] % n == 0), 1)
+    if shape[place] <= HALF_PRECISION_TERMS or parts == 1:
+        return picture
+    rows = (prod(shape[:place]), parts, shape[place] // parts, prod(shape[place + 1 :]))
+    means = work.between(node, "means_of_parts", (rows[0], parts, 1, rows[3]))
+    inputs = [work.reshaped(picture, rows), work.stored(f"{node.output[0]}_part", np.array([2], np.int32))]
+    work.emit("MEAN", inputs, [means], "ReducerOptions", keepDims=True)
+    return work.reshaped(means, (*shape[:place], parts, *shape[place + 1 :]))
 
 
 def tiled(work: Translation, node: Any) -> None:

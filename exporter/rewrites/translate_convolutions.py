@@ -33,7 +33,11 @@ def _pads(node: Any, size: tuple[int, int], kernel: list[int], strides: list[int
 def _padded(
     work: Translation, node: Any, picture: int, pads: list[int], geometry: list[tuple[int, int, int, int]]
 ) -> tuple[int, int]:
-    """(picture, padding scheme): SAME where TensorFlow's rule gives these pads, else a PAD and VALID."""
+    """(picture, padding scheme): SAME where TensorFlow's rule gives these pads, else a PAD and VALID.
+
+    PyTorch's symmetric padding at stride 2 would be SAME with a row and a column of zeros in the kernel, exactly, but
+    4 × 4 products cost more than the PAD, which XNNPACK makes part of the convolution (benchmarks/stride_two_padding).
+    """
     if not any(pads):
         return picture, VALID
     if list(zip(pads[:2], pads[2:], strict=True)) == [_same_padding(*axis) for axis in geometry]:

@@ -87,13 +87,15 @@ def _require_size(source: Artifact, arch: str, multiple: int) -> None:
 
 
 def _warnings(network: nn.Module, arch: str, source: Artifact, state: dict[str, Tensor]) -> list[str]:
-    """What the network's own class says, or for one that is not ours, what an inspection finds."""
+    """What the network's own class says and, for one that is not ours, what an inspection finds."""
+    from exporter.generators import GENERATORS
     from exporter.generators.inspection import inspect_network
     from exporter.generators.network_file import bare
 
     say = getattr(bare(network), "load_warnings", None)
     lines: list[str] = say() if say else []
-    return lines + (inspect_network(network, source.input.shape, state) if ":" in arch else [])
+    ours = any(info.name == arch for info in GENERATORS)
+    return lines if ours else lines + inspect_network(network, source.input.shape, state)
 
 
 def _estimate_statistics(network: nn.Module, workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""onnxsim: folds constants and batch norms, removes what does nothing."""
+"""onnxsim: folds constants and batch norms, removes what does nothing. Then all shapes are known."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
+from exporter.rewrites.onnx_graph import OnnxGraph
+from exporter.rewrites.reshapes import write_out_copied_sizes
+from exporter.rewrites.unit_length import take_lengths_by_means
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx
 
@@ -16,6 +19,7 @@ class SimplifyOnnx(Stage):
     name: ClassVar[str] = "simplify_onnx"
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.ONNX
+    revision: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxsim")
 
     fold_batch_norm: bool = True
@@ -29,10 +33,13 @@ class SimplifyOnnx(Stage):
         skipped = [] if self.fold_batch_norm else ["fuse_bn_into_conv"]
         with workspace.quiet():
             try:
-                simplified, _ = onnxsim.simplify(onnx.load(source.path), check_n=0, skipped_optimizers=skipped)
+                model = onnx.shape_inference.infer_shapes(onnx.load(source.path))
+                write_out_copied_sizes(graph := OnnxGraph(model))
+                simplified, _ = onnxsim.simplify(graph.commit(), check_n=0, skipped_optimizers=skipped)
             except Exception as error:  # onnxsim raises bare RuntimeErrors from C++
                 raise StageError(f"{self.name}: onnxsim could not simplify {source.path.name}: {error}") from error
-        onnx.save(simplified, path)
+        take_lengths_by_means(graph := OnnxGraph(onnx.shape_inference.infer_shapes(simplified)))
+        onnx.save(graph.commit(), path)
         image = lopsided_image(source.input.height, source.input.width)
         require_close(self.name, run_onnx(path, image), run_onnx(source.path, image))
         return Artifact.of_file(path, self.gives, like=source, step=str(self))

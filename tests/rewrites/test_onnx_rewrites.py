@@ -10,6 +10,7 @@ from exporter.rewrites.channels_last import strip_end_permutations
 from exporter.rewrites.onnx_graph import OnnxGraph
 from exporter.rewrites.pixel_shuffle import use_depth_first
 from exporter.rewrites.pixel_unshuffle import use_strided_convolutions
+from exporter.rewrites.reshapes import write_out_copied_sizes
 from exporter.rewrites.same_padding import fold_padding
 from tests.rewrites.graphs import computed, kinds, model_of, normal
 
@@ -117,6 +118,46 @@ def test_unshuffle_alone_moves_numbers_exactly():
     x = normal(1, 3, 8, 12, seed=4)
     assert kinds(made) == ["Conv", "Relu"]
     assert np.array_equal(computed(made, x), computed(model, x))
+
+
+@pytest.mark.parametrize("end", ["Conv", "Relu"])
+def test_unshuffle_of_unknown_size_is_written_otherwise(end):
+    """After a padding PyTorch does not know the size: an axis of one, two Reshapes, sizes copied as 0."""
+    nodes = [
+        make("Unsqueeze", ["x", "three"], ["rank5"]),
+        make("Reshape", ["rank5", "rows"], ["cut"]),
+        make("Reshape", ["cut", "columns"], ["rank6"]),
+        make("Transpose", ["rank6"], ["moved"], perm=[0, 1, 3, 5, 2, 4]),
+        make("Reshape", ["moved", "join"], ["channels"]),
+        make("Squeeze", ["channels", "two"], ["u"]),
+        make("Conv", ["u", "w"], ["y"], pads=[1] * 4) if end == "Conv" else make("Relu", ["u"], ["y"]),
+    ]
+    shapes = {"three": [3], "two": [2, 3], "rows": [0, 0, -1, 2, 0], "columns": [0, 0, 0, 0, -1, 2]}
+    shapes |= {"join": [0, -1, 1, 1, 0, 0]}
+    constants = {name: np.array(shape) for name, shape in shapes.items()} | {"w": normal(12, 12, 3, 3)}
+    model = model_of(nodes, (1, 3, 8, 12), (1, 12, 4, 6), **constants)
+    made, found = _rewritten(model, use_strided_convolutions)
+    x = normal(1, 3, 8, 12, seed=4)
+    assert found == 1
+    assert kinds(made) == (["Conv"] if end == "Conv" else ["Conv", "Relu"])
+    assert np.allclose(computed(made, x), computed(model, x), atol=1e-5)
+
+
+def test_sizes_copied_between_two_reshapes_are_written_out():
+    """onnxsim joins the pair and lets the second one's zeros copy from the first one's input."""
+    import onnx
+    import onnxsim
+
+    nodes = [make("Reshape", ["x", "first"], ["cut"]), make("Reshape", ["cut", "second"], ["y"])]
+    shapes = {"first": np.array([0, 0, -1, 2, 12]), "second": np.array([0, 0, 0, 0, -1, 2])}
+    model = model_of(nodes, (1, 3, 8, 12), (1, 3, 4, 2, 6, 2), **shapes)
+    made, written = _rewritten(model, write_out_copied_sizes)
+    x = normal(1, 3, 8, 12, seed=4)
+    assert written == 1
+    assert np.array_equal(computed(made, x), computed(model, x))
+    joined, _ = onnxsim.simplify(deepcopy(made), check_n=0)
+    assert kinds(joined) == ["Reshape"]
+    assert np.array_equal(computed(onnx.shape_inference.infer_shapes(joined), x), computed(model, x))
 
 
 def _padded(mode="constant", value=0.0, amounts=(0, 0, 0, 0, 0, 0, 1, 1)):

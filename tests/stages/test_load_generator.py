@@ -1,6 +1,9 @@
 """Checkpoints without a named architecture, super-resolution, a network of the user's own, and what is said of them."""
 
 import json
+import re
+from dataclasses import replace
+from html import unescape
 
 import pytest
 import torch
@@ -10,8 +13,10 @@ from exporter.artifact import Format
 from exporter.errors import CheckpointError, PlanError
 from exporter.generators import load_network
 from exporter.generators.network_file import read_description
+from exporter.report.page import page
 from exporter.stages import LoadGenerator
 from tests.conftest import artifact_of
+from tests.report.demo_outcome import demo_outcome
 from tools.generator_variants import seeded_network
 
 
@@ -93,3 +98,68 @@ def test_an_unknown_checkpoint_names_the_nearest(tmp_path, make_workspace):
         CheckpointError, match=r"nearest, with 99 % .*restormer \(1 missing \(refinement.0.attn.temperature"
     ):
         LoadGenerator().run(source, make_workspace("load", source))
+
+
+class Untrained(OwnNetwork):
+    """Its GAN was always run in train mode: nobody looked at the statistics."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.unused, self.drop = nn.BatchNorm2d(3), nn.Identity(), nn.Identity()
+
+    def forward(self, x):
+        return self.norm(self.conv(x)).clamp(0, 1)
+
+
+class Noisy(OwnNetwork):
+    """Dropout that eval() does not reach, and one layer under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.same, self.unused = self.conv, nn.Identity()
+
+    def forward(self, x):
+        return nn.functional.dropout(self.same(x), 0.5, training=True).clamp(0, 1)
+
+
+class Looking(OwnNetwork):
+    def forward(self, x):
+        return x if float(x.mean()) > 2 else self.conv(x)
+
+
+@pytest.mark.parametrize(
+    ("network", "says"),
+    [
+        (OwnNetwork, ["1 dropout layers are off in inference", r"2 tensors with 6 weights do not reach .*\(unused"]),
+        (Untrained, ["1 norms hold the statistics they were built with .* train mode"]),
+        (Noisy, ["it is random: one picture twice differs by", r"2 tensors .* two names \(conv.weight = same.weight"]),
+    ],
+)
+def test_a_strangers_faults_are_in_the_report(network, says, tmp_path, make_workspace):
+    source = checkpoint(tmp_path, network())
+    stage = LoadGenerator(arch=f"{__name__}:{network.__name__}")
+    workspace = make_workspace("load", source)
+    load_network(stage.run(source, workspace).path)
+    facts = stage.facts(workspace.folder)
+    outcome = replace(demo_outcome(tmp_path / "demo"), notes={stage.name: facts})
+    shown = unescape(page(outcome))
+    for words in says:
+        line = next(line for line in facts["warnings"] if re.search(words, line))
+        assert line in shown
+
+
+@pytest.mark.parametrize(
+    ("network", "change", "says"),
+    [
+        (Looking, {}, "Looking: its shapes or its path through the code depend on pixel values .*local_scalar"),
+        (Untrained, {"conv.bias": None}, r"does not fit .*Untrained: 1 missing \(conv.bias\)"),
+        (Untrained, {"late.weight": torch.ones(1)}, r"1 unknown \(late.weight\)"),
+        (Untrained, {"conv.weight": torch.ones(3, 3, 5, 5)}, r"1 of another shape \(conv.weight\)"),
+    ],
+)
+def test_a_strangers_faults_that_end_it_are_one_sentence(network, change, says, tmp_path, make_workspace):
+    state = {key: value for key, value in (network().state_dict() | change).items() if value is not None}
+    torch.save(state, tmp_path / "w.pth")
+    source = artifact_of(tmp_path / "w.pth", Format.CHECKPOINT, 64, 96)
+    with pytest.raises(CheckpointError, match=says):
+        LoadGenerator(arch=f"{__name__}:{network.__name__}").run(source, make_workspace("load", source))

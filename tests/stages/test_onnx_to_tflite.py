@@ -2,12 +2,17 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
-from exporter.artifact import Format
+from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.errors import StageError
+from exporter.generators.network_file import Description, write_network
 from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.self_check import lopsided_image, run_onnx, run_tflite
+from exporter.stages.simplify_onnx import SimplifyOnnx
+from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.stages.chain import HEIGHT, WIDTH, Lines, Photos, counts, largest_rank, opened, run, to_onnx
+from tools.generator_variants import seeded_network
 
 NETWORKS = ["mobilenetv3_student", "UNet", "UnshuffleNet", "SplitShuffle", "FarShift", "Gated", "Odds", "Normalised"]
 
@@ -119,3 +124,19 @@ def test_a_file_that_is_not_channels_last_is_refused(tmp_path):
     onnx.save(model, source.path)
     with pytest.raises(StageError, match="permute"):
         run(OnnxToTflite(converter="onnx2tf"), source, tmp_path / "3")
+
+
+def test_nafnets_local_pooling_is_average_pooling(tmp_path):
+    """Two poolings and repeated edges; summed-area tables (CumSum) have no kernel on any delegate."""
+    kwargs = {"width": 4, "enc_blk_nums": (1, 1), "dec_blk_nums": (1, 1), "train_size": 24}
+    network = seeded_network("nafnet", kwargs)
+    write_network(network, Description("nafnet", kwargs, (0.0, 1.0), 4), tmp_path / "n.safetensors")
+    spec = TensorSpec.image(HEIGHT, WIDTH)
+    source = Artifact(Format.TORCH, tmp_path / "n.safetensors", spec, spec, sha256_of(tmp_path / "n.safetensors"))
+    exported = run(SimplifyOnnx(), run(TorchToOnnx(), source, tmp_path / "1"), tmp_path / "2")
+    made = run(OnnxToTflite(converter="direct"), exported, tmp_path / "3")
+    assert counts(made)["AVERAGE_POOL_2D"] == 2 * 5 and largest_rank(made) <= 4
+    image = lopsided_image(HEIGHT, WIDTH)
+    with torch.no_grad():
+        expected = network(torch.from_numpy(image).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+    assert np.abs(run_tflite(made.path.read_bytes(), image)[0] - expected).max() < 1e-4
