@@ -60,7 +60,7 @@ def export(
     seconds: dict[str, float] = {}
     notes: dict[str, dict[str, object]] = {}
     workspace = _workspace(recipe, run_folder, images, progress, quiet)
-    done: dict[str, Artifact] = {}
+    done: dict[str, tuple[str, Artifact]] = {}
     built = [run_chain(chain, workspace, run_folder, done, seconds, notes) for chain in chains]
     progress.say("verify: parity, quality, latency and lint of every file")
     started_s = time.monotonic()
@@ -126,11 +126,14 @@ def run_chain(
     chain: Chain,
     workspace: Workspace,
     run_folder: RunFolder,
-    done: dict[str, Artifact],
+    done: dict[str, tuple[str, Artifact]],
     seconds: dict[str, float],
     notes: dict[str, dict[str, object]],
 ) -> Built:
-    """Every step's output, the teacher first; what an earlier chain or run has done is not done again."""
+    """Every step's output, the teacher first; what an earlier chain or run has done is not done again.
+
+    `done` are rung names and artifacts by key; of two files of one stage, the second is named after its target, too.
+    """
     source, steps = workspace.teacher, []
     for stage in chain.stages:
         key = stage.key(source, workspace)
@@ -139,13 +142,15 @@ def run_chain(
             started_s = time.monotonic()
             known = run_folder.finished(folder)
             workspace.progress.say(f"{stage.name}: {'already done' if known else 'running'} [{folder.name}]")
-            done[key] = known or run_folder.run(stage, source, workspace)
-            name = _rung_name(stage.name, done[key])
+            artifact = known or run_folder.run(stage, source, workspace)
+            name = _rung_name(stage.name, artifact)
+            name = f"{name} {chain.target}" if name in seconds else name
+            done[key] = name, artifact
             seconds[name] = time.monotonic() - started_s
             if facts := stage.facts(folder):
                 notes[name] = facts
-        source = done[key]
-        steps.append((_rung_name(stage.name, source), source))
+        name, source = done[key]
+        steps.append((name, source))
         if len(steps) == 1:
             workspace = replace(workspace, teacher=source)
     return Built(chain.target, chain.runtime, tuple(steps), chain.also_on)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
 from pydantic_core import ErrorDetails
@@ -178,9 +178,8 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
         field = model.model_fields.get(str(step))
         if field is None:  # a key of `targets`
             continue
-        inner = Target if step == "targets" else field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
+        kinds = (Target,) if step == "targets" else get_args(field.annotation) or (field.annotation,)
+        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
     return list(model.model_fields)
 
 

@@ -25,6 +25,7 @@ class Variant:
     kwargs: dict[str, Any]
     sizes: tuple[tuple[int, int], tuple[int, int]]  # height × width in px: a square one and one that is not
     int8: dict[str, Any] = field(default_factory=dict)  # what else an INT8 export sets
+    float_products: bool = False  # products of activations stay in float: summed over all pixels, int8 ones overflow
     trained: Trained | None = None  # stands in the support matrix in its place
 
 
@@ -44,7 +45,9 @@ VARIANTS: dict[str, Variant] = {
     ),
     "srn": Variant({"width": 4}, SQUARE_AND_NOT),
     "restormer": Variant(
-        {"dim": 12, "num_blocks": (1, 1, 1, 1), "num_refinement_blocks": 1, "heads": (1, 2, 4, 8)}, SQUARE_AND_NOT
+        {"dim": 12, "num_blocks": (1, 1, 1, 1), "num_refinement_blocks": 1, "heads": (1, 2, 4, 8)},
+        SQUARE_AND_NOT,
+        float_products=True,
     ),
     "uformer": Variant({"embed_dim": 12, "depths": (1, 2, 1, 1, 2, 1, 1, 2, 1)}, ((128, 128), (128, 256))),
     "swinir": Variant({"embed_dim": 12, "depths": (2, 2), "num_heads": (2, 2)}, SQUARE_AND_NOT),

@@ -1,8 +1,9 @@
 """Writes the figures of the last export and of the benchmarks into the README, between its markers.
 
     .venv/bin/python tools/update_readme.py dist/mobile_deblur-0.1.0
+    .venv/bin/python tools/update_readme.py      # the support matrix alone
 
-Reads the bundle's report, benchmarks/*.json and recipes/results/restoration.json.
+Reads the bundle's report, benchmarks/*.json and exporter/generators/support_matrix.json.
 """
 
 from __future__ import annotations
@@ -13,14 +14,41 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from exporter.commands.generators import TITLES, read_verdicts
+
 REPO = Path(__file__).parent.parent
 
 
-def main(bundle: Path) -> None:
-    report = _read(bundle / "report" / "report.json")
+def main(bundle: Path | None) -> None:
     readme = REPO / "README.md"
-    text = _put(readme.read_text(), "summary", _summary(report))
-    readme.write_text(_put(text, "measured", _measured()))
+    text = _put(readme.read_text(), "matrix", support_matrix())
+    if bundle is not None:
+        text = _put(text, "summary", _summary(_read(bundle / "report" / "report.json")))
+        text = _put(text, "measured", _measured())
+    readme.write_text(text)
+
+
+def support_matrix() -> str:
+    """Architectures by targets; what is refused, or takes an option, has a number, and its sentence below the table."""
+    verdicts, notes = read_verdicts(), list[str]()
+    rows = [
+        (f"`{name}`", *(_mark(targets.get(target), notes) for target in TITLES)) for name, targets in verdicts.items()
+    ]
+    below = "\n".join(f"{number}. {note}" for number, note in enumerate(notes, 1))
+    return f"{_table(('architecture', *TITLES.values()), rows)}\n\n{below}".rstrip()
+
+
+def _mark(cell: dict[str, str] | None, notes: list[str]) -> str:
+    """✓, "no" or "–" (not measured), with the number of its note."""
+    if cell is None:
+        return "–"
+    option = re.search(r"\(with (.*)\)$", cell["reason"])
+    note = f"with `{option[1]}`" if cell["status"] == "ok" and option else cell["reason"]
+    if cell["status"] == "ok" and not option:
+        return "✓"
+    if note not in notes:
+        notes.append(note)
+    return f"{'✓' if cell['status'] == 'ok' else 'no'} <sup>{notes.index(note) + 1}</sup>"
 
 
 def _summary(report: dict[str, Any]) -> str:
@@ -86,4 +114,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]) if sys.argv[1:] else None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from exporter.rewrites.gpu_operators import split_clamps
 from exporter.rewrites.tflite_graph import TfliteGraph
 
 FEWEST_ELEMENTS = 2  # a lone number gains nothing from an operator of its own
@@ -16,6 +17,7 @@ FEWEST_ELEMENTS = 2  # a lone number gains nothing from an operator of its own
 def write_fp16(content: bytes) -> bytes:
     """The same graph with float16 constants. Raises ValueError naming a constant that fp16 cannot hold."""
     graph = TfliteGraph(content)
+    split_clamps(graph)
     expanded: dict[int, int] = {}
     front = []
     for operator in graph.operators:

@@ -8,17 +8,18 @@ has no int8 kernel is known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from exporter.quantization.affine import PIXELS, Affine, Floats, Range, quantize_weights
 from exporter.quantization.clamps import clamp_limits, drop_saturating_clamps
+from exporter.quantization.declared import declare_float
+from exporter.quantization.float_operators import enclosed, has_int8_kernel, is_asked_for
 from exporter.quantization.kernels import KERNELS, Kernel
-from exporter.quantization.scales import SharedScales, pictures, residual_tensors
+from exporter.quantization.scales import CodeUse, SharedScales, pictures, residual_tensors
 from exporter.rewrites.tflite_cleanup import fuse_activations, name_ends
 from exporter.rewrites.tflite_graph import Array, TfliteGraph
 
@@ -30,72 +31,50 @@ class Int8File:
     content: bytes
     float_operators: tuple[str, ...]  # "KIND output-name", those that stay in float
     requantizations: int  # QUANTIZE operators between int8 tensors of different codes
+    codes: tuple[CodeUse, ...] = ()
+    sources: tuple[int | None, ...] = ()  # of each operator the number in the float file; None: it was put in
 
 
 def write_int8(
-    content: bytes, estimate: Estimate, *, keep_float: tuple[str, ...] = (), float_ends: bool = False
+    content: bytes,
+    estimate: Estimate,
+    *,
+    keep_float: tuple[str, ...] = (),
+    float_layers: Collection[str] = (),
+    float_ends: bool = False,
+    enclose: bool = True,
 ) -> Int8File:
-    """The INT8 file. `keep_float` are patterns (fnmatch) of operator kinds or output names that stay in float.
+    """The INT8 file. `keep_float` are patterns (fnmatch) of operator kinds or output names that stay in float,
+    `float_layers` output names as they are.
 
     With `float_ends` the file takes and gives float32 pictures; otherwise int8 ones with scale 1/255, zero point -128.
+    `enclose` leaves in float, too, what has no weights and lies between float operators only.
     """
     graph = TfliteGraph(content)
+    numbers = {id(operator): number for number, operator in enumerate(graph.operators)}
     fuse_activations(graph)
-    kept = [operator for operator in graph.operators if _stays_float(graph, operator, keep_float)]
-    kept += _enclosed(graph, kept)
+    asked = [operator for operator in graph.operators if is_asked_for(graph, operator, keep_float, float_layers)]
+    kept = asked + [op for op in graph.operators if op not in asked and not has_int8_kernel(graph, op)]
+    kept += enclosed(graph, kept) if enclose else []
     drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
     writer = _Writer(graph, [operator for operator in graph.operators if operator not in kept])
-    islands = tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator in kept)
+    islands = tuple(
+        f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator in graph.operators if operator in kept
+    )
     writer.bridge(float_ends)
     writer.choose_codes(estimate)
     writer.quantize()
     name_ends(graph)
+    declare_float(graph, [graph.name(operator.outputs[0]) for operator in graph.operators if operator in asked])
     between = sum(
         graph.kind(operator) == "QUANTIZE" and graph.dtype(operator.inputs[0]) == "INT8" for operator in graph.operators
     )
-    return Int8File(graph.to_bytes(), islands, between)
-
-
-def _stays_float(graph: TfliteGraph, operator: Any, patterns: tuple[str, ...]) -> bool:
-    kind = graph.kind(operator)
-    kernel = KERNELS.get(kind)
-    names = (kind, *(graph.name(index) for index in operator.outputs))
-    if kernel is None or any(fnmatchcase(name, pattern) for name in names for pattern in patterns):
-        return True
-    if kernel.rule == "weights":
-        return graph.constant(operator.inputs[kernel.weights]) is None
-    return any(graph.dtype(index) != "FLOAT32" for index in operator.outputs)
-
-
-def _enclosed(graph: TfliteGraph, kept: list[Any]) -> list[Any]:
-    """What lies between float operators only, such as an attention's bias and softmax: int8 there costs two
-    conversions and precision, and gains nothing."""
-    makers = {tensor: operator for operator in graph.operators for tensor in operator.outputs}
-    users: dict[int, list[Any]] = {tensor: [] for tensor in makers}
-    for operator in graph.operators:
-        for tensor in pictures(graph, operator.inputs):
-            users.get(tensor, []).append(operator)
-    inside = {
-        id(operator): operator for operator in graph.operators if operator not in kept and _light(graph, operator)
-    }
-    apart = {id(operator) for operator in kept}
-    while True:
-        known = apart | set(inside)
-        leaking = [
-            key
-            for key, operator in inside.items()
-            if any(id(makers.get(tensor)) not in known for tensor in pictures(graph, operator.inputs))
-            or any(id(user) not in known for tensor in operator.outputs for user in users[tensor])
-            or not set(operator.outputs).isdisjoint(graph.outputs)
-        ]
-        if not leaking:
-            return list(inside.values())
-        for key in leaking:
-            del inside[key]
-
-
-def _light(graph: TfliteGraph, operator: Any) -> bool:
-    return KERNELS[graph.kind(operator)].rule != "weights"
+    sources = tuple(numbers.get(id(operator)) for operator in graph.operators)
+    objects = [(use, graph.tensors[use.tensor]) for use in writer.uses()]
+    made = graph.to_bytes()
+    places = {id(tensor): number for number, tensor in enumerate(graph.tensors)}
+    uses = tuple(replace(use, tensor=places[id(tensor)]) for use, tensor in objects if id(tensor) in places)
+    return Int8File(made, islands, between, uses, sources)
 
 
 class _Writer:
@@ -104,10 +83,12 @@ class _Writer:
     def __init__(self, graph: TfliteGraph, integer: list[Any]) -> None:
         self.graph = graph
         self.integer = integer
+        self.exact = residual_tensors(graph)  # asked now: a float island would hide what lies before it
         self.scales = SharedScales()
         self.int8: list[int] = []
         self.measured_as: dict[int, int] = {}  # a tensor made here -> the float tensor with its values
         self.constants: dict[tuple[int, Affine], int] = {}
+        self.bound: set[int] = set()  # tensors that share their code with a constant
 
     def bridge(self, float_ends: bool) -> None:
         """Put DEQUANTIZE and QUANTIZE where integer and float operators, or float ends, meet."""
@@ -137,11 +118,25 @@ class _Writer:
             if KERNELS[graph.kind(operator)].rule == "same":
                 self._share(operator)
         origins = {tensor: self.measured_as.get(tensor, tensor) for tensor in self.int8}
-        known = estimate(set(origins.values()), residual_tensors(graph) & set(origins.values()))
+        known = estimate(set(origins.values()), self.exact & set(origins.values()))
         ranges = {tensor: known[origin] for tensor, origin in origins.items()}
         for operator in self.integer:
             self._include_constants(operator, ranges)
         self.codes = scales.codes(ranges)
+
+    def uses(self) -> list[CodeUse]:
+        """Who has which code; tensors are numbered as in `graph`, before unused ones are dropped."""
+        root, bound = self.scales.root, {self.scales.root(tensor) for tensor in (self.bound | self.exact)}
+        return [
+            CodeUse(
+                tensor,
+                self.measured_as.get(tensor, tensor),
+                root(tensor),
+                pinned := self.scales.is_pinned(tensor),
+                not pinned and root(tensor) not in bound,
+            )
+            for tensor in self.int8
+        ]
 
     def quantize(self) -> None:
         graph = self.graph
@@ -211,6 +206,7 @@ class _Writer:
             value = graph.constant(index)
             if value is not None and value.dtype == np.float32:
                 ranges[first] = ranges[first].union(Range(float(value.min()), float(value.max())))
+                self.bound.add(first)
 
     def _quantize_weights(self, operator: Any, kernel: Kernel) -> None:
         graph = self.graph

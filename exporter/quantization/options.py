@@ -1,4 +1,4 @@
-"""What both INT8 stages let a recipe choose: how ranges are estimated, and what is done before rounding."""
+"""What INT8 stages let a recipe choose: how ranges are estimated, what is done before rounding, what may be lost."""
 
 from __future__ import annotations
 
@@ -23,3 +23,19 @@ class Int8Options(BaseModel):
     @property
     def changes_weights(self) -> bool:
         return self.equalize or self.bias_correction or self.rounding != "nearest"
+
+
+class MixedPrecision(BaseModel):
+    """The budget of a search, against the float network on calibration images.
+
+    A loss is what the picture loses against the truth when the float network reaches `float_psnr_db` there: its error
+    and the rounding's are uncorrelated. Of two networks that lose as much to rounding, the better one loses more dB.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_loss_db: float = Field(gt=0)
+    max_worst_loss_db: float | None = Field(default=None, gt=0)
+    float_psnr_db: float = Field(default=30.0, gt=0, le=60)
+    images: int = Field(default=8, ge=1)  # of the calibration set, evenly spread
+    threads: int = Field(default=2, ge=1)  # that times are measured with

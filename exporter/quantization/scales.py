@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from exporter.quantization.affine import Affine, Range
 from exporter.quantization.kernels import KERNELS
 from exporter.rewrites.tflite_graph import TfliteGraph
+
+
+@dataclass(frozen=True, slots=True)
+class CodeUse:
+    """An int8 activation of a file and the set of tensors it shares its code with."""
+
+    tensor: int
+    origin: int  # the float file's tensor whose range it takes
+    shared: int
+    pinned: bool  # the code is dictated, by the picture or a kernel
+    free: bool  # nothing but accuracy speaks against another range
 
 
 class SharedScales:
@@ -38,6 +50,9 @@ class SharedScales:
         while (parent := self._parent.setdefault(tensor, tensor)) != tensor:
             tensor = parent
         return tensor
+
+    def is_pinned(self, tensor: int) -> bool:
+        return self.root(tensor) in self._pinned
 
     def codes(self, ranges: Mapping[int, Range]) -> dict[int, Affine]:
         """The code of every tensor in `ranges`: its set's pinned one, or one over the union of the set's ranges."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exporter.report.ladder import Step
@@ -152,6 +152,32 @@ def sqnr_chart(found: Localisation, name: str) -> str:
     axes.set_ylim(min(0, lowest - 3), 63)  # above 60 dB nothing is lost that a picture could show
     axes.set_xlabel("layer, in the order they run: ─ SQNR, ● of the layer alone")
     axes.set_ylabel("dB")
+    return _svg(figure, name)
+
+
+def pareto_chart(
+    trials: Sequence[Mapping[str, Any]],
+    front: Sequence[Mapping[str, Any]],
+    chosen: Mapping[str, Any],
+    max_loss_db: float,
+    float_ms: float,
+    name: str,
+) -> str:
+    """Loss in dB against ms for every file tried; the front joined, the budget dashed, the chosen file marked."""
+    figure, axes = _frame(2.8)
+    axes.grid(color=_LINE, linewidth=0.8)
+    axes.plot([trial["ms"] for trial in trials], [trial["loss_db"] for trial in trials], ".", color=_SOFT, markersize=7)
+    joined = ([trial["ms"] for trial in front], [trial["loss_db"] for trial in front])
+    axes.plot(*joined, color=_ACCENT, linewidth=1.5, marker=".", drawstyle="steps-post")
+    axes.plot([chosen["ms"]], [chosen["loss_db"]], "o", color=_GOOD, markersize=8)
+    axes.axhline(max_loss_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
+    axes.axvline(float_ms, color=_MUTED, linewidth=1, linestyle=(0, (1, 2)))
+    losses = [trial["loss_db"] for trial in trials if trial["loss_db"] > 0]
+    if losses and max(losses) > 10 * max_loss_db:  # one bad file would flatten all others
+        axes.set_yscale("symlog", linthresh=max_loss_db)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("ms: ● files tried, ─ the best of them, ┊ the float network")
+    axes.set_ylabel("dB lost, ╌ promised")
     return _svg(figure, name)
 
 

@@ -74,7 +74,7 @@ def _label(rung: Rung) -> str:
         case Format.ONNX:
             return {"fp32": "ONNX", "int8": "ONNX INT8 (Q/DQ)"}.get(rung.artifact.precision, f"ONNX {precision}")
         case Format.TFLITE:
-            return f"TFLite {precision}"
+            return f"TFLite {precision}{', trained for INT8' if rung.name.startswith('quantize_aware_train') else ''}"
         case _:
             return f"{rung.artifact.format} {precision}"
 

@@ -13,6 +13,7 @@ from exporter.report.document import plain, verdict
 from exporter.report.ladder import Step, names, steps
 from exporter.report.layers import layers_of_files
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
+from exporter.report.precision import SHOWN_LAYERS, other_notes, searches
 from exporter.verify.advice import advise_targets
 from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Outcome, TargetResult, Timing, Verdict
 
@@ -97,7 +98,9 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         ),
         "findings": _findings(outcome.targets),
         "provenance": plain(outcome.provenance),
-        "notes": plain(outcome.notes),
+        "searches": searches(outcome.notes),
+        "shown_layers": SHOWN_LAYERS,
+        "notes": plain(other_notes(outcome.notes)),
         "recipe": plain(outcome.recipe),
         "longest_seconds": max(outcome.stage_seconds.values(), default=0) or 1,
     }

@@ -6,6 +6,7 @@ from exporter.stages.distill import Distill
 from exporter.stages.load_generator import LoadGenerator
 from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.prune import Prune
+from exporter.stages.quantize_aware_train import QuantizeAwareTrain
 from exporter.stages.quantize_onnx import QuantizeOnnx
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.reestimate_norm import ReestimateNorm
@@ -23,5 +24,6 @@ STAGES: tuple[type[Stage], ...] = (
     QuantizeOnnx,
     BuildTensorrt,
     OnnxToTflite,
+    QuantizeAwareTrain,
     QuantizeTflite,
 )

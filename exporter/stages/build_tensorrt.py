@@ -61,26 +61,29 @@ class BuildTensorrt(Stage):
         from exporter.nvidia.library import open_library
 
         library = open_library(self.builder)
-        self._lint(source)
+        remarks = self._lint(source)
         with workspace.quiet():
             plan = build_plan(library, source.path, self._profile(source), self.compute_capability)
         path = workspace.folder / ("model.rtx.engine" if self.builder == "tensorrt_rtx" else "model.engine")
         path.write_bytes(plan.content)
-        self._describe(path, source, library, plan)
+        self._describe(path, source, library, plan, remarks)
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
 
-    def _lint(self, source: Artifact) -> None:
+    def _lint(self, source: Artifact) -> tuple[str, ...]:
+        """What the engine will not be although the builder takes it, and what fills its memory."""
         import onnx
 
         from exporter.quantization.tensorrt_rules import check_for_tensorrt
 
-        errors = [remark for remark in check_for_tensorrt(onnx.load(source.path)) if remark.severity == "error"]
+        remarks = check_for_tensorrt(onnx.load(source.path))
+        errors = [remark for remark in remarks if remark.severity == "error"]
         if errors:
             more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
             raise StageError(
                 f"{self.name}: TensorRT would not take {source.path.name}: {errors[0].message}{more}",
                 hint="quantize_onnx with engine: tensorrt writes what it takes",
             )
+        return tuple(remark.message for remark in remarks)
 
     def _profile(self, source: Artifact) -> Profile | None:
         from exporter.nvidia.build import Profile
@@ -98,7 +101,7 @@ class BuildTensorrt(Stage):
             )
         return Profile(self.smallest, optimal, self.largest)
 
-    def _describe(self, path: Path, source: Artifact, library: Library, plan: Plan) -> None:
+    def _describe(self, path: Path, source: Artifact, library: Library, plan: Plan, remarks: tuple[str, ...]) -> None:
         from exporter.nvidia.gpu import find_gpu
         from exporter.nvidia.sidecar import SIDECAR_SCHEMA_VERSION, Sidecar, sidecar_path
 
@@ -116,7 +119,7 @@ class BuildTensorrt(Stage):
             weights_bytes=plan.weights_bytes,
             float_weights_bytes=_float_weights_bytes(source),
             layers=plan.layers,
-            warnings=plan.warnings,
+            warnings=(*remarks, *plan.warnings),
         )
         sidecar_path(path).write_text(sidecar.model_dump_json(indent=1) + "\n")
         facts: dict[str, object] = {"builder": library.title, "target": target, "weights_bytes": plan.weights_bytes}

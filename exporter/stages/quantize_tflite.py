@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import model_validator
 
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.errors import StageError
-from exporter.quantization.options import Int8Options
+from exporter.quantization.options import Int8Options, MixedPrecision
+from exporter.recipe_path import RecipePath
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
 from exporter.stages.self_check import lopsided_image, require_close, run_tflite
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.quantization.affine import Range
-    from exporter.quantization.int8_graph import Int8File
+    from exporter.quantization.int8_graph import Estimate, Int8File
+    from exporter.stages.precision_search import PrecisionSearch
 
 LARGEST_FP16_DIFFERENCE = 0.02  # fp16 weights alone: a larger one means that the network amplifies rounding
 
@@ -28,27 +32,40 @@ class QuantizeTflite(Int8Options, Stage):
     int8: per-channel symmetric weights, per-tensor activations whose ranges come from the calibration images.
     `ranges` says how: "minmax" keeps all values seen, "percentile" cuts off (100 - percentile) / 2 percent at each end,
     "mse" takes the range whose code has the smallest squared error, "entropy" the one whose code tells the values
-    apart best. Before weights are rounded, `equalize` makes channels alike across layers, `rounding` "adaptive"
-    chooses up or down by the error of the layer's output, and `bias_correction` takes the mean of that error back
-    (benchmarks/quantization_ablation.py shows what each is worth). The picture at both ends has scale 1/255 and zero
-    point -128, and the residual that is added to it is never clipped, whatever the method.
+    apart best; a file that quantize_aware_train wrote brings its own. Before weights are rounded, `equalize` makes
+    channels alike across layers, `rounding` "adaptive" chooses up or down by the error of the layer's output, and
+    `bias_correction` takes the mean of that error back (benchmarks/quantization_ablation.py shows what each is worth).
+    The picture at both ends has scale 1/255 and zero point -128, and the residual that is added to it is never clipped,
+    whatever the method.
     `keep_float` names operators that stay in float, as patterns over kinds or output names; `io` is the number format
     of the file's ends. `nearest_by_copies` writes nearest enlargement by a whole factor as copies of pixels and rows:
     the same numbers in less time on XNNPACK (benchmarks/frame_rate.py); GPUs and NPUs have the operator itself.
+    `mixed` searches for the layers that have to stay in float so that a dB budget is kept, with measured times as the
+    price: `mixed: {max_loss_db: 0.1}`. Times differ from run to run, so a search can end elsewhere the next time;
+    `costs`, the report.json of an earlier bundle, gives it the times that were measured then, and the same bytes.
     fp16: weights are stored in half precision and nothing else changes.
     """
 
     name: ClassVar[str] = "quantize_tflite"
     takes: ClassVar[Format] = Format.TFLITE
     gives: ClassVar[Format] = Format.TFLITE
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 4
     packages: ClassVar[tuple[str, ...]] = ("ai-edge-litert",)
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
+    resumes: ClassVar[bool] = True
 
     precision: Literal["int8", "fp16"] = "int8"
     keep_float: tuple[str, ...] = ()
     io: Literal["int8", "float32"] = "int8"
     nearest_by_copies: bool = False
+    mixed: MixedPrecision | None = None
+    costs: RecipePath | None = None
+
+    @model_validator(mode="after")
+    def _search_options_fit(self) -> Self:
+        if self.costs and not self.mixed:
+            raise ValueError("costs are the times of a search, but there is no mixed: {max_loss_db: …}")
+        return self
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError when the source is not a float file, or when the new one does not run."""
@@ -80,30 +97,75 @@ class QuantizeTflite(Int8Options, Stage):
         return write_fp16(content)
 
     def _to_int8(self, content: bytes, workspace: Workspace) -> bytes:
-        from exporter.quantization.convergence import movement
         from exporter.quantization.int8_graph import write_int8
         from exporter.quantization.prepare import prepare
-        from exporter.quantization.ranges import RangeCollector, tflite_ranges
+        from exporter.quantization.stored_ranges import require_untrained
         from exporter.quantization.tflite_convolutions import TfliteConvolutions
 
-        images = Passes(workspace)
-        facts: dict[str, object] = {}
+        original, facts = content, dict[str, object]()
         if self.changes_weights:
+            require_untrained(content)
             graph = TfliteConvolutions(content, self.keep_float)
             with workspace.quiet():
-                facts |= prepare(graph, images, self)
+                facts |= prepare(graph, Passes(workspace), self)
             content = graph.content
 
         def estimate(tensors: set[int], exact: set[int]) -> Mapping[int, Range]:
-            collector = RangeCollector(self.ranges, self.percentile, exact)
-            with workspace.quiet():
-                ranges = tflite_ranges(content, tensors, images, collector)
-            facts.update(movement(collector.after, ranges, collector.images))
-            return ranges
+            return self._ranges(content, tensors, exact, workspace, facts)
 
-        file = write_int8(content, estimate, keep_float=self.keep_float, float_ends=self.io == "float32")
+        if self.mixed:
+            search = self._search(content, original, estimate)
+            file, found = search.run(workspace)
+            facts |= found
+        else:
+            file = write_int8(content, estimate, keep_float=self.keep_float, float_ends=self.io == "float32")
         self._report(file, facts, workspace)
-        return _by_copies(file.content) if self.nearest_by_copies else file.content
+        return self._finish(file.content)
+
+    def _ranges(
+        self, content: bytes, tensors: set[int], exact: set[int], workspace: Workspace, facts: dict[str, object]
+    ) -> Mapping[int, Range]:
+        from exporter.quantization.convergence import movement
+        from exporter.quantization.ranges import RangeCollector, tflite_ranges
+        from exporter.quantization.stored_ranges import stored_ranges
+
+        known = stored_ranges(content)
+        if known:
+            facts["ranges"] = "trained" if tensors <= known.keys() else f"trained, others {self.ranges}"
+        if tensors <= known.keys():
+            return known
+        collector = RangeCollector(self.ranges, self.percentile, exact)
+        with workspace.quiet():
+            ranges = tflite_ranges(content, tensors - known.keys(), Passes(workspace), collector)
+        facts.update(movement(collector.after, ranges, collector.images))
+        return ranges | known
+
+    def _search(self, content: bytes, original: bytes, estimate: Estimate) -> PrecisionSearch:
+        from exporter.quantization.int8_graph import write_int8
+        from exporter.quantization.scales import pictures, residual_tensors
+        from exporter.rewrites.tflite_graph import TfliteGraph
+        from exporter.stages.precision_search import PrecisionSearch
+
+        assert self.mixed is not None
+        graph = TfliteGraph(content)
+        activations = {tensor for operator in graph.operators for tensor in pictures(graph, operator.inputs)}
+        activations |= {tensor for operator in graph.operators for tensor in pictures(graph, operator.outputs)}
+        ranges = estimate(activations, residual_tensors(graph))  # once, whatever is int8 later
+
+        def write(float_layers: frozenset[str], alone: bool = False) -> Int8File:
+            return write_int8(
+                content,
+                lambda tensors, exact: ranges,
+                keep_float=() if alone else self.keep_float,
+                float_layers=float_layers,
+                float_ends=alone or self.io == "float32",
+                enclose=not alone,
+            )
+
+        return PrecisionSearch(content, original, write, self._finish, self.mixed, self.costs)
+
+    def _finish(self, content: bytes) -> bytes:
+        return _by_copies(content) if self.nearest_by_copies else content
 
     def _report(self, file: Int8File, facts: dict[str, object], workspace: Workspace) -> None:
         facts = {

@@ -36,13 +36,15 @@ def audit_graph(graph: Graph) -> Audit:
     )
     macs = sum(op.macs for op in ops)
     int8_macs = sum(op.macs for op in ops if op.dtype in ("int8", "uint8"))
+    islands = float_islands(graph, dtypes)
     ranks = [len(tensor.shape) for node in graph.nodes for tensor in (*node.inputs, *node.outputs)]
     return Audit(
         ops=ops,
         macs=macs,
         int8_mac_share=int8_macs / macs if macs else 0.0,
-        float_islands=len(float_islands(graph, dtypes)),
+        float_islands=len(islands),
         max_rank=max(ranks, default=0),
+        declared_islands=sum(is_declared(graph, island) for island in islands),
     )
 
 
@@ -116,6 +118,11 @@ def float_islands(graph: Graph, dtypes: tuple[str, ...]) -> list[list[int]]:
         if fed and feeds:
             islands.append(sorted(group))
     return islands
+
+
+def is_declared(graph: Graph, island: list[int]) -> bool:
+    """Whether the recipe asked for one of the island's operators to be float."""
+    return any(tensor.name in graph.declared_float for i in island for tensor in graph.nodes[i].outputs)
 
 
 def _on_integers(node: Node, dtype: str) -> bool:

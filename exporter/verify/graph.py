@@ -54,6 +54,7 @@ class Graph:
     outputs: tuple[Tensor, ...]
     nodes: tuple[Node, ...]  # in execution order
     constants: tuple[Tensor, ...] = ()
+    declared_float: frozenset[str] = frozenset()  # operators, by output name, that the file says are float on purpose
 
     def producers(self) -> dict[str, int]:
         """Tensor name -> index of the node that computes it."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from exporter.artifact import Artifact
 from exporter.errors import EngineError
 from exporter.runtimes import RUNTIMES
-from exporter.runtimes.base import Image, Runtime
+from exporter.runtimes.base import Image, Runtime, untimed
 from exporter.verify.results import Latency, NotMeasured, Timing
 
 DEFAULT_RUNS = 50
@@ -25,8 +25,10 @@ def measure_latency(
 ) -> Latency:
     """`runs` model calls on one real image after `warmup` untimed ones; copies and conversions are not timed.
 
-    Raises EngineError when the engine fails or its clock gives nonsense.
+    Raises EngineError when the engine fails, when its clock gives nonsense, or when it only imitates a device.
     """
+    if why := untimed(runtime):
+        raise EngineError(f"{runtime.name} is not timed: {why}")
     with runtime.open(artifact, threads) as session:
         samples_ms = session.time_ms(image, runs, warmup)
     if len(samples_ms) != runs or not all(math.isfinite(ms) and ms > 0 for ms in samples_ms):
@@ -36,7 +38,7 @@ def measure_latency(
 
 def table_jobs(files: Iterable[Artifact], threads: Sequence[int]) -> list[tuple[Runtime, Artifact, int]]:
     """Every file on every installed runtime that takes its format, with each number of threads."""
-    installed = [runtime for runtime in RUNTIMES if runtime.missing() is None] if threads else []
+    installed = [r for r in RUNTIMES if not untimed(r) and r.missing() is None] if threads else []
     return [
         (runtime, file, count)
         for file in files

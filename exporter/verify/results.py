@@ -125,6 +125,7 @@ class Audit:
     int8_mac_share: float  # 0..1
     float_islands: int  # runs of float ops between integer ops
     max_rank: int
+    declared_islands: int = 0  # of those, the ones that the recipe asked for: keep_float, mixed
 
     @property
     def counts(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from exporter.artifact import Format
 from exporter.errors import CheckpointError
+from exporter.quantization.declared import METADATA_NAME, read_declared
 from exporter.verify.graph import DYNAMIC, Graph, Node, Tensor, elements
 
 _MARK = b"TFL3"  # the flatbuffer file identifier, at byte 4
@@ -45,7 +46,14 @@ def _graph(model: Any, schema: Any) -> Graph:
         outputs=tuple(tensors[i] for i in subgraph.OutputsAsNumpy()),
         nodes=tuple(_node(subgraph.Operators(i), kinds, tensors, schema) for i in range(subgraph.OperatorsLength())),
         constants=tuple(tensor for tensor in tensors if tensor.constant),
+        declared_float=_declared(model),
     )
+
+
+def _declared(model: Any) -> frozenset[str]:
+    entries = [model.Metadata(i) for i in range(model.MetadataLength())]
+    buffers = [model.Buffers(entry.Buffer()) for entry in entries if entry.Name() == METADATA_NAME.encode()]
+    return read_declared(buffers[0].DataAsNumpy().tobytes()) if buffers else frozenset()
 
 
 def _kind(code: Any, schema: Any) -> str:

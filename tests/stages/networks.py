@@ -114,6 +114,27 @@ class Gated(nn.Module):
         return torch.clamp(x + 0.1 * self.last(y), 0, 1)
 
 
+class OneSensitive(nn.Module):
+    """Of its five convolutions only `third` suffers in int8: large weights on a channel that is always zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.second = nn.Conv2d(8, 8, 3, padding=1)
+        self.third = nn.Conv2d(8, 8, 3, padding=1)
+        self.fourth = nn.Conv2d(8, 8, 3, padding=1)
+        self.last = nn.Conv2d(8, 3, 3, padding=1)
+        with torch.no_grad():
+            self.second.weight[0], self.second.bias[0] = 0, -1  # the ReLU behind it gives zero
+            self.third.weight[:, 0] = 100
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.second(F.relu(self.first(x))))
+        y = F.relu(self.fourth(F.relu(self.third(y))))
+        return torch.clamp(x + self.last(y), 0, 1)
+
+
 class Normalised(nn.Module):
     """Instance norm as one ONNX operator."""
 

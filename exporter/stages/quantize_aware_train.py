@@ -1,0 +1,181 @@
+"""Quantization-aware training: a float .tflite learns to be INT8, before quantize_tflite makes it so."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from exporter.artifact import Artifact, Format
+from exporter.errors import StageError
+from exporter.quantization.options import Int8Options
+from exporter.stages.base import Stage, Workspace
+from exporter.stages.passes import Passes
+from exporter.stages.self_check import run_tflite
+from exporter.stages.taught import train_with_teacher
+from exporter.training.options import FitOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from exporter.quantization.affine import Range
+    from exporter.quantization.int8_graph import Int8File
+    from exporter.training.simulation import TfliteNetwork
+
+    Floats = NDArray[np.float32]
+
+PROOF_IMAGES = 4  # of the calibration set, evenly spread
+
+
+class QuantizeAwareTrain(FitOptions, Int8Options, Stage):
+    """Train the weights and activation ranges of a float .tflite for the INT8 file that quantize_tflite makes of it.
+
+    The graph is the fused one, norms folded and activations joined, and the INT8 file's own: each step runs the
+    integers that LiteRT's kernels compute, rounding included, and gradients pass roundings unchanged. By default it is
+    taught by its own float self alone (`teacher: 1`), a few hundred steps at a small learning rate; `pixel` and
+    `decibel` add the sharp photograph. `ranges` and `percentile` say where ranges start; `train_ranges: false` leaves
+    them there. The residual that is added to the picture keeps its range in any case. `equalize`, `rounding` and
+    `bias_correction` are done before training. Crops may be of any size the graph has no operator against.
+    The file that comes out is float, carries its ranges, and stands before `quantize_tflite`, which takes them as they
+    are; give both stages the same `keep_float`. An operator that cannot be simulated is named in one sentence.
+    """
+
+    name: ClassVar[str] = "quantize_aware_train"
+    takes: ClassVar[Format] = Format.TFLITE
+    gives: ClassVar[Format] = Format.TFLITE
+    packages: ClassVar[tuple[str, ...]] = ("torch", "ai-edge-litert")
+    reads: ClassVar[frozenset[str]] = frozenset({"calibration", "training", "seed"})
+    resumes: ClassVar[bool] = True
+
+    steps: int = Field(default=300, ge=1)
+    batch: int = Field(default=4, ge=1)
+    learning_rate: float = Field(default=5e-5, gt=0)
+    ema_decay: float = Field(default=0.98, ge=0, lt=1)
+    precision: Literal["fp32"] = "fp32"  # half precision cannot count an int8 kernel's sums
+    pixel: float = Field(default=0.0, ge=0)
+    teacher: float = Field(default=1.0, ge=0)
+    frequency: float = Field(default=0.0, ge=0)
+    keep_float: tuple[str, ...] = ()
+    train_ranges: bool = True
+
+    def run(self, source: Artifact, workspace: Workspace) -> Artifact:
+        """Raises StageError for a source that is not float, or that has an operator torch does not simulate."""
+        if source.precision != "fp32":
+            raise StageError(f"{self.name}: the source is {source.precision} already; it must be fp32")
+        original = source.path.read_bytes()
+        try:
+            content, facts = self._prepared(original, workspace)
+            file = self._rounded(content, workspace)
+            trained = self._train(original, content, file, workspace)
+            made = _written(content, file, trained)
+        except ValueError as error:
+            raise StageError(f"{self.name}: {error}") from error
+        with workspace.quiet():
+            facts |= self._prove(trained, made, file.content, original, workspace)
+        (workspace.folder / "facts.json").write_text(json.dumps(facts))
+        self._tell(facts, workspace)
+        path = workspace.folder / "model.tflite"
+        path.write_bytes(made)
+        return Artifact.of_file(path, self.gives, like=source, step=str(self))
+
+    def _prepared(self, content: bytes, workspace: Workspace) -> tuple[bytes, dict[str, Any]]:
+        from exporter.quantization.prepare import prepare
+        from exporter.quantization.stored_ranges import require_untrained
+        from exporter.quantization.tflite_convolutions import TfliteConvolutions
+
+        require_untrained(content)
+        if not self.changes_weights:
+            return content, {}
+        graph = TfliteConvolutions(content, self.keep_float)
+        with workspace.quiet():
+            facts = prepare(graph, Passes(workspace), self)
+        return graph.content, facts
+
+    def _rounded(self, content: bytes, workspace: Workspace) -> Int8File:
+        """What quantize_tflite would make of `content` now."""
+        from exporter.quantization.int8_graph import write_int8
+        from exporter.quantization.ranges import RangeCollector, tflite_ranges
+
+        def estimate(tensors: set[int], exact: set[int]) -> Mapping[int, Range]:
+            collector = RangeCollector(self.ranges, self.percentile, exact)
+            with workspace.quiet():
+                return tflite_ranges(content, tensors, Passes(workspace), collector)
+
+        return write_int8(content, estimate, keep_float=self.keep_float)
+
+    def _train(self, original: bytes, content: bytes, file: Int8File, workspace: Workspace) -> TfliteNetwork:
+        from exporter.training.simulation import CodedTensor, TfliteNetwork, read_weights
+
+        coded = [CodedTensor(use.tensor, use.shared, use.free and self.train_ranges, use.pinned) for use in file.codes]
+        real = read_weights(content)
+        known = {number: real[source] for number, source in enumerate(file.sources) if source in real}
+        student, teacher = TfliteNetwork(file.content, known, coded), TfliteNetwork(original)
+        trained = train_with_teacher(self.name, self, student, teacher, workspace, trained=True)
+        assert isinstance(trained, TfliteNetwork)
+        return trained
+
+    def _prove(
+        self, trained: TfliteNetwork, made: bytes, before: bytes, original: bytes, workspace: Workspace
+    ) -> dict[str, Any]:
+        """The trained network beside the INT8 file that is made of it, and that beside the float file, on LiteRT."""
+        import numpy as np
+
+        from exporter.data.metrics import psnr_db
+        from exporter.quantization.int8_graph import write_int8
+        from exporter.quantization.stored_ranges import stored_ranges
+
+        known = stored_ranges(made)
+        after = write_int8(made, lambda tensors, exact: known, keep_float=self.keep_float).content
+        every = max(len(workspace.calibration) // PROOF_IMAGES, 1)
+        differences: list[Floats] = []
+        before_db, after_db = list[float](), list[float]()
+        for number, image in enumerate(workspace.calibration):
+            if number % every == 0 and len(differences) < PROOF_IMAGES:
+                exact, old, new = (run_tflite(content, image[None])[0][0] for content in (original, before, after))
+                differences.append(np.abs(_simulated(trained, image) - new) * 255)
+                before_db.append(psnr_db(old, exact))
+                after_db.append(psnr_db(new, exact))
+        steps = np.round(differences)
+        return {
+            "steps": self.steps,
+            "parity_before_db": round(float(np.mean(before_db)), 2),
+            "parity_after_db": round(float(np.mean(after_db)), 2),
+            "simulated_exactly_percent": round(100 * float((steps == 0).mean()), 4),
+            "simulated_within_steps": int(steps.max()),
+        }
+
+    def _tell(self, facts: dict[str, Any], workspace: Workspace) -> None:
+        workspace.progress.say(
+            f"{self.name}: INT8 beside float {facts['parity_before_db']:.2f} dB before, "
+            f"{facts['parity_after_db']:.2f} dB after; simulated exactly: {facts['simulated_exactly_percent']:g} % "
+            f"of the pixels, others within {facts['simulated_within_steps']} of 255 steps"
+        )
+
+
+def _written(content: bytes, file: Int8File, trained: TfliteNetwork) -> bytes:
+    """The float file `content` with the trained weights and ranges."""
+    from exporter.quantization.affine import Range
+    from exporter.quantization.stored_ranges import store_ranges
+    from exporter.rewrites.tflite_graph import TfliteGraph
+    from exporter.training.simulation import write_weights
+
+    graph = TfliteGraph(content)
+    weights = {file.sources[number]: values for number, values in trained.trained_weights().items()}
+    write_weights(graph, {source: values for source, values in weights.items() if source is not None})
+    ranges = trained.trained_ranges()
+    uses = sorted(file.codes, key=lambda use: not use.pinned)  # a dictated code is not for the tensor it came from
+    store_ranges(graph, {use.origin: Range(*ranges[use.tensor]) for use in uses})
+    return graph.to_bytes()
+
+
+def _simulated(network: TfliteNetwork, image: Floats) -> Floats:
+    import numpy as np
+    import torch
+
+    with torch.no_grad():
+        made = network(torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None])[0]
+    return np.asarray(made.permute(1, 2, 0), np.float32)
