@@ -37,12 +37,17 @@ class Affine:
 
     @classmethod
     def of_range(cls, values: Range) -> Affine:
-        """Asymmetric int8 over `values`; zero is always representable exactly (padding, ReLU)."""
+        """Asymmetric int8 over `values`, none of which is clipped; zero is always representable exactly (padding, ReLU).
+
+        A zero point must be whole. Rounding it moves the code by up to half a step, so the scale grows until both ends
+        lie inside again: pixels in -1..1 would all be half a step off otherwise, in the same direction.
+        """
         low, high = min(values.low, 0.0), max(values.high, 0.0)
         span = max(high - low, SMALLEST_SPAN)
-        scale = np.float32(span / STEPS)
-        zero_point = round(LOWEST - low / float(scale))
-        return cls(float(scale), min(max(zero_point, LOWEST), HIGHEST))
+        zero_point = min(max(round(LOWEST - low * STEPS / span), LOWEST), HIGHEST)
+        above = high / (HIGHEST - zero_point) if zero_point < HIGHEST else 0.0
+        below = low / (LOWEST - zero_point) if zero_point > LOWEST else 0.0
+        return cls(float(np.float32(max(above, below, SMALLEST_SPAN / STEPS))), zero_point)
 
     @property
     def range(self) -> Range:

@@ -15,7 +15,10 @@ FEWEST_ELEMENTS = 2  # a lone number gains nothing from an operator of its own
 
 
 def write_fp16(content: bytes) -> bytes:
-    """The same graph with float16 constants. Raises ValueError naming a constant that fp16 cannot hold."""
+    """The same graph with float16 constants and without clamps that GPUs refuse.
+
+    Raises ValueError naming a constant that fp16 cannot hold.
+    """
     graph = TfliteGraph(content)
     split_clamps(graph)
     expanded: dict[int, int] = {}
