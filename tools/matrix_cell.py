@@ -46,7 +46,7 @@ TARGETS: dict[str, Target] = {
     "tflite_fp16": Target(_FP16, 60),
     "tflite_int8": Target((*_TFLITE, "quantize_tflite"), 30, int8=True),
     "tensorrt": Target(
-        (*_ONNX, "quantize_onnx engine=tensorrt narrow=int8 remainder=fp16", "build_tensorrt"), 20, int8=True
+        (*_ONNX, "quantize_onnx engine=tensorrt narrow=int8 remainder=fp16", "build_tensorrt"), 30, int8=True
     ),
     "gpu_delegate": Target(_FP16, 40, runtime="litert_gpu"),
 }

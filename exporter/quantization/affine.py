@@ -37,7 +37,7 @@ class Affine:
 
     @classmethod
     def of_range(cls, values: Range) -> Affine:
-        """Asymmetric int8 over `values`, none of which is clipped; zero is always representable exactly (padding, ReLU).
+        """Asymmetric int8 over `values`, none of it clipped; zero is always representable exactly (padding, ReLU).
 
         A zero point must be whole. Rounding it moves the code by up to half a step, so the scale grows until both ends
         lie inside again: pixels in -1..1 would all be half a step off otherwise, in the same direction.

@@ -40,7 +40,7 @@ class QuantizeOnnx(Int8Options, Stage):
     name: ClassVar[str] = "quantize_onnx"
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.ONNX
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime", "onnxconverter-common")
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
 

@@ -49,7 +49,7 @@ class QuantizeTflite(Int8Options, Stage):
     name: ClassVar[str] = "quantize_tflite"
     takes: ClassVar[Format] = Format.TFLITE
     gives: ClassVar[Format] = Format.TFLITE
-    revision: ClassVar[int] = 4
+    revision: ClassVar[int] = 5
     packages: ClassVar[tuple[str, ...]] = ("ai-edge-litert",)
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
     resumes: ClassVar[bool] = True
