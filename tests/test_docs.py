@@ -11,7 +11,14 @@ from exporter.plan import make_plan
 from exporter.recipe import load_recipe
 from tests.conftest import REPO
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "calibration/README.md", "recipes/weights/README.md", "android-demo/README.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "calibration/README.md",
+    "recipes/weights/README.md",
+    "android-demo/README.md",
+)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -6,9 +6,6 @@ from typing import ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
-from exporter.rewrites.onnx_graph import OnnxGraph
-from exporter.rewrites.reshapes import write_out_copied_sizes
-from exporter.rewrites.unit_length import take_lengths_by_means
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx
 
@@ -28,6 +25,10 @@ class SimplifyOnnx(Stage):
         """Raises StageError when onnxsim fails or changes the picture."""
         import onnx
         import onnxsim
+
+        from exporter.rewrites.onnx_graph import OnnxGraph
+        from exporter.rewrites.reshapes import write_out_copied_sizes
+        from exporter.rewrites.unit_length import take_lengths_by_means
 
         path = workspace.folder / "model.onnx"
         skipped = [] if self.fold_batch_norm else ["fuse_bn_into_conv"]
