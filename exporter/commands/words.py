@@ -45,9 +45,10 @@ def show_table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, .
     """A table that fits the terminal, plain when the output is none."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(*columns, title=title or None, title_justify="left")
+    names = Column(columns[0], no_wrap=True)  # the others give way
+    table = Table(names, *columns[1:], title=title or None, title_justify="left")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
