@@ -9,12 +9,14 @@ Each technique alone against min-max ranges and rounding to the nearest, then to
   deblurgan    DeblurGAN-v2 (MobileNet) with its shipped weights
   compact      Real-ESRGAN's compact network, from FILE (.bin of an ncnn pair, or .pth), on 64 px crops; parity only
 Parity is INT8 against float, dB; "lost" is float minus INT8 against the sharp photograph, dB, over
-calibration/evaluation_256. Writes benchmarks/quantization_ablation.json and .md.
+calibration/evaluation_256. Writes benchmarks/quantization_ablation.json and .md; networks that --only leaves out keep
+their rows there, if those were measured with as many pictures and the same student.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import sys
 import tempfile
@@ -25,15 +27,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
+from int8_networks import REPO, STUDENT, WEIGHTS, write_full_v3
 from record import record
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.data.calibration import CalibrationSet, open_calibration
 from exporter.data.evaluation import EvaluationSet, open_evaluation
-from exporter.generators.checkpoint import load_state
-from exporter.generators.mobilenetv3_student import MobileNetV3Student
-from exporter.generators.network_file import Description, write_network
 from exporter.progress import Silent
 from exporter.runtimes import runtime
 from exporter.stages import LoadGenerator, Stage, Workspace
@@ -45,9 +44,6 @@ from exporter.stages.torch_to_onnx import TorchToOnnx
 from exporter.verify.parity import measure_parity
 from exporter.verify.quality import measure_quality
 
-REPO = Path(__file__).parent.parent
-WEIGHTS = REPO / "recipes" / "weights"
-STUDENT = WEIGHTS / "mobilenetv3_student_m.safetensors"
 SIDE, COMPACT_SIDE = 256, 64
 FEW_IMAGES = (1, 4, 16)
 
@@ -87,7 +83,12 @@ class Images:
 
 
 def main(args: argparse.Namespace) -> None:
-    rows: list[dict[str, Any]] = []
+    measured_on = {
+        "calibration_images": args.images,
+        "evaluation_pairs": args.pairs,
+        "student_sha256": sha256_of(STUDENT),
+    }
+    rows = [row for row in rows_before(measured_on) if args.only and row["network"] not in args.only]
     with tempfile.TemporaryDirectory() as temporary:
         for case in cases(args.compact):
             if args.only and case.name not in args.only:
@@ -95,14 +96,19 @@ def main(args: argparse.Namespace) -> None:
             rows += [{"network": case.name, **row} for row in measured(case, Path(temporary) / case.name, args)]
             figures: dict[str, object] = {
                 "runtime": runtime("litert_cpu").device(2),
-                "calibration_images": args.images,
-                "evaluation_pairs": args.pairs,
-                "student_sha256": sha256_of(STUDENT),
+                **measured_on,
                 "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
                 "rows": rows,
             }
             record("quantization_ablation", figures)  # after each network: the last ones take longest
             Path(__file__).with_suffix(".md").write_text(table(figures))
+
+
+def rows_before(measured_on: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the file holds already, if it was measured on the same pictures and weights."""
+    file = Path(__file__).with_suffix(".json")
+    known = json.loads(file.read_text()) if file.exists() else {}
+    return list(known["rows"]) if measured_on.items() <= known.items() else []
 
 
 def cases(compact: Path | None) -> list[Case]:
@@ -171,15 +177,9 @@ def deblurgan(folder: Path, images: Images) -> Artifact:
 
 
 def full_mobilenetv3(folder: Path, images: Images) -> Artifact:
-    torch.manual_seed(0)
-    kwargs: dict[str, Any] = {"preset": "m", "activation": "hard_swish", "squeeze_excite": True}
-    network = MobileNetV3Student(**kwargs)
-    own = network.state_dict()
-    known = {key: value for key, value in load_state(STUDENT).items() if key in own and own[key].shape == value.shape}
-    network.load_state_dict(own | known)
     folder.mkdir(parents=True)
     path = folder / "full_v3.safetensors"
-    write_network(network, Description("mobilenetv3_student", kwargs, (0.0, 1.0), 16), path)
+    write_full_v3(path)
     spec = TensorSpec.image(SIDE, SIDE)
     return run(ReestimateNorm(), Artifact(Format.TORCH, path, spec, spec, sha256_of(path)), folder / "norms", images)
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from exporter.environment import environment
 
 
-def record(name: str, figures: dict[str, object]) -> None:
-    """Write benchmarks/<name>.json and show it."""
+def record(name: str, figures: dict[str, object]) -> dict[str, object]:
+    """Write benchmarks/<name>.json, show it and give it back."""
     result = {"date": datetime.date.today().isoformat(), "environment": environment(), **figures}
     text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     Path(__file__).with_name(f"{name}.json").write_text(text)
     sys.stdout.write(text)
+    return result
