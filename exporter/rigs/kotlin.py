@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
-from urllib.request import urlopen
 
 from exporter.errors import EngineError
 from exporter.rigs.apk import ApkRig, run_tool
@@ -30,7 +29,6 @@ COMPILER = (
 )
 JARS = tuple(f"{name}.jar" for name in (*COMPILER, "annotations-13.0"))
 INSTALL = "exporter runtimes --install kotlin"
-REGISTRY = ""
 TIMEOUT_S = 600
 
 
@@ -75,7 +73,7 @@ class KotlinRig:
 
 def _pack(folder: Path) -> Path:
     if not shutil.which("npm"):
-        return _fetch(folder)
+        raise EngineError("npm is not here", hint="apt-get install npm")
     command = ["npm", "pack", "--silent", "--cache", str(folder / "cache"), PACKAGE]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
@@ -86,18 +84,3 @@ def _pack(folder: Path) -> Path:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise EngineError(f"npm cannot get {PACKAGE}: {reason}")
     return archives[0]
-
-
-def _fetch(folder: Path) -> Path:
-    """Without npm, and without its settings: the public registry itself."""
-    name, version = PACKAGE.split("@")
-    archive = folder / "package.tgz"
-    try:
-        with (
-            urlopen(f"{REGISTRY}/{name}/-/{name}-{version}.tgz", timeout=TIMEOUT_S) as answer,
-            archive.open("wb") as out,
-        ):
-            shutil.copyfileobj(answer, out)
-    except OSError as error:
-        raise EngineError(f"the npm registry does not give {PACKAGE}: {error}", hint="apt-get install npm") from None
-    return archive

@@ -22,7 +22,6 @@ from exporter.rigs.folder import is_made_of, replacing
 
 Suite = Literal["bookworm", "bookworm-backports", "bullseye"]
 Architecture = Literal["amd64", "arm64"]
-DEFAULT_MIRROR = ""
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MACHINES: dict[str, Architecture] = {"x86_64": "amd64", "aarch64": "arm64"}
 # A process has one C library, the one that started it; apt itself needs these, so they are there where apt is.
@@ -153,19 +152,16 @@ class _Apt:
 
 @cache
 def debian_mirror() -> str:
-    """The mirror this machine's own apt takes Debian from, else Debian's; no slash at the end."""
+    """The mirror this machine's own apt takes Debian from; no slash at the end. Raises EngineError when there is none."""
+    words = ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI)", "Created-By: Packages"]
     try:
-        listed = subprocess.run(
-            ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI)", "Created-By: Packages"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return DEFAULT_MIRROR
-    mirrors = [line.rstrip("/") for line in listed.splitlines()]
-    return next((mirror for mirror in mirrors if mirror.endswith("/debian")), DEFAULT_MIRROR)
+        listed = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineError(f"apt does not say where it takes Debian from: {error}") from None
+    for mirror in (line.rstrip("/") for line in listed.splitlines()):
+        if mirror.endswith("/debian"):
+            return mirror
+    raise EngineError("this machine's apt sources name no Debian mirror, and rigs are made of Debian's packages")
 
 
 def _check_tools() -> None:
