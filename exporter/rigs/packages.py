@@ -152,7 +152,7 @@ class _Apt:
 
 @cache
 def debian_mirror() -> str:
-    """The mirror this machine's own apt takes Debian from; no slash at the end. Raises EngineError when there is none."""
+    """The mirror this machine's own apt takes Debian from, no slash at the end. EngineError when there is none."""
     words = ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI)", "Created-By: Packages"]
     try:
         listed = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False).stdout
