@@ -68,7 +68,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
         axes.set_title(f"{name} ({result['networks'][name]['weights']})", fontsize=9)
         axes.set_xlabel("INT8, ms", fontsize=8)
         axes.set_ylabel("parity with float, dB", fontsize=8)
-        axes.set_xscale("log")
+        axes.set_xlim(left=0)
         axes.grid(alpha=0.3, which="both")
     handles = [
         panels[0].plot([], [], "o" if entrant.startswith("ours") else "x", color=f"C{number}", label=entrant)[0]
