@@ -12,13 +12,13 @@ import pytest
 
 from exporter.bundle import Golden, write_bundle
 from exporter.data.images import read_pixels
-from exporter.errors import EngineError
 from exporter.rigs.apk import ApkRig
 from exporter.runtimes import runtime
 from exporter.verify.results import Outcome
 from tests.bundle.conftest import SIDE
 from tests.bundle.conftest import finished as finished  # a finished run, as the bundle's own tests have it
 from tests.conftest import REPO
+from tests.rig import install_or_skip
 
 DEMO = REPO / "android-demo"
 PHOTOS = sorted((REPO / "calibration" / "photos_256").glob("*.jpg"))[:2]
@@ -36,12 +36,7 @@ def apk(monkeypatch_session: pytest.MonkeyPatch) -> ApkRig:
 @pytest.fixture(scope="session")
 def android(apk: ApkRig) -> ApkRig:
     """Java, and all that builds an APK."""
-    try:
-        apk.install(lambda line: None)
-    except EngineError as error:
-        if "does not serve" not in str(error):
-            raise
-        pytest.skip(str(error))  # bullseye is old: its android.jar may go one day
+    install_or_skip(apk)  # bullseye is old: its android.jar may go one day
     return apk
 
 

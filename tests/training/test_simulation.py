@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from exporter.quantization.affine import Affine, Range
 from exporter.rewrites.tflite_graph import TfliteGraph
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import run_tflite
 from exporter.training.simulation import CodedTensor, TfliteNetwork, Unsimulated, read_weights
+from exporter.training.simulation.codes import SharedCodes
 from exporter.training.simulation.program import WEIGHTED
 from exporter.training.simulation.rounding import fixed_point, halved, high_product, multiplied, rounded
 from tests.stages.chain import Photos, run, to_tflite
@@ -87,6 +89,20 @@ def test_stored_and_real_weights_give_the_same_picture(files, arch):
     """The codes of the float weights, computed in torch, are those that the writer has put into the file."""
     image = next(iter(Photos()))
     assert np.array_equal(simulated(_trainable(*files(arch)), image), simulated(TfliteNetwork(files(arch)[1]), image))
+
+
+def test_codes_are_those_of_the_exported_file():
+    """One formula in two places, torch's with gradients: training must not drift away from the file."""
+    drawn = np.random.default_rng(0).exponential(3, (200, 2)) * (-1, 1)
+    ends = [(0.0, 0.0), (0.0, 6.0), (-1.0, 1.0), (-3.0, 0.0), *map(tuple, drawn.tolist())]
+    codes_of_file = [Affine.of_range(Range(*pair)) for pair in ends]
+    known = {i: (code.scale, code.zero_point) for i, code in enumerate(codes_of_file)}
+    codes = SharedCodes([CodedTensor(i, i, True) for i in known], known)
+    low, high = codes.ranges()
+    made = codes()
+    for i in known:
+        wanted = Affine.of_range(Range(float(low[i]), float(high[i])))
+        assert (float(made[i].scale), int(made[i].zero_point)) == (wanted.scale, wanted.zero_point), ends[i]
 
 
 def test_an_unknown_operator_is_named(files):

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from exporter.errors import EngineError
 from exporter.rigs.gpu_probe import GpuAnswer, ask_gpu
 from exporter.rigs.litert_gpu import LiteRtGpuRig
+from tests.rig import install_or_skip
 
 
 def gpu_rig() -> LiteRtGpuRig:
-    """The installed rig. Skips the test when Debian or PyPI no longer serve a part of it."""
+    """The installed rig. Skips the test when Debian no longer serves a part of it."""
     rig = LiteRtGpuRig()
-    if rig.installed():
-        try:
-            rig.install(lambda line: None)
-        except EngineError as error:
-            pytest.skip(f"the LiteRT GPU engine cannot be put together here: {error}")
+    install_or_skip(rig)
     return rig
 
 

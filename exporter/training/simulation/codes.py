@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from exporter.training.simulation.integers import HIGHEST, LOWEST, STEPS, Code
+from exporter.training.simulation.integers import HIGHEST, LOWEST, SMALLEST_SPAN, STEPS, Code
 from exporter.training.simulation.rounding import rounded
 
 PACE = 10.0  # a range moves by this many times the learning rate, relative to itself, in a step of Adam
@@ -62,8 +62,17 @@ class SharedCodes(nn.Module):
     def forward(self) -> dict[int, Code]:
         """The code of every tensor: that of exporter.quantization.affine over its range."""
         low, high = (end.double() for end in self.ranges())
-        scale = ((high - low) / STEPS).float()
-        zero = rounded((LOWEST - low / scale.double()).float())
-        scale = torch.where(self.pinned, self.scale, scale)
-        zero = torch.where(self.pinned, self.zero_point, zero.clamp(LOWEST, HIGHEST))
+        scale, zero = _affine(low, high)
+        scale = torch.where(self.pinned, self.scale, scale.float())
+        zero = torch.where(self.pinned, self.zero_point, zero.float())
         return {tensor: Code(scale[place], zero[place]) for tensor, place in self.set_of.items()}
+
+
+def _affine(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Affine.of_range over float64 ranges with low ≤ 0 ≤ high, operation for operation, with gradients."""
+    span = (high - low).clamp_min(SMALLEST_SPAN)
+    zero = rounded(LOWEST - low * STEPS / span).clamp(LOWEST, HIGHEST)
+    up, down = HIGHEST - zero.detach(), LOWEST - zero.detach()  # steps between zero and the ends
+    above = torch.where(up > 0, high / up.clamp_min(1), torch.zeros_like(high))
+    below = torch.where(down < 0, low / down.clamp_max(-1), torch.zeros_like(low))
+    return torch.maximum(above, below).clamp_min(SMALLEST_SPAN / STEPS), zero
