@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/frame_rate.py [rounds]
 
 Students s, m and l as fp32, fp16 and INT8 .tflite on LiteRT, with 1 and 2 threads, all in one run; INT8 also with
-quantize_tflite's nearest_by_copies. Shipped weights
+quantize_tflite's device: cpu. Shipped weights
 where there are any, else random ones, which take the same time. Files take turns, so that what else the machine does
 falls on all of them alike; CPU time a picture (of all threads, their waiting for each other included) is nearly fair
 even on a busy one. Writes benchmarks/frame_rate.json and prints a table. About 5 minutes on 2 cores.
@@ -44,7 +44,7 @@ HEIGHT, WIDTH = 720, 1280
 THREADS = (1, 2)
 PICTURES = 8  # calibration: ranges decide how good pictures are, not how fast they come
 ROUNDS, RUNS = 15, 2  # in every round each file makes one untimed call and RUNS timed ones
-COPIES = "int8_copies"  # INT8 with nearest_by_copies
+COPIES = "int8_copies"  # INT8 for `device: cpu`
 AIMS_FPS = {"s": 60, "m": 25}  # the faster INT8 file, 2 threads
 
 
@@ -139,7 +139,7 @@ def convert(student: Artifact, calibration: CalibrationSet, folder: Path) -> dic
     stages = {
         "fp16": QuantizeTflite(precision="fp16"),
         "int8": QuantizeTflite(),
-        COPIES: QuantizeTflite(nearest_by_copies=True),
+        COPIES: QuantizeTflite(device="cpu"),
     }
     return {"fp32": fp32} | {precision: run(stage, fp32, precision) for precision, stage in stages.items()}
 

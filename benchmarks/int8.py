@@ -1,12 +1,12 @@
 """Whose INT8 keeps the picture, and whose is fast? Ours against four other ways, on six networks, in one run.
 
-    .venv/bin/python benchmarks/int8.py [--images 32] [--pairs 20] [--compact FILE] [--only NAME …] [--build FOLDER]
+    .venv/bin/python benchmarks/int8.py [--images 32] [--pairs 20] [--only NAME …] [--build FOLDER]
                                         [--measure-only]
 
 Same network, same calibration pictures, same evaluation pictures. Every entrant converts in a process of its own
 (benchmarks/int8_entrants, read them: each is what a user of that tool would write); a peer whose versions are not ours
 gets an environment of its own under --build, where all files stay, so that a second run converts only what has changed.
-`--compact` is Real-ESRGAN's compact network, .bin of an ncnn pair. `--measure-only` takes the files that are there.
+`--measure-only` takes the files that are there.
 
 lost     float minus INT8 against the true picture, dB; the float picture is ONNX Runtime's of the plain export
 parity   INT8 against that float picture, dB
@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 from int8_conversions import ENTRANTS, Entrant, made_files
-from int8_networks import REPO, STUDENT, Subject, calibration_pictures, evaluation_pairs, prepare, subjects
+from int8_networks import REPO, STUDENT, SUBJECTS, Subject, calibration_pictures, evaluation_pairs, prepare
 from int8_table import draw, table
 from record import record
 
@@ -53,7 +53,7 @@ FEWEST_ROUNDS, SECONDS = 5, 30.0  # of one network: no more rounds after so many
 
 def main(args: argparse.Namespace) -> dict[str, Any]:
     load_before = os.getloadavg()
-    chosen = [one for one in subjects(args.compact) if not args.only or one.name in args.only]
+    chosen = [one for one in SUBJECTS if not args.only or one.name in args.only]
     converted = {one.name: conversions(one, args) for one in chosen}
     rows = [row for one in chosen for row in judged(one, converted[one.name], args)]
     for one in chosen:  # last and together: nothing else runs meanwhile
@@ -174,7 +174,6 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--pairs", type=int, default=20)
-    parser.add_argument("--compact", type=Path)
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--build", type=Path, default=REPO / "build" / "int8")
     parser.add_argument("--measure-only", action="store_true")

@@ -45,23 +45,15 @@ class Entrant:
 
 
 LITERT_TORCH = ("litert-torch==0.10.0", "ai-edge-quantizer==0.10.0", f"torch=={torch.__version__.split('+')[0]}")
-# Ranges of channels made alike, roundings chosen, and what XNNPACK has no int8 kernels for kept in float or as copies.
-TUNED = json.dumps(
-    {
-        "equalize": True,
-        "rounding": "adaptive",
-        "bias_correction": True,
-        "keep_float": ["PRELU", "HARD_SWISH"],
-        "nearest_by_copies": True,
-    }
-)
+TUNED, TUNED_FOR_CPUS = json.dumps({"tune": True}), json.dumps({"tune": True, "device": "cpu"})
 ENTRANTS = (
     Entrant("ours, LiteRT", "exporter_tflite.py", ".tflite", ours=True),
-    Entrant("ours, tuned for CPUs", "exporter_tflite.py", ".tflite", ours=True, options=TUNED),
+    Entrant("ours, tuned for CPUs", "exporter_tflite.py", ".tflite", ours=True, options=TUNED_FOR_CPUS),
     Entrant("onnx2tf -oiqt", "onnx2tf_as_it_comes.py", ".tflite"),
     Entrant("TensorFlow converter", "tensorflow_converter.py", ".tflite"),
     Entrant("litert-torch + AI Edge Quantizer", "litert_torch_quantizer.py", ".tflite", requirements=LITERT_TORCH),
     Entrant("ours, ONNX Runtime", "exporter_onnx.py", ".onnx", ours=True),
+    Entrant("ours, tuned, ONNX Runtime", "exporter_onnx.py", ".onnx", ours=True, options=TUNED),
     Entrant("ONNX Runtime percentile", "onnxruntime_percentile.py", ".onnx"),
 )
 
@@ -94,6 +86,7 @@ def _key(entrant: Entrant, given: Path) -> str:
     versions = {name: version for name, version in environment().items() if name not in ("cpu", "cores")}
     parts.append(json.dumps([versions, entrant.requirements, *filter(None, [entrant.options])]).encode())
     if entrant.ours:
+        parts.append((SCRIPTS / "exporter_stages.py").read_bytes())
         parts += [path.read_bytes() for part in ("quantization", "rewrites", "stages") for path in _modules(part)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 

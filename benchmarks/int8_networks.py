@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,60 +22,53 @@ from exporter.data.calibration import CalibrationSet, open_calibration
 from exporter.data.evaluation import Pair, open_evaluation
 from exporter.data.images import write_png
 from exporter.generators import generator_info, load_network
-from exporter.generators.checkpoint import load_state
-from exporter.generators.mobilenetv3_student import MobileNetV3Student
 from exporter.generators.network_file import Description, write_network
 from exporter.progress import Silent
 from exporter.stages import LoadGenerator, Stage, Workspace
-from exporter.stages.reestimate_norm import ReestimateNorm
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
 
 REPO = Path(__file__).parent.parent
-WEIGHTS = REPO / "recipes" / "weights"
-STUDENT = WEIGHTS / "mobilenetv3_student_m.safetensors"
+SHIPPED = REPO / "recipes" / "weights"
+WEIGHTS = REPO / "benchmarks" / "weights"  # see its README
+STUDENT = SHIPPED / "mobilenetv3_student_m.safetensors"
+DEBLURGAN_V2 = SHIPPED / "deblurgan_v2_mobilenet.safetensors"
+FULL_V3 = WEIGHTS / "mobilenetv3_full.safetensors"  # squeeze-excite and hard-swish in it
+NAFNET = WEIGHTS / "nafnet.safetensors"
+COMPACT = WEIGHTS / "realesr_animevideov3_x4.bin"
+EDSR = WEIGHTS / "edsr.safetensors"
 PHOTOGRAPHS = REPO / "calibration" / "photos_256"
 PAIRS = REPO / "calibration" / "evaluation_256"
 SIDE = 256  # px of both sets' pictures
-HARD_V3: dict[str, Any] = {"preset": "m", "activation": "hard_swish", "squeeze_excite": True}
+RUNNING = {"norm_mode": "running"}
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`enlarges` of 2 or more: super-resolution. `restores`: the truth can judge it, because it is trained for that."""
+    """`enlarges` of 2 or more: super-resolution. Random weights when there is no file: then only parity counts."""
 
     name: str
     about: str
-    arch: str
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    weights: Path | None = None  # None: random
+    weights: Path | None
     side_px: int = SIDE
     enlarges: int = 1
-    restores: bool = False
+    arch: str | None = None  # None: the file says
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def restores(self) -> bool:
+        """The truth can judge it, because it is trained for that."""
+        return self.weights is not None
 
 
-def subjects(compact: Path | None) -> list[Subject]:
-    """`compact`: the .bin of Real-ESRGAN's ncnn pair; without it that network has random weights."""
-    found = [
-        Subject("student_m", "shipped weights", "mobilenetv3_student", {"preset": "m"}, STUDENT, restores=True),
-        Subject(
-            "deblurgan_v2",
-            "shipped weights",
-            "deblurgan_v2_mobilenet",
-            {"norm_mode": "running"},
-            WEIGHTS / "deblurgan_v2_mobilenet.safetensors",
-            restores=True,
-        ),
-        Subject("full_v3", "student's weights where they fit, else random", "mobilenetv3_student", HARD_V3, STUDENT),
-        Subject("nafnet", "random weights, width 16", "nafnet", {"width": 16}, side_px=128),
-        Subject(
-            "edsr", "random weights, 8 blocks of 32", "edsr", {"n_feats": 32, "n_resblocks": 8, "scale": 2}, None, 64, 2
-        ),
-    ]
-    about = "Real-ESRGAN animevideov3" if compact else "random weights"
-    kwargs = {"num_feat": 64, "num_conv": 16, "upscale": 4}
-    found.insert(2, Subject("compact", about, "srvgg", kwargs, compact, 64, 4, compact is not None))
-    return found
+SUBJECTS = (
+    Subject("student_m", "the shipped student", STUDENT),
+    Subject("deblurgan_v2", "the shipped teacher", DEBLURGAN_V2, arch="deblurgan_v2_mobilenet", kwargs=RUNNING),
+    Subject("full_v3", "the student with squeeze-excite and hard-swish", FULL_V3),
+    Subject("nafnet", "NAFNet, width 16, 9 blocks; deblurring", NAFNET, 128),
+    Subject("edsr", "EDSR, 8 blocks of 32; 2× super-resolution", EDSR, 64, 2),
+    Subject("compact", "Real-ESRGAN animevideov3; 4× super-resolution", COMPACT, 64, 4),
+)
 
 
 def calibration_pictures(subject: Subject, count: int) -> list[NDArray[np.float32]]:
@@ -123,38 +116,23 @@ def _network(subject: Subject, folder: Path, calibration: CalibrationSet) -> Art
     """network.safetensors: the generator, spoken to in 0..1."""
     spec = TensorSpec.image(subject.side_px, subject.side_px)
     path = folder / "network.safetensors"
-    if subject.name == "full_v3":
-        drawn = folder / "drawn.safetensors"
-        write_full_v3(drawn)
-        made = run(ReestimateNorm(), Artifact(Format.TORCH, drawn, spec, spec, sha256_of(drawn)), folder, calibration)
-    elif subject.weights is None:
-        made = Artifact(Format.TORCH, path, spec, spec, "")
+    if subject.weights is None:
         _write_random(subject, path)
     else:
         stage = LoadGenerator(arch=subject.arch, kwargs=subject.kwargs)
-        made = run(stage, Artifact(Format.CHECKPOINT, subject.weights, spec, spec, ""), folder, calibration)
-    if made.path != path:
-        made.path.rename(path)
-    return replace(made, path=path, sha256=sha256_of(path))
+        source = Artifact(Format.CHECKPOINT, subject.weights, spec, spec, "")
+        run(stage, source, folder, calibration).path.rename(path)
+    return Artifact(Format.TORCH, path, spec, spec, sha256_of(path))
 
 
 def _write_random(subject: Subject, path: Path) -> None:
     sys.path.append(str(REPO / "tools"))
     from generator_variants import seeded_network
 
+    assert subject.arch is not None
     info = generator_info(subject.arch)
     network = seeded_network(subject.arch, subject.kwargs)
     write_network(network, Description(subject.arch, subject.kwargs, info.range, info.multiple), path)
-
-
-def write_full_v3(path: Path) -> None:
-    """Squeeze-excite and hard-swish, for which nobody has weights here: the student's where shapes match."""
-    torch.manual_seed(0)
-    network = MobileNetV3Student(**HARD_V3)
-    own = network.state_dict()
-    known = {key: value for key, value in load_state(STUDENT).items() if key in own and own[key].shape == value.shape}
-    network.load_state_dict(own | known)
-    write_network(network, Description("mobilenetv3_student", HARD_V3, (0.0, 1.0), 16), path)
 
 
 def _plain_exports(network: torch.nn.Module, side: int, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """What mixed precision buys where plain INT8 loses, and what it costs in time.
 
-    .venv/bin/python benchmarks/mixed_precision.py [--compact FILE] [--only NAME …] [--images 64] [--threads 2]
+    .venv/bin/python benchmarks/mixed_precision.py [--only NAME …] [--images 64] [--threads 2]
 
 Each network goes through quantize_tflite as it is and with `mixed`. Networks, as in quantization_ablation.py and
 tools/generator_variants.py (random weights where there are no trained ones, so only what rounding does to them counts):
@@ -9,7 +9,7 @@ tools/generator_variants.py (random weights where there are no trained ones, so 
   restormer       attention over channels, layer norms, gates
   nafnet          layer norms and multiplicative gates
   attention_unet  no image residual
-  compact         Real-ESRGAN's compact network from FILE (.bin of an ncnn pair, or .pth), 64 px
+  compact         Real-ESRGAN's animevideov3, 64 px
 Loss is dB against the float file on held-out pictures, for a network that reaches 30 dB; ms are the search's own.
 Writes benchmarks/mixed_precision.json and .md.
 """
@@ -21,7 +21,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -31,7 +31,8 @@ from record import record
 REPO = Path(__file__).parent.parent
 sys.path.insert(0, str(REPO))  # tools/ is no package that is installed
 
-from quantization_ablation import STUDENT, Images, converted, full_mobilenetv3, loaded, pictures, run  # noqa: E402
+from int8_networks import COMPACT, FULL_V3, STUDENT  # noqa: E402
+from quantization_ablation import Images, converted, loaded, pictures, run  # noqa: E402
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of  # noqa: E402
 from exporter.data.calibration import open_calibration  # noqa: E402
@@ -68,7 +69,7 @@ CASES = (
 def main(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for case in CASES:
-            if (args.only and case.name not in args.only) or (case.name == "compact" and args.compact is None):
+            if args.only and case.name not in args.only:
                 continue
             row = measured(case, args, Path(temporary) / case.name)
             known = {row["network"]: row for row in json.loads(RESULT.read_text())["rows"]} if RESULT.exists() else {}
@@ -86,7 +87,7 @@ def measured(case: Case, args: argparse.Namespace, folder: Path) -> dict[str, An
         args.images,
         args.pairs,
     )
-    source = converted(network(case.name, folder, images, side, args.compact), folder / "float", images)
+    source = converted(network(case.name, folder, images, side), folder / "float", images)
     budget = {"max_loss_db": case.max_loss_db, "float_psnr_db": FLOAT_PSNR_DB}
     search = budget | {"threads": args.threads}
     plain = run(QuantizeTflite(), source, folder / "plain", images)
@@ -122,16 +123,15 @@ def losses(made: list[Any], reference: list[Any]) -> dict[str, float]:
     }
 
 
-def network(name: str, folder: Path, images: Images, side: int, compact: Path | None) -> Artifact:
-    spec = TensorSpec.image(side, side)
-    if name == "full_v3":
-        return replace(full_mobilenetv3(folder, images), input=spec, output=spec)
+def network(name: str, folder: Path, images: Images, side: int) -> Artifact:
+    trained = {"student": STUDENT, "full_v3": FULL_V3, "compact": COMPACT}
     folder.mkdir(parents=True)
-    if name in ("student", "compact"):
-        return loaded(compact if name == "compact" and compact is not None else STUDENT, side, folder, images)
+    if name in trained:
+        return loaded(trained[name], side, folder, images)
     from tools.matrix_inputs import network_file
 
     path = network_file(name, True, folder, side, side)
+    spec = TensorSpec.image(side, side)
     return Artifact(Format.TORCH, path, spec, spec, sha256_of(path))
 
 
@@ -151,7 +151,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--compact", type=Path)
     parser.add_argument("--only", nargs="*", default=[])
     return parser.parse_args()
 

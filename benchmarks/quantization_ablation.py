@@ -1,13 +1,12 @@
 """What is each technique of INT8 worth, on a network where it is easy and on three where it is hard?
 
-    .venv/bin/python benchmarks/quantization_ablation.py [--images 64] [--pairs 20] [--compact FILE] [--only NAME …]
+    .venv/bin/python benchmarks/quantization_ablation.py [--images 64] [--pairs 20] [--only NAME …]
 
 Each technique alone against min-max ranges and rounding to the nearest, then together. Networks:
   student      the shipped student m
-  full_v3      squeeze-excite and hard-swish in it. No trained weights exist: the student's where shapes match, gates
-               at random, norms measured anew on the calibration images. It restores nothing: only parity counts
+  full_v3      the student with squeeze-excite and hard-swish in it, from benchmarks/weights
   deblurgan    DeblurGAN-v2 (MobileNet) with its shipped weights
-  compact      Real-ESRGAN's compact network, from FILE (.bin of an ncnn pair, or .pth), on 64 px crops; parity only
+  compact      Real-ESRGAN's animevideov3 on 64 px crops; parity only
 Parity is INT8 against float, dB; "lost" is float minus INT8 against the sharp photograph, dB, over
 calibration/evaluation_256. Writes benchmarks/quantization_ablation.json and .md; networks that --only leaves out keep
 their rows there, if those were measured with as many pictures and the same student.
@@ -27,7 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from int8_networks import REPO, STUDENT, WEIGHTS, write_full_v3
+from int8_networks import COMPACT, DEBLURGAN_V2, FULL_V3, REPO, RUNNING, STUDENT
 from record import record
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
@@ -49,7 +48,8 @@ FEW_IMAGES = (1, 4, 16)
 
 TECHNIQUES: dict[str, dict[str, Any]] = {
     "min-max, nearest": {},
-    "percentile 99.99": {"ranges": "percentile"},
+    "percentile 99.999": {"ranges": "percentile"},
+    "percentile 99.99": {"ranges": "percentile", "percentile": 99.99},
     "percentile 99.9": {"ranges": "percentile", "percentile": 99.9},
     "mse": {"ranges": "mse"},
     "entropy": {"ranges": "entropy"},
@@ -58,6 +58,7 @@ TECHNIQUES: dict[str, dict[str, Any]] = {
     "adaptive rounding": {"rounding": "adaptive"},
     "adaptive rounding, bias correction": {"rounding": "adaptive", "bias_correction": True},
     "equalize, adaptive rounding, bias correction": {"equalize": True, "rounding": "adaptive", "bias_correction": True},
+    "tune": {"tune": True},
 }
 
 
@@ -90,7 +91,7 @@ def main(args: argparse.Namespace) -> None:
     }
     rows = [row for row in rows_before(measured_on) if args.only and row["network"] not in args.only]
     with tempfile.TemporaryDirectory() as temporary:
-        for case in cases(args.compact):
+        for case in cases():
             if args.only and case.name not in args.only:
                 continue
             rows += [{"network": case.name, **row} for row in measured(case, Path(temporary) / case.name, args)]
@@ -111,15 +112,13 @@ def rows_before(measured_on: dict[str, Any]) -> list[dict[str, Any]]:
     return list(known["rows"]) if measured_on.items() <= known.items() else []
 
 
-def cases(compact: Path | None) -> list[Case]:
-    found = [
+def cases() -> list[Case]:
+    return [
         Case("student", lambda folder, images: loaded(STUDENT, SIDE, folder, images), norms=True),
-        Case("full_v3", full_mobilenetv3, restores=False),
+        Case("full_v3", lambda folder, images: loaded(FULL_V3, SIDE, folder, images), norms=True),
         Case("deblurgan", deblurgan, norms=True),
+        Case("compact", lambda f, i: loaded(COMPACT, COMPACT_SIDE, f, i), COMPACT_SIDE, restores=False),
     ]
-    if compact is not None:
-        found.append(Case("compact", lambda f, i: loaded(compact, COMPACT_SIDE, f, i), COMPACT_SIDE, restores=False))
-    return found
 
 
 def measured(case: Case, folder: Path, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -172,16 +171,7 @@ def loaded(weights: Path, side: int, folder: Path, images: Images, **options: An
 
 
 def deblurgan(folder: Path, images: Images) -> Artifact:
-    options = {"arch": "deblurgan_v2_mobilenet", "kwargs": {"norm_mode": "running"}}
-    return loaded(WEIGHTS / "deblurgan_v2_mobilenet.safetensors", SIDE, folder, images, **options)
-
-
-def full_mobilenetv3(folder: Path, images: Images) -> Artifact:
-    folder.mkdir(parents=True)
-    path = folder / "full_v3.safetensors"
-    write_full_v3(path)
-    spec = TensorSpec.image(SIDE, SIDE)
-    return run(ReestimateNorm(), Artifact(Format.TORCH, path, spec, spec, sha256_of(path)), folder / "norms", images)
+    return loaded(DEBLURGAN_V2, SIDE, folder, images, arch="deblurgan_v2_mobilenet", kwargs=RUNNING)
 
 
 def converted(network: Artifact, folder: Path, images: Images) -> Artifact:
@@ -216,7 +206,6 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--pairs", type=int, default=20)
-    parser.add_argument("--compact", type=Path)
     parser.add_argument("--only", nargs="*", default=[])
     return parser.parse_args()
 

@@ -38,7 +38,7 @@ from exporter.stages.quantize_tflite import QuantizeTflite
 def main(args: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
-        for case in cases(args.compact):
+        for case in cases():
             if not args.only or case.name in args.only:
                 rows += [{"network": case.name, **row} for row in measured(case, Path(temporary) / case.name, args)]
                 chosen = {key: value for key, value in vars(args).items() if key not in ("compact", "only")}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -48,6 +48,11 @@ class CalibrationSet:
         for entry in self.manifest.images:
             image = read_image(self.folder / entry.file, expected_sha256=entry.sha256)
             yield frame(image, self.height, self.width)
+
+    def only(self, places: Iterable[int]) -> CalibrationSet:
+        """The pictures at `places` of this set, in that order."""
+        images = tuple(self.manifest.images[place] for place in places)
+        return replace(self, manifest=self.manifest.model_copy(update={"images": images}))
 
     @property
     def files(self) -> tuple[Path, ...]:

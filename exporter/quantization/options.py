@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Method = Literal["minmax", "percentile", "mse", "entropy"]
 
@@ -15,7 +15,7 @@ class Int8Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ranges: Method = "minmax"
-    percentile: float = Field(default=99.99, gt=50, le=100)
+    percentile: float = Field(default=99.999, gt=50, le=100)
     equalize: bool = False
     rounding: Literal["nearest", "adaptive"] = "nearest"
     bias_correction: bool = False
@@ -23,6 +23,19 @@ class Int8Options(BaseModel):
     @property
     def changes_weights(self) -> bool:
         return self.equalize or self.bias_correction or self.rounding != "nearest"
+
+
+class TunableInt8Options(Int8Options):
+    """`tune` chooses the other options by trying them (quantization/tuning.py)."""
+
+    tune: bool = False
+
+    @model_validator(mode="after")
+    def _tune_chooses_alone(self) -> Self:
+        chosen = sorted(self.model_fields_set & set(Int8Options.model_fields))
+        if self.tune and chosen:
+            raise ValueError(f"tune chooses {chosen[0]} itself: leave out one of them")
+        return self
 
 
 class MixedPrecision(BaseModel):

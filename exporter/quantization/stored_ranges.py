@@ -36,6 +36,6 @@ def require_untrained(content: bytes) -> None:
     """Raises ValueError for a file that carries ranges: its weights were trained with them, rounded to the nearest."""
     if stored_ranges(content):
         raise ValueError(
-            "the weights and ranges of this file were trained for INT8; equalize, rounding and bias_correction "
+            "the weights and ranges of this file were trained for INT8; tune, equalize, rounding and bias_correction "
             "belong to quantize_aware_train"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -13,7 +13,10 @@ from exporter.report.document import plain, verdict
 from exporter.report.ladder import Step, names, steps
 from exporter.report.layers import layers_of_files
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
-from exporter.report.precision import SHOWN_LAYERS, other_notes, searches
+from exporter.report.precision import FACTS as PRECISION
+from exporter.report.precision import SHOWN_LAYERS, searches
+from exporter.report.tuning import FACTS as TUNING
+from exporter.report.tuning import tunings
 from exporter.verify.advice import advise_targets
 from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Outcome, TargetResult, Timing, Verdict
 
@@ -100,10 +103,17 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "provenance": plain(outcome.provenance),
         "searches": searches(outcome.notes),
         "shown_layers": SHOWN_LAYERS,
-        "notes": plain(other_notes(outcome.notes)),
+        "tunings": tunings(outcome.notes),
+        "notes": plain(_other_notes(outcome.notes)),
         "recipe": plain(outcome.recipe),
         "longest_seconds": max(outcome.stage_seconds.values(), default=0) or 1,
     }
+
+
+def _other_notes(notes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """`notes` without what has a section of its own."""
+    apart = (PRECISION, TUNING)
+    return {stage: {key: value for key, value in noted.items() if key not in apart} for stage, noted in notes.items()}
 
 
 def _headline(verdicts: tuple[Verdict, ...]) -> str:

@@ -30,11 +30,6 @@ def searches(notes: Mapping[str, Mapping[str, Any]]) -> list[Search]:
     return [_search(stage, noted[FACTS]) for stage, noted in notes.items() if FACTS in noted]
 
 
-def other_notes(notes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """`notes` without what the searches' own section shows."""
-    return {stage: {key: value for key, value in noted.items() if key != FACTS} for stage, noted in notes.items()}
-
-
 def _search(stage: str, table: Mapping[str, Any]) -> Search:
     trials = table["trials"]
     layers = [layer for layer in table["layers"] if layer["precision"] == "float"]

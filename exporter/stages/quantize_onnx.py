@@ -11,23 +11,25 @@ from pydantic import model_validator
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
-from exporter.quantization.options import Int8Options
+from exporter.quantization.options import TunableInt8Options
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
-from exporter.stages.self_check import lopsided_image, run_onnx
+from exporter.stages.self_check import lopsided_image, open_onnx, run_onnx
+from exporter.stages.tuned import tuned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from exporter.quantization.activations import Floats
     from exporter.quantization.affine import Range
 
 
-class QuantizeOnnx(Int8Options, Stage):
+class QuantizeOnnx(TunableInt8Options, Stage):
     """Static INT8 as Q/DQ: per-channel symmetric int8 weights, 8-bit activations, float32 pictures at both ends.
 
-    `ranges`, `percentile`, `equalize`, `rounding` and `bias_correction` mean what they mean in quantize_tflite; with
-    the same options every code is the same, bit for bit, until weights are changed.
+    `ranges`, `percentile`, `equalize`, `rounding`, `bias_correction` and `tune` mean what they mean in quantize_tflite;
+    with the same options every code is the same, bit for bit, until weights are changed.
     `activations` is how codes are stored: "uint8" is what ONNX Runtime's CPU kernels are fast with, "int8" is what
     TensorRT takes. `keep_float` are patterns over operator kinds or node names that stay in float.
 
@@ -58,8 +60,8 @@ class QuantizeOnnx(Int8Options, Stage):
         if self.engine == "tensorrt" and "activations" in chosen and self.activations != "int8":
             raise ValueError(f"activations: TensorRT takes int8 with zero point 0 only, not {self.activations}")
         strangers = sorted(chosen & {"precision", "remainder", "narrow", "any_size"})
-        if self.engine == "tensorrt" and self.changes_weights:
-            raise ValueError("equalize, rounding and bias_correction belong to engine: onnxruntime")
+        if self.engine == "tensorrt" and (self.changes_weights or self.tune):
+            raise ValueError("tune, equalize, rounding and bias_correction belong to engine: onnxruntime")
         if self.engine != "tensorrt" and strangers:
             raise ValueError(f"{strangers[0]} belongs to engine: tensorrt")
         return self
@@ -109,6 +111,23 @@ class QuantizeOnnx(Int8Options, Stage):
             raise StageError(f"{self.name}: at {height}x{width} the graph gives {picture.shape[1]}x{picture.shape[2]}")
 
     def _write(self, source: Artifact, path: Path, workspace: Workspace) -> None:
+        if not self.tune:
+            self._write_int8(source, path, workspace)
+            return
+        original = open_onnx(source.path)
+
+        def quantized(stage: QuantizeOnnx, trial: Workspace) -> Callable[[Floats], Floats]:
+            made = trial.folder / "model.onnx"
+            stage._write_int8(source, made, trial)
+            session = open_onnx(made)
+            return lambda picture: session(picture[None])[0]
+
+        best, tuning = tuned(self, workspace, lambda picture: original(picture[None])[0], quantized)
+        best._write_int8(source, path, workspace, tuning)
+
+    def _write_int8(
+        self, source: Artifact, path: Path, workspace: Workspace, tuning: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         import onnx
 
         from exporter.quantization.onnx_convolutions import OnnxConvolutions
@@ -121,9 +140,9 @@ class QuantizeOnnx(Int8Options, Stage):
             for node in model.graph.node
             if any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in self.keep_float)
         }
-        origin, facts = source.path, dict[str, object]()
+        origin, facts = source.path, dict[str, object](tuning)
         if self.changes_weights:
-            facts = prepare(OnnxConvolutions(model, kept), Passes(workspace), self)
+            facts |= prepare(OnnxConvolutions(model, kept), Passes(workspace), self)
             origin = workspace.folder / "prepared.onnx"
             onnx.save(model, origin)
 

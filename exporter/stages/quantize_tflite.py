@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.errors import StageError
-from exporter.quantization.options import Int8Options, MixedPrecision
+from exporter.quantization.options import MixedPrecision, TunableInt8Options
 from exporter.recipe_path import RecipePath
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
 from exporter.stages.self_check import lopsided_image, require_close, run_tflite
+from exporter.stages.tuned import tuned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from exporter.quantization.activations import Floats
     from exporter.quantization.affine import Range
     from exporter.quantization.int8_graph import Estimate, Int8File
     from exporter.stages.precision_search import PrecisionSearch
 
+FLOAT_ON_CPUS = ("PRELU", "HARD_SWISH")  # XNNPACK has float kernels of them alone; LiteRT's own are 10 times slower
 LARGEST_FP16_DIFFERENCE = 0.02  # fp16 weights alone: a larger one means that the network amplifies rounding
 
 
-class QuantizeTflite(Int8Options, Stage):
+class QuantizeTflite(TunableInt8Options, Stage):
     """Rewrite a float .tflite with int8 or fp16 numbers.
 
     int8: per-channel symmetric weights, per-tensor activations whose ranges come from the calibration images.
@@ -35,11 +38,14 @@ class QuantizeTflite(Int8Options, Stage):
     apart best; a file that quantize_aware_train wrote brings its own. Before weights are rounded, `equalize` makes
     channels alike across layers, `rounding` "adaptive" chooses up or down by the error of the layer's output, and
     `bias_correction` takes the mean of that error back (benchmarks/quantization_ablation.py shows what each is worth).
+    `tune` tries them all on this network: some calibration images to learn from, others to judge by, and takes what
+    brings the picture nearest to the float one.
     The picture at both ends has scale 1/255 and zero point -128, and the residual that is added to it is never clipped,
     whatever the method.
     `keep_float` names operators that stay in float, as patterns over kinds or output names; `io` is the number format
-    of the file's ends. `nearest_by_copies` writes nearest enlargement by a whole factor as copies of pixels and rows:
-    the same numbers in less time on XNNPACK (benchmarks/frame_rate.py); GPUs and NPUs have the operator itself.
+    of the file's ends. `device: cpu` writes what is fastest on XNNPACK: what it computes in float alone stays in float
+    (PRELU, HARD_SWISH), and nearest enlargement by a whole factor is written as copies of pixels and rows, the same
+    numbers in less time (benchmarks/frame_rate.py). GPUs and NPUs want the operators themselves: "any".
     `mixed` searches for the layers that have to stay in float so that a dB budget is kept, with measured times as the
     price: `mixed: {max_loss_db: 0.1}`. Times differ from run to run, so a search can end elsewhere the next time;
     `costs`, the report.json of an earlier bundle, gives it the times that were measured then, and the same bytes.
@@ -57,7 +63,7 @@ class QuantizeTflite(Int8Options, Stage):
     precision: Literal["int8", "fp16"] = "int8"
     keep_float: tuple[str, ...] = ()
     io: Literal["int8", "float32"] = "int8"
-    nearest_by_copies: bool = False
+    device: Literal["any", "cpu"] = "any"
     mixed: MixedPrecision | None = None
     costs: RecipePath | None = None
 
@@ -97,15 +103,34 @@ class QuantizeTflite(Int8Options, Stage):
         return write_fp16(content)
 
     def _to_int8(self, content: bytes, workspace: Workspace) -> bytes:
+        stage, tuning = self._tuned(content, workspace) if self.tune else (self, {})
+        file, facts = stage._int8_file(content, workspace)
+        stage._report(file, facts | tuning, workspace)
+        return self._finish(file.content)
+
+    def _tuned(self, content: bytes, workspace: Workspace) -> tuple[QuantizeTflite, dict[str, Any]]:
+        from exporter.quantization.engine import Engine
+        from exporter.quantization.stored_ranges import require_untrained
+
+        def quantized(stage: QuantizeTflite, trial: Workspace) -> Callable[[Floats], Floats]:
+            return Engine(stage._int8_file(content, trial)[0].content).picture
+
+        require_untrained(content)
+        plain = self.model_copy(update={"mixed": None})
+        best, facts = tuned(plain, workspace, Engine(content).picture, quantized)
+        return best.model_copy(update={"mixed": self.mixed}), facts
+
+    def _int8_file(self, content: bytes, workspace: Workspace) -> tuple[Int8File, dict[str, Any]]:
+        """The file before its last touch, and what the report should tell."""
         from exporter.quantization.int8_graph import write_int8
         from exporter.quantization.prepare import prepare
         from exporter.quantization.stored_ranges import require_untrained
         from exporter.quantization.tflite_convolutions import TfliteConvolutions
 
-        original, facts = content, dict[str, object]()
+        original, facts = content, dict[str, Any]()
         if self.changes_weights:
             require_untrained(content)
-            graph = TfliteConvolutions(content, self.keep_float)
+            graph = TfliteConvolutions(content, self._float_patterns)
             with workspace.quiet():
                 facts |= prepare(graph, Passes(workspace), self)
             content = graph.content
@@ -114,16 +139,17 @@ class QuantizeTflite(Int8Options, Stage):
             return self._ranges(content, tensors, exact, workspace, facts)
 
         if self.mixed:
-            search = self._search(content, original, estimate)
-            file, found = search.run(workspace)
-            facts |= found
-        else:
-            file = write_int8(content, estimate, keep_float=self.keep_float, float_ends=self.io == "float32")
-        self._report(file, facts, workspace)
-        return self._finish(file.content)
+            file, found = self._search(content, original, estimate).run(workspace)
+            return file, facts | found
+        ends = self.io == "float32"
+        return write_int8(content, estimate, keep_float=self._float_patterns, float_ends=ends), facts
+
+    @property
+    def _float_patterns(self) -> tuple[str, ...]:
+        return self.keep_float + (FLOAT_ON_CPUS if self.device == "cpu" else ())
 
     def _ranges(
-        self, content: bytes, tensors: set[int], exact: set[int], workspace: Workspace, facts: dict[str, object]
+        self, content: bytes, tensors: set[int], exact: set[int], workspace: Workspace, facts: dict[str, Any]
     ) -> Mapping[int, Range]:
         from exporter.quantization.convergence import movement
         from exporter.quantization.ranges import RangeCollector, tflite_ranges
@@ -156,7 +182,7 @@ class QuantizeTflite(Int8Options, Stage):
             return write_int8(
                 content,
                 lambda tensors, exact: ranges,
-                keep_float=() if alone else self.keep_float,
+                keep_float=() if alone else self._float_patterns,
                 float_layers=float_layers,
                 float_ends=alone or self.io == "float32",
                 enclose=not alone,
@@ -165,9 +191,9 @@ class QuantizeTflite(Int8Options, Stage):
         return PrecisionSearch(content, original, write, self._finish, self.mixed, self.costs)
 
     def _finish(self, content: bytes) -> bytes:
-        return _by_copies(content) if self.nearest_by_copies else content
+        return _by_copies(content) if self.device == "cpu" else content
 
-    def _report(self, file: Int8File, facts: dict[str, object], workspace: Workspace) -> None:
+    def _report(self, file: Int8File, facts: dict[str, Any], workspace: Workspace) -> None:
         facts = {
             "float_operators": list(file.float_operators),
             "requantizations": file.requantizations,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,11 @@ def require_close(stage: str, made: Floats, expected: Floats, limit: float = LAR
 
 def run_onnx(path: Path, feed: Floats) -> Floats:
     """The output of a one-input, one-output ONNX file on ONNX Runtime's CPU provider."""
+    return open_onnx(path)(feed)
+
+
+def open_onnx(path: Path) -> Callable[[Floats], Floats]:
+    """The same, ready for more than one picture."""
     import numpy as np
     import onnxruntime
 
@@ -54,7 +60,8 @@ def run_onnx(path: Path, feed: Floats) -> Floats:
     session = onnxruntime.InferenceSession(
         str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=["WeightBiasQuantization"]
     )  # its int32 biases take float16 scales that underflow
-    return np.asarray(session.run(None, {session.get_inputs()[0].name: feed})[0])
+    name = session.get_inputs()[0].name
+    return lambda feed: np.asarray(session.run(None, {name: feed})[0])
 
 
 def run_tflite(content: bytes, feed: Floats) -> tuple[Floats, Any]:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -27,8 +28,8 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def tiny(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
     kwargs = {"num_feat": 8, "num_conv": 1, "upscale": 2}
-    subject = benchmark.Subject("tiny", "random weights", "srvgg", kwargs, None, 32, 2)
-    monkeypatch.setattr(benchmark, "subjects", lambda compact: [subject])
+    subject = benchmark.Subject("tiny", "random weights", None, 32, 2, "srvgg", kwargs)
+    monkeypatch.setattr(benchmark, "SUBJECTS", (subject,))
     return subject
 
 
@@ -42,10 +43,7 @@ def test_every_entrant_is_judged_and_a_failure_is_a_row(
     conversions = sys.modules["int8_conversions"]
     entrants = [one for one in conversions.ENTRANTS if one.name in IN_OUR_ENVIRONMENT]
     broken = conversions.Entrant("broken", "broken.py", ".tflite")
-    scripts = tmp_path / "scripts"
-    scripts.mkdir()
-    for one in entrants:
-        (scripts / one.script).write_bytes((conversions.SCRIPTS / one.script).read_bytes())
+    scripts = Path(shutil.copytree(conversions.SCRIPTS, tmp_path / "scripts"))
     (scripts / broken.script).write_text("raise ValueError('no kernel for this')\n")
     monkeypatch.setattr(conversions, "SCRIPTS", scripts)
     monkeypatch.setattr(benchmark, "ENTRANTS", (*entrants, broken))

@@ -60,7 +60,9 @@ def test_other_enlargements_stay() -> None:
 
 def test_an_int8_student_gives_the_same_picture(tmp_path) -> None:
     student = to_tflite(tmp_path, "mobilenetv3_student", preset="s")
-    plain, copies = (run(QuantizeTflite(nearest_by_copies=on), student, tmp_path / str(on)) for on in (False, True))
+    plain, copies = (
+        run(QuantizeTflite(device="cpu" if on else "any"), student, tmp_path / str(on)) for on in (False, True)
+    )
     assert counts(plain)[NEAREST] == 3
     assert counts(copies)[NEAREST] == 0
     assert counts(copies)["CONCATENATION"] == 6

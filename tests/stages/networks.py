@@ -45,6 +45,23 @@ class UnshuffleNet(nn.Module):
         return torch.clamp(x + 0.1 * F.pixel_shuffle(self.left(y) + self.right(y), 2), 0, 1)
 
 
+class Uneven(nn.Module):
+    """Two layers whose channels in between differ a hundredfold in size, which no code for all of them suits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 3, 3, padding=1)
+        sizes = torch.logspace(0, 2, 16)
+        with torch.no_grad():
+            self.first.weight *= sizes[:, None, None, None]
+            self.first.bias *= sizes
+            self.second.weight /= sizes[None, :, None, None]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.clamp(x + 0.1 * self.second(torch.relu(self.first(x))), 0, 1)
+
+
 class SplitShuffle(nn.Module):
     """A pixel shuffle whose channels come from no convolution of their own: they are read twice."""
 

@@ -1,0 +1,79 @@
+"""Which INT8 settings suit a network: tried one after another, each judged by pictures it has not learned from.
+
+No technique wins on every network (benchmarks/quantization_ablation.md): equalization is worth 2 dB on one and nothing
+on another, and ranges that cut off rare values help one picture and ruin the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log10
+from statistics import mean
+from typing import Any
+
+Settings = Mapping[str, Any]
+Measure = Callable[[Settings], Sequence[float]]  # the mean squared error of each judging picture, full scale 1
+
+WEIGHTS: tuple[Settings, ...] = (
+    {"equalize": True},
+    {"rounding": "adaptive"},
+    {"equalize": True, "rounding": "adaptive", "bias_correction": True},
+)
+RANGES: tuple[Settings, ...] = ({"ranges": "percentile"}, {"ranges": "mse"})
+COUNT = 1 + len(WEIGHTS) + len(RANGES)
+CLEARLY = 0.98  # of an error: what differs by less decides nothing
+EXACT = 1e-12  # an error that stands for none, so that it has decibels
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Errors are means of squares over the judging pictures, and that of the worst of them."""
+
+    settings: Settings
+    error: float
+    worst: float
+
+    def beats(self, other: Trial) -> bool:
+        """Clearly better over all pictures, and not clearly worse on the worst: what is cut off shows there."""
+        return self.error < CLEARLY * other.error and CLEARLY * self.worst <= other.worst
+
+    @property
+    def parity_db(self) -> float:
+        return _decibel(self.error)
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "settings": dict(self.settings),
+            "parity_db": round(self.parity_db, 2),
+            "worst_db": round(_decibel(self.worst), 2),
+        }
+
+
+def tune(measure: Measure) -> tuple[Trial, list[Trial]]:
+    """The best trial and all of them in order: first what is done to weights, then how ranges are chosen."""
+    best = _tried({}, measure)
+    trials = [best]
+    for group in (WEIGHTS, RANGES):
+        before = best.settings
+        for settings in group:
+            trial = _tried({**before, **settings}, measure)
+            trials.append(trial)
+            best = trial if trial.beats(best) else best
+    return best, trials
+
+
+def halves(images: int, most: int) -> tuple[range, range]:
+    """Places of the pictures to learn from and of those to judge by: at most `most` each, spread over `images`."""
+    step = max(images // (2 * most), 1)
+    learn = range(0, images, 2 * step)[:most]
+    return learn, range(step, images, 2 * step)[:most]
+
+
+def _tried(settings: Settings, measure: Measure) -> Trial:
+    errors = measure(settings)
+    return Trial(settings, mean(errors), max(errors))
+
+
+def _decibel(error: float) -> float:
+    return -10 * log10(max(error, EXACT))

@@ -1,0 +1,72 @@
+"""An INT8 stage tries its own options on some calibration pictures before it is run with the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from exporter.progress import Silent
+from exporter.quantization.options import TunableInt8Options
+from exporter.quantization.tuning import COUNT, Settings, halves, tune
+from exporter.stages.base import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Show = Callable[[Floats], Floats]  # a picture (H, W, 3) RGB 0..1 through a file
+
+FACTS = "tuning"
+MOST_IMAGES = 16  # to learn from, and as many to judge by
+Tunable = TypeVar("Tunable", bound=TunableInt8Options)
+
+
+def tuned(
+    stage: Tunable, workspace: Workspace, original: Show, quantized: Callable[[Tunable, Workspace], Show]
+) -> tuple[Tunable, dict[str, Any]]:
+    """`stage` with the options that brought its pictures nearest to `original`'s, and what the report should tell.
+
+    `quantized` makes a file in the workspace's folder, which is gone afterwards.
+    """
+    learn, judge = halves(len(workspace.calibration), MOST_IMAGES)
+    calibration = workspace.calibration.only(learn)
+    pictures = list(workspace.calibration.only(judge))
+    references = [original(picture) for picture in pictures]
+    with workspace.progress.task("try settings", COUNT) as task:
+
+        def measure(settings: Settings) -> list[float]:
+            with TemporaryDirectory(dir=workspace.folder) as folder, workspace.quiet():
+                trial = replace(workspace, folder=Path(folder), calibration=calibration, progress=Silent())
+                show = quantized(_with(stage, settings), trial)
+                errors = [_error(show(picture), seen) for picture, seen in zip(pictures, references, strict=True)]
+            task.advance()
+            return errors
+
+        best, trials = tune(measure)
+    facts = {
+        "learned_from": len(learn),
+        "judged_by": len(judge),
+        "chosen": trials.index(best),
+        "trials": [trial.told() for trial in trials],
+    }
+    workspace.progress.say(
+        f"{_words(best.settings)}: {best.parity_db:.1f} dB from float, {trials[0].parity_db:.1f} plain"
+    )
+    return _with(stage, best.settings), {FACTS: facts}
+
+
+def _words(settings: Settings) -> str:
+    words = ", ".join(f"{key}: {str(value).lower()}" for key, value in settings.items())
+    return words or "no setting beats the plain ones"
+
+
+def _with(stage: Tunable, settings: Settings) -> Tunable:
+    return stage.model_copy(update={**settings, "tune": False})
+
+
+def _error(made: Floats, reference: Floats) -> float:
+    return float(((made - reference) ** 2).mean())
