@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from exporter.generators.image_norm import ImageNorm2d, NormMode, per_image
-from exporter.generators.pyramid_generator import PyramidGenerator, conv_norm_relu, upsample
+from exporter.generators.pyramid_generator import Pyramid, PyramidGenerator
 
 # MobileNetV2 (Sandler et al., 2018) up to feature 15: expansion, channels, repeats, stride.
 _BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 2, 2))
@@ -59,34 +59,6 @@ def _mobilenet_features(per_image: bool) -> list[nn.Module]:
     return features
 
 
-class _Pyramid(nn.Module):
-    """Encoder, 1×1 laterals and top-down path: maps at 1/2 (half width), 1/4, 1/8, 1/16 and 1/32."""
-
-    def __init__(self, width: int, per_image: bool) -> None:
-        super().__init__()
-        features = _mobilenet_features(per_image)
-        self.enc0, self.enc1, self.enc2, self.enc3, self.enc4 = (
-            nn.Sequential(*features[a:b]) for a, b in ((0, 2), (2, 4), (4, 7), (7, 11), (11, 16))
-        )
-        self.td1, self.td2, self.td3 = (conv_norm_relu(width, width, per_image) for _ in range(3))
-        self.lateral4 = nn.Conv2d(160, width, 1, bias=False)
-        self.lateral3 = nn.Conv2d(64, width, 1, bias=False)
-        self.lateral2 = nn.Conv2d(32, width, 1, bias=False)
-        self.lateral1 = nn.Conv2d(24, width, 1, bias=False)
-        self.lateral0 = nn.Conv2d(16, width // 2, 1, bias=False)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        e0 = self.enc0(x)
-        e1 = self.enc1(e0)
-        e2 = self.enc2(e1)
-        e3 = self.enc3(e2)
-        map4 = self.lateral4(self.enc4(e3))
-        map3 = self.td1(self.lateral3(e3) + upsample(map4, 2))
-        map2 = self.td2(self.lateral2(e2) + upsample(map3, 2))
-        map1 = self.td3(self.lateral1(e1) + upsample(map2, 2))
-        return self.lateral0(e0), map1, map2, map3, map4
-
-
 class FPNMobileNet(PyramidGenerator):
     """(N, 3, H, W) RGB in -1..1 to the same; H and W multiples of 32.
 
@@ -96,15 +68,12 @@ class FPNMobileNet(PyramidGenerator):
         calibrated  as running, after the statistics were re-estimated on the calibration set
     """
 
-    fpn: _Pyramid
-
     def __init__(self, norm_mode: NormMode = "instance", num_filters: int = 64, num_filters_fpn: int = 128) -> None:
         images = per_image(norm_mode)
-        super().__init__(_Pyramid(num_filters_fpn, images), num_filters, num_filters_fpn, images)
-
-    def bottleneck(self) -> nn.Module:
-        """The layer whose output distillation may imitate: the deepest encoder map, 1/32."""
-        return self.fpn.enc4
+        features = _mobilenet_features(images)
+        encoder = [nn.Sequential(*features[a:b]) for a, b in ((0, 2), (2, 4), (4, 7), (7, 11), (11, 16))]
+        pyramid = Pyramid(encoder, (16, 24, 32, 64, 160), num_filters_fpn, images)
+        super().__init__(pyramid, num_filters, num_filters_fpn, images)
 
     @staticmethod
     def official_key(key: str) -> str | None:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from exporter.generators.image_norm import ImageNorm2d, NormMode, per_image
-from exporter.generators.pyramid_generator import PyramidGenerator, conv_norm_relu, upsample
+from exporter.generators.pyramid_generator import Pyramid, PyramidGenerator
 from exporter.generators.state_keys import count
 
 Kernel = int | tuple[int, int]
@@ -121,39 +121,20 @@ def _mixed_7a(images: bool) -> nn.Module:
     )
 
 
-class _Pyramid(nn.Module):
-    """Encoder, 1×1 laterals and top-down path: maps at 1/2 (half width), 1/4, 1/8, 1/16 and 1/32."""
-
+class _Pyramid(Pyramid):
     def __init__(self, width: int, blocks: tuple[int, int], images: bool) -> None:
-        super().__init__()
-        self.enc0 = _Conv(images, 3, 32, 3, 2)
-        self.enc1 = nn.Sequential(_Conv(images, 32, 32, 3), _Conv(images, 32, 64, 3, pad=1), nn.MaxPool2d(3, 2))
-        self.enc2 = nn.Sequential(_Conv(images, 64, 80, 1), _Conv(images, 80, 192, 3), nn.MaxPool2d(3, 2))
+        enc0 = _Conv(images, 3, 32, 3, 2)
+        enc1 = nn.Sequential(_Conv(images, 32, 32, 3), _Conv(images, 32, 64, 3, pad=1), nn.MaxPool2d(3, 2))
+        enc2 = nn.Sequential(_Conv(images, 64, 80, 1), _Conv(images, 80, 192, 3), nn.MaxPool2d(3, 2))
         fives = nn.Sequential(*(_block35(images) for _ in range(blocks[0])))
-        self.enc3 = nn.Sequential(_mixed_5b(images), fives, _mixed_6a(images))
+        enc3 = nn.Sequential(_mixed_5b(images), fives, _mixed_6a(images))
         sevens = nn.Sequential(*(_block17(images) for _ in range(blocks[1])))
-        self.enc4 = nn.Sequential(sevens, _mixed_7a(images))
-        self.td1, self.td2, self.td3 = (conv_norm_relu(width, width, images) for _ in range(3))
-        self.lateral4 = nn.Conv2d(2080, width, 1, bias=False)
-        self.lateral3 = nn.Conv2d(1088, width, 1, bias=False)
-        self.lateral2 = nn.Conv2d(192, width, 1, bias=False)
-        self.lateral1 = nn.Conv2d(64, width, 1, bias=False)
-        self.lateral0 = nn.Conv2d(32, width // 2, 1, bias=False)
+        enc4 = nn.Sequential(sevens, _mixed_7a(images))
+        super().__init__((enc0, enc1, enc2, enc3, enc4), (32, 64, 192, 1088, 2080), width, images)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        e0 = self.enc0(x)
-        e1 = self.enc1(e0)
-        e2 = self.enc2(e1)
-        e3 = self.enc3(e2)
-        map4 = _reflect(self.lateral4(self.enc4(e3)), 1, 1)
-        map3 = self.td1(_reflect(self.lateral3(e3), 1, 1) + upsample(map4, 2))
-        map2 = self.td2(_reflect(self.lateral2(e2), 1, 2) + upsample(map3, 2))
-        map1 = self.td3(_reflect(self.lateral1(e1), 1, 1) + upsample(map2, 2))
-        return _reflect(self.lateral0(e0), 0, 1), map1, map2, map3, map4
-
-
-def _reflect(x: Tensor, before: int, after: int) -> Tensor:
-    return F.pad(x, (before, after, before, after), "reflect")
+    def to_size(self, lateral: Tensor, level: int) -> Tensor:
+        before, after = ((0, 1), (1, 1), (1, 2), (1, 1), (1, 1))[level]
+        return F.pad(lateral, (before, after, before, after), "reflect")
 
 
 class FPNInception(PyramidGenerator):
@@ -161,8 +142,6 @@ class FPNInception(PyramidGenerator):
 
     norm_mode is as in FPNMobileNet; `blocks` are the lengths of the backbone's two residual chains.
     """
-
-    fpn: _Pyramid
 
     def __init__(
         self,
@@ -173,10 +152,6 @@ class FPNInception(PyramidGenerator):
     ) -> None:
         images = per_image(norm_mode)
         super().__init__(_Pyramid(num_filters_fpn, blocks, images), num_filters, num_filters_fpn, images)
-
-    def bottleneck(self) -> nn.Module:
-        """The layer whose output distillation may imitate: the deepest encoder map, about 1/32."""
-        return self.fpn.enc4
 
     @staticmethod
     def official_key(key: str) -> str | None:

@@ -6,7 +6,6 @@ The daemon is what runs on a phone: with it the way to a phone is tested without
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from exporter.errors import EngineError
 from exporter.rigs.base import Say
 from exporter.rigs.folder import rigs_folder, stamp_of
 from exporter.rigs.packages import unpack_debs
+from exporter.rigs.process import last_words, run_program
 
 INSTALL = "exporter runtimes --install adb"
 PACKAGES = ("adb", "adbd")
@@ -53,14 +53,8 @@ class AdbRig:
 
     def install(self, say: Say) -> None:
         unpack_debs(PACKAGES, self.folder, suite="bookworm-backports", with_dependencies=True, say=say)
-        done = subprocess.run(
-            [self.adb, "version"],
-            env={**os.environ, **self.environment},
-            capture_output=True,
-            text=True,
-            timeout=START_TIMEOUT_S,
-            check=False,
-        )
+        env = {**os.environ, **self.environment}
+        done = run_program([self.adb, "version"], timeout_s=START_TIMEOUT_S, late="adb does not start", env=env)
         if done.returncode:
-            raise EngineError(f"adb does not start: {(done.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
+            raise EngineError(f"adb does not start: {last_words(done)}")
         say(f"adb {done.stdout.split('Version ')[-1].split()[0]}")

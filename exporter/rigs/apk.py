@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -16,6 +15,7 @@ from exporter.errors import EngineError
 from exporter.rigs.base import Say
 from exporter.rigs.folder import rigs_folder, stamp_of
 from exporter.rigs.packages import unpack_debs
+from exporter.rigs.process import run_program
 
 NATIVE = ("aapt", "zipalign", "dexdump")
 JARS = ("apksigner", "libapksig-java", "android-framework-res", "junit4", "libhamcrest-java")
@@ -106,20 +106,10 @@ def run_tool(command: Sequence[str | Path], environment: Mapping[str, str] | Non
     """What a build tool says. Raises EngineError with its last words when it fails."""
     name = Path(command[0]).name
     try:
-        done = subprocess.run(
-            [str(word) for word in command],
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        env = {**os.environ, **(environment or {})}
+        done = run_program(command, timeout_s=TIMEOUT_S, late=f"{name} did not finish", env=env)
     except OSError as error:
         raise EngineError(f"{name} cannot be started: {error.strerror}", hint=INSTALL) from None
-    except subprocess.TimeoutExpired:
-        raise EngineError(f"{name} did not finish in {TIMEOUT_S} s") from None
     said = done.stdout + done.stderr
     if done.returncode:
         raise EngineError(f"{name} failed: {said.strip()[-1500:] or 'it gave no reason'}")

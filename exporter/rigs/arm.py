@@ -6,7 +6,6 @@ bit by bit; how long it takes says nothing.
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -14,6 +13,7 @@ from exporter.errors import EngineError
 from exporter.rigs.base import Say
 from exporter.rigs.folder import rigs_folder, stamp_of
 from exporter.rigs.packages import unpack_debs
+from exporter.rigs.process import last_words, run_program
 from exporter.rigs.wheels import unpack_wheels
 
 Engine = Literal["ai_edge_litert", "tflite_runtime"]
@@ -84,16 +84,12 @@ class ArmRig:
     def _start(self, engine: Engine) -> str:
         """The machine that Python with `engine` says it runs on."""
         code = f"import platform, {engine}.interpreter; print(platform.machine())"
-        done = subprocess.run(
+        done = run_program(
             [*self.python(DEFAULT_CPU), "-c", code],
+            timeout_s=START_TIMEOUT_S,
+            late=f"{engine} does not start on the emulated {DEFAULT_CPU}",
             env=self.environment(engine),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=START_TIMEOUT_S,
-            check=False,
         )
         if done.returncode or done.stdout.strip() != "aarch64":
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise EngineError(f"{engine} does not start on the emulated {DEFAULT_CPU}: {last}")
+            raise EngineError(f"{engine} does not start on the emulated {DEFAULT_CPU}: {last_words(done)}")
         return done.stdout.strip()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from exporter.errors import EngineError
 from exporter.rigs import gpu_interpreter
+from exporter.rigs.process import last_words, run_program
 
 GpuPrecision = Literal["fp16", "fp32"]
 TIMEOUT_S = 1800
@@ -65,25 +64,14 @@ def ask_gpu(
     environment = engine_environment(rig, precision) | {gpu_interpreter.COMPILE_ONLY: str(int(compile_only))}
     while len(answers) < len(models):
         left = [str(model) for model in models[len(answers) :]]
-        try:
-            done = subprocess.run(
-                [sys.executable, gpu_interpreter.__file__, *left],
-                cwd=rig,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise EngineError(f"the LiteRT GPU engine gave no answer in {TIMEOUT_S} s") from None
+        command = [sys.executable, gpu_interpreter.__file__, *left]
+        late = "the LiteRT GPU engine gave no answer"
+        done = run_program(command, timeout_s=TIMEOUT_S, late=late, cwd=rig, env=environment)
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         answers += [_answer(json.loads(line)) for line in lines]
         if len(lines) < len(left):
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            answers.append(GpuAnswer(False, f"the engine ended with code {done.returncode}: {last}", ""))
+            reason = f"the engine ended with code {done.returncode}: {last_words(done)}"
+            answers.append(GpuAnswer(False, reason, ""))
     return answers
 
 

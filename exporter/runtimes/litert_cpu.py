@@ -5,7 +5,7 @@ Quantised input and output are converted outside the timed call, with the file's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.runtimes.base import Image, Session, engine_call
@@ -56,9 +56,6 @@ class LiteRtSession(Session):
         if self._model is None:
             raise ValueError("this session was closed")
         return self._model
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._model = None

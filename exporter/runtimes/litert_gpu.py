@@ -7,7 +7,6 @@ only when the GPU takes every operator of it: nothing falls back to the CPU.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import ClassVar
@@ -17,6 +16,7 @@ from exporter.errors import EngineError
 from exporter.rigs import gpu_interpreter
 from exporter.rigs.gpu_probe import SOFTWARE, GpuPrecision, adapter_in, engine_environment, reason_in
 from exporter.rigs.litert_gpu import LiteRtGpuRig
+from exporter.rigs.process import last_words, run_program
 from exporter.runtimes.base import Session
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.worker import FolderSession
@@ -49,23 +49,15 @@ class LiteRtGpu:
         """Have the job done. Raises EngineError with the operators that the GPU refuses."""
         (folder / ENGINE).mkdir(exist_ok=True)
         shutil.copyfile(gpu_interpreter.__file__, folder / ENGINE / "interpreter.py")
-        try:
-            done = subprocess.run(
-                [sys.executable, "worker.py", "."],
-                cwd=folder,
-                env=engine_environment(self.rig.folder, self.precision),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=JOB_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise EngineError(f"{self.name}: the engine gave no answer in {JOB_TIMEOUT_S} s") from error
+        done = run_program(
+            [sys.executable, "worker.py", "."],
+            timeout_s=JOB_TIMEOUT_S,
+            late=f"{self.name}: the engine gave no answer",
+            cwd=folder,
+            env=engine_environment(self.rig.folder, self.precision),
+        )
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            raise EngineError(f"{self.name}: {reason_in(done.stderr, last)}")
+            raise EngineError(f"{self.name}: {reason_in(done.stderr, last_words(done))}")
         adapter = adapter_in(done.stderr)
         if SOFTWARE not in adapter:
             raise EngineError(f"{self.name} ran on {adapter or 'an unnamed adapter'}, not on {SOFTWARE}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.runtimes.base import Image, Session, engine_call
@@ -80,9 +80,6 @@ class OnnxRuntimeSession(Session):
             raise ValueError("this session was closed")
         stored = image.transpose(2, 0, 1) if self._artifact.input.layout == "NCHW" else image
         return {self._session.get_inputs()[0].name: np.ascontiguousarray(stored, np.float32)[None]}
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._session = None

@@ -5,7 +5,7 @@ A provider that does not load only warns, and everything silently runs on the CP
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError
@@ -88,9 +88,6 @@ class OnnxRuntimeCudaSession(Session):
             bind(end.name, "cuda", 0, np.float32, tuple(tensor.shape), tensor.data_ptr())
         self._session.run_with_iobinding(bound)
         return result
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._session = None

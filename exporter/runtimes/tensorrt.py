@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError
@@ -98,9 +98,6 @@ class TensorrtSession(Session):
             said = [message for _, message in self._logger.lines][-1:]
             raise EngineError(f"{self._title} could not run {self._artifact.path.name}: {said}")
         return result
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._kernels is not None:

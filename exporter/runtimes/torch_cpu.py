@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.runtimes.base import Image, Session, engine_call
@@ -69,9 +69,6 @@ class TorchSession(Session):
                 yield self._network, torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
         finally:
             torch.set_num_threads(before)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._network = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.runtimes.base import Image, Session, engine_call
@@ -104,9 +104,6 @@ class TorchCudaSession(Session):
         if shape not in self._recorded:
             self._recorded[shape] = _record(self._network, given)
         return self._recorded[shape]
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._network = None

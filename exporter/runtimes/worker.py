@@ -23,7 +23,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from exporter.artifact import Artifact, sha256_of
 from exporter.errors import EngineError
@@ -144,9 +144,6 @@ class FolderSession(Session):
         job_id = write_job(folder, job, images)
         self._carry(folder)
         return read_answer(folder, job_id)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()

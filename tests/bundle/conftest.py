@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +11,18 @@ import numpy as np
 import pytest
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
-from exporter.bundle import Golden
+from exporter.bundle import Golden, write_bundle
 from exporter.runtimes import runtime
 from exporter.tiling.grid import Tiling
 from exporter.verify.results import Outcome, TargetResult, Tiled
 from tests.report.demo_outcome import demo_outcome
 
 SIDE = 32
+Finished = tuple[Outcome, tuple[Golden, ...]]
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, tuple[Golden, ...]]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("finished")
     demo = demo_outcome(folder)
     artifacts = _convert(folder)
@@ -29,6 +31,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, tuple[G
     tiled = Tiled(Tiling(SIDE, SIDE, 8, 4, 4), 24, None, images=8, psnr_db=61.5, max_abs=0.004)
     outcome = replace(demo, targets=targets, recipe=recipe, tiled=tiled)
     return outcome, tuple(_golden(name, targets, seed) for seed, name in enumerate(("noise", "ramp/../x")))
+
+
+@pytest.fixture(scope="session")
+def pristine(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That run as a bundle, to be read only."""
+    return write_bundle(*finished, tmp_path_factory.mktemp("dist"), multiple=4)
+
+
+@pytest.fixture
+def bundle(pristine: Path, tmp_path: Path) -> Path:
+    """A copy of `pristine` to do harm to."""
+    return Path(shutil.copytree(pristine, tmp_path / pristine.name))
 
 
 def _golden(name: str, targets: tuple[TargetResult, ...], seed: int) -> Golden:
@@ -109,3 +123,8 @@ def resign() -> Callable[[Path], None]:
         (bundle / SUMS).write_text("".join(lines))
 
     return sign
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """The content of every file, by its path in `folder`."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

@@ -8,7 +8,7 @@ from PIL import Image
 
 from exporter.cli import main
 from tests.runtimes.tiny_models import TinyFiles
-from tests.verify.gpu_corpus import Net
+from tests.verify.tflite_net import Net
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from exporter.report.ladder import labels, names, parent_of, steps
-from tests.report.demo_outcome import PARENTS, demo_outcome
+from tests.report.demo_ladder import PARENTS
+from tests.report.demo_outcome import demo_outcome
 
 
 def test_every_rung_is_compared_with_what_it_was_made_from(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from exporter.rewrites.gpu_operators import split_clamps
 from exporter.rewrites.tflite_graph import TfliteGraph
 from exporter.verify.gpu_prediction import predict
 from exporter.verify.tflite_graph import read_tflite
-from tests.verify.gpu_corpus import CORPUS, IMAGE
+from tests.verify.gpu_corpus import CORPUS
+from tests.verify.tflite_net import IMAGE
 
 
 def run(content: bytes) -> np.ndarray:

@@ -74,17 +74,25 @@ def test_the_shipped_student_at_odd_sizes(shipped):
     """Its field is larger than its tile: the halo is cut short, and what that costs is measured and small."""
     stored, onnx = shipped
     pairs = open_evaluation(REPO / "calibration" / "evaluation_256", 505, 431)
-    image, other = (pair.blurred for pair in islice(pairs, 2))
+    images = [pair.blurred for pair in islice(pairs, 6)]
     with runtime("torch_cpu").open(stored, 1) as session:
-        tiling = choose_tiling(session.infer, [other[:256, :256]], 256, 256, 16, receptive_field(onnx.path))
-        whole = session.infer(filled_up(image, 16))[:505, :431]
+        tiling = choose_tiling(session.infer, [images[1][:256, :256]], 256, 256, 16, receptive_field(onnx.path))
+        wholes = np.stack([session.infer(filled_up(image, 16))[:505, :431] for image in images])
     assert 16 <= tiling.halo_px <= 64 < 288
     assert tiling.blend_px > 0
+
+    def seam_db(tiled: np.ndarray, halo_px: int) -> float:
+        """The four rows on each side of where the first tile ends and the next begins, of all photographs."""
+        rows = slice(256 - halo_px - 4, 256 - halo_px + 4)
+        return psnr_db(tiled[:, rows], wholes[:, rows])
+
     with runtime("onnxruntime_cpu").open(onnx, 1) as session:
-        tiled = together(image, session.infer_all, tiling)
-        bare = together(image, session.infer_all, Tiling(256, 256, 0, 16))
-    assert psnr_db(tiled, whole) > 45
-    assert psnr_db(tiled, whole) > psnr_db(bare, whole) + 1, "a halo must be worth something"
+        tiled = np.stack([together(image, session.infer_all, tiling) for image in images])
+        bare = np.stack([together(image, session.infer_all, Tiling(256, 256, 0, 16)) for image in images])
+    assert min(psnr_db(*both) for both in zip(tiled, wholes, strict=True)) > 45
+    # Measured: 51.0 dB with the halo of 16 px, 43.4 dB without one (+3.6 to +16.6 dB a photograph); with the weights
+    # before these 51.4 and 42.3 dB. Over the whole picture, most of which lies far from a seam, it is +0.3 to +2.6 dB.
+    assert seam_db(tiled, tiling.halo_px) > seam_db(bare, 0) + 5, "a halo must be worth something where tiles meet"
 
 
 @pytest.mark.parametrize("size", [*SIZES, (1, 1), (31, 33)])

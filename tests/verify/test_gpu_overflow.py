@@ -10,8 +10,8 @@ import pytest
 
 from exporter.errors import DataError
 from exporter.verify.gpu_overflow import predict_overflow
-from tests.verify.gpu_corpus import Net
 from tests.verify.gpu_engine import ask
+from tests.verify.tflite_net import Net
 
 SHAPE = (1, 16, 16, 3)
 PICTURE = np.random.default_rng(1).random(SHAPE[1:], dtype=np.float32)

@@ -1,0 +1,127 @@
+"""Re-opening a bundle: it proves itself from the folder alone, and whatever was changed in it is noticed and named."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exporter.bundle import verify_bundle
+from exporter.errors import BundleError
+
+
+def test_sha256sum_agrees(pristine: Path) -> None:
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=pristine, check=True)
+
+
+def test_it_verifies_from_the_folder_alone(bundle: Path) -> None:
+    verdict = verify_bundle(bundle)
+    assert verdict.exit_code == 0, [c for c in verdict.checks if c.status != "passed"]
+    ran = {check.name for check in verdict.checks if " on " in check.name}
+    assert "models/mobile_deblur.int8.tflite on tflite_runtime" in ran
+    assert len(ran) == 5
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "models/mobile_deblur.int8.tflite",
+        "manifest.json",
+        "golden/golden.json",
+        "golden/0_noise.pixels.npy",
+        "report/index.html",
+        "README.md",
+    ],
+)
+def test_one_flipped_bit_is_noticed_and_named(bundle: Path, file: str) -> None:
+    data = bytearray((bundle / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (bundle / file).write_bytes(data)
+    with pytest.raises(BundleError, match=re.escape(f"{file} was changed")):
+        verify_bundle(bundle)
+
+
+def test_missing_and_extra_files_are_named(bundle: Path) -> None:
+    (bundle / "models" / "extra.bin").write_bytes(b"x")
+    with pytest.raises(BundleError, match="models/extra.bin is not listed"):
+        verify_bundle(bundle)
+    (bundle / "models" / "extra.bin").unlink()
+    (bundle / "models" / "mobile_deblur.fp16.tflite").unlink()
+    with pytest.raises(BundleError, match="mobile_deblur.fp16.tflite is missing"):
+        verify_bundle(bundle)
+
+
+def test_a_link_is_not_followed(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("x")
+    (bundle / "models" / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BundleError, match="models/link is not a plain file"):
+        verify_bundle(bundle)
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="SHA256SUMS"):
+        verify_bundle(tmp_path)
+    with pytest.raises(BundleError, match="not a folder"):
+        verify_bundle(tmp_path / "nothing")
+
+
+def test_a_re_signed_model_still_disagrees_with_the_manifest(bundle: Path, resign: Callable[[Path], None]) -> None:
+    models = bundle / "models"
+    shutil.copyfile(models / "mobile_deblur.fp16.tflite", models / "mobile_deblur.fp32.tflite")
+    resign(bundle)
+    with pytest.raises(BundleError, match="mobile_deblur.fp32.tflite is not the file of manifest.json"):
+        verify_bundle(bundle)
+
+
+def test_a_manifest_that_does_not_fit_is_refused(bundle: Path, resign: Callable[[Path], None]) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    for change, where in (({"schema_version": 2}, "schema_version"), ({"surprise": 1}, "surprise")):
+        (bundle / "manifest.json").write_text(json.dumps(manifest | change))
+        resign(bundle)
+        with pytest.raises(BundleError, match=where):
+            verify_bundle(bundle)
+
+
+def test_a_model_outside_the_folder_is_refused(bundle: Path, resign: Callable[[Path], None]) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest["models"][0]["file"] = "models/../../secret.tflite"
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    resign(bundle)
+    with pytest.raises(BundleError, match="models.0.file"):
+        verify_bundle(bundle)
+
+
+def test_a_wrong_tensor_spec_fails_its_check(bundle: Path, resign: Callable[[Path], None]) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    int8 = next(m for m in manifest["models"] if m["file"].endswith("int8.tflite"))
+    int8["output"]["zero_point"] = -127
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    resign(bundle)
+    failed = [check for check in verify_bundle(bundle).checks if check.status == "failed"]
+    assert any(check.name == "models/mobile_deblur.int8.tflite: tensors" for check in failed)
+
+
+def test_a_model_that_answers_differently_fails_its_check(bundle: Path, resign: Callable[[Path], None]) -> None:
+    path = bundle / "golden" / "0_noise.mobile_deblur.int8.tflite.output.npy"
+    expected = np.load(path)
+    np.save(path, np.ascontiguousarray(expected[:, ::-1]))
+    resign(bundle)
+    verdict = verify_bundle(bundle)
+    assert verdict.exit_code == 1
+    failed = {check.name for check in verdict.checks if check.status == "failed"}
+    assert failed == {f"models/mobile_deblur.int8.tflite on {name}" for name in ("litert_cpu", "tflite_runtime")}
+
+
+def test_a_runtime_that_is_not_here_is_not_a_pass(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from exporter.runtimes.tflite_runtime import TfliteRuntime
+
+    monkeypatch.setattr(TfliteRuntime, "missing", lambda self: "install it")
+    verdict = verify_bundle(bundle)
+    assert verdict.exit_code == 3
+    assert [check.detail for check in verdict.checks if check.status == "not checked"] == ["install it"]

@@ -1,0 +1,98 @@
+"""Writing a bundle: the same bytes twice, the former one kept when anything fails, names that stay in the folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exporter.bundle import reproducible_files, verify_bundle, write_bundle
+from exporter.errors import BundleError, DiskFull, RecipeError
+from tests.bundle.conftest import Finished, tree
+
+
+def test_two_writes_differ_in_the_report_alone(finished: Finished, pristine: Path, tmp_path: Path) -> None:
+    outcome, golden = finished
+    slower = tuple(
+        replace(t, latency=replace(t.latency, samples_ms=tuple(2 * ms for ms in t.latency.samples_ms)))
+        for t in outcome.targets
+    )
+    again = replace(outcome, targets=slower, stage_seconds={"prune": 1.0})
+    other = write_bundle(again, golden, tmp_path, multiple=4)
+    assert reproducible_files(other) == reproducible_files(pristine)
+    assert "models/mobile_deblur.int8.tflite" in reproducible_files(other)
+    differing = {file for file, data in tree(other).items() if data != tree(pristine)[file]}
+    assert differing == {"report/index.html", "report/report.json", "SHA256SUMS"}
+
+
+@pytest.mark.parametrize("where", ["stamp", "golden", "report"])
+def test_a_full_disk_leaves_the_former_bundle_and_no_trace(
+    finished: Finished, bundle: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    outcome, golden = finished
+    before = tree(bundle)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    name = {
+        "stamp": "exporter.bundle.write.shutil.copyfile",
+        "golden": "exporter.bundle.golden._save",
+        "report": "exporter.report.write_report",
+    }[where]
+    monkeypatch.setattr(name, full)
+    with pytest.raises(DiskFull, match="mobile_deblur-1.0.0"):
+        write_bundle(outcome, golden, bundle.parent)
+    assert tree(bundle) == before
+    assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
+
+
+def test_a_failed_last_step_puts_the_former_bundle_back(
+    finished: Finished, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(bundle)
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if self.name.endswith(".unfinished"):
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_bundle(*finished, bundle.parent)
+    assert tree(bundle) == before
+    assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
+
+
+def test_what_a_killed_run_left_is_put_right(finished: Finished, bundle: Path) -> None:
+    """Killed between moving the former bundle aside and moving the new one in."""
+    dist = bundle.parent
+    bundle.rename(dist / f".{bundle.name}.former")
+    (dist / f".{bundle.name}.unfinished").mkdir()
+    (dist / f".{bundle.name}.unfinished" / "models").mkdir()
+    again = write_bundle(*finished, dist, multiple=4)
+    assert verify_bundle(again).exit_code == 0
+    assert [path.name for path in dist.iterdir()] == [bundle.name]
+
+
+def test_files_that_would_share_a_name_carry_their_targets(finished: Finished, tmp_path: Path) -> None:
+    outcome, golden = finished
+    fp32, fp16 = outcome.targets[:2]
+    alike = replace(fp16, artifact=replace(fp16.artifact, precision="fp32"))
+    made = write_bundle(replace(outcome, targets=(fp32, alike)), golden, tmp_path)
+    names = {path.name for path in (made / "models").iterdir()}
+    assert names == {"mobile_deblur.tflite_fp32.fp32.tflite", "mobile_deblur.tflite_fp16.fp32.tflite"}
+
+
+def test_names_that_leave_the_folder_are_refused(finished: Finished, tmp_path: Path) -> None:
+    outcome, golden = finished
+    for name in ("../escape", "a/b", "", "a b"):
+        with pytest.raises(RecipeError, match="cannot name a folder"):
+            write_bundle(replace(outcome, name=name), golden, tmp_path)
+    with pytest.raises(BundleError, match="nothing to ship"):
+        write_bundle(replace(outcome, targets=()), golden, tmp_path)
+    assert list(tmp_path.iterdir()) == []
