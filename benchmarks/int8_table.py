@@ -19,6 +19,17 @@ COLUMNS = {
     "peak_memory_mb": "peak MB",
 }
 DIGITS = {"lost_mean_db": 3, "lost_worst_db": 3, "parity_mean_db": 1, "parity_worst_db": 1, "int8_ms": 2, "speedup": 2}
+# What counts as the same: less than this apart, of times that share of the smaller one. +1: more is better.
+EVEN = {"lost_mean_db": 0.005, "lost_worst_db": 0.02, "parity_mean_db": 0.1, "parity_worst_db": 0.3, "int8_ms": 0.03}
+SIGN = {"lost_mean_db": -1, "lost_worst_db": -1, "parity_mean_db": 1, "parity_worst_db": 1, "int8_ms": -1}
+WORDS = {
+    "lost_mean_db": "dB lost",
+    "lost_worst_db": "dB lost on the worst picture",
+    "parity_mean_db": "parity in dB",
+    "parity_worst_db": "parity of the worst picture in dB",
+    "int8_ms": "ms",
+}
+OURS = {False: "ours, tuned for CPUs", True: "ours, tuned, ONNX Runtime"}  # one for each engine, whatever the network
 WORST_DB = 20.0  # where the chart ends; what lies below is drawn there
 
 
@@ -36,8 +47,34 @@ def table(result: dict[str, Any]) -> str:
         f"{', '.join(result['runtimes'])}; {result['date']}; benchmarks/int8.py\n\n"
         + "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
         + f"\n\n{weights}\n"
+        + f"\n{compared(result)}\n"
         + (f"\nFailed:\n\n{errors}\n" if errors else "")
     )
+
+
+def compared(result: dict[str, Any]) -> str:
+    """Our tuned file beside every peer's on the same engine: how often ahead, even, behind, and where behind."""
+    ahead, even, behind = 0, 0, list[str]()
+    for ours, peer in _duels(result["rows"]):
+        for key in SIGN:
+            if key in ours and key in peer:
+                gain, margin = SIGN[key] * (ours[key] - peer[key]), EVEN[key]
+                margin *= min(ours[key], peer[key]) if key == "int8_ms" else 1
+                ahead, even = ahead + (gain > margin), even + (abs(gain) <= margin)
+                if gain < -margin:
+                    figures = f"{cell(ours, key)} against {cell(peer, key)} of {peer['entrant']}"
+                    behind.append(f"- {ours['network']}, {WORDS[key]}: {figures}")
+    told = f"Ours tuned, figure by figure, against each peer on the same engine: {ahead} ahead, {even} even"
+    return f"{told}, {len(behind)} behind" + (":\n\n" + "\n".join(behind) if behind else ".")
+
+
+def _duels(rows: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    def ours(peer: dict[str, Any]) -> list[dict[str, Any]]:
+        name = OURS["ONNX Runtime" in peer["entrant"]]
+        return [row for row in rows if (row["network"], row["entrant"]) == (peer["network"], name)]
+
+    peers = [row for row in rows if not row["entrant"].startswith("ours") and "error" not in row]
+    return [(own, peer) for peer in peers for own in ours(peer)]
 
 
 def cell(row: dict[str, Any], key: str) -> str:

@@ -1,4 +1,4 @@
-"""Ours on ONNX Runtime, from the network file on: python exporter_onnx.py GIVEN MADE [OPTIONS of quantize_onnx, JSON]"""
+"""Ours on ONNX Runtime, from the network file: python exporter_onnx.py GIVEN MADE [OPTIONS of quantize_onnx, JSON]"""
 
 import json
 import sys

@@ -117,3 +117,18 @@ def test_the_converters_of_others_make_files_that_run(
     assert [row.get("error") for row in result["rows"]] == [None, None]
     assert all(row["parity_mean_db"] > 25 for row in result["rows"])
     assert json.dumps(result)
+
+
+def test_the_table_says_where_a_peer_is_ahead(benchmark: ModuleType) -> None:
+    def row(entrant: str, parity_db: float, ms: float) -> dict[str, Any]:
+        return {"network": "tiny", "entrant": entrant, "parity_mean_db": parity_db, "int8_ms": ms}
+
+    rows = [row("ours, tuned for CPUs", 50.0, 3.0), row("peer", 50.05, 2.5), row("ONNX Runtime percentile", 60.0, 1.0)]
+    said = sys.modules["int8_table"].compared({"rows": [*rows, {**rows[1], "entrant": "failed", "error": "no kernel"}]})
+    assert said == (
+        "Ours tuned, figure by figure, against each peer on the same engine: 0 ahead, 1 even, 1 behind:\n\n"
+        "- tiny, ms: 3.00 against 2.50 of peer"
+    )
+    assert "1 ahead, 0 even, 1 behind" in sys.modules["int8_table"].compared(
+        {"rows": [rows[0], row("peer", 40.0, 2.5)]}
+    )
