@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
-from exporter.quantization.options import Int8Options
+from exporter.quantization.options import Int8Options, TunableInt8Options
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
-from exporter.stages.self_check import run_tflite
 from exporter.stages.taught import train_with_teacher
+from exporter.stages.tuned import tuned
 from exporter.training.options import FitOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -28,18 +28,22 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-PROOF_IMAGES = 4  # of the calibration set, evenly spread
+JUDGING_IMAGES, PROOF_IMAGES = 32, 4  # of the calibration set, evenly spread: to judge by, to simulate
 
 
-class QuantizeAwareTrain(FitOptions, Int8Options, Stage):
+class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
     """Train the weights and activation ranges of a float .tflite for the INT8 file that quantize_tflite makes of it.
 
     The graph is the fused one, norms folded and activations joined, and the INT8 file's own: each step runs the
     integers that LiteRT's kernels compute, rounding included, and gradients pass roundings unchanged. By default it is
     taught by its own float self alone (`teacher: 1`), a few hundred steps at a small learning rate; `pixel` and
-    `decibel` add the sharp photograph. `ranges` and `percentile` say where ranges start; `train_ranges: false` leaves
-    them there. The residual that is added to the picture keeps its range in any case. `equalize`, `rounding` and
-    `bias_correction` are done before training. Crops may be of any size the graph has no operator against.
+    `decibel` add the sharp photograph. It starts where calibration alone ends, with the settings that `tune` finds best
+    unless some are named: `equalize`, `rounding` and `bias_correction` are done before training, `ranges` and
+    `percentile` say where ranges start; `train_ranges: false` leaves them there. The residual that is added to the
+    picture keeps its range in any case. Crops may be of any size the graph has no operator against; deep networks see
+    little but the border of small ones.
+    Training has to win: if the INT8 file is not clearly nearer to the float one on calibration pictures, which are not
+    trained on, the start is kept. It does not where rounding to 255 steps at the network's ends is all that is lost.
     The file that comes out is float, carries its ranges, and stands before `quantize_tflite`, which takes them as they
     are; give both stages the same `keep_float`. An operator that cannot be simulated is named in one sentence.
     """
@@ -47,13 +51,14 @@ class QuantizeAwareTrain(FitOptions, Int8Options, Stage):
     name: ClassVar[str] = "quantize_aware_train"
     takes: ClassVar[Format] = Format.TFLITE
     gives: ClassVar[Format] = Format.TFLITE
+    revision: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("torch", "ai-edge-litert")
     reads: ClassVar[frozenset[str]] = frozenset({"calibration", "training", "seed"})
     resumes: ClassVar[bool] = True
 
-    steps: int = Field(default=300, ge=1)
-    batch: int = Field(default=4, ge=1)
-    learning_rate: float = Field(default=5e-5, gt=0)
+    steps: int = Field(default=200, ge=1)
+    batch: int = Field(default=2, ge=1)
+    learning_rate: float = Field(default=1e-4, gt=0)  # of the largest weight in each channel
     ema_decay: float = Field(default=0.98, ge=0, lt=1)
     precision: Literal["fp32"] = "fp32"  # half precision cannot count an int8 kernel's sums
     pixel: float = Field(default=0.0, ge=0)
@@ -61,6 +66,13 @@ class QuantizeAwareTrain(FitOptions, Int8Options, Stage):
     frequency: float = Field(default=0.0, ge=0)
     keep_float: tuple[str, ...] = ()
     train_ranges: bool = True
+    tune: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_settings_stand(cls, given: Any) -> Any:
+        named = isinstance(given, dict) and Int8Options.model_fields.keys() & given.keys()
+        return {"tune": False, **given} if named else given
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError for a source that is not float, or that has an operator torch does not simulate."""
@@ -68,26 +80,45 @@ class QuantizeAwareTrain(FitOptions, Int8Options, Stage):
             raise StageError(f"{self.name}: the source is {source.precision} already; it must be fp32")
         original = source.path.read_bytes()
         try:
-            content, facts = self._prepared(original, workspace)
-            file = self._rounded(content, workspace)
-            trained = self._train(original, content, file, workspace)
-            made = _written(content, file, trained)
+            made, facts = self._made(original, workspace)
         except ValueError as error:
             raise StageError(f"{self.name}: {error}") from error
-        with workspace.quiet():
-            facts |= self._prove(trained, made, file.content, original, workspace)
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
         self._tell(facts, workspace)
         path = workspace.folder / "model.tflite"
         path.write_bytes(made)
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
 
+    def _made(self, original: bytes, workspace: Workspace) -> tuple[bytes, dict[str, Any]]:
+        from exporter.quantization.stored_ranges import require_untrained
+        from exporter.training.simulation import TfliteNetwork
+
+        require_untrained(original)
+        stage, tuning = self._tuned(original, workspace) if self.tune else (self, {})
+        content, facts = stage._prepared(original, workspace)
+        file = stage._rounded(content, workspace)
+        student, teacher = self._student(content, file), TfliteNetwork(original)
+        start = _written(content, file, student)
+        trained = train_with_teacher(self.name, self, student, teacher, workspace, trained=True)
+        assert isinstance(trained, TfliteNetwork)
+        made = _written(content, file, trained)
+        with workspace.quiet():
+            facts |= tuning | self._judge(made, start, original, workspace)
+            facts |= self._prove(trained, made, workspace)
+        return made if facts["trained"] else start, facts
+
+    def _tuned(self, original: bytes, workspace: Workspace) -> tuple[QuantizeAwareTrain, dict[str, Any]]:
+        from exporter.quantization.engine import Engine
+
+        def quantized(stage: QuantizeAwareTrain, trial: Workspace) -> Callable[[Floats], Floats]:
+            return Engine(stage._rounded(stage._prepared(original, trial)[0], trial).content).picture
+
+        return tuned(self, workspace, Engine(original).picture, quantized)
+
     def _prepared(self, content: bytes, workspace: Workspace) -> tuple[bytes, dict[str, Any]]:
         from exporter.quantization.prepare import prepare
-        from exporter.quantization.stored_ranges import require_untrained
         from exporter.quantization.tflite_convolutions import TfliteConvolutions
 
-        require_untrained(content)
         if not self.changes_weights:
             return content, {}
         graph = TfliteConvolutions(content, self.keep_float)
@@ -107,52 +138,61 @@ class QuantizeAwareTrain(FitOptions, Int8Options, Stage):
 
         return write_int8(content, estimate, keep_float=self.keep_float)
 
-    def _train(self, original: bytes, content: bytes, file: Int8File, workspace: Workspace) -> TfliteNetwork:
+    def _student(self, content: bytes, file: Int8File) -> TfliteNetwork:
         from exporter.training.simulation import CodedTensor, TfliteNetwork, read_weights
 
         coded = [CodedTensor(use.tensor, use.shared, use.free and self.train_ranges, use.pinned) for use in file.codes]
         real = read_weights(content)
         known = {number: real[source] for number, source in enumerate(file.sources) if source in real}
-        student, teacher = TfliteNetwork(file.content, known, coded), TfliteNetwork(original)
-        trained = train_with_teacher(self.name, self, student, teacher, workspace, trained=True)
-        assert isinstance(trained, TfliteNetwork)
-        return trained
+        return TfliteNetwork(file.content, known, coded)
 
-    def _prove(
-        self, trained: TfliteNetwork, made: bytes, before: bytes, original: bytes, workspace: Workspace
-    ) -> dict[str, Any]:
-        """The trained network beside the INT8 file that is made of it, and that beside the float file, on LiteRT."""
+    def _judge(self, made: bytes, start: bytes, original: bytes, workspace: Workspace) -> dict[str, Any]:
+        """Both INT8 files beside the float one on LiteRT."""
+        from exporter.quantization.engine import Engine
+        from exporter.quantization.tuning import Trial
+
+        exact, *engines = (Engine(content) for content in (original, self._int8(start), self._int8(made)))
+        errors: tuple[list[float], list[float]] = [], []
+        for image in _spread(workspace, JUDGING_IMAGES):
+            wanted = exact.picture(image)
+            for engine, seen in zip(engines, errors, strict=True):
+                seen.append(float(((engine.picture(image) - wanted) ** 2).mean()))
+        before, after = (Trial({}, sum(seen) / len(seen), max(seen)) for seen in errors)
+        return {
+            "trained": after.beats(before),
+            "steps": self.steps,
+            "parity_before_db": round(before.parity_db, 2),
+            "parity_after_db": round(after.parity_db, 2),
+        }
+
+    def _prove(self, trained: TfliteNetwork, made: bytes, workspace: Workspace) -> dict[str, Any]:
+        """The network that was trained beside the INT8 file that is made of it."""
         import numpy as np
 
-        from exporter.data.metrics import psnr_db
-        from exporter.quantization.int8_graph import write_int8
-        from exporter.quantization.stored_ranges import stored_ranges
+        from exporter.quantization.engine import Engine
 
-        known = stored_ranges(made)
-        after = write_int8(made, lambda tensors, exact: known, keep_float=self.keep_float).content
-        every = max(len(workspace.calibration) // PROOF_IMAGES, 1)
-        differences: list[Floats] = []
-        before_db, after_db = list[float](), list[float]()
-        for number, image in enumerate(workspace.calibration):
-            if number % every == 0 and len(differences) < PROOF_IMAGES:
-                exact, old, new = (run_tflite(content, image[None])[0][0] for content in (original, before, after))
-                differences.append(np.abs(_simulated(trained, image) - new) * 255)
-                before_db.append(psnr_db(old, exact))
-                after_db.append(psnr_db(new, exact))
-        steps = np.round(differences)
+        engine = Engine(self._int8(made))
+        images = _spread(workspace, PROOF_IMAGES)
+        steps = np.round([np.abs(_simulated(trained, image) - engine.picture(image)) * 255 for image in images])
         return {
-            "steps": self.steps,
-            "parity_before_db": round(float(np.mean(before_db)), 2),
-            "parity_after_db": round(float(np.mean(after_db)), 2),
             "simulated_exactly_percent": round(100 * float((steps == 0).mean()), 4),
             "simulated_within_steps": int(steps.max()),
         }
 
+    def _int8(self, content: bytes) -> bytes:
+        """What quantize_tflite makes of a file that carries its ranges."""
+        from exporter.quantization.int8_graph import write_int8
+        from exporter.quantization.stored_ranges import stored_ranges
+
+        known = stored_ranges(content)
+        return write_int8(content, lambda tensors, exact: known, keep_float=self.keep_float).content
+
     def _tell(self, facts: dict[str, Any], workspace: Workspace) -> None:
         workspace.progress.say(
             f"{self.name}: INT8 beside float {facts['parity_before_db']:.2f} dB before, "
-            f"{facts['parity_after_db']:.2f} dB after; simulated exactly: {facts['simulated_exactly_percent']:g} % "
-            f"of the pixels, others within {facts['simulated_within_steps']} of 255 steps"
+            f"{facts['parity_after_db']:.2f} dB after{'' if facts['trained'] else ': the start is kept'}; "
+            f"simulated exactly: {facts['simulated_exactly_percent']:g} % of the pixels, "
+            f"others within {facts['simulated_within_steps']} of 255 steps"
         )
 
 
@@ -170,6 +210,12 @@ def _written(content: bytes, file: Int8File, trained: TfliteNetwork) -> bytes:
     uses = sorted(file.codes, key=lambda use: not use.pinned)  # a dictated code is not for the tensor it came from
     store_ranges(graph, {use.origin: Range(*ranges[use.tensor]) for use in uses})
     return graph.to_bytes()
+
+
+def _spread(workspace: Workspace, most: int) -> Iterator[Floats]:
+    """At most so many calibration pictures, evenly spread."""
+    every = -(-len(workspace.calibration) // most)
+    return (image for number, image in enumerate(workspace.calibration) if number % every == 0)
 
 
 def _simulated(network: TfliteNetwork, image: Floats) -> Floats:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.progress import Silent
@@ -39,8 +40,8 @@ def tuned(
     with workspace.progress.task("try settings", COUNT) as task:
 
         def measure(settings: Settings) -> list[float]:
-            with TemporaryDirectory(dir=workspace.folder) as folder, workspace.quiet():
-                trial = replace(workspace, folder=Path(folder), calibration=calibration, progress=Silent())
+            with _empty(workspace.folder / "trial") as folder, workspace.quiet():
+                trial = replace(workspace, folder=folder, calibration=calibration, progress=Silent())
                 show = quantized(_with(stage, settings), trial)
                 errors = [_error(show(picture), seen) for picture, seen in zip(pictures, references, strict=True)]
             task.advance()
@@ -57,6 +58,15 @@ def tuned(
         f"{_words(best.settings)}: {best.parity_db:.1f} dB from float, {trials[0].parity_db:.1f} plain"
     )
     return _with(stage, best.settings), {FACTS: facts}
+
+
+@contextmanager
+def _empty(folder: Path) -> Iterator[Path]:
+    """A folder of a fixed name, so that one left by a run that was killed goes, too."""
+    rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    yield folder
+    rmtree(folder)
 
 
 def _words(settings: Settings) -> str:

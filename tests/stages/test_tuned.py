@@ -30,6 +30,8 @@ def photos():
 def test_the_file_is_that_of_the_settings_it_names(tmp_path, photos, stage, convert):
     source = convert(tmp_path, "mobilenetv3_student", preset="s")
     lines = Lines()
+    (tmp_path / "tuned" / "trial").mkdir(parents=True)
+    (tmp_path / "tuned" / "trial" / "left by a killed run").touch()
     made = run(stage(tune=True), source, tmp_path / "tuned", photos, lines)
     table = json.loads((tmp_path / "tuned" / "facts.json").read_text())["tuning"]
     trials = table["trials"]
