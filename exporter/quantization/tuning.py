@@ -63,11 +63,15 @@ def tune(measure: Measure) -> tuple[Trial, list[Trial]]:
     return best, trials
 
 
-def halves(images: int, most: int) -> tuple[range, range]:
-    """Places of the pictures to learn from and of those to judge by: at most `most` each, spread over `images`."""
-    step = max(images // (2 * most), 1)
-    learn = range(0, images, 2 * step)[:most]
-    return learn, range(step, images, 2 * step)[:most]
+def divided(images: int, most_to_learn: int, most_to_judge: int) -> tuple[list[int], list[int]]:
+    """Places of the pictures to learn from, at most half, and of others to judge by; both spread over `images`."""
+    learn = _spread(range(images), min(most_to_learn, images // 2))
+    others = [place for place in range(images) if place not in learn]
+    return learn, _spread(others, min(most_to_judge, len(others)))
+
+
+def _spread(places: Sequence[int], count: int) -> list[int]:
+    return [places[number * len(places) // count] for number in range(count)]
 
 
 def _tried(settings: Settings, measure: Measure) -> Trial:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.progress import Silent
 from exporter.quantization.options import TunableInt8Options
-from exporter.quantization.tuning import COUNT, Settings, halves, tune
+from exporter.quantization.tuning import COUNT, Settings, divided, tune
 from exporter.stages.base import Workspace
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Show = Callable[[Floats], Floats]  # a picture (H, W, 3) RGB 0..1 through a file
 
 FACTS = "tuning"
-MOST_IMAGES = 16  # to learn from, and as many to judge by
+TO_LEARN, TO_JUDGE = 16, 48  # images at most; judging is the cheaper part, and rare values have to turn up in it
 Tunable = TypeVar("Tunable", bound=TunableInt8Options)
 
 
@@ -33,17 +33,15 @@ def tuned(
 
     `quantized` makes a file in the workspace's folder, which is gone afterwards.
     """
-    learn, judge = halves(len(workspace.calibration), MOST_IMAGES)
-    calibration = workspace.calibration.only(learn)
-    pictures = list(workspace.calibration.only(judge))
-    references = [original(picture) for picture in pictures]
+    learn, judge = divided(len(workspace.calibration), TO_LEARN, TO_JUDGE)
+    calibration, others = workspace.calibration.only(learn), workspace.calibration.only(judge)
     with workspace.progress.task("try settings", COUNT) as task:
 
         def measure(settings: Settings) -> list[float]:
             with _empty(workspace.folder / "trial") as folder, workspace.quiet():
                 trial = replace(workspace, folder=folder, calibration=calibration, progress=Silent())
                 show = quantized(_with(stage, settings), trial)
-                errors = [_error(show(picture), seen) for picture, seen in zip(pictures, references, strict=True)]
+                errors = [_error(show(picture), original(picture)) for picture in others]  # one in memory at a time
             task.advance()
             return errors
 

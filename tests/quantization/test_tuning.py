@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.quantization.tuning import COUNT, halves, tune
+from exporter.quantization.tuning import COUNT, divided, tune
 
 MINMAX = ()
 
@@ -45,10 +45,10 @@ def test_figures_are_decibels_of_the_mean_square_and_of_the_worst():
     assert tune(measure)[0].told() == {"settings": {}, "parity_db": 18.24, "worst_db": 16.99}
 
 
-@pytest.mark.parametrize("images", [8, 9, 31, 32, 33, 100, 500])
+@pytest.mark.parametrize("images", [8, 9, 31, 32, 33, 63, 64, 100, 500])
 def test_judges_have_not_been_learned_from(images):
-    learn, judge = halves(images, 16)
+    learn, judge = divided(images, 16, 48)
     assert not set(learn) & set(judge)
-    assert max(*learn, *judge) < images
-    assert len(learn) == min(16, (images + 1) // 2)
-    assert len(judge) == min(16, images // 2)
+    assert len(set(learn)) == min(16, images // 2)
+    assert len(set(judge)) == min(48, images - len(learn))
+    assert images - max(*learn, *judge) <= max(images / 16, 1)
