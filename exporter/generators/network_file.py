@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from exporter.errors import CheckpointError
-from exporter.generators import build_network, generator_info
+from exporter.generators import GENERATORS, build_network, generator_info
 from exporter.generators.base import Padding
 
 
@@ -107,6 +107,18 @@ def read_description(path: Path) -> Description:
             return Description.from_header(file.metadata() or {})
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is not a network file of this project: {error}") from None
+
+
+def known_description(path: Path) -> Description | None:
+    """What a file of ours says of itself when it is of an architecture known here; None for any other checkpoint.
+
+    A class of a package is not taken from a file: importing it would run whatever bears that name.
+    """
+    try:
+        description = read_description(path)
+    except CheckpointError:
+        return None
+    return description if description.arch in {info.name for info in GENERATORS} else None
 
 
 def in_unit_range(

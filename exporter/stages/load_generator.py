@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from exporter.generators import GeneratorInfo
+    from exporter.generators.network_file import Description
 
 
 class LoadGenerator(Stage):
@@ -21,10 +22,10 @@ class LoadGenerator(Stage):
     name: ClassVar[str] = "load_generator"
     takes: ClassVar[Format] = Format.CHECKPOINT
     gives: ClassVar[Format] = Format.TORCH
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})  # norm_mode: calibrated
 
-    arch: str | None = None  # None: recognised from the checkpoint
+    arch: str | None = None  # None: recognised from the checkpoint, or what a file of ours says
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None
     multiple: int = 1
@@ -32,45 +33,52 @@ class LoadGenerator(Stage):
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises CheckpointError for weights that do not fit, PlanError for a size the network cannot run at."""
         from exporter.generators.checkpoint import load_state
-        from exporter.generators.network_file import Description, in_unit_range, write_network
+        from exporter.generators.network_file import in_unit_range, write_network
 
         state = load_state(source.path)
-        info, network, kwargs, lines = self._build(state, source.path)
-        multiple = getattr(network, "multiple", info.multiple)
+        info, network, described, lines = self._build(state, source.path)
         if info.padding == "none":
-            _require_size(source, info.name, multiple)
-        network = in_unit_range(network, info.range, multiple, info.padding).eval()
-        if kwargs.get("norm_mode") == "calibrated":
+            _require_size(source, info.name, described.multiple)
+        network = in_unit_range(network, info.range, described.multiple, info.padding).eval()
+        if described.kwargs.get("norm_mode") == "calibrated":
             _estimate_statistics(network, workspace)
         output = _try_once(network, source, info.name)
         lines += _warnings(network, info.name, source, state)
         for line in lines:
             workspace.progress.say(f"{source.path.name}: {line}")
-        facts = {"arch": info.name, "kwargs": kwargs, "warnings": lines}
+        facts = {"arch": info.name, "kwargs": described.kwargs, "warnings": lines}
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
         path = workspace.folder / "generator.safetensors"
-        write_network(network, Description(info.name, kwargs, info.range, multiple), path)
+        write_network(network, described, path)
         return Artifact.of_file(path, self.gives, like=source, step=str(self), output=output)
 
-    def _build(
-        self, state: dict[str, Tensor], path: Path
-    ) -> tuple[GeneratorInfo, nn.Module, dict[str, Any], list[str]]:
-        """The filled network; what the recipe does not say of it, the shapes of its weights do."""
+    def _build(self, state: dict[str, Tensor], path: Path) -> tuple[GeneratorInfo, nn.Module, Description, list[str]]:
+        """The filled network; what the recipe does not say of it, the file's header or the shapes of its weights do."""
         from exporter.generators import build_network, generator_info, recognise
         from exporter.generators.checkpoint import load_into
+        from exporter.generators.network_file import Description, fit_channels, known_description
         from exporter.generators.recognition import deduced_kwargs
 
         lines = []
-        if self.arch is None:
+        described = known_description(path)
+        if described and self.arch in (None, described.arch):
+            info, deduced = generator_info(described.arch), described.kwargs
+        elif self.arch is None:
             arch, deduced = recognise(state, path)
             info = generator_info(arch)
-            lines.append(f"recognised as {arch}")
         else:
-            info = generator_info(self.arch, self.range, self.multiple)
+            described, info = None, generator_info(self.arch, self.range, self.multiple)
             deduced = deduced_kwargs(info, state, path)
+        if self.arch is None:
+            lines.append(f"recognised as {info.name}")
         kwargs = deduced | self.kwargs
         network = build_network(info, kwargs)
-        return info, network, kwargs, lines + load_into(network, state, path, info.name)
+        pruned = described is not None and described.channels_changed
+        if pruned:
+            fit_channels(network, state)
+        lines += load_into(network, state, path, info.name)
+        multiple = getattr(network, "multiple", info.multiple)
+        return info, network, Description(info.name, kwargs, info.range, multiple, pruned), lines
 
 
 def _require_size(source: Artifact, arch: str, multiple: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import replace
 from html import unescape
 
@@ -12,10 +13,10 @@ from torch import nn
 from exporter.artifact import Format
 from exporter.errors import CheckpointError, PlanError
 from exporter.generators import load_network
-from exporter.generators.network_file import read_description
+from exporter.generators.network_file import Description, read_description, write_network
 from exporter.report.page import page
 from exporter.stages import LoadGenerator
-from tests.conftest import artifact_of
+from tests.conftest import REPO, artifact_of
 from tests.report.demo_outcome import demo_outcome
 from tools.generator_variants import seeded_network
 
@@ -163,3 +164,43 @@ def test_a_strangers_faults_that_end_it_are_one_sentence(network, change, says, 
     source = artifact_of(tmp_path / "w.pth", Format.CHECKPOINT, 64, 96)
     with pytest.raises(CheckpointError, match=says):
         LoadGenerator(arch=f"{__name__}:{network.__name__}").run(source, make_workspace("load", source))
+
+
+def test_a_file_of_ours_says_what_leaves_no_trace_in_its_weights(tmp_path, make_workspace):
+    kwargs = {"preset": "s", "activation": "hard_swish"}
+    path = tmp_path / "own.safetensors"
+    write_network(seeded_network("mobilenetv3_student", kwargs), described("mobilenetv3_student", kwargs), path)
+    source = artifact_of(path, Format.CHECKPOINT, 64, 96)
+    made = LoadGenerator().run(source, make_workspace("load", source))
+    assert read_description(made.path).kwargs == kwargs
+    assert_same_pictures(made.path, path)
+    named = LoadGenerator(arch="mobilenetv3_student", kwargs={"activation": "relu"})
+    made = named.run(source, make_workspace("other", source))
+    assert read_description(made.path).kwargs == {"preset": "s", "activation": "relu"}
+
+
+def test_a_pruned_file_of_ours_is_a_checkpoint_too(make_workspace):
+    path = REPO / "recipes" / "weights" / "deblurgan_v2_mobilenet_pruned.safetensors"
+    source = artifact_of(path, Format.CHECKPOINT, 64, 96)
+    made = LoadGenerator().run(source, make_workspace("load", source))
+    assert read_description(made.path).channels_changed
+    assert_same_pictures(made.path, path)
+
+
+def test_a_class_named_in_a_file_is_not_imported(tmp_path, make_workspace):
+    path = tmp_path / "foreign.safetensors"
+    write_network(nn.Conv2d(3, 3, 3), described("antigravity:Geohash", {}), path)
+    source = artifact_of(path, Format.CHECKPOINT, 64, 96)
+    with pytest.raises(CheckpointError, match="of no architecture known here"):
+        LoadGenerator().run(source, make_workspace("load", source))
+    assert "antigravity" not in sys.modules
+
+
+def described(arch, kwargs):
+    return Description(arch, kwargs, (0.0, 1.0), 16)
+
+
+def assert_same_pictures(one, other):
+    picture = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        assert torch.equal(load_network(one)(picture), load_network(other)(picture))
