@@ -20,7 +20,8 @@ WEIGHTS: tuple[Settings, ...] = (
     {"rounding": "adaptive"},
     {"equalize": True, "rounding": "adaptive", "bias_correction": True},
 )
-RANGES: tuple[Settings, ...] = ({"ranges": "percentile"}, {"ranges": "mse"})
+# Not "mse" nor "entropy": what they cut off is missed on pictures that neither learning nor judging has seen.
+RANGES: tuple[Settings, ...] = ({"ranges": "percentile"},)
 COUNT = 1 + len(WEIGHTS) + len(RANGES)
 CLEARLY = 0.98  # of an error: what differs by less decides nothing
 EXACT = 1e-12  # an error that stands for none, so that it has decibels
