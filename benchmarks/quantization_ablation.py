@@ -1,6 +1,6 @@
 """What is each technique of INT8 worth, on a network where it is easy and on three where it is hard?
 
-    .venv/bin/python benchmarks/quantization_ablation.py [--images 64] [--pairs 20] [--only NAME …]
+    .venv/bin/python benchmarks/quantization_ablation.py [--images 64] [--pairs 20] [--only NAME …] [--technique NAME …]
 
 Each technique alone against min-max ranges and rounding to the nearest, then together. Networks:
   student      the shipped student m
@@ -8,8 +8,8 @@ Each technique alone against min-max ranges and rounding to the nearest, then to
   deblurgan    DeblurGAN-v2 (MobileNet) with its shipped weights
   compact      Real-ESRGAN's animevideov3 on 64 px crops; parity only
 Parity is INT8 against float, dB; "lost" is float minus INT8 against the sharp photograph, dB, over
-calibration/evaluation_256. Writes benchmarks/quantization_ablation.json and .md; networks that --only leaves out keep
-their rows there, if those were measured with as many pictures and the same student.
+calibration/evaluation_256. Writes benchmarks/quantization_ablation.json and .md; rows that --only and
+--technique leave out stay there, if those were measured with as many pictures and the same student.
 """
 
 from __future__ import annotations
@@ -89,17 +89,18 @@ def main(args: argparse.Namespace) -> None:
         "evaluation_pairs": args.pairs,
         "student_sha256": sha256_of(STUDENT),
     }
-    rows = [row for row in rows_before(measured_on) if args.only and row["network"] not in args.only]
+    rows = {(row["network"], row["technique"]): row for row in rows_before(measured_on)}
     with tempfile.TemporaryDirectory() as temporary:
         for case in cases():
             if args.only and case.name not in args.only:
                 continue
-            rows += [{"network": case.name, **row} for row in measured(case, Path(temporary) / case.name, args)]
+            for row in measured(case, Path(temporary) / case.name, args):
+                rows[case.name, row["technique"]] = {"network": case.name, **row}
             figures: dict[str, object] = {
                 "runtime": runtime("litert_cpu").device(2),
                 **measured_on,
                 "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-                "rows": rows,
+                "rows": list(rows.values()),
             }
             record("quantization_ablation", figures)  # after each network: the last ones take longest
             Path(__file__).with_suffix(".md").write_text(table(figures))
@@ -139,6 +140,8 @@ def measured(case: Case, folder: Path, args: argparse.Namespace) -> Iterator[dic
         anew = run(ReestimateNorm(), network, folder / "norms", images)
         other = converted(anew, folder / "float_norms", images)
         chosen.append(("norms measured anew", {}, args.images, other))
+    if args.technique:
+        chosen = [one for one in chosen if one[0] in args.technique]
     for number, (name, options, count, source) in enumerate(chosen):
         started_s, processor_s = time.monotonic(), time.process_time()
         int8 = run(QuantizeTflite(**options), source, folder / str(number), replace(images, first=count))
@@ -207,6 +210,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--technique", nargs="*", default=[])
     return parser.parse_args()
 
 
