@@ -94,10 +94,11 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
         from exporter.training.simulation import TfliteNetwork
 
         require_untrained(original)
+        teacher = TfliteNetwork(original)  # first, as it says what cannot be simulated
         stage, tuning = self._tuned(original, workspace) if self.tune else (self, {})
         content, facts = stage._prepared(original, workspace)
         file = stage._rounded(content, workspace)
-        student, teacher = self._student(content, file), TfliteNetwork(original)
+        student = self._student(content, file)
         start = _written(content, file, student)
         trained = train_with_teacher(self.name, self, student, teacher, workspace, trained=True)
         assert isinstance(trained, TfliteNetwork)

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from exporter.quantization.affine import Affine, Range
+from exporter.quantization.affine import Affine, Range, quantize_weights
 from exporter.rewrites.tflite_graph import TfliteGraph
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import run_tflite
 from exporter.training.simulation import CodedTensor, TfliteNetwork, Unsimulated, read_weights
 from exporter.training.simulation.codes import SharedCodes
 from exporter.training.simulation.program import WEIGHTED
-from exporter.training.simulation.rounding import fixed_point, halved, high_product, multiplied, rounded
+from exporter.training.simulation.rounding import fixed_point, halved, high_product, limited, multiplied, rounded
 from tests.stages.chain import Photos, run, to_tflite
 
 NETWORKS = ["UNet", "UnshuffleNet", "SplitShuffle", "FarShift", "Gated", "Odds"]
@@ -84,11 +84,36 @@ def test_gradients_reach_weights_and_free_ranges(files, arch):
     assert not moved[~network.codes.free].any()
 
 
+def test_weights_are_trained_as_shares_of_their_channel(files):
+    """And nothing is lost on the way: units are powers of two."""
+    source, content = files("UNet")
+    network = _trainable(source, content)
+    for number, kept in network.trained_weights().items():
+        step, share = network.program.steps[number], network.weights[str(number)].detach()
+        axis = WEIGHTED[step.kind][3]
+        largest = share.abs().amax([dim for dim in range(share.dim()) if dim != axis])
+        assert 0.7 < float(largest[largest > 0].min()) <= float(largest.max()) < 1.42
+        assert any(np.array_equal(kept.weights, stored.weights) for stored in read_weights(source).values())
+
+
 @pytest.mark.parametrize("arch", ["Gated", "UNet"])
 def test_stored_and_real_weights_give_the_same_picture(files, arch):
     """The codes of the float weights, computed in torch, are those that the writer has put into the file."""
     image = next(iter(Photos()))
     assert np.array_equal(simulated(_trainable(*files(arch)), image), simulated(TfliteNetwork(files(arch)[1]), image))
+
+
+def test_large_biases_are_rounded_as_the_writer_does(files):
+    """Half a step of the accumulator is no longer a float32 number beyond 2²³: one wrong bias upset 5 % of pixels."""
+    network = _trainable(*files("UNet"))
+    number, step = next((n, step) for n, step in enumerate(network.program.steps) if step.kind == "CONV_2D")
+    weights, _ = network._values(number)
+    bias, scale = np.random.default_rng(0).normal(0, 50, len(weights)).astype(np.float32), 1 / 255
+    made = network._filters(number, step, weights, torch.from_numpy(bias), torch.tensor(scale))
+    code = quantize_weights(weights.detach().numpy(), 0, bias, float(np.float32(scale)))
+    stored, _ = code.bias(bias, float(np.float32(scale)))
+    assert np.abs(stored).max() > 2**20
+    assert made.bias.detach().numpy().astype(np.int64).tolist() == stored.astype(np.float32).astype(np.int64).tolist()
 
 
 def test_codes_are_those_of_the_exported_file():
@@ -116,6 +141,13 @@ def test_rounding_is_straight_through():
     made.sum().backward()
     assert made.tolist() == [0, 2, -2, 0]
     assert x.grad.tolist() == [1, 1, 1, 1]
+
+
+def test_what_is_cut_off_pulls_at_its_end():
+    x, low, high = (torch.tensor(value, requires_grad=True) for value in ([-9.0, -2.0, 0.0, 3.0, 8.0], -2.0, 3.0))
+    limited(x, low, high).backward(torch.tensor([1.0, 10.0, 100.0, 1000.0, 10000.0]))
+    assert x.grad.tolist() == [0, 10, 100, 1000, 0]
+    assert (float(low.grad), float(high.grad)) == (1, 10000)
 
 
 def test_fixed_point_rounds_as_gemmlowp_says():

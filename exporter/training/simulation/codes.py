@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from exporter.training.simulation.integers import HIGHEST, LOWEST, SMALLEST_SPAN, STEPS, Code
 from exporter.training.simulation.rounding import rounded
 
-PACE = 10.0  # a range moves by this many times the learning rate, relative to itself, in a step of Adam
+PACE = 50.0  # a range moves by this many times the learning rate, relative to itself, in a step of Adam
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from exporter.training.simulation.rounding import (
     fixed_point,
     halved,
     high_product,
+    limited,
     multiplied,
     rounded,
     straight_through,
@@ -44,7 +45,7 @@ class Code:
             low = torch.maximum(low, (floor / self.scale.detach()).round())
             if ceiling is not None:
                 high = torch.minimum(high, (ceiling / self.scale.detach()).round())
-        return torch.minimum(torch.maximum(steps, low), high)
+        return limited(steps, low, high)
 
     def quantized(self, real: Tensor) -> Tensor:
         return self.clamped(rounded(real / self.scale))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from exporter.training.simulation.codes import CodedTensor, SharedCodes
 from exporter.training.simulation.integers import HIGHEST, INTEGERS, Code, Filters, weighted
 from exporter.training.simulation.moves import MOVES
-from exporter.training.simulation.program import WEIGHTED, Step, Unsimulated, read_program
+from exporter.training.simulation.program import WEIGHTED, Array, Step, Unsimulated, read_program
 from exporter.training.simulation.reals import REALS, activated, weighted_sum
 from exporter.training.simulation.rounding import rounded
 from exporter.training.simulation.weights import Floats, Weights
@@ -22,10 +22,12 @@ LARGEST_BIAS = 2**30  # of an int32 accumulator; as in exporter.quantization.aff
 class TfliteNetwork(nn.Module):
     """(N, 3, H, W) RGB 0..1 to the same. H and W are those of the file or, where no operator depends on it, others.
 
-    Weights are parameters. An int8 file needs their real values, `weights` by the operator's number, to train them;
-    without, it computes with those that are stored. `coded` lists its activations; without, every tensor has a fixed
-    code of its own. Where a tensor is int8 the module computes the integers that LiteRT does, and gradients pass each
-    rounding unchanged.
+    Weights are parameters, as shares of the largest in their channel, and biases of half their output's range: folded
+    norms leave channels a hundred times as large as others, and one learning rate has to suit both.
+
+    An int8 file needs their real values, `weights` by the operator's number, to train them; without, it computes with
+    those that are stored. `coded` lists its activations; without, every tensor has a fixed code of its own. Where a
+    tensor is int8 the module computes the integers that LiteRT does, and gradients pass each rounding unchanged.
     """
 
     def __init__(
@@ -54,10 +56,21 @@ class TfliteNetwork(nn.Module):
     def _add_weights(self, number: int, step: Step, given: Weights | None) -> None:
         program, (_, place, bias_place, axis) = self.program, WEIGHTED[step.kind]
         stored = given or Weights(self._real(step.inputs[place], axis), self._bias(step, bias_place, axis))
-        self.weights[str(number)] = nn.Parameter(torch.from_numpy(np.array(stored.weights, np.float32)))
-        self.biases[str(number)] = nn.Parameter(torch.from_numpy(np.array(stored.bias, np.float32)))
+        dims = tuple(dim for dim in range(stored.weights.ndim) if dim != axis)
+        unit = _power_of_two(np.abs(stored.weights).max(dims, keepdims=True))
+        code = program.codes.get(step.outputs[0])
+        bias_unit = _power_of_two(np.abs(stored.bias).max(keepdims=True) if code is None else HIGHEST * code[0])
+        self.weights[str(number)] = nn.Parameter(torch.from_numpy(np.array(stored.weights / unit, np.float32)))
+        self.biases[str(number)] = nn.Parameter(torch.from_numpy(np.array(stored.bias / bias_unit, np.float32)))
+        self.register_buffer(f"unit_{number}", torch.from_numpy(unit), persistent=False)
+        self.register_buffer(f"bias_unit_{number}", torch.from_numpy(bias_unit), persistent=False)
         if program.dtypes[step.outputs[0]] == "INT8" and given is None:
             self.register_buffer(f"scales_{number}", torch.from_numpy(program.codes[step.inputs[place]][0].copy()))
+
+    def _values(self, number: int | str) -> tuple[Tensor, Tensor]:
+        """Weights and bias in real values."""
+        units: tuple[Tensor, Tensor] = (getattr(self, f"unit_{number}"), getattr(self, f"bias_unit_{number}"))
+        return self.weights[str(number)] * units[0], self.biases[str(number)] * units[1]
 
     def _real(self, tensor: int, axis: int) -> Floats:
         value = self.program.constants[tensor]
@@ -123,14 +136,13 @@ class TfliteNetwork(nn.Module):
         return [value if out is None else out.quantized(value) for value in made]
 
     def _weighted(self, number: int, step: Step, x: Tensor, code: Code | None, out: Code | None) -> Tensor:
-        weights, bias = self.weights[str(number)], self.biases[str(number)]
+        weights, bias = self._values(number)
         if code is None or out is None:
             return activated(step, weighted_sum(step, x, weights) + bias)
-        return weighted(step, x, code, self._filters(number, step, code.scale), out)
+        return weighted(step, x, code, self._filters(number, step, weights, bias, code.scale), out)
 
-    def _filters(self, number: int, step: Step, input_scale: Tensor) -> Filters:
+    def _filters(self, number: int, step: Step, weights: Tensor, bias: Tensor, input_scale: Tensor) -> Filters:
         """Weights and bias in the steps that exporter.quantization.affine gives them, or those of the file."""
-        weights, bias = self.weights[str(number)], self.biases[str(number)]
         axis = WEIGHTED[step.kind][3]
         scales: Tensor | None = getattr(self, f"scales_{number}", None)
         if scales is None:
@@ -143,19 +155,25 @@ class TfliteNetwork(nn.Module):
         shape = [1] * weights.dim()
         shape[axis] = -1
         steps = rounded(weights / scales.reshape(shape)).clamp(-HIGHEST, HIGHEST)
-        return Filters(steps, scales, rounded((bias.double() / (input_scale * scales)).float()))
+        return Filters(steps, scales, rounded(bias.double() / (input_scale * scales)).float())
 
     def trained_weights(self) -> dict[int, Weights]:
         """By the operator's number."""
+        real = {int(number): self._values(number) for number in self.weights}
         return {
-            int(number): Weights(weights.detach().cpu().numpy(), self.biases[number].detach().cpu().numpy())
-            for number, weights in self.weights.items()
+            number: Weights(weights.detach().cpu().numpy(), bias.detach().cpu().numpy())
+            for number, (weights, bias) in real.items()
         }
 
     def trained_ranges(self) -> dict[int, tuple[float, float]]:
         """By the int8 tensor's number, the real values at both ends of its code."""
         low, high = (end.detach().cpu().tolist() for end in self.codes.ranges())
         return {tensor: (low[place], high[place]) for tensor, place in self.codes.set_of.items()}
+
+
+def _power_of_two(largest: Array) -> Floats:
+    """The nearest to each value: dividing by it and multiplying changes no bit. 1 for zeros."""
+    return np.asarray(np.exp2(np.round(np.log2(np.where(largest > 0, largest, 1)))), np.float32)
 
 
 def _one_code(codes: Iterable[Code | None], out: Code | None) -> bool:

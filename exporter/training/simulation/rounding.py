@@ -33,6 +33,32 @@ def rounded(x: Tensor) -> Tensor:
     return straight_through(x, x.detach().round())
 
 
+class _Limited(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        ctx.save_for_backward(x < low, x > high)
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        below, above = ctx.saved_tensors
+        inside = gradient.masked_fill(below | above, 0)
+        low, high = (
+            gradient.masked_fill(~cut, 0).sum() if wanted else None
+            for cut, wanted in zip((below, above), ctx.needs_input_grad[1:], strict=True)
+        )
+        return inside, low, high
+
+
+def limited(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """`x` within two scalars. What is cut off pulls at its end, all else passes gradients on, the ends included.
+
+    torch.minimum and torch.maximum halve the gradient where both are equal, as steps at an end always are.
+    """
+    made: Tensor = _Limited.apply(x, low, high)  # type: ignore[no-untyped-call]
+    return made
+
+
 def fixed_point(scale: float) -> tuple[int, int]:
     """`scale` as fraction · 2**(exponent - 31), the fraction a 31-bit integer: TFLite's QuantizeMultiplier."""
     mantissa, exponent = math.frexp(scale)
