@@ -45,7 +45,8 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
     Training has to win: if the INT8 file is not clearly nearer to the float one on calibration pictures, which are not
     trained on, the start is kept. It does not where rounding to 255 steps at the network's ends is all that is lost.
     The file that comes out is float, carries its ranges, and stands before `quantize_tflite`, which takes them as they
-    are; give both stages the same `keep_float`. An operator that cannot be simulated is named in one sentence.
+    are; give both stages the same `keep_float` (its `device: cpu` adds PRELU and HARD_SWISH). An operator that cannot
+    be simulated is named in one sentence.
     """
 
     name: ClassVar[str] = "quantize_aware_train"
