@@ -102,7 +102,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
             marker = "o" if entrant.startswith("ours") else "x"
             parity = max(row["parity_mean_db"], WORST_DB)
             axes.plot([row["int8_ms"]], [parity], marker, color=f"C{number}", markersize=9, markeredgewidth=2)
-        axes.set_title(f"{name} ({result['networks'][name]['weights']})", fontsize=9)
+        axes.set_title(f"{name}, {result['networks'][name]['side_px']} px", fontsize=9)
         axes.set_xlabel("INT8, ms", fontsize=8)
         axes.set_ylabel("parity with float, dB", fontsize=8)
         axes.set_xlim(left=0)
