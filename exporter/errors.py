@@ -10,7 +10,7 @@ ExportError                 exit code
 ├── BusyFolder         2    another run holds the build folder
 ├── StageError         4    a stage ran and broke its promise
 ├── DiskFull           4    the disk filled up; nothing half-written was kept
-└── BundleError        1    a bundle does not match its own manifest
+└── BundleError        2    a bundle contradicts itself: it is damaged, or was changed
 """
 
 from typing import ClassVar
@@ -18,7 +18,7 @@ from typing import ClassVar
 EXIT_CODES = {
     0: "all promises kept",
     1: "a promise was missed",
-    2: "the recipe or the command is wrong",
+    2: "the recipe, the command or a file it reads is wrong",
     3: "a promise could not be measured",
     4: "a stage failed",
     130: "interrupted",
@@ -67,4 +67,4 @@ class DiskFull(ExportError): ...
 
 
 class BundleError(ExportError):
-    exit_code = 1
+    exit_code = 2

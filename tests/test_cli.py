@@ -80,7 +80,7 @@ def test_mistakes_exit_with_2_and_one_sentence(words, says, capsys):
     error = capsys.readouterr().err
     assert says in error
     assert "Traceback" not in error
-    assert error.splitlines()[-1] == "exit code 2: the recipe or the command is wrong"
+    assert error.splitlines()[-1] == "exit code 2: the recipe, the command or a file it reads is wrong"
 
 
 def test_an_unknown_command_word_is_exit_2():
