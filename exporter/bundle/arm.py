@@ -6,18 +6,17 @@ same; float files nearly so. That a changed weight is noticed is proven in the s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from exporter.artifact import Artifact, Format, sha256_of
 from exporter.bundle.golden import Tolerance, real, tolerances
-from exporter.bundle.manifest import read_manifest
-from exporter.bundle.verify import Check
+from exporter.bundle.manifest import Manifest, read_manifest
+from exporter.bundle.verify import Check, read_golden, read_vector
+from exporter.contained import contained
 from exporter.errors import BundleError, EngineError
 from exporter.rigs.arm import CPUS, DEFAULT_CPU
 from exporter.runtimes.arm import LiteRtArm, TfliteRuntimeArm
@@ -48,19 +47,21 @@ def prove_on_arm(folder: Path, say: Callable[[Check], None] = lambda check: None
     """
     if why := LiteRtArm().missing():
         return (Check("ARM64", "not checked", why),)
-    vectors = _vectors(folder)
+    manifest = read_manifest(folder)
+    vectors = _vectors(folder, manifest)
     with TemporaryDirectory() as scratch, ThreadPoolExecutor(available_cores()) as workers:
         checks = []
-        for check in workers.map(lambda job: _check(job, folder, vectors), _jobs(folder, Path(scratch))):
+        for check in workers.map(lambda job: _check(job, folder, vectors), _jobs(folder, manifest, Path(scratch))):
             say(check)
             checks.append(check)
     return tuple(checks)
 
 
-def _jobs(folder: Path, scratch: Path) -> Iterator[_Job]:
-    for model in read_manifest(folder).models:
+def _jobs(folder: Path, manifest: Manifest, scratch: Path) -> Iterator[_Job]:
+    for model in manifest.models:
         if model.format != Format.TFLITE:
             continue
+        contained(folder, model.file, named_in="manifest.json", error=BundleError)
         artifact, quantised = model.artifact(folder), model.precision == "int8"
         for cpu in CPUS if quantised else (DEFAULT_CPU,):
             allowed = EXACT if quantised else NEARLY_EXACT
@@ -81,7 +82,7 @@ def _check(job: _Job, folder: Path, vectors: dict[str, tuple[str, str]]) -> Chec
     vector = vectors.get(job.artifact.path.name)
     if vector is None:
         return Check(job.name, "failed", "golden.json holds no vector for it")
-    pixels, output = (np.load(folder / file, allow_pickle=False) for file in vector)
+    pixels, output = (read_vector(folder, file) for file in vector)
     try:
         with job.runtime.open(job.artifact, 1) as session:
             made = session.infer(pixels.astype(np.float32) / 255)
@@ -105,15 +106,10 @@ def _distance(made: Image, expected: Image) -> tuple[float, float]:
     return float("inf") if mean_square == 0 else float(-10 * np.log10(mean_square)), float(np.abs(difference).max())
 
 
-def _vectors(folder: Path) -> dict[str, tuple[str, str]]:
+def _vectors(folder: Path, manifest: Manifest) -> dict[str, tuple[str, str]]:
     """File name of the model → pixels and expected output of its first golden vector."""
-    path = folder / "golden" / "golden.json"
-    try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        entries = [(vector["pixels"], entry) for vector in document["vectors"][:1] for entry in vector["models"]]
-        return {Path(entry["model"]).name: (pixels, entry["output"]) for pixels, entry in entries}
-    except (OSError, ValueError, KeyError) as error:
-        raise BundleError(f"{path} is missing or does not fit: {error}") from None
+    first = read_golden(folder, manifest).vectors[0]
+    return {Path(expected.model).name: (first.pixels, expected.output) for expected in first.models}
 
 
 def change_weights(source: Path, target: Path) -> None:

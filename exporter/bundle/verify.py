@@ -13,7 +13,9 @@ from exporter.bundle.golden import real
 from exporter.bundle.manifest import Manifest, Model, Tensor, read_manifest
 from exporter.bundle.tflite_metadata import read_metadata
 from exporter.bundle.write import SUMS, digests
+from exporter.contained import contained
 from exporter.errors import BundleError, CheckpointError, EngineError, RecipeError
+from exporter.npy_file import read_npy
 from exporter.runtimes.base import Session
 from exporter.verify.graph import Tensor as GraphTensor
 from exporter.verify.graph import read_graph
@@ -88,7 +90,7 @@ def verify_bundle(folder: Path) -> BundleVerdict:
             checks.append(_check_specs(model, folder))
         if model.format == Format.TFLITE:
             checks.append(_check_metadata(model, manifest, folder))
-    golden = _read_golden(folder, manifest)
+    golden = read_golden(folder, manifest)
     for model in manifest.models:
         for runtime_name in dict.fromkeys(target.runtime for target in model.targets):
             checks.append(_check_golden(model, runtime_name, golden, manifest, folder))
@@ -114,9 +116,7 @@ def _check_sums(folder: Path) -> int:
 
 def _check_listed(model: Model, folder: Path) -> None:
     """A re-signed bundle must still agree with its manifest."""
-    path = folder / model.file
-    if not path.is_file():
-        raise BundleError(f"{folder}: {model.file} is missing")
+    path = contained(folder, model.file, named_in="manifest.json", error=BundleError)
     if sha256_of(path) != model.sha256:
         raise BundleError(f"{folder}: {model.file} is not the file of manifest.json: its sha256 differs")
 
@@ -158,7 +158,8 @@ def _check_metadata(model: Model, manifest: Manifest, folder: Path) -> Check:
     return Check(name, "passed", f"{found.name} {found.version}, {found.license}")
 
 
-def _read_golden(folder: Path, manifest: Manifest) -> _GoldenFile:
+def read_golden(folder: Path, manifest: Manifest) -> _GoldenFile:
+    """The list of golden vectors. Raises BundleError when it is missing or does not fit."""
     path = folder / manifest.golden
     try:
         return _GoldenFile.model_validate_json(path.read_bytes())
@@ -204,7 +205,7 @@ def _vectors_of(file: str, golden: _GoldenFile) -> list[tuple[_Vector, _Expected
 
 def _compare(session: Session, vector: _Vector, expected: _Expected, model: Model, folder: Path) -> tuple[float, float]:
     """PSNR in dB and largest difference between this engine's picture and the stored one."""
-    pixels, stored = _load(folder, vector.pixels), _load(folder, expected.output)
+    pixels, stored = read_vector(folder, vector.pixels), read_vector(folder, expected.output)
     if pixels.dtype.name != "uint8" or stored.shape != model.output.shape or stored.dtype.name != model.output.dtype:
         raise BundleError(f"{folder}: the golden vector {vector.name} does not fit {model.file}")
     return _distance(session.infer(pixels.astype("float32") / 255), real(stored, model.output.spec))
@@ -216,15 +217,13 @@ def _threads(manifest: Manifest) -> int:
     return threads if isinstance(threads, int) else 2
 
 
-def _load(folder: Path, file: str) -> Any:
-    import numpy as np
-
-    if Path(file).is_absolute() or ".." in Path(file).parts:
-        raise BundleError(f"{folder}: golden.json names {file}, which is outside the bundle")
+def read_vector(folder: Path, file: str) -> Any:
+    """The array that golden.json of the bundle in `folder` calls `file`. Raises BundleError."""
+    path = contained(folder, file, named_in="golden.json", error=BundleError)
     try:
-        return np.load(folder / file, allow_pickle=False)
+        return read_npy(path)
     except (OSError, ValueError) as error:
-        raise BundleError(f"{folder}: {file} is missing or not a .npy file: {error}") from None
+        raise BundleError(f"{folder}: {file} is not a .npy file: {error}") from None
 
 
 def _distance(image: Any, truth: Any) -> tuple[float, float]:

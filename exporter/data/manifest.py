@@ -9,19 +9,14 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from exporter.contained import contained, inside_name
 from exporter.errors import DataError
 
 MANIFEST = "manifest.yaml"
 
 
-def _stays_inside(file: str) -> str:
-    if Path(file).is_absolute() or ".." in Path(file).parts:
-        raise ValueError("must lie inside the set's folder")
-    return file
-
-
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(min_length=1), AfterValidator(_stays_inside)]
+FileName = Annotated[str, AfterValidator(inside_name)]
 
 
 class _Model(BaseModel):
@@ -91,13 +86,16 @@ def require_folder(folder: Path) -> None:
 
 
 def require_files(folder: Path, files: Iterable[str]) -> None:
-    """Raises DataError when one of `files` is not below `folder`: told at once, not after an hour of work."""
-    missing = [file for file in files if not (folder / file).is_file()]
+    """Raises DataError when one of `files` is no plain file below `folder`: at once, not after an hour of work."""
+    named = tuple(files)
+    missing = [file for file in named if not (folder / file).exists()]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DataError(
             f"{folder / missing[0]}{more} named in {folder / MANIFEST}, but not there", hint="restore the set"
         )
+    for file in named:
+        contained(folder, file, named_in=MANIFEST, error=DataError)
 
 
 def digest_of(digests: Iterable[str], height: int, width: int) -> str:

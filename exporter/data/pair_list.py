@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from exporter.contained import contained, inside_name
 from exporter.errors import DataError
 
 
@@ -25,11 +26,19 @@ def listed_pairs(folder: Path, file: Path) -> Iterator[tuple[str, str]]:
         words = line.split()
         if len(words) != 2:
             raise DataError(f"{file}: line {number} is not `sharp blurred`: {line[:80]!r}")
-        sharp, blurred = (_below(folder, PurePosixPath(word)) for word in words)
+        sharp, blurred = (_below(folder, word, file) for word in words)
         yield blurred, sharp
 
 
-def _below(folder: Path, listed: PurePosixPath) -> str:
+def _below(folder: Path, word: str, file: Path) -> str:
     """The name as it is below `folder`: with or without the list's first folder."""
+    listed = PurePosixPath(word)
     shorter = PurePosixPath(*listed.parts[1:])
-    return str(shorter if not (folder / listed).exists() and (folder / shorter).exists() else listed)
+    name = str(shorter if not (folder / listed).exists() and (folder / shorter).exists() else listed)
+    try:
+        inside_name(name)
+    except ValueError as problem:
+        raise DataError(f"{file} names {name[:80]}, which {problem}") from None
+    if (folder / name).exists():  # what is missing is told of all pairs at once
+        contained(folder, name, named_in=file.name, error=DataError)
+    return name

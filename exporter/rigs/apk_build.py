@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exporter.artifact import sha256_of
+from exporter.contained import contained
 from exporter.errors import BundleError
 from exporter.rigs.apk import ApkRig, run_tool
 
@@ -61,9 +62,8 @@ def build_apk(
 
 def check_apk(rig: ApkRig, apk: Path, bundle: Path) -> None:
     """Models stored, aligned, unchanged; signatures v2 and v3; SDK levels. Raises BundleError saying what is not."""
-    manifest = json.loads((bundle / "manifest.json").read_text())
     with zipfile.ZipFile(apk) as entries:
-        for file in _models(manifest):
+        for file in _models(bundle):
             entry = entries.getinfo(f"{ASSETS}/{file}")
             if entry.compress_type != zipfile.ZIP_STORED:
                 raise BundleError(f"{file} is compressed in {apk.name}, so that a phone cannot map it")
@@ -101,7 +101,7 @@ def resources(rig: ApkRig, demo: Path, bundle: Path, work: Path, stored: Sequenc
     (assets / "models").mkdir(parents=True, exist_ok=True)
     shutil.copytree(bundle / "golden", assets / "golden", dirs_exist_ok=True)
     shutil.copyfile(bundle / "manifest.json", assets / "manifest.json")
-    for file in _models(json.loads((bundle / "manifest.json").read_text())):
+    for file in _models(bundle):
         shutil.copyfile(bundle / file, assets / file)
     main = demo / "app/src/main"
     # Gradle wants the package elsewhere and refuses it here; aapt2 wants it here.
@@ -121,8 +121,13 @@ def dex(rig: ApkRig, classes: Path, dexed: Path) -> None:
     rig.java(*program, "--dex", f"--min-sdk-version={MIN_SDK}", f"--output={dexed}", classes)
 
 
-def _models(manifest: dict[str, Any]) -> list[str]:
-    return [str(model["file"]) for model in manifest["models"] if model["format"] == "tflite"]
+def _models(bundle: Path) -> list[str]:
+    """The manifest's .tflite files. Raises BundleError for one that is not below the bundle."""
+    manifest: dict[str, Any] = json.loads((bundle / "manifest.json").read_text())
+    named = [model["file"] for model in manifest["models"] if model["format"] == "tflite"]
+    for file in named:
+        contained(bundle, file, named_in="manifest.json", error=BundleError)
+    return named
 
 
 def _java(folder: Path) -> list[Path]:

@@ -85,7 +85,7 @@ def test_a_missing_picture_is_named_on_opening(tmp_path: Path) -> None:
         ({"imgaes": []}, r"imgaes: Extra inputs are not permitted"),
         (
             {"images": [{"file": "../a.png", "sha256": "0" * 64, "source": "", "licence": "", "how": ""}]},
-            r"images\.0\.file: .*inside the set's folder",
+            r"images\.0\.file: .*leads out of its folder",
         ),
         (
             {"images": [{"file": "a.png", "sha256": "xyz", "source": "", "licence": "", "how": ""}]},
@@ -162,3 +162,12 @@ def test_sharpness_is_opencvs_variance_of_the_laplacian() -> None:
     luma = (image @ np.array([0.299, 0.587, 0.114], dtype=np.float32) * 255).astype(np.float64)
     expected = cv2.Laplacian(luma, cv2.CV_64F)[1:-1, 1:-1].var()
     assert laplacian_variance(image) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_link_out_of_the_set_is_refused(tmp_path: Path) -> None:
+    folder = write_photos(tmp_path / "set", 9)
+    write_manifest(folder)
+    (folder / "003.png").rename(tmp_path / "elsewhere.png")
+    (folder / "003.png").symlink_to(tmp_path / "elsewhere.png")
+    with pytest.raises(DataError, match=r"manifest\.yaml names 003\.png, which is a link out of its folder"):
+        open_calibration(folder, 32, 32)

@@ -154,3 +154,11 @@ def test_an_unknown_variant_lists_what_there_is(tmp_path: Path) -> None:
 def test_a_plain_folder_is_no_public_set(photo_folder: Path, pair_folder: Path) -> None:
     assert detect_layout(photo_folder) is None
     assert detect_layout(pair_folder) is None
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../../secret.png", "x/../../../secret.png"])
+def test_a_list_names_pictures_of_its_own_set_alone(name: str, tmp_path: Path) -> None:
+    folder = make_realblur(tmp_path / "set")
+    (folder / "RealBlur_J_train_list.txt").write_text(f"{name} {name}\n")
+    with pytest.raises(DataError, match="which leads out of its folder"):
+        open_training(folder)
