@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from exporter.failures import said_plainly
 from exporter.progress import Task
 
 if TYPE_CHECKING:
@@ -45,7 +46,20 @@ class Terminal:
 
     @contextmanager
     def live(self) -> Iterator[None]:
-        """Bars with time left while work goes on; nothing when the output is no terminal."""
+        """Bars with time left while work goes on; nothing when the output is no terminal.
+
+        Raises every error as one that says what it means; the traceback of what nobody foresaw goes into the log.
+        """
+        try:
+            with self._bars():
+                yield
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            raise said_plainly(error, self.log_file) from error
+
+    @contextmanager
+    def _bars(self) -> Iterator[None]:
         if not self.console.is_terminal:
             yield
             return
@@ -127,8 +141,20 @@ class _PlainTask:
 
 def open_terminal(log: Path, on_stderr: bool = False) -> Terminal:
     """A terminal on a copy of stdout (or stderr), so that `quiet()` can take both away from libraries."""
-    from rich.console import Console
-
     stream = sys.stderr if on_stderr else sys.stdout
     copy = os.fdopen(os.dup(stream.fileno()), "w", buffering=1, encoding="utf-8", errors="replace")
-    return Terminal(log, Console(file=copy))
+    return Terminal(log, open_console(copy))
+
+
+def open_console(file: TextIO, width: int | None = None) -> Console:
+    """Rich's console on `file`, which leaves a closed pipe to the caller."""
+    from rich.console import Console
+
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            """Rich would leave with exit code 1, which means something else here."""
+            if self.file.fileno() > 2:  # a copy of ours: what is left in its buffer would be complained about
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+            raise  # noqa: PLE0704 - inside Rich's `except BrokenPipeError`
+
+    return Plain(file=file, width=width)

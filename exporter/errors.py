@@ -1,27 +1,37 @@
-"""Every error a user can cause or fix. Anything else that escapes is a bug in the exporter.
+"""Every error a user can cause or fix. Anything else that escapes is a bug in the exporter, which InternalError says.
 
 ExportError                 exit code
 ├── RecipeError        2    the recipe or the command says something we do not understand
 │   └── PlanError      2    the recipe is well-formed, but its steps do not fit together
 ├── DataError          2    an image set or manifest is unusable
 ├── CheckpointError    2    a weights file is missing, corrupt, hostile or of another architecture
+├── UnusablePath       2    a file or folder may not be read or written, is of another kind, or has an impossible name
 ├── MissingTool        3    a package, device or driver the recipe needs is not here
 ├── EngineError        4    an engine crashed or gave no usable answer; its measurements are "not measured"
 ├── BusyFolder         2    another run holds the build folder
 ├── StageError         4    a stage ran and broke its promise
-├── DiskFull           4    the disk filled up; nothing half-written was kept
+├── MachineFailed      4    the operating system failed during the work: a broken disk, no more open files
+│   └── DiskFull       4    the disk filled up; nothing half-written was kept
+├── InternalError      5    something nobody foresaw; its traceback is in a log
 └── BundleError        2    a bundle contradicts itself: it is damaged, or was changed
+
+Which class an error of the operating system or of a library belongs to is decided in exporter/failures.py.
 """
 
+from pathlib import Path
 from typing import ClassVar
 
 EXIT_CODES = {
     0: "all promises kept",
     1: "a promise was missed",
-    2: "the recipe, the command or a file it reads is wrong",
+    2: "the recipe, the command, or a file or folder they name is wrong",
     3: "a promise could not be measured",
-    4: "a stage failed",
+    4: "a stage failed, or the machine under it",
+    5: "the exporter itself failed",
+    129: "interrupted (SIGHUP)",
     130: "interrupted",
+    141: "whoever read the output went away",
+    143: "interrupted (SIGTERM)",
 }
 
 
@@ -49,6 +59,10 @@ class CheckpointError(ExportError):
     exit_code = 2
 
 
+class UnusablePath(ExportError):
+    exit_code = 2
+
+
 class MissingTool(ExportError):
     exit_code = 3
 
@@ -63,7 +77,20 @@ class BusyFolder(ExportError):
 class StageError(ExportError): ...
 
 
-class DiskFull(ExportError): ...
+class MachineFailed(ExportError): ...
+
+
+class DiskFull(MachineFailed): ...
+
+
+class InternalError(ExportError):
+    """`log`: the file that holds the traceback, once it is written."""
+
+    exit_code = 5
+
+    def __init__(self, problem: str, *, log: Path | None = None) -> None:
+        super().__init__(problem, hint=f"please report it with {log}, which holds the traceback" if log else "")
+        self.log = log
 
 
 class BundleError(ExportError):

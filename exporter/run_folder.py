@@ -10,14 +10,14 @@ import fcntl
 import os
 import shutil
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.artifact import Artifact, sha256_of
-from exporter.errors import BusyFolder, ExportError, StageError
+from exporter.errors import BusyFolder, InternalError, StageError
+from exporter.failures import explained, in_one_line
 from exporter.stages import Stage, Workspace
 
 
@@ -65,7 +65,7 @@ class RunFolder:
     def run(self, stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
         """Run `stage` in its folder; `artifact.json`, written last, says it finished.
 
-        Raises StageError when the stage breaks its promise or anything unforeseen escapes it.
+        Raises StageError when the stage breaks its promise, InternalError when anything unforeseen escapes it.
         """
         folder = self.folder_of(stage, source, workspace)
         if not stage.resumes or (folder / "artifact.json").exists():
@@ -81,15 +81,10 @@ class RunFolder:
 def _guarded(stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
     try:
         result = stage.run(source, workspace)
-    except (ExportError, OSError):
-        raise
     except Exception as error:
-        workspace.progress.log(traceback.format_exc())
-        first_line = (str(error).splitlines() or [""])[0]
-        raise StageError(
-            f"{stage.name} failed on {source.path.name}: {type(error).__name__}: {first_line}",
-            hint="the run's log file has the whole story",
-        ) from error
+        if known := explained(error):
+            raise known from error
+        raise InternalError(f"{stage.name} failed on {source.path.name}: {in_one_line(error)}") from error
     if result.format != stage.gives or workspace.folder not in result.path.parents:
         raise StageError(f"{stage.name} gave {result.format} at {result.path}, promised {stage.gives} in its folder")
     if sha256_of(source.path) != source.sha256:

@@ -10,6 +10,7 @@ import pytest
 
 from exporter import cli
 from exporter.cli import COMMANDS, main
+from exporter.errors import EXIT_CODES
 from tests.conftest import REPO
 from tests.test_recipe import recipe_file  # noqa: F401
 
@@ -80,29 +81,91 @@ def test_mistakes_exit_with_2_and_one_sentence(words, says, capsys):
     error = capsys.readouterr().err
     assert says in error
     assert "Traceback" not in error
-    assert error.splitlines()[-1] == "exit code 2: the recipe, the command or a file it reads is wrong"
+    assert error.splitlines()[-1] == f"exit code 2: {EXIT_CODES[2]}"
 
 
 def test_an_unknown_command_word_is_exit_2():
     assert main(["verify"]) == 2
 
 
-def test_ctrl_c_says_what_is_kept(monkeypatch, capsys):
-    def interrupted(*_):
-        raise KeyboardInterrupt
+def raising(error: BaseException):
+    def raise_it(*_):
+        raise error
 
-    monkeypatch.setattr(cli, "import_module", interrupted)
-    assert main(["stages"]) == 130
-    assert "finished stages are kept" in capsys.readouterr().err
+    return raise_it
 
 
-def test_a_full_disk_is_one_sentence(monkeypatch, capsys):
-    def full(*_):
-        raise OSError(28, "No space left on device", "build/x")
+@pytest.mark.parametrize(
+    ("words", "says"), [(["recipe=x"], "the same command goes on from there"), (["stages"], "nothing half-written")]
+)
+def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, words, says):
+    monkeypatch.setattr(cli, "import_module", raising(KeyboardInterrupt()))
+    assert main(words) == 130
+    assert says in capsys.readouterr().err
 
-    monkeypatch.setattr(cli, "import_module", full)
-    assert main(["stages"]) == 4
-    assert "the disk is full while writing build/x" in capsys.readouterr().err
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (OSError(28, "No space left on device", "build/x"), 4, "the disk is full while writing build/x"),
+        (OSError("49152 requested and 36736 written"), 4, "the disk is full"),
+        (PermissionError(13, "Permission denied", "build/x"), 2, "build/x cannot be used: permission denied"),
+        (OSError(24, "Too many open files", "build/x"), 4, "build/x cannot be used: too many open files"),
+        (ZeroDivisionError("division by zero"), 5, "ZeroDivisionError: division by zero"),
+        (RecursionError("too deep"), 5, "RecursionError"),
+        (MemoryError(), 4, "not enough memory"),
+    ],
+)
+def test_every_error_is_one_sentence_with_its_code(monkeypatch, capsys, tmp_path, error, code, says):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(cli, "import_module", raising(error))
+    assert main(["stages"]) == code
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+    assert said.splitlines()[-1] == f"exit code {code}: {EXIT_CODES[code]}"
+    logs = list(tmp_path.iterdir())
+    assert len(logs) == (code == 5)
+    for log in logs:
+        assert str(log) in said
+        assert "Traceback" in log.read_text()
+
+
+def shell(script: str) -> subprocess.CompletedProcess[str]:
+    """`script` in bash with pipefail, where `exporter` is this one."""
+    start = f'set -o pipefail; exporter() {{ {sys.executable} -m exporter "$@"; }}; '
+    environment = os.environ | {"PYTHONPATH": str(REPO)}
+    return subprocess.run(["bash", "-c", start + script], capture_output=True, text=True, cwd=REPO, env=environment)
+
+
+@pytest.mark.parametrize("words", ["stages", "stages --json", "generators", "--help", "plan recipe=mobile_deblur.yaml"])
+def test_a_closed_pipe_ends_quietly(words):
+    done = shell(f"exporter {words} | true")
+    assert done.returncode in (0, 141)  # 0: it was quicker than its reader
+    assert done.stderr == ""
+
+
+def test_a_pipe_that_is_closed_for_sure():
+    done = shell("{ sleep 1; exporter stages; } | true")
+    assert (done.returncode, done.stderr) == (141, "")
+    done = shell("{ sleep 1; exporter stages --no-such-option 2>&1; } | true")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_closed_output_is_nobodys_business():
+    assert shell("exporter stages >&-").returncode == 0
+    done = shell("exporter stages >&- 2>&-")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shell("exporter recipe=gone >&- 2>&-").returncode == 2
+
+
+@pytest.mark.parametrize("words", ["stages", "--help", "--version", "stages --json"])
+def test_an_output_that_is_full(words):
+    done = shell(f"exporter {words} > /dev/full")
+    assert done.returncode == 4
+    assert "error: the disk is full while writing" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
 
 
 def test_json_listings_are_json(capsys):

@@ -6,7 +6,7 @@ from typing import ClassVar
 import pytest
 
 from exporter.artifact import Artifact, Format
-from exporter.errors import BusyFolder, CheckpointError, StageError
+from exporter.errors import BusyFolder, CheckpointError, DiskFull, InternalError, StageError, UnusablePath
 from exporter.progress import Silent
 from exporter.run_folder import RunFolder
 from exporter.stages import Stage, Workspace
@@ -106,9 +106,11 @@ def test_a_stage_that_writes_elsewhere_is_caught(run_folder, source, workspace):
 @pytest.mark.parametrize(
     ("raised", "becomes", "says"),
     [
-        (ValueError("node Conv_3 is odd"), StageError, "copy failed on source.onnx: ValueError: node Conv_3 is odd"),
+        (ValueError("node Conv_3 is odd"), InternalError, "copy failed on source.onnx: ValueError: node Conv_3 is odd"),
         (CheckpointError("bad weights"), CheckpointError, "^bad weights$"),
-        (OSError(28, "No space left on device"), OSError, "No space"),
+        (OSError(28, "No space left on device"), DiskFull, "the disk is full"),
+        (OSError("49152 requested and 36736 written"), DiskFull, "the disk is full"),
+        (PermissionError(13, "Permission denied", "model.bin"), UnusablePath, "model.bin cannot be used: permission"),
     ],
 )
 def test_what_escapes_a_stage(run_folder, source, workspace, raised, becomes, says):

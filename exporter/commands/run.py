@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from exporter.commands.bench import DEFAULT_RUNTIMES
 from exporter.commands.words import add_json, show, show_json
-from exporter.errors import EXIT_CODES, DataError, MissingTool, RecipeError
+from exporter.errors import DataError, MissingTool, RecipeError
 
 if TYPE_CHECKING:
     from exporter.artifact import Artifact
@@ -40,12 +39,8 @@ def run(args: argparse.Namespace) -> int:
 
     paths = _paths(args)
     terminal = open_terminal(Path(os.devnull), on_stderr=args.json)
-    try:
-        with terminal.live(), terminal.quiet():
-            figures = _restore(*paths, args, terminal)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"interrupted; nothing half-written was kept\nexit code 130: {EXIT_CODES[130]}\n")
-        return 130
+    with terminal.live(), terminal.quiet():
+        figures = _restore(*paths, args, terminal)
     if args.json:
         show_json(figures)
         return 0

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterable
 
+from exporter.console import open_console
 from exporter.errors import RecipeError
 
 
@@ -43,7 +44,6 @@ def show_json(value: object) -> None:
 
 def show_table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """A table that fits the terminal, plain when the output is none."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Column, Table
 
@@ -51,4 +51,4 @@ def show_table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, .
     table = Table(names, *columns[1:], title=title or None, title_justify="left")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    open_console(sys.stdout, None if sys.stdout.isatty() else 140).print(table)

@@ -1,0 +1,139 @@
+"""The one place that decides what an error of the operating system, or one nobody foresaw, means to the user.
+
+the path is wrong     UnusablePath   2   not there, not to be read or written, of another kind, too long
+the disk is full      DiskFull       4   said by the kernel, or by a library that swallowed what the kernel said
+the machine failed    MachineFailed  4   everything else the operating system reports during the work
+nobody foresaw it     InternalError  5   its traceback goes into a log
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from exporter.errors import DiskFull, ExportError, InternalError, MachineFailed, UnusablePath
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+WRONG_PATH = {
+    errno.ENOENT: "",
+    errno.EACCES: "",
+    errno.EPERM: "",
+    errno.EEXIST: "",
+    errno.EISDIR: "name a file",
+    errno.ENOTDIR: "a part of its path is a file",
+    errno.ENOTEMPTY: "",
+    errno.ENAMETOOLONG: "give it a shorter name",
+    errno.ELOOP: "a link leads back to itself",
+    errno.EROFS: "name a folder that can be written: --build, --dist or the output",
+    errno.EINVAL: "",
+    errno.ENXIO: "",
+    errno.ENODEV: "",
+    errno.ETXTBSY: "",
+    errno.EXDEV: "",
+}
+HINTS = {
+    errno.EMFILE: "raise the limit: ulimit -n",
+    errno.ENFILE: "this machine has too many open files",
+    errno.EIO: "the disk or the network drive is failing",
+    errno.ESTALE: "the network drive was changed or remounted: run the same command again",
+}
+OUT_OF_MEMORY = "close other programs, or choose a smaller input, batch or crop"
+# What libraries say of a full disk when they do not pass the kernel's number on: Rust and C++ its words, NumPy how much
+# it got rid of, torch's zip writer that it is not where it should be.
+_FULL_WORDS = re.compile(
+    r"No space left on device|Disk quota exceeded|File too large|\d+ requested and \d+ written"
+    r"|inline_container\.cc\S* \. unexpected pos|basic_ios::clear: iostream error|PytorchStreamWriter failed writing"
+)
+
+_MEMORY_WORDS = re.compile(r"DefaultCPUAllocator: .*not enough memory|can't allocate memory|CUDA out of memory")
+
+
+def says_disk_full(text: str) -> bool:
+    """Whether these words, of a library or of a child process, mean that the disk is full."""
+    return bool(_FULL_WORDS.search(text))
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether `error`, or what it was raised from, is a disk that filled up."""
+    return any(getattr(e, "errno", None) in FULL or says_disk_full(str(e)) for e in _chain(error))
+
+
+def explained(error: BaseException) -> ExportError | None:
+    """`error` as one of ours; None for one that nobody foresaw."""
+    if isinstance(error, ExportError):
+        return error
+    if is_disk_full(error):
+        return disk_full(next((file for e in _chain(error) if (file := _file_of(e))), None))
+    if isinstance(error, MemoryError) or _MEMORY_WORDS.search(str(error)):
+        return MachineFailed(f"there is not enough memory: {in_one_line(error)}", hint=OUT_OF_MEMORY)
+    if not isinstance(error, OSError) or error.errno is None:
+        return None  # libraries raise OSErrors of their own, without a number
+    reason = (error.strerror or os.strerror(error.errno)).lower()
+    file = _file_of(error)
+    sentence = f"{file} cannot be used: {reason}" if file else f"the operating system reports: {reason}"
+    if error.errno in WRONG_PATH:
+        return UnusablePath(sentence, hint=WRONG_PATH[error.errno])
+    return MachineFailed(sentence, hint=HINTS.get(error.errno, ""))
+
+
+def disk_full(file: str | Path | None) -> DiskFull:
+    return DiskFull(
+        f"the disk is full while writing {file or 'a file'}; nothing half-written was kept",
+        hint="free some space (or raise the quota) and run the same command again",
+    )
+
+
+def said_plainly(error: Exception, log: Path | None = None) -> ExportError:
+    """`error` as one of ours; the traceback of what nobody foresaw is added to `log`, or to a file of its own."""
+    known = explained(error)
+    if known is not None and not isinstance(known, InternalError):
+        return known
+    if isinstance(error, InternalError) and error.log:
+        return error
+    sentence = str(error) if isinstance(error, InternalError) else f"the exporter failed: {in_one_line(error)}"
+    return InternalError(sentence, log=_write_log(error, log))
+
+
+def in_one_line(error: BaseException) -> str:
+    """The error's type and the first line of what it says."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _write_log(error: Exception, log: Path | None) -> Path | None:
+    """Where the traceback was written; None when no place takes it."""
+    import tempfile  # both only on the day they are needed: every command imports this module
+    import traceback
+
+    try:
+        if log is None or not log.is_file():
+            name = f"exporter-{time.strftime('%Y%m%d-%H%M%S')}-"
+            number, made = tempfile.mkstemp(prefix=name, suffix=".log")
+            os.close(number)
+            log = Path(made)
+        with log.open("a", encoding="utf-8", errors="replace") as file:
+            file.write("".join(traceback.format_exception(error)))
+    except OSError:
+        return None
+    return log
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """`error`, then what it was raised from or while handling."""
+    seen: set[int] = set()
+    at: BaseException | None = error
+    while at is not None and id(at) not in seen:
+        seen.add(id(at))
+        yield at
+        at = at.__cause__ or at.__context__
+
+
+def _file_of(error: BaseException) -> str | None:
+    name = getattr(error, "filename", None)
+    if isinstance(name, bytes):
+        return os.fsdecode(name)
+    return str(name) if isinstance(name, str | os.PathLike) else None
