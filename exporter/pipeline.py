@@ -86,7 +86,7 @@ def export(
         timings=measured.timings,
     )
     with quiet():
-        from exporter.generators.network_file import read_description
+        from exporter.generators.description import read_description
 
         golden = golden_vectors(measured.golden)
         multiple = read_description(float_reference(built[0].steps).path).multiple

@@ -131,7 +131,8 @@ def _claim(folder: Path, fingerprint: str, processes: Processes) -> dict[str, An
 def _labelled(recipe: TrainRecipe, images: _Images, pools: Path, device: torch.device, progress: Progress) -> PairPool:
     """Raises RecipeError when the teacher cannot take tiles of the pool's size."""
     from exporter.data.pool import PairPool
-    from exporter.generators.network_file import read_description, read_network
+    from exporter.generators.description import read_description
+    from exporter.generators.network_file import read_network
     from exporter.training.labels import label
 
     assert recipe.teacher is not None  # the recipe has seen to it
@@ -195,7 +196,8 @@ def _keep(
     processes: Processes,
 ) -> dict[str, Any]:
     """Write the weights, then the card: with a card, the run is finished."""
-    from exporter.generators.network_file import Description, write_network
+    from exporter.generators.description import Description
+    from exporter.generators.network_file import write_network
     from exporter.training.cost import cost_of
 
     partial = folder / f"{WEIGHTS}.partial"

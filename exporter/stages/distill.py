@@ -40,7 +40,8 @@ class Distill(FitOptions, Stage):
         import torch
 
         from exporter.generators import build_network, generator_info
-        from exporter.generators.network_file import Description, in_unit_range, read_network, write_network
+        from exporter.generators.description import Description
+        from exporter.generators.network_file import in_unit_range, read_network, write_network
         from exporter.training.cost import cost_of
 
         teacher = read_network((workspace.teacher if self.learn_from == "original" else source).path)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from exporter.generators import GeneratorInfo
-    from exporter.generators.network_file import Description
+    from exporter.generators.description import Description
 
 
 class LoadGenerator(Stage):
@@ -56,7 +56,8 @@ class LoadGenerator(Stage):
         """The filled network; what the recipe does not say of it, the file's header or the shapes of its weights do."""
         from exporter.generators import build_network, generator_info, recognise
         from exporter.generators.checkpoint import load_into
-        from exporter.generators.network_file import Description, fit_channels, known_description
+        from exporter.generators.description import Description, known_description
+        from exporter.generators.network_file import fit_channels
         from exporter.generators.recognition import deduced_kwargs
 
         lines = []

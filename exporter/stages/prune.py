@@ -42,7 +42,8 @@ class Prune(FitOptions, Stage):
         import copy
         from dataclasses import replace
 
-        from exporter.generators.network_file import read_description, read_network, write_network
+        from exporter.generators.description import read_description
+        from exporter.generators.network_file import read_network, write_network
         from exporter.training.cost import cost_of
 
         original = read_network(source.path)

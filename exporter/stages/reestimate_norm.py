@@ -37,7 +37,8 @@ class ReestimateNorm(Stage):
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError for a network without batch norms that keep statistics."""
-        from exporter.generators.network_file import read_description, read_network, write_network
+        from exporter.generators.description import read_description
+        from exporter.generators.network_file import read_network, write_network
 
         network = read_network(source.path)
         norms = _norms(network)

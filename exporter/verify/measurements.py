@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exporter.artifact import Artifact, Format
 from exporter.data.evaluation import EvaluationSet
 from exporter.progress import Progress
-from exporter.recipe import Verification
 from exporter.runtimes import runtime
 from exporter.runtimes.base import Runtime
 from exporter.verify.evaluation import Renderings
@@ -24,6 +23,9 @@ from exporter.verify.pictures import save_pictures
 from exporter.verify.results import Localisation, NotMeasured, Picture, Rung, TargetResult, Tiled, Timing
 from exporter.verify.targets import measure_target
 from exporter.verify.tiling import measure_tiling
+
+if TYPE_CHECKING:
+    from exporter.recipe import Verification
 
 GOLDEN_IMAGES = 2
 REVISION = 4  # raise it when what is measured, or how, changes
@@ -139,7 +141,7 @@ def _timings(
 
 def _tile(chain: Built, runtime: Runtime, renderings: Renderings) -> Tiled | NotMeasured:
     """The tiling of one chain's float model; the files of the others are held against it, too."""
-    from exporter.generators.network_file import read_description
+    from exporter.generators.description import read_description
 
     reference = float_reference(chain.steps)
     files = (a.path for _, a in chain.steps if a.format == Format.ONNX and a.precision == "fp32")
