@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from exporter.artifact import Format
 from exporter.errors import PlanError, RecipeError
 from exporter.generators import generator_info
-from exporter.recipe import Recipe, did_you_mean
+from exporter.recipe import Recipe
 from exporter.runtimes import RUNTIMES
 from exporter.stages import LoadGenerator, Stage
+from exporter.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
     )
     problems = [*_size_problems(recipe), *_data_problems(recipe)]
     for chain in chains:
-        problems += _chain_problems(chain, len(recipe.stages))
+        problems += _chain_problems(recipe, chain)
     if problems:
         raise PlanError("\n  ".join(["the recipe does not fit together:", *dict.fromkeys(problems)]))
     return chains
@@ -65,7 +66,7 @@ def _size_problems(recipe: Recipe) -> Iterator[str]:
                     -(-length // info.multiple) * info.multiple,
                 )
                 yield (
-                    f"input.{side}: {length} is not a multiple of {info.multiple}, as {info.name} needs; "
+                    f"{recipe.at('input', side)}: {length} is not a multiple of {info.multiple}, as {info.name} needs; "
                     f"nearest: {below or above} or {above}"
                 )
 
@@ -74,7 +75,7 @@ def _data_problems(recipe: Recipe) -> Iterator[str]:
     if recipe.data.training is None:
         for stage in {type(stage): stage for _, stages in _stage_lists(recipe) for stage in stages}.values():
             if "training" in stage.reads:
-                yield f"data.training: is missing, {stage.name} trains on it"
+                yield f"{recipe.at('data', 'training')}: is missing, {stage.name} trains on it"
 
 
 def _stage_lists(recipe: Recipe) -> Iterator[tuple[str, tuple[Stage, ...]]]:
@@ -83,17 +84,18 @@ def _stage_lists(recipe: Recipe) -> Iterator[tuple[str, tuple[Stage, ...]]]:
         yield f"targets.{name}.stages", target.stages
 
 
-def _chain_problems(chain: Chain, shared: int) -> Iterator[str]:
-    held = Format.CHECKPOINT
+def _chain_problems(recipe: Recipe, chain: Chain) -> Iterator[str]:
+    held, shared = Format.CHECKPOINT, len(recipe.stages)
+    target = ("targets", chain.target)
     for i, stage in enumerate(chain.stages):
-        where = "stages" if i <= shared else f"targets.{chain.target}.stages"
         if stage.takes != held:
-            yield f"{where}.{stage.name}: takes {stage.takes}, but the model is {held} by then"
+            place = ("stages", i - 1) if i <= shared else (*target, "stages", i - 1 - shared)
+            yield f"{recipe.at(*place, stage.name)}: takes {stage.takes}, but the model is {held} by then"
             return
         held = stage.gives
-    yield from _runtime_problems(f"targets.{chain.target}.runtime", chain.runtime, held)
-    for name in chain.also_on:
-        yield from _runtime_problems(f"targets.{chain.target}.also_on", name, held)
+    yield from _runtime_problems(recipe.at(*target, "runtime"), chain.runtime, held)
+    for i, name in enumerate(chain.also_on):
+        yield from _runtime_problems(recipe.at(*target, "also_on", i), name, held)
 
 
 def _runtime_problems(where: str, name: str, held: Format) -> Iterator[str]:

@@ -2,27 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
 
 from exporter.budget import Budget
-from exporter.errors import RecipeError
-from exporter.recipe_file import find_recipe, read_recipe_tree
+from exporter.recipe_file import RecipeTree, find_recipe, kind_of, read_recipe_tree, shortened
+from exporter.recipe_mistakes import dotted, located, mistakes, refuse
 from exporter.recipe_path import RecipePath
 from exporter.stages import STAGES, Stage
+from exporter.suggestions import did_you_mean
 from exporter.tiling.processing import Processing
+from exporter.yaml_text import Path_
+
+LARGEST_SIDE_PX = 16384
+LARGEST_PICTURE_PX = 2**25  # an 8K frame; every activation of a network is a multiple of it
+MOST_THREADS = 1024
+LARGEST_SEED = 2**63 - 1  # what every generator of random numbers and every reader of JSON integers takes
+RESERVED_RUNS = ("pools", "rigs", "train")  # folders beside the runs in build/
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+def _plain_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise ValueError(
+            f"a name holds letters, digits, _ and - and begins with one of the first two, not {name[:80]!r}"
+        )
+    return name
 
 
-class Model(_Part):
+def _plain_version(version: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", version):
+        raise ValueError(f"a version holds letters, digits, . _ and -, not {version[:80]!r}")
+    return version
+
+
+def _free_name(name: str) -> str:
+    if name in RESERVED_RUNS:
+        raise ValueError(f"{name!r} is a folder of the exporter's own; take another name")
+    return name
+
+
+def _target_name(name: str) -> str:
+    if name == "input":
+        raise ValueError("'input' names the picture that goes in; take another name")
+    return name
+
+
+# A name becomes part of file names, in a bundle and in a build folder.
+Name = Annotated[str, Field(max_length=64), AfterValidator(_plain_name)]
+Version = Annotated[str, Field(max_length=64), AfterValidator(_plain_version)]
+Threads = Annotated[int, Field(ge=1, le=MOST_THREADS)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Side = Annotated[int, Field(ge=16, le=LARGEST_SIDE_PX)]
+
+
+class Part(BaseModel):
+    """A piece of a recipe: no key it does not know, no number that is none, numbers where text is wanted as written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
+
+
+class Model(Part):
     """The trained generator: a name of `exporter generators`, or `package.module:Class`.
 
     Without `arch` the architecture is recognised from the checkpoint.
@@ -32,19 +84,31 @@ class Model(_Part):
     checkpoint: RecipePath
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None  # what a network of your own eats and gives; default 0..1
-    multiple: int = Field(default=1, ge=1)  # height and width must be multiples of it
+    multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)  # height and width must be multiples of it
     licence: str = "unknown"
     source: str = "unknown"  # where the weights come from; goes into the manifest
 
+    @model_validator(mode="after")
+    def _range_rises(self) -> Self:
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError(f"range: {self.range[0]:g} must be below {self.range[1]:g}")
+        return self
 
-class Input(_Part):
+
+class Input(Part):
     """Size of the picture (or tile) the exported files take, in px."""
 
-    height: int = Field(default=256, ge=16)
-    width: int = Field(default=256, ge=16)
+    height: Side = 256
+    width: Side = 256
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> Self:
+        if self.height * self.width > LARGEST_PICTURE_PX:
+            raise ValueError(f"{self.height}×{self.width} px are more than {LARGEST_PICTURE_PX / 1e6:.0f} megapixels")
+        return self
 
 
-class Data(_Part):
+class Data(Part):
     """Folders of images; see calibration/README.md."""
 
     calibration: RecipePath
@@ -52,18 +116,18 @@ class Data(_Part):
     training: RecipePath | None = None
 
 
-class Verification(_Part):
+class Verification(Part):
     """How results are measured."""
 
-    runs: int = Field(default=50, ge=5)  # timed model calls
-    warmup: int = Field(default=10, ge=1)
-    threads: int = Field(default=2, ge=1)
-    latency_threads: tuple[Annotated[int, Field(ge=1)], ...] = ()  # a table: every file on every runtime with so many
-    pictures: int = Field(default=6, ge=1)  # evaluation images shown in the report
+    runs: int = Field(default=50, ge=5, le=1_000_000)  # timed model calls
+    warmup: int = Field(default=10, ge=1, le=1_000_000)
+    threads: Threads = 2
+    latency_threads: tuple[Threads, ...] = Field(default=(), max_length=64)  # a table: every file, every runtime
+    pictures: int = Field(default=6, ge=1, le=1000)  # evaluation images shown in the report
     demand_all: bool = False  # a runtime of `also_on` that is not installed is a promise not measured
 
 
-class Target(_Part):
+class Target(Part):
     """One file to ship and the runtime it is judged on."""
 
     runtime: str
@@ -72,20 +136,35 @@ class Target(_Part):
     budget: Budget = Budget()  # laid over the recipe's own
 
 
-class Recipe(_Part):
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
-    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+class Recipe(Part):
+    name: Annotated[Name, AfterValidator(_free_name)]
+    version: Version
     description: str = ""
     licence: str = "Apache-2.0"
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     model: Model
     input: Input = Input()
     data: Data
     stages: tuple[SerializeAsAny[Stage], ...] = ()  # shared by all targets
-    targets: dict[str, Target] = Field(min_length=1)
+    targets: dict[Annotated[Name, AfterValidator(_target_name)], Target] = Field(min_length=1, max_length=200)
     budget: Budget = Budget()  # promised of every target
     verify: Verification = Verification()
     processing: Processing = Processing()  # around the network, in whoever runs it; measurements are without
+
+    _tree: RecipeTree | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _targets_differ(self) -> Self:
+        seen: dict[str, str] = {}
+        for name in self.targets:
+            if (other := seen.setdefault(name.casefold(), name)) != name:
+                raise ValueError(f"targets.{other} and targets.{name} are one name where file names have no case")
+        return self
+
+    def at(self, *path: str | int) -> str:
+        """`demo.yaml:12: input.height`: the line and the key of a value, for a sentence about it."""
+        place = f"{self._tree.place(*path)}: " if self._tree else ""
+        return place + dotted(path)
 
     def budget_of(self, target: str) -> Budget:
         """The recipe's promises with the target's own laid over them."""
@@ -112,75 +191,52 @@ class Recipe(_Part):
 def load_recipe(name: str | Path, overrides: Mapping[str, str] | None = None) -> Recipe:
     """Read a recipe file and lay `overrides`, such as {"distill.steps": "50"}, over it.
 
-    Raises RecipeError that lists everything wrong, each with its YAML path.
+    Raises RecipeError that lists everything wrong, each with its line and its YAML path.
     """
-    path = find_recipe(str(name))
-    tree, folders = read_recipe_tree(path, overrides or {})
-    context = {"folders": folders}
-    problems: list[str] = []
-    tree["stages"] = _parse_stages(tree.get("stages"), "stages", context, problems)
-    for target_name, target in _mappings(tree.get("targets")):
-        where = f"targets.{target_name}.stages"
-        target["stages"] = _parse_stages(target.get("stages"), where, context, problems)
+    tree = read_recipe_tree(find_recipe(str(name)), overrides or {})
+    values, problems = dict(tree.values), list[str]()
+    values["stages"] = _parse_stages(tree, ("stages",), values.get("stages"), problems)
+    if isinstance(targets := values.get("targets"), dict):
+        values["targets"] = {name: _with_stages(tree, name, target, problems) for name, target in targets.items()}
     try:
-        recipe = Recipe.model_validate(tree, context=context)
+        recipe = Recipe.model_validate(values, context={"folders": tree.folders})
     except ValidationError as error:
-        problems += [explain(detail, Recipe) for detail in error.errors()]
-    if problems:
-        raise RecipeError("\n  ".join([f"{path}:", *problems]))
+        problems += mistakes(error, Recipe, tree)
+    refuse(tree, problems)
+    recipe._tree = tree
     return recipe
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or the list of what is known."""
-    close = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+def _with_stages(tree: RecipeTree, name: str, target: Any, problems: list[str]) -> Any:
+    if not isinstance(target, dict):
+        return target
+    return target | {"stages": _parse_stages(tree, ("targets", name, "stages"), target.get("stages"), problems)}
 
 
-def _mappings(value: Any) -> list[tuple[str, dict[str, Any]]]:
-    entries = value.items() if isinstance(value, dict) else ()
-    return [(str(key), entry) for key, entry in entries if isinstance(entry, dict)]
-
-
-def _parse_stages(raw: Any, where: str, context: dict[str, Any], problems: list[str]) -> tuple[Stage, ...]:
+def _parse_stages(tree: RecipeTree, where: Path_, raw: Any, problems: list[str]) -> tuple[Stage, ...]:
     """`quantize_onnx` or `{quantize_onnx: {ranges: entropy}}`, each as the stage it names."""
+    if raw is not None and not isinstance(raw, list):
+        problems.append(located(tree, where, f"must be a list of stages, such as [a, b: {{}}], not {kind_of(raw)}"))
+        return ()
     by_name = {stage.name: stage for stage in STAGES}
     parsed = []
     for i, entry in enumerate(raw or ()):
-        name, options = next(iter(entry.items())) if isinstance(entry, dict) and len(entry) == 1 else (entry, None)
-        if not isinstance(name, str) or name not in by_name:
-            word = name if isinstance(name, str) else str(entry)
-            problems.append(f"{where}.{i}: no stage is named {word!r}{did_you_mean(word, by_name)}")
+        named = {entry: None} if isinstance(entry, str) else entry
+        if not isinstance(named, dict) or len(named) != 1:
+            wanted = "must be a stage's name or one `name: {option: value}`"
+            problems.append(located(tree, (*where, i), f"{wanted}, not {shortened(repr(entry))}"))
+            continue
+        ((name, options),) = named.items()
+        if name not in by_name:
+            unknown = f"no stage is named {shortened(name)!r}{did_you_mean(name, by_name)}"
+            problems.append(located(tree, (*where, i), unknown))
             continue
         try:
-            parsed.append(by_name[name].model_validate(options or {}, context=context))
+            options = {} if options is None else options
+            parsed.append(by_name[name].model_validate(options, context={"folders": tree.folders}))
         except ValidationError as error:
-            problems += [explain(detail, by_name[name], f"{where}.{name}") for detail in error.errors()]
+            problems += mistakes(error, by_name[name], tree, (*where, i, name))
     return tuple(parsed)
-
-
-def explain(detail: ErrorDetails, model: type[BaseModel], prefix: str = "") -> str:
-    """One mistake that pydantic found in a recipe of type `model`, as `yaml.path: what is wrong`."""
-    location = ".".join(filter(None, [prefix, *map(str, detail["loc"])]))
-    if detail["type"] == "extra_forbidden":
-        known = _fields_at(model, detail["loc"][:-1])
-        return f"{location}: unknown key{did_you_mean(str(detail['loc'][-1]), known)}"
-    if detail["type"] == "missing":
-        return f"{location}: is missing"
-    message = detail["msg"].removeprefix("Value error, ")
-    shown = "" if detail["type"] == "value_error" else f", got {detail['input']!r}"
-    return f"{location}: {message}{shown}"
-
-
-def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Names of the fields of the model that sits at `location` below `model`."""
-    for step in location:
-        field = model.model_fields.get(str(step))
-        if field is None:  # a key of `targets`
-            continue
-        kinds = (Target,) if step == "targets" else get_args(field.annotation) or (field.annotation,)
-        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
-    return list(model.model_fields)
 
 
 def _named(stage: Stage) -> dict[str, Any]:

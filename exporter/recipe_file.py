@@ -1,79 +1,145 @@
-"""Reading recipe text: YAML, `extends`, key=value overrides, interpolation. Knows no option's meaning."""
+"""Reading recipe text: YAML, `extends`, key=value overrides, the line of every value. Knows no option's meaning."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from exporter.errors import RecipeError
+from exporter.suggestions import did_you_mean, nearest
+from exporter.yaml_text import BadYaml, Lines, Path_, read_scalar, read_yaml
 
 Tree = dict[str, Any]
+MAX_BYTES = 1_000_000
+MAX_PARENTS = 20
+COMMAND_LINE = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeTree:
+    """A recipe as written, merged: `places` say where each value stands, `folders` where its file names may lie."""
+
+    values: Tree
+    places: Mapping[Path_, str]
+    folders: tuple[Path, ...]  # own first, then parents'
+    path: Path
+
+    def place(self, *path: str | int) -> str:
+        """`demo.yaml:12`, or `command line`, for a value or the nearest one above it that is written somewhere."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.places:
+                return self.places[path[:length]]
+        return str(self.path)
 
 
 def find_recipe(name: str) -> Path:
     """The recipe as given, or in `recipes/`. Raises RecipeError with what is there."""
     for path in (Path(name), Path("recipes") / name):
-        if path.is_file():
+        if _is_file(path):
             return path
-    there = sorted(p.name for p in Path("recipes").glob("*.yaml"))
-    close = get_close_matches(Path(name).name, there, n=1, cutoff=0.5)
-    hint = f"did you mean recipe={close[0]}?" if close else f"there are: {', '.join(there) or 'none here'}"
-    raise RecipeError(f"recipe={name}: no such file, nor recipes/{name}", hint=hint)
+    there = {path.name: path for folder in (Path(name).parent, Path("recipes")) for path in _recipes(folder)}
+    close = nearest(Path(name).name, there, cutoff=0.5)
+    known = ", ".join(sorted(there)[:20]) or "none here"
+    hint = f"did you mean recipe={_shortest(there[close])}?" if close else f"there are: {known}"
+    raise RecipeError(f"recipe={shortened(name)}: no such file, nor recipes/{shortened(name)}", hint=hint)
 
 
-def read_recipe_tree(path: Path, overrides: Mapping[str, str]) -> tuple[Tree, tuple[Path, ...]]:
-    """The merged, resolved tree, and the folders its file names may be relative to (own first, then parents')."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
+def _shortest(path: Path) -> Path:
+    """As it may be named on a command line: what lies in `recipes/` needs no folder."""
+    return Path(path.name) if path.parent == Path("recipes") else path
 
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long, a loop of links, a folder that may not be looked into
+        return False
+
+
+def _recipes(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.glob("*.yaml") if path.name[0] != ".")
+    except (OSError, ValueError):
+        return []
+
+
+def read_recipe_tree(path: Path, overrides: Mapping[str, str]) -> RecipeTree:
+    """`path` with what it extends below it and `overrides` on top. Raises RecipeError."""
     folders: list[Path] = []
-    tree = _read_with_parents(path, (), folders)
+    places: dict[Path_, str] = {}
+    tree = _read_with_parents(path, (), folders, places)
     for dotted, text in overrides.items():
-        _override(tree, dotted, _yaml_value(dotted, text))
-    try:
-        resolved = OmegaConf.to_container(OmegaConf.create(tree), resolve=True)
-    except OmegaConfBaseException as error:
-        raise RecipeError(f"{path}: {str(error).splitlines()[0]}") from None
-    assert isinstance(resolved, dict)
-    return {str(key): value for key, value in resolved.items()}, (*dict.fromkeys(folders), Path.cwd())
+        _override(tree, places, dotted, _value(dotted, text))
+    found = RecipeTree(tree, places, (*dict.fromkeys(folders), Path.cwd()), path)
+    _refuse_interpolation(found, tree, ())
+    return found
 
 
-def _read_with_parents(path: Path, children: tuple[Path, ...], folders: list[Path]) -> Tree:
-    if path.resolve() in children:
-        raise RecipeError(f"{path}: extends itself through {' → '.join(p.name for p in children)}")
-    tree = _read_yaml(path)
-    folders.append(path.resolve().parent)
+def _read_with_parents(path: Path, children: tuple[Path, ...], folders: list[Path], places: dict[Path_, str]) -> Tree:
+    """The merged tree; `places` of a child lie over those of its parent."""
+    real = path.resolve()
+    if real in children:
+        chain = " → ".join(child.name for child in (*children[children.index(real) :], real))
+        raise RecipeError(f"{path}: extends itself: {chain}")
+    if len(children) > MAX_PARENTS:
+        raise RecipeError(f"{path}: more than {MAX_PARENTS} recipes extend one another")
+    tree, lines = _read_file(path)
+    folders.append(real.parent)
     parent = tree.pop("extends", None)
-    for key in ("stages", *([] if "targets" not in tree else ["targets"])):
-        _check_shape(path, tree, key)
-    if parent is None:
-        return tree
-    above = path.parent / str(parent)
-    if not above.is_file():
-        raise RecipeError(f"{path}: extends: there is no {above}")
-    return merge(_read_with_parents(above, (*children, path.resolve()), folders), tree)
-
-
-def _read_yaml(path: Path) -> Tree:
-    import yaml
-
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(tree, dict):
-        raise RecipeError(f"{path} holds {type(tree).__name__}, not a recipe of key: value lines")
+    if parent is not None:
+        at = f"{path}:{lines['extends',]}: extends"
+        if not isinstance(parent, str):
+            raise RecipeError(f"{at}: takes one file name, not {parent!r}")
+        above = path.parent / parent
+        if not _is_file(above):
+            raise RecipeError(f"{at}: there is no {above}", hint=_nearest_file(above))
+        tree = merge(_read_with_parents(above, (*children, real), folders, places), tree)
+    for where in [where[:-1] for where in lines if where[-1:] == (0,)]:
+        _forget(places, where)  # a list replaces its parent's
+    places |= {where: f"{path}:{line}" for where, line in lines.items()}
     return tree
 
 
-def _check_shape(path: Path, tree: Tree, key: str) -> None:
-    value = tree.get(key)
-    if key == "targets" and not isinstance(value, dict):
-        raise RecipeError(f"{path}: targets must be name: {{…}} lines, not {type(value).__name__}")
-    if key == "stages" and value is not None and not isinstance(value, list):
-        raise RecipeError(f"{path}: stages must be a list, not {type(value).__name__}")
+def _nearest_file(missing: Path) -> str:
+    close = nearest(missing.name, [path.name for path in _recipes(missing.parent)], cutoff=0.5)
+    return f"did you mean {close}?" if close else ""
+
+
+def _read_file(path: Path) -> tuple[Tree, Lines]:
+    try:
+        content = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read: {error.strerror}") from None
+    if content is None:
+        raise RecipeError(f"{path} is larger than {MAX_BYTES} bytes; that is no recipe")
+    try:
+        tree, lines = read_yaml(content.decode("utf-8-sig"))
+    except BadYaml as error:
+        raise RecipeError(f"{path}:{error.line}: {error}" if error.line else f"{path}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not text in UTF-8: byte {error.start} is {content[error.start]:#04x}") from None
+    if not isinstance(tree, dict):
+        held = "nothing" if tree is None else kind_of(tree)
+        raise RecipeError(f"{path} holds {held}, not a recipe of key: value lines")
+    return tree, lines
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in the words of YAML."""
+    if value is None:
+        return "empty"
+    if isinstance(value, dict):
+        return "key: value lines"
+    if isinstance(value, list | tuple):
+        return "a list"
+    shown = shortened(repr(value))
+    return f"text {shown}" if isinstance(value, str) else shown
+
+
+def shortened(text: str, length: int = 80) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def merge(below: Tree, above: Tree) -> Tree:
@@ -85,52 +151,89 @@ def merge(below: Tree, above: Tree) -> Tree:
     return result
 
 
-def _yaml_value(dotted: str, text: str) -> Any:
-    """The value as OmegaConf reads it from a command line: 1e-4 is a number, null is nothing."""
-    from omegaconf import OmegaConf
+def _refuse_interpolation(tree: RecipeTree, value: Any, path: Path_) -> None:
+    """`${…}` once took values from the environment: what a recipe holds goes into bundles, so it holds only itself."""
+    if isinstance(value, dict | list):
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            _refuse_interpolation(tree, child, (*path, key))
+    elif isinstance(value, str) and "${" in value:
+        raise RecipeError(
+            f"{tree.place(*path)}: {'.'.join(map(str, path))}: '${{' is refused, a value stands for itself alone",
+            hint="write the value out, or give it on the command line: key=value",
+        )
 
-    parsed = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]))
-    assert isinstance(parsed, dict)
-    return parsed["value"]
+
+def _value(dotted: str, text: str) -> Any:
+    """What stands behind `=`: YAML where it begins as a list, mapping or quotes; else one word, number or text.
+
+    `description=a: b: c` is text: only a file has lines.
+    """
+    try:
+        return read_yaml(text)[0] if text[:1] in ("[", "{", '"', "'") else read_scalar(text)
+    except BadYaml as error:
+        raise RecipeError(
+            f"{shortened(dotted)}={shortened(text)}: {error}",
+            hint="text that begins like this stands in quotes: key='\"[…\"'",
+        ) from None
 
 
-def _override(tree: Tree, dotted: str, value: Any) -> None:
+def _override(tree: Tree, places: dict[Path_, str], dotted: str, value: Any) -> None:
     """Set a.b.c; where the first word is a stage's name, in every place that stage stands."""
-    first, *rest = dotted.split(".")
-    places = list(stage_options(tree, first)) if rest and first not in tree else []
-    for options in places:
-        _set(options, rest, value)
-    if not places:
-        _set(tree, [first, *rest], value)
+    keys = dotted.split(".")
+    if not all(keys):
+        raise RecipeError(f"{shortened(dotted)!r} is no key: words with single dots between them")
+    first, rest = keys[0], keys[1:]
+    found = list(stage_options(tree, first)) if rest and first not in tree else []
+    for path, options in found:
+        _set(options, rest, value, places, path)
+    if not found:
+        _set(tree, keys, value, places, ())
 
 
-def _set(tree: Tree, keys: list[str], value: Any) -> None:
+def _set(tree: Tree, keys: list[str], value: Any, places: dict[Path_, str], path: Path_) -> None:
+    dotted = ".".join(keys)
     for i, key in enumerate(keys[:-1]):
         below = tree.get(key)
+        path = (*path, key)
         if below is None:
             below = tree[key] = {}
+            places[path] = COMMAND_LINE
         if isinstance(below, list):
-            inner = [options for entry in [{"stages": below}] for options in stage_options(entry, keys[i + 1])]
-            if len(inner) != 1 or i + 2 >= len(keys):
-                raise RecipeError(f"{'.'.join(keys)}: {len(inner)} stages are named {keys[i + 1]!r}, expected one")
-            return _set(inner[0], keys[i + 2 :], value)
+            if i + 2 >= len(keys):
+                raise RecipeError(f"{dotted}: {'.'.join(keys[: i + 1])} is a list; name a stage's option or all of it")
+            inner = list(stage_options({"stages": below}, keys[i + 1]))
+            if len(inner) != 1:
+                names = [word for stage in below for word in ([stage] if isinstance(stage, str) else stage)]
+                meant = did_you_mean(keys[i + 1], map(str, names)) if not inner else ""
+                raise RecipeError(f"{dotted}: {len(inner)} stages are named {keys[i + 1]!r}, expected one{meant}")
+            (_, *place), options = inner[0]
+            return _set(options, keys[i + 2 :], value, places, (*path, *place))
         if not isinstance(below, dict):
-            raise RecipeError(f"{'.'.join(keys)}: {'.'.join(keys[: i + 1])} is {below!r}, it has no options")
+            raise RecipeError(f"{dotted}: {'.'.join(keys[: i + 1])} is {kind_of(below)}, it has no options")
         tree = below
     tree[keys[-1]] = value
+    _forget(places, (*path, keys[-1]))
+    places[*path, keys[-1]] = COMMAND_LINE
     return None
 
 
-def stage_options(tree: Tree, name: str) -> Iterator[Tree]:
-    """The option mapping of every stage called `name`, in the recipe's own list and in its targets'."""
-    lists = [tree.get("stages")]
+def _forget(places: dict[Path_, str], path: Path_) -> None:
+    """What lay at `path` and below it has been replaced."""
+    for inside in [known for known in places if known[: len(path)] == path]:
+        del places[inside]
+
+
+def stage_options(tree: Tree, name: str) -> Iterator[tuple[Path_, Tree]]:
+    """Path and option mapping of every stage called `name`, in the recipe's own list and in its targets'."""
+    lists: list[tuple[Path_, Any]] = [(("stages",), tree.get("stages"))]
     targets = tree.get("targets")
     if isinstance(targets, dict):
-        lists += [target.get("stages") for target in targets.values() if isinstance(target, dict)]
-    for stages in lists:
+        entries = [(key, target) for key, target in targets.items() if isinstance(target, dict)]
+        lists += [(("targets", key, "stages"), target.get("stages")) for key, target in entries]
+    for path, stages in lists:
         stages = stages if isinstance(stages, list) else []
         for i, entry in enumerate(stages):
             if entry == name or (isinstance(entry, dict) and list(entry) == [name] and entry[name] is None):
                 stages[i] = entry = {name: {}}
             if isinstance(entry, dict) and list(entry) == [name] and isinstance(entry[name], dict):
-                yield entry[name]
+                yield (*path, i, name), entry[name]

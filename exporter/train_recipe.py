@@ -6,40 +6,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from exporter.errors import RecipeError
-from exporter.recipe import explain, portable
+from exporter.recipe import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, portable
 from exporter.recipe_file import find_recipe, read_recipe_tree
+from exporter.recipe_mistakes import mistakes, refuse
 from exporter.recipe_path import RecipePath
 from exporter.training.options import FitOptions
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _one_or_several(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
 
-class TrainedModel(_Part):
+class TrainedModel(Part):
     """What is trained: a name of `exporter generators`, or `package.module:Class`, and where its weights begin."""
 
     arch: str
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None  # what a network of your own eats and gives; default 0..1
-    multiple: int = Field(default=1, ge=1)
+    multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)
     init: RecipePath | None = None  # weights to go on from
     encoder: RecipePath | None = None  # ImageNet MobileNetV2, torchvision format: starts DeblurGAN-v2's encoder
 
 
-class Blur(_Part):
+class Blur(Part):
     """How photographs are blurred; see exporter.data.blur.BlurOptions, which it becomes."""
 
     min_length_px: float = Field(default=2.0, ge=0)
-    max_length_px: float = Field(default=28.0, gt=0)
-    max_kernels: int = Field(default=3, ge=1)
+    max_length_px: float = Field(default=28.0, gt=0, le=1000)
+    max_kernels: int = Field(default=3, ge=1, le=100)
     object_probability: float = Field(default=0.0, ge=0, le=1)
     still_probability: float = Field(default=0.0, ge=0, le=1)
     highlight_probability: float = Field(default=0.3, ge=0, le=1)
@@ -57,19 +53,19 @@ class Blur(_Part):
         return self
 
 
-class Pool(_Part):
+class Pool(Part):
     """Draw the pairs once, into files of 6·pairs·size_px² bytes: synthesis then costs nothing per step.
 
     `labelled`: also ask the teacher once, for as many bytes more, instead of at every step.
     """
 
-    pairs: int = Field(ge=1)
-    size_px: int = Field(ge=32)
-    workers: int = Field(default=2, ge=1)  # threads that draw
+    pairs: int = Field(ge=1, le=10_000_000)
+    size_px: int = Field(ge=32, le=LARGEST_SIDE_PX)
+    workers: int = Field(default=2, ge=1, le=MOST_THREADS)  # threads that draw
     labelled: bool = False
 
 
-class TrainingData(_Part):
+class TrainingData(Part):
     """Folders of photographs or of pairs, also GoPro, RealBlur and RSBlur as distributed: exporter.data.layouts.
 
     Of several training folders each is as likely; one that is named twice is twice as likely.
@@ -78,17 +74,17 @@ class TrainingData(_Part):
     training: Annotated[tuple[RecipePath, ...], BeforeValidator(_one_or_several)] = Field(min_length=1)
     evaluation: RecipePath | None = None
     variant: str = ""  # of a public set: blur or blur_gamma, J or R; default is the first
-    height: int = Field(default=256, ge=16)  # evaluation pictures
-    width: int = Field(default=256, ge=16)
+    height: Side = 256  # evaluation pictures
+    width: Side = 256
     blur: Blur = Blur()
     min_sharpness: float = Field(default=0.0, ge=0)  # variance of the Laplacian below which a crop is drawn again
     pool: Pool | None = None
 
 
-class TrainRecipe(_Part):
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+class TrainRecipe(Part):
+    name: Name
     description: str = ""
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
     model: TrainedModel
     teacher: RecipePath | None = None  # a network file of this project
     perceptual_encoder: RecipePath | None = None  # ImageNet MobileNetV2 for the perceptual term
@@ -133,11 +129,10 @@ def load_train_recipe(name: str | Path, overrides: Mapping[str, str] | None = No
 
     Raises RecipeError that lists everything wrong, each with its YAML path.
     """
-    path = find_recipe(str(name))
-    tree, folders = read_recipe_tree(path, overrides or {})
+    tree = read_recipe_tree(find_recipe(str(name)), overrides or {})
     try:
-        return TrainRecipe.model_validate(tree, context={"folders": folders})
+        return TrainRecipe.model_validate(tree.values, context={"folders": tree.folders})
     except ValidationError as error:
-        problems = [explain(detail, TrainRecipe) for detail in error.errors()]
-        hint = "this is an export recipe: exporter recipe=…" if "targets" in tree else ""
-        raise RecipeError("\n  ".join([f"{path}:", *problems]), hint=hint) from None
+        hint = "this is an export recipe: exporter recipe=…" if "targets" in tree.values else ""
+        refuse(tree, list(mistakes(error, TrainRecipe, tree)), hint)
+        raise AssertionError("a validation error without a mistake") from error

@@ -107,7 +107,7 @@ def _contract(artifact: Artifact, args: argparse.Namespace) -> tuple[Tiling, Pro
     from pydantic import ValidationError
 
     from exporter.bundle.manifest import read_manifest
-    from exporter.recipe import explain
+    from exporter.recipe_mistakes import explain
     from exporter.tiling.processing import Processing
 
     bundle = artifact.path.resolve().parent.parent
@@ -124,7 +124,8 @@ def _contract(artifact: Artifact, args: argparse.Namespace) -> tuple[Tiling, Pro
     try:
         return tiling, Processing.model_validate(processing.model_dump() | changes)
     except ValidationError as error:
-        raise RecipeError(explain(error.errors()[0], Processing, "run")) from None
+        detail = error.errors()[0]
+        raise RecipeError(f"run.{'.'.join(map(str, detail['loc']))}: {explain(detail, Processing)}") from None
 
 
 def _tiling_of_file(artifact: Artifact) -> Tiling:

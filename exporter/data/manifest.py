@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from exporter.contained import contained, inside_name
 from exporter.errors import DataError
+from exporter.yaml_text import BadYaml, read_yaml
 
 MANIFEST = "manifest.yaml"
 
@@ -20,7 +21,7 @@ FileName = Annotated[str, AfterValidator(inside_name)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
 
 class ImageEntry(_Model):
@@ -66,13 +67,13 @@ _Manifest = TypeVar("_Manifest", ImageManifest, PairManifest)
 
 def read_manifest(folder: Path, kind: type[_Manifest]) -> _Manifest:
     """`folder`/manifest.yaml as `kind`. Raises DataError with the place of every mistake in it."""
-    import yaml
-
     path = folder / MANIFEST
     try:
-        raw: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+        raw, _ = read_yaml(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not text in UTF-8: byte {error.start}") from None
+    except BadYaml as error:
+        raise DataError(f"{path} is not YAML as it is read here: line {error.line}: {error}") from None
     try:
         return kind.model_validate(raw)
     except ValidationError as error:

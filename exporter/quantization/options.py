@@ -12,7 +12,7 @@ Method = Literal["minmax", "percentile", "mse", "entropy"]
 class Int8Options(BaseModel):
     """Fields shared by quantize_tflite and quantize_onnx."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     ranges: Method = "minmax"
     percentile: float = Field(default=99.999, gt=50, le=100)
@@ -45,10 +45,10 @@ class MixedPrecision(BaseModel):
     and the rounding's are uncorrelated. Of two networks that lose as much to rounding, the better one loses more dB.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     max_loss_db: float = Field(gt=0)
     max_worst_loss_db: float | None = Field(default=None, gt=0)
     float_psnr_db: float = Field(default=30.0, gt=0, le=60)
-    images: int = Field(default=8, ge=1)  # of the calibration set, evenly spread
-    threads: int = Field(default=2, ge=1)  # that times are measured with
+    images: int = Field(default=8, ge=1, le=1_000_000)  # of the calibration set, evenly spread
+    threads: int = Field(default=2, ge=1, le=1024)  # that times are measured with

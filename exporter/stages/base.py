@@ -38,7 +38,7 @@ class Workspace:
 class Stage(BaseModel, ABC):
     """A stage's fields are its recipe options, so a recipe is checked before anything runs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
 
     name: ClassVar[str]
     takes: ClassVar[Format]

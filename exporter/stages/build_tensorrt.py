@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from exporter.nvidia.build import Plan, Profile
     from exporter.nvidia.library import Library
 
-Size = tuple[Annotated[int, Field(ge=16)], Annotated[int, Field(ge=16)]]  # height, width in px
+Side = Annotated[int, Field(ge=16, le=16384)]
+Size = tuple[Side, Side]  # height, width in px
 
 
 class BuildTensorrt(Stage):

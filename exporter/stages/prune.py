@@ -34,7 +34,7 @@ class Prune(FitOptions, Stage):
     resumes: ClassVar[bool] = True
 
     ratio: float = Field(default=0.25, gt=0, lt=1)  # share of channels removed in every prunable layer
-    round_to: int = Field(default=8, ge=1)  # what is left is a multiple of this: lanes of phones and GPUs
+    round_to: int = Field(default=8, ge=1, le=1024)  # what is left is a multiple of this: lanes of phones and GPUs
     keep: tuple[str, ...] = ()  # module names never pruned, besides the last convolution
     warm_start: RecipePath | None = None  # pruned.safetensors of a run with the same checkpoint, ratio and round_to
 

@@ -14,7 +14,7 @@ from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
 from exporter.stages.taught import train_with_teacher
 from exporter.stages.tuned import tuned
-from exporter.training.options import FitOptions
+from exporter.training.options import MOST_STEPS, FitOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -57,9 +57,9 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
     reads: ClassVar[frozenset[str]] = frozenset({"calibration", "training", "seed"})
     resumes: ClassVar[bool] = True
 
-    steps: int = Field(default=200, ge=1)
-    batch: int = Field(default=2, ge=1)
-    learning_rate: float = Field(default=1e-4, gt=0)  # of the largest weight in each channel
+    steps: int = Field(default=200, ge=1, le=MOST_STEPS)
+    batch: int = Field(default=2, ge=1, le=65536)
+    learning_rate: float = Field(default=1e-4, gt=0, le=10)  # of the largest weight in each channel
     ema_decay: float = Field(default=0.98, ge=0, lt=1)
     precision: Literal["fp32"] = "fp32"  # half precision cannot count an int8 kernel's sums
     pixel: float = Field(default=0.0, ge=0)

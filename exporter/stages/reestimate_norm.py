@@ -33,7 +33,7 @@ class ReestimateNorm(Stage):
     packages: ClassVar[tuple[str, ...]] = ("torch",)
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
 
-    batch: int = Field(default=8, ge=1)  # images whose statistics are taken together, as in training
+    batch: int = Field(default=8, ge=1, le=65536)  # images whose statistics are taken together, as in training
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError for a network without batch norms that keep statistics."""

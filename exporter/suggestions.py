@@ -1,0 +1,20 @@
+"""The nearest known word for one that was mistyped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+LONGEST_WORD = 200  # characters; comparing is quadratic
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The known word most like `word`, or nothing."""
+    return next(iter(get_close_matches(word[:LONGEST_WORD], list(known), n=1, cutoff=cutoff)), "")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?`, or the list of what is known."""
+    known = sorted(known)
+    close = nearest(word, known)
+    return f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
