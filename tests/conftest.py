@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,28 @@ import pytest
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.progress import Silent
 from exporter.stages import Workspace
+from tests.extras import lacking
 
 REPO = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="everything is installed: a skipped test has failed")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`@pytest.mark.extra(NAME)`: skipped with the sentence that says what to install."""
+    for mark in item.iter_markers("extra"):
+        if reason := lacking(*mark.args):
+            pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and item.config.getoption("--no-skips"):
+        report.outcome = "failed"
+    return report
 
 
 def picture(seed: int, height: int = 64, width: int = 64) -> np.ndarray:

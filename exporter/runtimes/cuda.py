@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from exporter.artifact import Layout
     from exporter.runtimes.base import Image
 
+DEVICE = "cuda"  # PyTorch's word for the GPU that buffers and networks lie on
 CACHE_TIMES = 2  # so many times the GPU's L2 cache go by before a buffer comes again
 MOST_BUFFERS = 256
 
@@ -60,7 +61,7 @@ def to_gpu(image: Image, layout: Layout, dtype: Any = None) -> Tensor:
     import torch
 
     stored = image.transpose(2, 0, 1) if layout == "NCHW" else image
-    return torch.from_numpy(np.ascontiguousarray(stored, np.float32))[None].to("cuda", dtype or torch.float32)
+    return torch.from_numpy(np.ascontiguousarray(stored, np.float32))[None].to(DEVICE, dtype or torch.float32)
 
 
 def from_gpu(tensor: Tensor, layout: Layout) -> Image:

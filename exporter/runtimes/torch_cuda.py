@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporter.artifact import Artifact, Format
+from exporter.runtimes import cuda
 from exporter.runtimes.base import Image, Session, engine_call
 from exporter.runtimes.cuda import event_times_ms, from_gpu, missing_torch_cuda, on_gpu, rotated, to_gpu
 from exporter.runtimes.installed import version_of
@@ -43,7 +44,7 @@ class TorchCuda:
             layout = torch.channels_last if self.channels_last else torch.contiguous_format
             dtype = torch.float16 if self.half else torch.float32
             network: Any = load_network(artifact.path).eval()
-            network = network.to("cuda", dtype, memory_format=layout)
+            network = network.to(cuda.DEVICE, dtype, memory_format=layout)
             call = torch.compile(network, mode="max-autotune-no-cudagraphs") if self.compiled else network
             return TorchCudaSession(call, artifact, dtype, layout, self.graph)
 

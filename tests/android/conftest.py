@@ -18,7 +18,7 @@ from exporter.verify.results import Outcome
 from tests.bundle.conftest import SIDE
 from tests.bundle.conftest import finished as finished  # a finished run, as the bundle's own tests have it
 from tests.conftest import REPO
-from tests.rig import install_or_skip
+from tests.rig import put_together
 
 DEMO = REPO / "android-demo"
 PHOTOS = sorted((REPO / "calibration" / "photos_256").glob("*.jpg"))[:2]
@@ -36,7 +36,7 @@ def apk(monkeypatch_session: pytest.MonkeyPatch) -> ApkRig:
 @pytest.fixture(scope="session")
 def android(apk: ApkRig) -> ApkRig:
     """Java, and all that builds an APK."""
-    install_or_skip(apk)  # bullseye is old: its android.jar may go one day
+    put_together(apk)
     return apk
 
 

@@ -34,7 +34,7 @@ from exporter.runtimes.android_adb import AndroidAdb
 from exporter.verify.model_file import artifact_of_file
 from tests.android.conftest import DEMO
 from tests.android.phone import SERIAL, FakePhone, fake_phone
-from tests.rig import install_or_skip
+from tests.rig import put_together
 from tests.runtimes.tiny_models import TinyFiles, photo
 
 pytestmark = pytest.mark.slow
@@ -49,7 +49,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 @pytest.fixture(scope="module")
 def rigs(monkeypatch_session: pytest.MonkeyPatch) -> ArmRig:
     for rig in (AdbRig(), ArmRig()):
-        install_or_skip(rig)
+        put_together(rig)
     return ArmRig()
 
 

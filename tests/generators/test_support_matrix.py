@@ -20,6 +20,7 @@ def test_a_real_cell_is_measured_against_pytorch():
     assert measured["status"] == "ok" and measured["psnr_db"] > 100
 
 
+@pytest.mark.extra("tensorrt-rtx")
 def test_a_tensorrt_cell_builds_an_engine_from_a_file_that_lint_passes():
     measured = matrix_cell.run_cell("multiscale_enhancer", "tensorrt", 32, 48)
     assert measured["status"] == "ok" and measured["builder"].startswith("tensorrt_rtx 1.")

@@ -1,4 +1,4 @@
-"""Real engines, built by TensorRT-RTX without a GPU. Nothing here is skipped: the builder is an installable package."""
+"""Real engines, built by TensorRT-RTX without a GPU: the builder is an installable package, the extra of that name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.conftest import REPO, Pictures
 from tests.quantization.broken_qdq import BROKEN, computed_scale
 from tests.stages.chain import run, to_onnx
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.extra("tensorrt-rtx")]
 SIDE = 64
 LARGEST_SHARE = 0.35  # of the float32 weights' memory
 # As wide as makes filling up channels a small matter. SRCNN and ESPCN are not here: they work on luminance, and a

@@ -23,7 +23,7 @@ from exporter.verify.latency import time_one
 from exporter.verify.model_file import artifact_of_file
 from exporter.verify.results import NotMeasured
 from tests.conftest import REPO
-from tests.rig import install_or_skip
+from tests.rig import put_together
 from tests.runtimes.tiny_models import TinyFiles, photo
 
 IMAGES = [photo(30), photo(31)]
@@ -33,7 +33,7 @@ IMAGES = [photo(30), photo(31)]
 def arm_rig() -> Iterator[ArmRig]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EXPORTER_RIGS", os.environ.get("EXPORTER_RIGS") or str(REPO / "build" / "rigs"))
-        install_or_skip(ArmRig())
+        put_together(ArmRig())
         yield ArmRig()
 
 

@@ -104,7 +104,7 @@ def open_engine(monkeypatch, tmp_path):
     """`open_engine(engine)`: a session on a stand-in of TensorRT whose runtime gives that engine; tensors stay here."""
     import torch
 
-    monkeypatch.setattr(torch.Tensor, "to", lambda self, *_: self)
+    monkeypatch.setattr(cuda, "DEVICE", "cpu")
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(cuda_stream=0))
 
     def open_(engine):
@@ -137,17 +137,19 @@ def test_what_an_engine_refuses_is_an_error(open_engine):
         session.infer(np.zeros((8, 12, 3), np.float32))
 
 
-def test_a_torch_session_gives_the_networks_picture(monkeypatch, tmp_path):
+@pytest.mark.parametrize(("dtype", "least", "most"), [("float32", 0, 1e-6), ("float16", 1e-6, 2e-3)])
+def test_a_torch_session_gives_the_networks_picture(dtype, least, most, monkeypatch, tmp_path):
+    """In its own precision: a float16 session that never left float32 would be too exact."""
     import torch
 
-    monkeypatch.setattr(torch.Tensor, "to", lambda self, *_: self)
+    monkeypatch.setattr(cuda, "DEVICE", "cpu")
     (tmp_path / "n.safetensors").write_bytes(b"x")
     artifact = artifact_of(tmp_path / "n.safetensors", Format.TORCH)
     image = np.random.default_rng(0).random((8, 12, 3), dtype=np.float32)
     network = torch.nn.AvgPool2d(3, 1, 1).eval()
     expected = network(torch.from_numpy(image).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
-    with TorchCudaSession(network, artifact, torch.float32, torch.channels_last, False) as session:
-        assert np.allclose(session.infer(image), expected, atol=1e-6)
+    with TorchCudaSession(network, artifact, getattr(torch, dtype), torch.channels_last, False) as session:
+        assert least <= np.abs(session.infer(image) - expected).max() <= most
     with pytest.raises(EngineError, match="closed"):
         session.infer(image)
 
@@ -156,7 +158,12 @@ def test_pictures_survive_the_way_to_the_gpu_and_back(monkeypatch):
     """On the CPU, which takes the same calls."""
     import torch
 
-    monkeypatch.setattr(torch.Tensor, "to", lambda self, *_: self)
+    monkeypatch.setattr(cuda, "DEVICE", "cpu")
     image = np.random.default_rng(0).random((5, 7, 3), dtype=np.float32)
-    for layout in ("NCHW", "NHWC"):
-        assert np.array_equal(cuda.from_gpu(cuda.to_gpu(image, layout), layout), image)
+    for layout, shape in (("NCHW", (1, 3, 5, 7)), ("NHWC", (1, 5, 7, 3))):
+        there = cuda.to_gpu(image, layout)
+        assert tuple(there.shape) == shape and there.dtype == torch.float32
+        assert np.array_equal(cuda.from_gpu(there, layout), image)
+        half = cuda.to_gpu(image, layout, torch.float16)
+        assert half.dtype == torch.float16
+        assert np.array_equal(cuda.from_gpu(half, layout), image.astype(np.float16).astype(np.float32))

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from exporter.rigs.gpu_probe import GpuAnswer, ask_gpu
 from exporter.rigs.litert_gpu import LiteRtGpuRig
-from tests.rig import install_or_skip
+from tests.rig import put_together
 
 
 def gpu_rig() -> LiteRtGpuRig:
-    """The installed rig. Skips the test when Debian no longer serves a part of it."""
+    """The rig, put together."""
     rig = LiteRtGpuRig()
-    install_or_skip(rig)
+    put_together(rig)
     return rig
 
 
