@@ -1,6 +1,7 @@
 """Words in, exit code out.
 
 `exporter recipe=mobile_deblur.yaml [key.sub=value …]` exports; other commands go by name, see `exporter --help`.
+Options and words come in any order.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import select
 import sys
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
-from exporter.errors import EXIT_CODES
+from exporter.errors import EXIT_CODES, RecipeError
 from exporter.failures import said_plainly
 from exporter.interruption import end_on_signals, exit_code_of
 
@@ -32,6 +33,9 @@ COMMANDS = {
     "generators": "list the architectures a recipe can name",
     "runtimes": "list the runtimes a target can name, and what is missing here",
 }
+HELP = ("-h", "--help", "--version")
+TAKE_WORDS = ("export", "plan", "train")  # commands with recipe=FILE key=value
+TAKE_A_VALUE = ("--build", "--dist")  # options of those commands
 GOES_ON = ("export", "train")  # commands that go on where an earlier run was
 READER_GONE = 141  # as a shell shows it of `yes | head -1`
 
@@ -39,9 +43,8 @@ READER_GONE = 141  # as a shell shows it of `yes | head -1`
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code (see EXIT_CODES)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words and words[0] not in COMMANDS and words[0] not in ("-h", "--help", "--version"):
-        words.insert(0, "export")
     try:
+        words = _command_first(words)
         code = _run(words)
         sys.stdout.flush()  # here, and not when Python ends: nobody would hear of a full disk or a closed pipe
         return code
@@ -67,10 +70,54 @@ def entry() -> None:
 
 def _run(words: list[str]) -> int:
     try:
-        args = _parser(words[:1]).parse_args(words or ["--help"])
-        return int(import_module(f"exporter.commands.{args.command}").run(args))
-    except SystemExit as exit_:  # argparse has said why
+        if not words or words[0] in HELP:
+            _overview().parse_args(words or ["--help"])
+        command = import_module(f"exporter.commands.{words[0]}")
+        parser = _Parser(prog=f"exporter {words[0]}", description=COMMANDS[words[0]])
+        command.add_arguments(parser)
+        args, strangers = parser.parse_known_intermixed_args(words[1:])
+        if strangers:
+            raise RecipeError(_unknown_option(strangers[0], parser))
+        return int(command.run(args))
+    except SystemExit as exit_:  # help or version
         return int(exit_.code or 0)
+
+
+def _command_first(words: list[str]) -> list[str]:
+    """The command, `export` where none is named, and its words. Raises RecipeError for a word that is neither."""
+    bare = [i for i, word in enumerate(words) if "=" not in word and not word.startswith("-")]
+    named = next((i for i in bare if words[i] in COMMANDS and (i == 0 or words[i - 1] not in TAKE_A_VALUE)), None)
+    if named is not None and all(i in (named, *_values(words)) for i in bare if i <= named):
+        return [words[named], *words[:named], *words[named + 1 :]]
+    if not words or words[0] in HELP:
+        return words
+    if bare[:1] == [0]:
+        raise RecipeError(_not_a_command(words[0]))
+    return ["export", *words]
+
+
+def _values(words: list[str]) -> list[int]:
+    return [i for i in range(1, len(words)) if words[i - 1] in TAKE_A_VALUE]
+
+
+def _not_a_command(word: str) -> str:
+    from exporter.suggestions import did_you_mean
+
+    if word.endswith((".yaml", ".yml")):
+        return f"{word!r} is neither a command nor key=value; did you mean recipe={word}?"
+    return f"{word[:80]!r} is neither a command nor key=value{did_you_mean(word, COMMANDS)}"
+
+
+def _unknown_option(word: str, parser: argparse.ArgumentParser) -> str:
+    from exporter.suggestions import nearest
+
+    name = word.partition("=")[0]
+    close = nearest(name, [option for action in parser._actions for option in action.option_strings])
+    bare = name.lstrip("-")
+    ending = f"did you mean {close}?" if close else f"see {parser.prog} --help"
+    if parser.prog.split()[-1] in TAKE_WORDS and ("." in bare or bare == "recipe"):
+        ending = f"did you mean {bare}=…, without dashes?"
+    return f"{parser.prog} has no option {word[:80]!r}; {ending}"
 
 
 def _open_what_is_closed() -> None:
@@ -100,13 +147,24 @@ def _drop_what_nobody_reads() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise RecipeError(f"{self.prog}: {message}", hint=f"{self.prog} --help")
+
     def _print_message(self, message: str, file: Any = None) -> None:
         """argparse passes over an output that is full or closed."""
         (file or sys.stderr).write(message)
 
 
-def _parser(chosen: list[str]) -> argparse.ArgumentParser:
-    """The whole parser; only the chosen command's module is imported."""
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # slow, so not for every --help
+
+        sys.stdout.write(f"exporter {version('exporter')}\n")
+        parser.exit()
+
+
+def _overview() -> argparse.ArgumentParser:
+    """What `exporter --help` shows; no command's module is imported."""
     codes = "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES.items())
     parser = _Parser(
         prog="exporter",
@@ -114,19 +172,11 @@ def _parser(chosen: list[str]) -> argparse.ArgumentParser:
         epilog=f"exit codes:\n{codes}\n\nexample: exporter recipe=mobile_deblur.yaml distill.steps=50",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, line in COMMANDS.items():
-        command = commands.add_parser(name, help=line, description=line)
-        if chosen == [name]:
-            import_module(f"exporter.commands.{name}").add_arguments(command)
+        commands.add_parser(name, help=line)
     return parser
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return f"exporter {version('exporter')}"
 
 
 def _fail(sentence: str, code: int) -> int:

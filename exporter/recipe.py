@@ -19,11 +19,11 @@ from pydantic import (
 )
 
 from exporter.budget import Budget
-from exporter.recipe_file import RecipeTree, find_recipe, kind_of, read_recipe_tree, shortened
+from exporter.recipe_file import RecipeTree, find_recipe, kind_of, read_recipe_tree
 from exporter.recipe_mistakes import dotted, located, mistakes, refuse
 from exporter.recipe_path import RecipePath
 from exporter.stages import STAGES, Stage
-from exporter.suggestions import did_you_mean
+from exporter.suggestions import did_you_mean, shortened
 from exporter.tiling.processing import Processing
 from exporter.yaml_text import Path_
 

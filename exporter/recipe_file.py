@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.errors import RecipeError
-from exporter.suggestions import did_you_mean, nearest
+from exporter.suggestions import did_you_mean, nearest, shortened
 from exporter.yaml_text import BadYaml, Lines, Path_, read_scalar, read_yaml
 
 Tree = dict[str, Any]
@@ -136,10 +136,6 @@ def kind_of(value: Any) -> str:
         return "a list"
     shown = shortened(repr(value))
     return f"text {shown}" if isinstance(value, str) else shown
-
-
-def shortened(text: str, length: int = 80) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def merge(below: Tree, above: Tree) -> Tree:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter.errors import RecipeError
-from exporter.recipe_file import COMMAND_LINE, RecipeTree, kind_of, shortened
-from exporter.suggestions import did_you_mean, nearest
+from exporter.recipe_file import COMMAND_LINE, RecipeTree, kind_of
+from exporter.suggestions import did_you_mean, nearest, shortened
 from exporter.yaml_text import Path_
 
 LISTS = ("tuple_type", "list_type", "set_type", "frozen_set_type")

@@ -1,4 +1,4 @@
-"""The nearest known word for one that was mistyped."""
+"""What a sentence says of a word that was mistyped: the nearest one that is known, and not more of it than fits."""
 
 from __future__ import annotations
 
@@ -18,3 +18,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = nearest(word, known)
     return f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
+
+
+def shortened(text: str, length: int = 80) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 
 from exporter.console import open_console
 from exporter.errors import RecipeError
+from exporter.suggestions import nearest, shortened
 
 
 def add_recipe_words(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", nargs="*", metavar="key=value", help="recipe=FILE first, then overrides")
+    parser.add_argument("words", nargs="*", metavar="key=value", help="recipe=FILE and overrides, in any order")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -25,10 +26,15 @@ def split_words(words: Iterable[str]) -> tuple[str, dict[str, str]]:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key:
-            raise RecipeError(f"{word!r} is not key=value", hint="for example: exporter recipe=mobile_deblur.yaml")
-        pairs[key] = value
+            meant = f"recipe={word}" if word.endswith((".yaml", ".yml")) else "exporter recipe=mobile_deblur.yaml"
+            raise RecipeError(f"{shortened(word)!r} is not key=value", hint=f"for example: {meant}")
+        if pairs.setdefault(key, value) != value:
+            both = f"{shortened(pairs[key])!r} and {shortened(value)!r}"
+            raise RecipeError(f"{shortened(key)} is given twice, as {both}: keep one of them")
     if "recipe" not in pairs:
-        raise RecipeError("no recipe was named", hint="exporter recipe=mobile_deblur.yaml")
+        close = nearest("recipe", pairs)
+        hint = f"did you mean recipe={pairs[close]}?" if close else "exporter recipe=mobile_deblur.yaml"
+        raise RecipeError("no recipe was named", hint=hint)
     return pairs.pop("recipe"), pairs
 
 
