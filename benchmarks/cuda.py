@@ -241,12 +241,12 @@ def _step(stage: Any, source: Artifact, folder: Path, name: str) -> Artifact:
 
 
 def _keep(artifact: Artifact) -> Artifact:
-    artifact.path.with_name("artifact.json").write_text(artifact.to_json())
+    artifact.path.with_name("artifact.json").write_text(json.dumps(artifact.to_record()))
     return artifact
 
 
 def _open(folder: Path, name: str) -> Artifact:
-    return Artifact.from_json((folder / name / "artifact.json").read_text(), folder / name)
+    return Artifact.from_record(json.loads((folder / name / "artifact.json").read_text()), folder / name)
 
 
 def _write_oracles(folder: Path, network: Artifact, made: dict[str, Artifact]) -> None:

@@ -76,13 +76,13 @@ class Artifact:
         made = replace(like, format=format, path=path, sha256=sha256_of(path), history=(*like.history, step))
         return replace(made, **changes)
 
-    def to_json(self) -> str:
-        """All fields, the path by its name alone: the file lies beside its description."""
-        return json.dumps(asdict(self) | {"path": self.path.name}, indent=1)
+    def to_record(self) -> dict[str, Any]:
+        """All fields as JSON knows them, the path by its name alone: the file lies beside its record."""
+        fields = asdict(self) | {"path": self.path.name}
+        return dict(json.loads(json.dumps(fields)))
 
     @classmethod
-    def from_json(cls, text: str, folder: Path) -> Artifact:
-        raw = json.loads(text)
+    def from_record(cls, raw: dict[str, Any], folder: Path) -> Artifact:
         return cls(
             format=Format(raw["format"]),
             path=folder / raw["path"],

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from exporter.errors import ExportError
 from exporter.failures import disk_full, is_disk_full
-from exporter.locking import locked
+from exporter.locking import Held, locked
 
 PREFIX = ".unfinished-"
 LOCK = "lock"
@@ -123,7 +123,7 @@ def _clear_leavings(parent: Path) -> None:
     for left in parent.glob(f"{PREFIX}*"):
         with suppress(OSError):
             left.rmdir()  # killed before it had a lock
-        with suppress(OSError), locked(left / LOCK, wait=False):  # BlockingIOError: its process lives
+        with suppress(OSError, Held), locked(left / LOCK, wait=False):  # Held: its process lives
             for former in left.glob(f"{FORMER}/*/*"):
                 _give_back(former, parent / former.name)
             shutil.rmtree(left, ignore_errors=True)

@@ -8,6 +8,7 @@ ExportError                 exit code
 ├── UnusablePath       2    a file or folder may not be read or written, is of another kind, or has an impossible name
 ├── MissingTool        3    a package, device or driver the recipe needs is not here
 ├── EngineError        4    an engine crashed or gave no usable answer; its measurements are "not measured"
+│   └── LostWorker     4    its process was ended from outside or gave no answer in time: another run may fare better
 ├── BusyFolder         2    another run holds the build folder
 ├── StageError         4    a stage ran and broke its promise
 ├── MachineFailed      4    the operating system failed during the work: a broken disk, no more open files
@@ -68,6 +69,9 @@ class MissingTool(ExportError):
 
 
 class EngineError(ExportError): ...
+
+
+class LostWorker(EngineError): ...
 
 
 class BusyFolder(ExportError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
+from exporter.child_process import end_children
+
 
 class Interrupted(KeyboardInterrupt):
     """Raised where the work is when a signal asks it to end."""
@@ -31,4 +33,5 @@ def exit_code_of(error: KeyboardInterrupt) -> int:
 def _end(number: int, frame: FrameType | None) -> None:
     for other in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)
+    end_children()
     raise Interrupted(number)

@@ -1,12 +1,11 @@
 """The build folder of one recipe: finished stages by key, the lock, the log.
 
-A stage folder counts as finished when `artifact.json` is in it and the model file still has the digest written
-there; both are looked at on every run. Keys hold everything that can change a result, so a folder is never stale.
+A stage folder counts as finished when `artifact.json` is in it and every file, itself included, is still what was
+written; all are looked at on every run. Keys hold everything that can change a result, so a folder is never stale.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -18,7 +17,11 @@ from pathlib import Path
 from exporter.artifact import Artifact, sha256_of
 from exporter.errors import BusyFolder, InternalError, StageError
 from exporter.failures import explained, in_one_line
+from exporter.locking import Held, locked
+from exporter.sealed import files_below, seal, unseal
 from exporter.stages import Stage, Workspace
+
+RECORD = "artifact.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +34,16 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder for this process. Raises BusyFolder when another run has it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise BusyFolder(
-                    f"{self.path} is in use by another run (process {file.read().strip() or 'unknown'})",
-                    hint="wait for it, or give this run a build folder of its own: --build DIR",
-                ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-            yield
+        lock = self.path / ".lock"
+        try:
+            with locked(lock, wait=False):
+                lock.write_text(str(os.getpid()))
+                yield
+        except Held:
+            raise BusyFolder(
+                f"{self.path} is in use by another run (process {lock.read_text().strip() or 'unknown'})",
+                hint="wait for it, or give this run a build folder of its own: --build DIR",
+            ) from None
 
     def log_file(self) -> Path:
         """A new file for this run's log."""
@@ -55,12 +55,9 @@ class RunFolder:
         return self.path / "stages" / f"{stage.name}-{stage.key(source, workspace)}"
 
     def finished(self, folder: Path) -> Artifact | None:
-        """The artifact in `folder`, or None when there is none or its file is not what was written."""
-        try:
-            artifact = Artifact.from_json((folder / "artifact.json").read_text(), folder)
-            return artifact if sha256_of(artifact.path) == artifact.sha256 else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        """The artifact in `folder`, or None when there is none or a file beside it is not what was written."""
+        record = unseal(folder / RECORD)
+        return None if record is None else Artifact.from_record(record, folder)
 
     def run(self, stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
         """Run `stage` in its folder; `artifact.json`, written last, says it finished.
@@ -68,13 +65,11 @@ class RunFolder:
         Raises StageError when the stage breaks its promise, InternalError when anything unforeseen escapes it.
         """
         folder = self.folder_of(stage, source, workspace)
-        if not stage.resumes or (folder / "artifact.json").exists():
+        if not stage.resumes or (folder / RECORD).exists():
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         result = _guarded(stage, source, replace(workspace, folder=folder))
-        partial = folder / "artifact.json.partial"
-        partial.write_text(result.to_json())
-        partial.replace(folder / "artifact.json")
+        seal(folder / RECORD, result.to_record(), files_below(folder, but=folder / RECORD))
         return result
 
 

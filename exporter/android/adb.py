@@ -17,14 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from exporter.artifact import sha256_of
-from exporter.errors import EngineError, MissingTool
+from exporter.child_process import run_child
+from exporter.errors import EngineError, LostWorker, MissingTool
 
 SHORT_S = 30.0
 COPY_S = 600.0
 NO_ADB = "adb is not on the PATH: install Android's platform-tools (Debian: apt-get install adb)"
 
 
-class ConnectionLost(EngineError):
+class ConnectionLost(LostWorker):
     """The phone or the adb server went away before the command was done."""
 
 
@@ -49,15 +50,7 @@ class Adb:
     def run(self, *words: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
         """One adb command. Raises ConnectionLost when it does not end in time."""
         try:
-            return subprocess.run(
-                [self.executable, *words],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout_s,
-                check=False,
-            )
+            return run_child([self.executable, *words], timeout_s=timeout_s)
         except OSError as error:
             raise MissingTool(f"{self.executable} does not start: {error.strerror}") from error
         except subprocess.TimeoutExpired:

@@ -6,7 +6,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from exporter.errors import EngineError
+from exporter.child_process import how_it_ended, run_child, was_taken_away
+from exporter.errors import LostWorker
 
 
 def run_program(
@@ -19,22 +20,16 @@ def run_program(
 ) -> subprocess.CompletedProcess[str]:
     """What it said and its exit code, which the caller judges.
 
-    Raises EngineError when it does not end in time; `late` says what it did not do, such as `pip did not get numpy`.
+    Raises LostWorker when it does not end in time or is ended from outside; `late` says what it did not do, such as
+    `pip did not get numpy`.
     """
     try:
-        return subprocess.run(
-            command,
-            cwd=cwd,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-            check=False,
-        )
+        done = run_child(command, timeout_s=timeout_s, cwd=cwd, env=env)
     except subprocess.TimeoutExpired:
-        raise EngineError(f"{late} in {timeout_s} s") from None
+        raise LostWorker(f"{late} in {timeout_s} s") from None
+    if was_taken_away(done.returncode):
+        raise LostWorker(f"{late}: it was ended by {how_it_ended(done.returncode)}")
+    return done
 
 
 def last_words(done: subprocess.CompletedProcess[str], otherwise: str = "it said nothing") -> str:

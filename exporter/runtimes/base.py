@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError, ExportError
+from exporter.failures import is_disk_full
 
 if TYPE_CHECKING:  # the plan lists runtimes and must answer before numpy is even loaded
     import numpy as np
@@ -61,5 +62,7 @@ def engine_call(engine: str, artifact: Artifact) -> Iterator[None]:
     except ExportError:
         raise
     except Exception as error:  # every engine has exception types of its own
+        if is_disk_full(error):
+            raise
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise EngineError(f"{engine} could not run {artifact.path.name}: {lines[0]}") from error

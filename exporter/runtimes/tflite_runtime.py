@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from exporter.artifact import Artifact, Format
+from exporter.child_process import run_child
 from exporter.runtimes.base import Session
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.worker import FolderSession
@@ -47,9 +48,7 @@ class TfliteRuntime:
     def _version(self) -> str | None:
         """Asked by importing it over there: a wheel built for another numpy is found but does not load."""
         try:
-            answer = subprocess.run(
-                [self.python, "-c", _PROBE], capture_output=True, text=True, timeout=60, check=False
-            )
+            answer = run_child([self.python, "-c", _PROBE], timeout_s=60)
         except (OSError, subprocess.TimeoutExpired):
             return None
         return answer.stdout.strip() if answer.returncode == 0 else None

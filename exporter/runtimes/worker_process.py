@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from exporter.errors import EngineError
+from exporter.child_process import how_it_ended, run_child, was_taken_away
+from exporter.errors import EngineError, LostWorker
 
 _LAST_LINES = 5
 
@@ -15,29 +16,23 @@ _LAST_LINES = 5
 def run_worker(
     name: str, command: Sequence[str], folder: Path, *, timeout_s: float, env: Mapping[str, str] | None = None
 ) -> None:
-    """`command worker.py .` in `folder`; `env` is laid over ours. Raises EngineError with its last words.
+    """`command worker.py .` in `folder`; `env` is laid over ours. `name` is the runtime's, for the message.
 
-    `name` is the runtime's, for the message.
+    Raises LostWorker when it is ended from outside or by its time, else EngineError with its last words.
     """
     try:
-        done = subprocess.run(
+        done = run_child(
             [*command, "worker.py", "."],
+            timeout_s=timeout_s,
             cwd=folder,
             env=None if env is None else {**os.environ, **env},
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-            errors="replace",
         )
     except OSError as error:
         raise EngineError(f"{name}: cannot start {command[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
-        raise EngineError(f"{name}: the worker gave no answer in {timeout_s} s") from error
+        raise LostWorker(f"{name}: the worker gave no answer in {timeout_s:g} s") from error
     if done.returncode:
         last = "\n    ".join(done.stderr.strip().splitlines()[-_LAST_LINES:]) or "(it said nothing)"
-        raise EngineError(f"{name}: the worker ended with {_exit(done.returncode)}; its last lines:\n    {last}")
-
-
-def _exit(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"
+        kind = LostWorker if was_taken_away(done.returncode) else EngineError
+        ended = how_it_ended(done.returncode)
+        raise kind(f"{name}: the worker ended with {ended}; its last lines:\n    {last}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format, TensorSpec
+from exporter.child_process import how_it_ended, run_child
 from exporter.errors import StageError
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.onnx2tf_child import FAILURE, JOB, MODEL, RESULT
@@ -95,18 +95,13 @@ class OnnxToTflite(Stage):
         (private / JOB).write_text(json.dumps(self._options()))
         root = str(Path(exporter.__file__).parents[1])
         path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "import sys; from exporter.stages.onnx2tf_child import main; sys.exit(main())",
-            ],
+        program = "import sys; from exporter.stages.onnx2tf_child import main; sys.exit(main())"
+        done = run_child(
+            [sys.executable, "-c", program],
+            timeout_s=None,
             cwd=private,
             env={**os.environ, "PYTHONPATH": path},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
+            one_stream=True,
         )
         with workspace.quiet():
             sys.stdout.write(done.stdout)
@@ -142,7 +137,7 @@ def _samples(images: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
 def _failure(stage: str, private: Path, returncode: int) -> StageError:
     file = private / FAILURE
     if not file.exists():
-        return StageError(f"{stage}: onnx2tf crashed (exit status {returncode}) without naming an operator")
+        return StageError(f"{stage}: onnx2tf ended with {how_it_ended(returncode)} and named no operator")
     said = json.loads(file.read_text())
     place = f"operator {said['op']} (node {said['node'] or 'unnamed'})" if said["op"] else "the network"
     return StageError(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from exporter.artifact import Format
+from exporter.child_process import how_it_ended, run_child
 from exporter.errors import EngineError
 from exporter.runtimes import delegation
 from exporter.runtimes.base import Runtime
@@ -53,8 +54,10 @@ def _left(runtime: Runtime, path: Path) -> list[int]:
     if isinstance(runtime, TfliteRuntime):
         command = [runtime.python, delegation.__file__, MODULE, str(path)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
-        except (OSError, subprocess.SubprocessError) as error:
+            done = run_child(command, timeout_s=TIMEOUT_S)
+            if done.returncode:
+                raise EngineError(f"{runtime.name} does not load {path.name}: {how_it_ended(done.returncode)}")
+            return [int(place) for place in json.loads(done.stdout)]
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise EngineError(f"{runtime.name} does not load {path.name}: {error}") from None
-        return [int(place) for place in json.loads(done.stdout)]
     return []

@@ -9,6 +9,7 @@ import numpy as np
 
 from exporter.artifact import Artifact
 from exporter.data.evaluation import Pair
+from exporter.errors import EngineError
 from exporter.progress import Progress, Silent
 from exporter.runtimes.base import Image, Runtime
 
@@ -36,7 +37,7 @@ class Renderings:
         self.threads = threads
         self._progress: Progress = progress or Silent()
         self._folder = folder
-        self._done: dict[tuple[str, str], Pictures] = {}
+        self._done: dict[tuple[str, str], Pictures | EngineError] = {}
 
     @property
     def names(self) -> list[str]:
@@ -46,8 +47,14 @@ class Renderings:
         """What `artifact` makes of every blurred image, in order. Raises EngineError."""
         key = (artifact.sha256, runtime.name)
         if key not in self._done:
-            self._done[key] = self._put_away(key, self._render(artifact, runtime))
-        return self._done[key]
+            try:
+                self._done[key] = self._put_away(key, self._render(artifact, runtime))
+            except EngineError as error:  # it is not asked again: a worker may take an hour to be lost
+                self._done[key] = error
+        found = self._done[key]
+        if isinstance(found, EngineError):
+            raise found
+        return found
 
     def _put_away(self, key: tuple[str, str], pictures: Pictures) -> Pictures:
         if self._folder is None or len({picture.shape for picture in pictures}) != 1:

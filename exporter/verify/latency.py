@@ -54,5 +54,5 @@ def time_one(runtime: Runtime, file: Artifact, threads: int, image: Image, runs:
     try:
         latency = measure_latency(runtime, file, image, threads, runs, warmup)
     except EngineError as error:
-        latency = NotMeasured(str(error))
+        latency = NotMeasured.because(error)
     return Timing(file.path.name, file.precision, runtime.name, threads, latency)

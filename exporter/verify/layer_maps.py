@@ -39,7 +39,7 @@ def localise_file(chain: Sequence[Artifact], renderings: Renderings, folder: Pat
         found = localise(int8.path, exact.path, images)
         maps = layer_maps(int8.path, exact.path, images[0], _shown(found))
     except (DataError, EngineError) as error:
-        return NotMeasured(str(error))
+        return NotMeasured.because(error)
     file = folder / f"layers-{int8.sha256[:16]}.npz"
     np.savez(file, **maps)
     return replace(found, maps=file)

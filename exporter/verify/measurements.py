@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, fields, is_dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.artifact import Artifact, Format
 from exporter.data.evaluation import EvaluationSet
+from exporter.errors import EngineError
 from exporter.progress import Progress
 from exporter.runtimes import runtime
 from exporter.runtimes.base import Runtime
+from exporter.sealed import files_below, seal, unseal
 from exporter.verify.evaluation import Renderings
 from exporter.verify.ladder import climb, float_reference
 from exporter.verify.latency import table_jobs, time_one
@@ -70,13 +74,22 @@ def measure_or_recall(
         return known
     from pydantic import TypeAdapter
 
+    shutil.rmtree(folder / key, ignore_errors=True)
     (folder / key).mkdir(parents=True, exist_ok=True)
     measured = measure(built, pairs, options, folder / key, progress)
-
-    partial = kept.with_suffix(".partial")
-    partial.write_bytes(TypeAdapter(Measurements).dump_json(measured))
-    partial.replace(kept)
+    content = TypeAdapter(Measurements).dump_python(measured, mode="json")
+    if not lost_a_worker(measured):
+        seal(kept, content, files_below(folder / key, but=kept))
     return measured
+
+
+def lost_a_worker(measured: Any) -> bool:
+    """Whether anything in these results is absent for want of a worker: the next run measures again."""
+    if isinstance(measured, NotMeasured):
+        return measured.lost
+    if isinstance(measured, list | tuple):
+        return any(map(lost_a_worker, measured))
+    return is_dataclass(measured) and any(lost_a_worker(getattr(measured, field.name)) for field in fields(measured))
 
 
 def measure(
@@ -160,7 +173,8 @@ def _save_golden(file: Path, built: Sequence[Built], renderings: Renderings, ima
         arrays[f"{image}/input"] = to_uint8(renderings.evaluation[index].blurred)
         for chain in built:
             if runtime(chain.runtime).missing() is None:
-                arrays[f"{image}/{chain.target}"] = renderings.of(chain.file, runtime(chain.runtime))[index]
+                with suppress(EngineError):  # its row of the report says why it has no picture
+                    arrays[f"{image}/{chain.target}"] = renderings.of(chain.file, runtime(chain.runtime))[index]
     np.savez(file, **arrays)
     return file
 
@@ -181,8 +195,8 @@ def _recall(file: Path) -> Measurements | None:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        known = TypeAdapter(Measurements).validate_json(file.read_bytes())
-    except (OSError, ValidationError):
+        known = TypeAdapter(Measurements).validate_python(unseal(file))
+    except ValidationError:
         return None
     pictures = [path for picture in known.pictures for path in picture.files.values()]
     files = [rung.artifact.path for rung in known.ladder]

@@ -45,12 +45,13 @@ def _prove(
 ) -> Proof:
     if why := runtime.missing():
         return Proof(runtime.name, "", NotMeasured(why), None, installed=False)
-    device = runtime.device(renderings.threads)
+    device = ""
     try:
+        device = runtime.device(renderings.threads)
         with runtime.open(artifact, renderings.threads) as session:
             pictures = list(session.infer_all(renderings.evaluation[i].blurred for i in chosen))
     except EngineError as error:
-        return Proof(runtime.name, device, NotMeasured(str(error)), None)
+        return Proof(runtime.name, device, NotMeasured.because(error), None)
     parity = measure_parity([expected[i] for i in chosen], pictures, [renderings.names[i] for i in chosen])
     apart = float(np.max([np.max(np.abs(own[i] - new)) for i, new in zip(chosen, pictures, strict=True)]))
     return Proof(runtime.name, device, parity, apart)

@@ -10,14 +10,20 @@ import numpy as np
 
 from exporter.artifact import Artifact
 from exporter.data.calibration import Coverage
+from exporter.errors import ExportError, LostWorker
 from exporter.tiling.grid import Tiling
 
 
 @dataclass(frozen=True, slots=True)
 class NotMeasured:
-    """A measurement that is absent, and why. Never a pass."""
+    """A measurement that is absent, and why. Never a pass. `lost`: with its worker; another run may have it."""
 
     reason: str
+    lost: bool = False
+
+    @classmethod
+    def because(cls, error: ExportError) -> NotMeasured:
+        return cls(str(error), isinstance(error, LostWorker))
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,8 @@ def measure_target(
             proofs = prove(artifact, also_on, pictures, expected, renderings)
             findings += tuple(_failures(proofs))
         except EngineError as error:
-            parity = quality = NotMeasured(str(error))
-            findings += (Finding("error", "runs", f"{runtime.name} cannot run the file: {error}"),)
+            parity = quality = NotMeasured.because(error)
+            findings += (_failure(runtime.name, parity),)
         findings += tuple(delegation_findings(runtime, artifact.path))
         latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
         seam = _seam(runtime, artifact, tiled, renderings)
@@ -82,7 +82,14 @@ def measure_target(
 def _failures(proofs: Sequence[Proof]) -> Iterator[Finding]:
     for proof in proofs:
         if proof.installed and isinstance(proof.parity, NotMeasured):
-            yield Finding("error", "runs", f"{proof.runtime} cannot run the file: {proof.parity.reason}")
+            yield _failure(proof.runtime, proof.parity)
+
+
+def _failure(runtime: str, why: NotMeasured) -> Finding:
+    """A file that an engine cannot run is an error; a worker that was lost says nothing of the file."""
+    if why.lost:
+        return Finding("warning", "runs", f"{runtime} was lost while it ran the file: {why.reason}")
+    return Finding("error", "runs", f"{runtime} cannot run the file: {why.reason}")
 
 
 def _look_inside(artifact: Artifact) -> tuple[Audit | NotMeasured, tuple[Finding, ...]]:
@@ -101,7 +108,7 @@ def _latency(
     try:
         return measure_latency(runtime, artifact, renderings.evaluation[0].blurred, threads, runs, warmup)
     except EngineError as error:
-        return NotMeasured(str(error))
+        return NotMeasured.because(error)
 
 
 def _seam(
@@ -112,4 +119,4 @@ def _seam(
     try:
         return measure_seam(runtime, artifact, tiled.tiling, renderings)
     except EngineError as error:
-        return NotMeasured(str(error))
+        return NotMeasured.because(error)

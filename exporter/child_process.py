@@ -1,0 +1,72 @@
+"""Programs that run beside us: silent, without input, in a limited time; they end when we do."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from exporter.failures import disk_full, says_disk_full
+
+_running: set[subprocess.Popen[str]] = set()
+
+
+def run_child(
+    command: Sequence[str | Path],
+    *,
+    timeout_s: float | None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    one_stream: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """What it said and its exit code, which the caller judges; `one_stream` puts stderr among stdout's lines.
+
+    It does not outlive this call, whatever ends it. Raises OSError when it does not start, subprocess.TimeoutExpired,
+    and DiskFull when that is what it failed of.
+    """
+    child = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if one_stream else subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    _running.add(child)
+    try:
+        with child:
+            try:
+                said, complained = child.communicate(timeout=timeout_s)
+            except BaseException:
+                child.kill()
+                raise
+    finally:
+        _running.discard(child)
+    if child.returncode and says_disk_full(f"{said}{complained or ''}"):
+        raise disk_full(cwd)
+    return subprocess.CompletedProcess(command, child.returncode, said, complained or "")
+
+
+def end_children() -> None:
+    """Those that other threads wait for: nobody will interrupt these threads."""
+    for child in list(_running):
+        child.kill()
+
+
+def was_taken_away(code: int) -> bool:
+    """Whether a child with this exit code was ended from outside: by a person, or by the kernel for want of memory."""
+    return code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
+
+
+def how_it_ended(code: int) -> str:
+    """`exit code 3`, or the signal's name and what it may mean."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"{name}{' (the memory may have been full)' if code == -signal.SIGKILL else ''}"
