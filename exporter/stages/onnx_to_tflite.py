@@ -137,7 +137,7 @@ def _samples(images: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
 def _failure(stage: str, private: Path, returncode: int) -> StageError:
     file = private / FAILURE
     if not file.exists():
-        return StageError(f"{stage}: onnx2tf ended with {how_it_ended(returncode)} and named no operator")
+        return StageError(f"{stage}: onnx2tf crashed ({how_it_ended(returncode)}) without naming an operator")
     said = json.loads(file.read_text())
     place = f"operator {said['op']} (node {said['node'] or 'unnamed'})" if said["op"] else "the network"
     return StageError(
