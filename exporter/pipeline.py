@@ -23,7 +23,7 @@ from exporter.progress import Progress
 from exporter.recipe import Recipe
 from exporter.run_folder import RunFolder
 from exporter.stages import Workspace
-from exporter.verify.budget import judge
+from exporter.verify.budget import Pledge, judge
 from exporter.verify.ladder import float_reference
 from exporter.verify.measurements import Built, measure_or_recall
 from exporter.verify.results import Outcome
@@ -75,7 +75,7 @@ def export(
         recipe=recipe.resolved(),
         ladder=measured.ladder,
         targets=measured.targets,
-        verdicts=judge({name: recipe.budget_of(name) for name in recipe.targets}, results, recipe.verify.demand_all),
+        verdicts=judge(pledges(recipe), results, recipe.verify.demand_all),
         pictures=measured.pictures,
         coverage=coverage(images.calibration),
         environment=environment(),
@@ -91,6 +91,13 @@ def export(
         golden = golden_vectors(measured.golden)
         multiple = read_description(float_reference(built[0].steps).path).multiple
         return Exported(outcome, write_bundle(outcome, golden, dist, multiple=multiple))
+
+
+def pledges(recipe: Recipe) -> dict[str, Pledge]:
+    """What `recipe` promises, by target."""
+    return {
+        name: Pledge(target.runtime, recipe.budget_of(name), target.also_on) for name, target in recipe.targets.items()
+    }
 
 
 def golden_vectors(file: Path) -> list[Golden]:

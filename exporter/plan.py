@@ -42,6 +42,9 @@ def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
     problems = [*_size_problems(recipe), *_data_problems(recipe)]
     for chain in chains:
         problems += _chain_problems(recipe, chain)
+        if chain.also_on and recipe.budget_of(chain.target).min_parity_db is None:
+            where = recipe.at("targets", chain.target, "also_on")
+            problems.append(f"{where}: proves min_parity_db there, which no budget promises")
     if problems:
         raise PlanError("\n  ".join(["the recipe does not fit together:", *dict.fromkeys(problems)]))
     return chains

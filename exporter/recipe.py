@@ -45,6 +45,8 @@ def _plain_name(name: str) -> str:
 def _plain_version(version: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", version):
         raise ValueError(f"a version holds letters, digits, . _ and -, not {version[:80]!r}")
+    if version.endswith(".missed"):
+        raise ValueError("a version may not end in .missed: so end the folders of runs that missed a promise")
     return version
 
 
@@ -134,6 +136,15 @@ class Target(Part):
     also_on: tuple[str, ...] = ()  # further runtimes that must give the same pictures, where they are installed
     stages: tuple[SerializeAsAny[Stage], ...] = ()
     budget: Budget = Budget()  # laid over the recipe's own
+
+    @model_validator(mode="after")
+    def _engines_differ(self) -> Self:
+        """One engine proves one promise once."""
+        engines = (self.runtime, *self.also_on)
+        for i, name in enumerate(engines):
+            if name in engines[:i]:
+                raise ValueError(f"also_on: {name} is named twice: it runs the file anyway")
+        return self
 
 
 class Recipe(Part):

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
-from exporter.errors import EXIT_CODES
 from exporter.recipe import load_recipe
 
 
@@ -36,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
         terminal.say(f"{recipe.name} {recipe.version}: log in {log}")
         with terminal.live():
             exported = export(recipe, folder, args.dist, terminal, terminal.quiet)
-    code = exported.outcome.exit_code
+    found = exported.outcome.tally
+    code = found.status.exit_code
     if args.json:
         from exporter.report.document import document
 
@@ -45,5 +45,5 @@ def run(args: argparse.Namespace) -> int:
     show_summary(exported.outcome)
     show(f"bundle: {exported.bundle}")
     show(f"report: {exported.bundle / 'report' / 'index.html'}")
-    show(f"exit code {code}: {EXIT_CODES[code]}")
+    show(f"exit code {code}: {found.headline}")
     return code

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from exporter.commands.words import show, show_table
 from exporter.verify.results import NotMeasured, Outcome, TargetResult
+from exporter.verify.verdicts import Status, tally
 
 
 def show_summary(outcome: Outcome) -> None:
     columns = ("target", "runtime", "parity worst dB", "gain dB", "lost dB", "p50 ms", "KB", "promises")
     show_table("", columns, [_row(outcome, target) for target in outcome.targets])
     for verdict in outcome.verdicts:
-        if verdict.status != "kept":
+        if verdict.status is not Status.KEPT:
             show(f"  {verdict.status}: {verdict.sentence}")
 
 
@@ -24,13 +25,5 @@ def _row(outcome: Outcome, target: TargetResult) -> tuple[str, ...]:
         "not measured" if isinstance(quality, NotMeasured) else f"{quality.loss_db:.3f}",
         "not measured" if isinstance(latency, NotMeasured) else f"{latency.p50_ms:.2f}",
         f"{target.artifact.size_bytes / 1e3:.0f}",
-        _promises(outcome, target.name),
+        tally(verdict for verdict in outcome.verdicts if verdict.target == target.name).count,
     )
-
-
-def _promises(outcome: Outcome, target: str) -> str:
-    statuses = [verdict.status for verdict in outcome.verdicts if verdict.target == target]
-    if not statuses:
-        return "none made"
-    broken = [status for status in statuses if status != "kept"]
-    return f"{len(statuses)} kept" if not broken else f"{len(broken)} of {len(statuses)} {broken[0]}"

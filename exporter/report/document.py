@@ -24,18 +24,13 @@ from exporter.verify.results import (
     Timing,
 )
 
-SCHEMA_VERSION = 1  # raised when a reader of the former version could misread the new one
+SCHEMA_VERSION = 2  # raised when a reader of the former version could misread the new one
 
 
 def schema() -> dict[str, Any]:
     """The published JSON schema (draft 2020-12) of report.json."""
     text = files("exporter.report").joinpath("schema.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
-
-
-def verdict(outcome: Outcome) -> str:
-    """The run's verdict in one word or two: "kept" | "missed" | "not measured"."""
-    return {0: "kept", 1: "missed", 3: "not measured"}[outcome.exit_code]
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
@@ -46,8 +41,10 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "name": outcome.name,
         "version": outcome.version,
-        "verdict": verdict(outcome),
-        "exit_code": outcome.exit_code,
+        "verdict": outcome.tally.status.value,
+        "exit_code": outcome.tally.status.exit_code,
+        "headline": outcome.tally.headline,
+        "counts": plain(outcome.tally),
         "protocols": plain(PROTOCOLS),
         "promises": plain(outcome.verdicts),
         "targets": [_target(target) for target in outcome.targets],

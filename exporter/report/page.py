@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
-from exporter.report.document import plain, verdict
+from exporter.report.document import plain
 from exporter.report.ladder import Step, names, steps
 from exporter.report.layers import layers_of_files
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
@@ -18,7 +18,8 @@ from exporter.report.precision import SHOWN_LAYERS, searches
 from exporter.report.tuning import FACTS as TUNING
 from exporter.report.tuning import tunings
 from exporter.verify.advice import advise_targets
-from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Outcome, TargetResult, Timing, Verdict
+from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Outcome, TargetResult, Timing
+from exporter.verify.verdicts import Status, Tally, Verdict, tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,10 @@ class TargetRow:
 
     target: TargetResult
     promises: tuple[Verdict, ...]
-    status: str
+
+    @property
+    def tally(self) -> Tally:
+        return tally(self.promises)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,16 @@ def _context(outcome: Outcome) -> dict[str, Any]:
     climbed = steps(outcome.ladder)
     timed = [(t.name, t.latency) for t in outcome.targets if isinstance(t.latency, Latency)]
     shown_photos = photos(outcome, called)
+    headline = outcome.tally.headline
     return {
         "style": Markup(_asset("page.css")),  # ours, so it goes in unescaped; so do the charts
         "script": Markup(_asset("page.js")),
         "outcome": outcome,
-        "verdict": verdict(outcome),
-        "headline": _headline(outcome.verdicts),
+        "tally": outcome.tally,
+        "missed": [v for v in outcome.verdicts if v.status is Status.MISSED],
+        "unmeasured": [v for v in outcome.verdicts if v.status is Status.NOT_MEASURED and v.demanded],
+        "excused": [v for v in outcome.verdicts if v.status is Status.NOT_MEASURED and not v.demanded],
+        "headline": headline[:1].upper() + headline[1:],
         "rows": _rows(outcome),
         "protocols": PROTOCOLS,
         "steps": climbed,
@@ -116,28 +124,10 @@ def _other_notes(notes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
     return {stage: {key: value for key, value in noted.items() if key not in apart} for stage, noted in notes.items()}
 
 
-def _headline(verdicts: tuple[Verdict, ...]) -> str:
-    """The verdict in one line."""
-    missed = sum(v.status == "missed" for v in verdicts)
-    unmeasured = sum(v.status == "not measured" for v in verdicts)
-    if not verdicts:
-        return "The recipe makes no promise"
-    if not missed and not unmeasured:
-        return "The one promise is kept" if len(verdicts) == 1 else f"All {len(verdicts)} promises kept"
-    promises = f"of {len(verdicts)} promises" if len(verdicts) > 1 else "promise"
-    if not missed:
-        return f"{unmeasured} {promises} not measured"
-    return f"{missed} {promises} missed" + (f", {unmeasured} not measured" if unmeasured else "")
-
-
 def _rows(outcome: Outcome) -> list[TargetRow]:
-    rows = []
-    for target in outcome.targets:
-        promises = tuple(v for v in outcome.verdicts if v.target == target.name)
-        statuses = {v.status for v in promises}
-        status = next((s for s in ("missed", "not measured", "kept") if s in statuses), "no promise")
-        rows.append(TargetRow(target, promises, status))
-    return rows
+    return [
+        TargetRow(target, tuple(v for v in outcome.verdicts if v.target == target.name)) for target in outcome.targets
+    ]
 
 
 def _lesson(climbed: tuple[Step, ...], outcome: Outcome) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from exporter.budget import Budget
-from exporter.verify.results import Audit, NotMeasured, Proof, TargetResult, Verdict
+from exporter.verify.results import Audit, NotMeasured, Proof, TargetResult
+from exporter.verify.verdicts import Status, Verdict
 
 Value = float | NotMeasured
 _TRANSPOSES = ("TRANSPOSE", "Transpose")
@@ -24,6 +25,19 @@ class Promise:
     @property
     def is_minimum(self) -> bool:
         return self.key.startswith("min_")
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Asks `within`, not `not outside`: NaN is never within."""
+        return value >= limit if self.is_minimum else value <= limit
+
+
+@dataclass(frozen=True, slots=True)
+class Pledge:
+    """All that a recipe promises of one target: its budget on `runtime`, and its parity on `also_on`, too."""
+
+    runtime: str
+    budget: Budget
+    also_on: tuple[str, ...] = ()
 
 
 def _parity(result: TargetResult) -> Value:
@@ -69,8 +83,9 @@ def _errors(result: TargetResult) -> Value:
     return 0.0
 
 
+PARITY = Promise("min_parity_db", "worst-image parity with the float model", " dB", _parity)
 PROMISES = (
-    Promise("min_parity_db", "worst-image parity with the float model", " dB", _parity),
+    PARITY,
     Promise("max_loss_db", "mean PSNR lost against the float model", " dB", _quality("loss_db")),
     Promise("max_worst_loss_db", "PSNR lost on the worst image", " dB", _quality("worst_loss_db")),
     Promise("min_gain_db", "mean PSNR gained over the blurred input", " dB", _quality("gain_db")),
@@ -88,25 +103,30 @@ PROMISES = (
 
 
 def judge(
-    limits: Mapping[str, Budget], results: Mapping[str, TargetResult], demand_all: bool = False
+    pledges: Mapping[str, Pledge], results: Mapping[str, TargetResult], demand_all: bool = False
 ) -> tuple[Verdict, ...]:
-    """One verdict per promise made, target by target, then one per further engine a file was proved on.
+    """One verdict per promise made, target by target: first on the target's own runtime, then on every further engine.
 
-    Walks what the recipe promises, not what happened to be measured, and asks `not within` rather than
-    `outside`: a target that is absent, a figure that is absent and a NaN are never kept promises.
+    Walks what the recipe promises, not what happened to be measured: a target that is absent, a figure that is
+    absent and a NaN are never kept promises. With `demand_all` an engine that is not installed is demanded, too.
     """
-    promised = [
-        _verdict(target, promise, limit, results.get(target))
-        for target, budget in limits.items()
-        for promise, limit in promises_of(budget)
-    ]
-    proved = [
-        _proof_verdict(target, proof, budget.min_parity_db)
-        for target, budget in limits.items()
-        for proof in (results[target].proofs if target in results else ())
-        if budget.min_parity_db is not None and (proof.installed or demand_all)
-    ]
-    return (*promised, *proved)
+    return tuple(
+        verdict
+        for target, pledge in pledges.items()
+        for verdict in _judge_target(target, pledge, results.get(target), demand_all)
+    )
+
+
+def _judge_target(target: str, pledge: Pledge, result: TargetResult | None, demand_all: bool) -> Iterator[Verdict]:
+    for promise, limit in promises_of(pledge.budget):
+        value = NotMeasured("the target was not built") if result is None else promise.value(result)
+        yield _verdict(target, pledge.runtime, promise, limit, value)
+    if pledge.budget.min_parity_db is None:
+        return
+    for runtime in pledge.also_on:
+        value, installed = _proved(result, runtime)
+        limit, demanded = pledge.budget.min_parity_db, installed or demand_all
+        yield _verdict(target, runtime, PARITY, limit, value, f" on {runtime}", demanded)
 
 
 def promises_of(budget: Budget) -> Iterator[tuple[Promise, float]]:
@@ -119,23 +139,36 @@ def promises_of(budget: Budget) -> Iterator[tuple[Promise, float]]:
             yield promise, float(limit)
 
 
-def _proof_verdict(target: str, proof: Proof, limit: float) -> Verdict:
-    what = f"{target}: worst-image parity with the float model on {proof.runtime}"
-    if isinstance(proof.parity, NotMeasured):
-        sentence = f"{what} was not measured: {proof.parity.reason}"
-        return Verdict(target, "min_parity_db", limit, None, "not measured", sentence)
-    value = proof.parity.worst_psnr_db
-    status = "kept" if value >= limit else "missed"
-    sentence = f"{what} is {value:.4g} dB, promised at least {limit:g} dB"
-    return Verdict(target, "min_parity_db", limit, value, status, sentence)
+def _proved(result: TargetResult | None, runtime: str) -> tuple[Value, bool]:
+    """The parity on a further engine, and whether that engine is here as far as anybody looked."""
+    if result is None:
+        return NotMeasured("the target was not built"), True
+    proof = next((proof for proof in result.proofs if proof.runtime == runtime), None)
+    if proof is None:
+        why = result.parity.reason if isinstance(result.parity, NotMeasured) else "nobody tried"
+        return NotMeasured(f"{result.runtime} gave no pictures to compare with: {why}"), True
+    return _proof_parity(proof), proof.installed
 
 
-def _verdict(target: str, promise: Promise, limit: float, result: TargetResult | None) -> Verdict:
-    value = NotMeasured("the target was not built") if result is None else promise.value(result)
+def _proof_parity(proof: Proof) -> Value:
+    return proof.parity if isinstance(proof.parity, NotMeasured) else proof.parity.worst_psnr_db
+
+
+def _verdict(
+    target: str, runtime: str, promise: Promise, limit: float, value: Value, where: str = "", demanded: bool = True
+) -> Verdict:
+    what = f"{target}: {promise.what}{where}"
     if isinstance(value, NotMeasured):
-        sentence = f"{target}: {promise.what} was not measured: {value.reason}"
-        return Verdict(target, promise.key, limit, None, "not measured", sentence)
-    kept = value >= limit if promise.is_minimum else value <= limit
+        sentence = f"{what} was not measured: {value.reason}"
+        return Verdict(target, promise.key, runtime, limit, None, Status.NOT_MEASURED, sentence, demanded)
+    status = Status.KEPT if promise.holds(value, limit) else Status.MISSED
     bound = "at least" if promise.is_minimum else "at most"
-    sentence = f"{target}: {promise.what} is {value:.4g}{promise.unit}, promised {bound} {limit:g}{promise.unit}"
-    return Verdict(target, promise.key, limit, value, "kept" if kept else "missed", sentence)
+    sentence = f"{what} is {_figure(value, limit)}{promise.unit}, promised {bound} {limit:g}{promise.unit}"
+    return Verdict(target, promise.key, runtime, limit, value, status, sentence, demanded)
+
+
+def _figure(value: float, limit: float) -> str:
+    """`value` in four digits, or in as many as it takes not to look like a limit that it is not."""
+    value += 0.0  # no "-0"
+    texts = (f"{value:.{digits}g}" for digits in range(4, 18))
+    return next((text for text in texts if value == limit or float(text) != float(f"{limit:g}")), repr(value))

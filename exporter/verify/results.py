@@ -12,6 +12,7 @@ from exporter.artifact import Artifact
 from exporter.data.calibration import Coverage
 from exporter.errors import ExportError, LostWorker
 from exporter.tiling.grid import Tiling
+from exporter.verify.verdicts import Tally, Verdict, tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,18 +224,6 @@ class TargetResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One promise of the recipe, judged. `status`: "kept" | "missed" | "not measured"."""
-
-    target: str
-    promise: str  # the recipe's key, e.g. "min_parity_db"
-    limit: float
-    value: float | None
-    status: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
     """The same evaluation image at every rung: PNG files, `blurred` and `sharp` included."""
 
@@ -262,7 +251,5 @@ class Outcome:
     timings: tuple[Timing, ...] = ()  # every file on every runtime, when the recipe asks (verify.latency_threads)
 
     @property
-    def exit_code(self) -> int:
-        """0 all promises kept · 1 one missed · 3 none missed, but one not measured."""
-        statuses = {verdict.status for verdict in self.verdicts}
-        return 1 if "missed" in statuses else 3 if "not measured" in statuses else 0
+    def tally(self) -> Tally:
+        return tally(self.verdicts)

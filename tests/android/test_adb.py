@@ -23,7 +23,7 @@ from exporter.data.evaluation import Pair
 from exporter.errors import EngineError, MissingTool
 from exporter.runtimes.android_adb import AndroidAdb
 from exporter.runtimes.torch_cpu import TorchCpu
-from exporter.verify.budget import judge
+from exporter.verify.budget import Pledge, judge
 from exporter.verify.evaluation import Renderings
 from exporter.verify.results import NotMeasured
 from exporter.verify.targets import measure_target
@@ -164,7 +164,7 @@ def test_a_target_without_a_phone_is_not_measured(stand_in, tmp_path_factory: py
         "phone", AndroidAdb(adb=stand_in("")), tiny.tflite(), tiny.torch(), TorchCpu(), Renderings([pair], 1), threads=1
     )
     assert all(isinstance(part, NotMeasured) for part in (target.parity, target.quality, target.latency))
-    (verdict,) = judge({"phone": Budget(max_latency_ms=20)}, {"phone": target})
+    (verdict,) = judge({"phone": Pledge("android_adb", Budget(max_latency_ms=20))}, {"phone": target})
     assert verdict.status == "not measured" and "no phone is connected" in verdict.sentence
 
 

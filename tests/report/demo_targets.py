@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from exporter.artifact import Artifact
+from exporter.budget import Budget
+from exporter.verify.budget import Pledge, judge
 from exporter.verify.results import (
     Audit,
     Finding,
@@ -16,13 +18,16 @@ from exporter.verify.results import (
     NotMeasured,
     Op,
     Parity,
+    Proof,
     Seam,
     TargetResult,
     Timing,
-    Verdict,
 )
+from exporter.verify.verdicts import Verdict
 from tests.report.demo_ladder import EVALUATION_IMAGES, LADDER, SIDE, quality
 from tests.report.demo_pictures import photos
+
+ALSO_ON = {"tflite_int8": ("litert_gpu", "litert_arm")}
 
 
 def measured_targets(
@@ -56,9 +61,20 @@ def measured_targets(
                 _findings(precision),
                 Seam(2, 54.4, 0.02) if measured else absent,
                 _layers(files[rung].path.parent) if rung == "quantize_tflite" else absent,
+                _proofs() if name in ALSO_ON else (),
             )
         )
     return tuple(results)
+
+
+def _proofs() -> tuple[Proof, ...]:
+    """One engine that is here, one that is not."""
+    gpu = "LiteRT 2.1.0 GPU in fp16 on software Vulkan llvmpipe, 2 threads, AMD EPYC 7B13"
+    arm = NotMeasured("the arm rig is not installed: exporter runtimes --install arm")
+    return (
+        Proof("litert_gpu", gpu, Parity(2, 44.1, 44.6, 0.03, "maple-12"), 0.012),
+        Proof("litert_arm", "", arm, None, installed=False),
+    )
 
 
 def _audit(precision: str) -> Audit:
@@ -113,22 +129,15 @@ def _findings(precision: str) -> tuple[Finding, ...]:
 
 
 def judged(targets: tuple[TargetResult, ...], missed: bool) -> tuple[Verdict, ...]:
-    verdicts = []
+    """What the recipe promised, judged as a run judges it."""
+    pledges = {}
     for target in targets:
-        limit = 40.0 if target.artifact.precision == "int8" else 60.0
-        if isinstance(target.parity, NotMeasured):
-            sentence = f"{target.name}: parity was not measured: {target.parity.reason}"
-            verdicts.append(Verdict(target.name, "min_parity_db", limit, None, "not measured", sentence))
-        else:
-            worst = target.parity.worst_psnr_db
-            sentence = f"{target.name}: worst parity {worst:.1f} dB on maple-12, promised at least {limit:.0f} dB"
-            verdicts.append(Verdict(target.name, "min_parity_db", limit, worst, "kept", sentence))
+        int8 = target.artifact.precision == "int8"
+        limits: dict[str, float] = {"min_parity_db": 40 if int8 else 60}
         if not isinstance(target.quality, NotMeasured):
-            loss, limit = target.quality.loss_db, 0.12 if missed else 0.15
-            status = "kept" if loss <= limit else "missed"
-            sentence = f"{target.name}: loses {loss:.2f} dB against its float model, promised at most {limit} dB"
-            verdicts.append(Verdict(target.name, "max_loss_db", limit, loss, status, sentence))
-    return tuple(verdicts)
+            limits["max_loss_db"] = 0.12 if missed else 0.15
+        pledges[target.name] = Pledge(target.runtime, Budget.model_validate(limits), ALSO_ON.get(target.name, ()))
+    return judge(pledges, {target.name: target for target in targets})
 
 
 def timings() -> tuple[Timing, ...]:

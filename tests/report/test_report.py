@@ -72,6 +72,10 @@ def test_report_json_fits_the_published_schema(outcome: Outcome, tmp_path: Path)
     jsonschema.validate(report, schema())
     assert report["verdict"] == "missed"
     assert report["exit_code"] == 1
+    assert report["counts"] == {"kept": 8, "missed": 1, "not_measured": 2, "excused": 1}
+    assert report["headline"] == "1 missed, 2 not measured of 11"
+    named = [(promise["target"], promise["promise"], promise["runtime"]) for promise in report["promises"]]
+    assert len(set(named)) == len(named) and ("tflite_int8", "min_parity_db", "litert_arm") in named
     old = next(t for t in report["targets"] if t["name"] == "tflite_int8_old")
     assert "not installed" in old["latency"]["not_measured"]
     with pytest.raises(jsonschema.ValidationError):
@@ -161,10 +165,13 @@ def test_equal_outcomes_give_equal_bytes(outcome: Outcome, tmp_path: Path) -> No
 def test_the_headline_and_every_broken_promise_are_on_top(outcome: Outcome, tmp_path: Path) -> None:
     page = write_report(outcome, tmp_path).read_text(encoding="utf-8")
     top = page[page.index("<body>") : page.index("<main>")]
-    assert "1 of 9 promises missed, 1 not measured" in top
-    assert "loses 0.14 dB against its float model, promised at most 0.12 dB" in top
+    assert "<strong>1 missed, 2 not measured of 11</strong>" in top
+    assert "mean PSNR lost against the float model is 0.14 dB, promised at most 0.12 dB" in top
+    assert top.index("promised at most 0.12 dB") < top.index("litert_arm was not measured"), "misses come first"
+    assert top.index("tflite-runtime is not installed") < top.index("does not demand") < top.index("on litert_arm")
     kept = write_report(demo_outcome(tmp_path / "run"), tmp_path / "kept").read_text(encoding="utf-8")
-    assert "All 10 promises kept" in kept
+    assert "<strong>11 kept, 1 not measured</strong>" in kept
+    assert '<span class="badge kept">3 kept, 1 not measured</span>' in kept
 
 
 def test_metrics_are_named_with_their_protocols(outcome: Outcome, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from exporter.quantization.sensitivity import layers_of
 from exporter.recipe import explain
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import run_tflite
-from exporter.verify.budget import judge
+from exporter.verify.budget import Pledge, judge
 from exporter.verify.lint import lint_model
 from exporter.verify.results import TargetResult
 from tests.stages.chain import Lines, counts, photo, psnr_db, run, to_tflite
@@ -136,7 +136,7 @@ def test_float_layers_are_declared_and_still_counted(found):
     assert island.severity == "note" and "as the recipe asked for" in island.message
     nothing = dict.fromkeys(("parity", "quality", "latency"))
     result = TargetResult(name="t", runtime="litert_cpu", artifact=found[0], audit=audit, **nothing)
-    verdicts = judge({"t": Budget(max_float_islands=0, min_int8_mac_share=1)}, {"t": result})
+    verdicts = judge({"t": Pledge("litert_cpu", Budget(max_float_islands=0, min_int8_mac_share=1))}, {"t": result})
     assert [verdict.status for verdict in verdicts] == ["missed", "missed"]
 
 

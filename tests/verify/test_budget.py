@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.budget import Budget
-from exporter.verify.budget import PROMISES, judge
-from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Op, Parity, Quality, Seam, TargetResult
+from exporter.verify.budget import PROMISES, Pledge, judge
+from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Op, Parity, Proof, Quality, Seam, TargetResult
+from exporter.verify.verdicts import PromiseId, Verdict
 
 NAN = float("nan")
 EVERY = Budget(
@@ -51,8 +52,13 @@ def good(tmp_path: Path) -> TargetResult:
     )
 
 
+def judged(budget: Budget, result: TargetResult | None, *also_on: str, demand_all: bool = False) -> tuple[Verdict, ...]:
+    results = {"android": result} if result else {}
+    return judge({"android": Pledge("litert_cpu", budget, also_on)}, results, demand_all)
+
+
 def statuses(result: TargetResult | None, budget: Budget = EVERY) -> dict[str, str]:
-    return {v.promise: v.status for v in judge({"android": budget}, {"android": result} if result else {})}
+    return {v.promise: v.status for v in judged(budget, result)}
 
 
 def test_every_limit_has_a_promise_and_every_promise_a_limit():
@@ -64,7 +70,7 @@ def test_all_kept(good: TargetResult):
 
 
 def test_a_promise_not_made_is_not_judged(good: TargetResult):
-    assert judge({"android": Budget()}, {"android": good}) == ()
+    assert judged(Budget(), good) == ()
     assert list(statuses(good, Budget(max_rank=4))) == ["max_rank"]
 
 
@@ -98,7 +104,7 @@ def test_each_promise_is_missed_by_its_own_figure_and_by_nan(promise: str, part:
 
 def test_size(good: TargetResult):
     good.artifact.path.write_bytes(bytes(1_000_001))
-    (verdict,) = judge({"android": Budget(max_size_mb=1)}, {"android": good})
+    (verdict,) = judged(Budget(max_size_mb=1), good)
     assert verdict.status == "missed" and verdict.value == pytest.approx(1.000001)
 
 
@@ -113,13 +119,13 @@ def test_size(good: TargetResult):
 )
 def test_not_measured_is_never_kept(part: str, promises: set[str], good: TargetResult):
     result = replace(good, **{part: NotMeasured("no phone on adb")})
-    verdicts = judge({"android": EVERY}, {"android": result})
+    verdicts = judged(EVERY, result)
     assert {v.promise for v in verdicts if v.status == "not measured"} == promises
     assert all(v.value is None and "no phone on adb" in v.sentence for v in verdicts if v.promise in promises)
 
 
 def test_a_forgotten_target_is_not_a_pass():
-    verdicts = judge({"android": EVERY}, {})
+    verdicts = judged(EVERY, None)
     assert len(verdicts) == len(PROMISES) and {v.status for v in verdicts} == {"not measured"}
 
 
@@ -133,7 +139,7 @@ def test_errors_forbidden(good: TargetResult):
 
 def test_sentences(good: TargetResult):
     limits = Budget(min_parity_db=45, max_latency_ms=20, max_float_islands=0)
-    assert [v.sentence for v in judge({"android": limits}, {"android": good})] == [
+    assert [v.sentence for v in judged(limits, good)] == [
         "android: worst-image parity with the float model is 41 dB, promised at least 45 dB",
         "android: median model call is 11 ms, promised at most 20 ms",
         "android: float islands is 0, promised at most 0",
@@ -148,3 +154,31 @@ def test_on_the_limit_is_kept(good: TargetResult):
 def test_a_budget_with_a_typo_or_without_a_number_is_refused(limits: dict):
     with pytest.raises(ValidationError):
         Budget(**limits)
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "says"),
+    [(39.99999, 40, "is 39.99999 dB"), (-0.0, 0, "is 0 dB"), (41.23456, 40, "is 41.23 dB"), (40, 40, "is 40 dB")],
+)
+def test_a_figure_never_looks_like_the_limit_it_misses(value: float, limit: float, says: str, good: TargetResult):
+    (verdict,) = judged(Budget(min_parity_db=limit), replace(good, parity=Parity(5, value, 42, 0.01, "x")))
+    assert says in verdict.sentence
+
+
+def test_a_further_engine_is_a_promise_of_its_own(good: TargetResult):
+    proof = Proof("litert_gpu", "a GPU", Parity(2, 20, 21, 0.1, "x"), 0.1)
+    verdicts = judged(Budget(min_parity_db=40), replace(good, proofs=(proof,)), "litert_gpu", "litert_arm")
+    assert [(v.id, v.status, v.demanded) for v in verdicts] == [
+        (PromiseId("android", "min_parity_db", "litert_cpu"), "kept", True),
+        (PromiseId("android", "min_parity_db", "litert_gpu"), "missed", True),
+        (PromiseId("android", "min_parity_db", "litert_arm"), "not measured", True),
+    ]
+
+
+def test_further_engines_are_not_forgotten_where_the_target_itself_was_not_measured(good: TargetResult):
+    """Without pictures of the target's own runtime nothing is proved elsewhere, and nothing proved is nothing kept."""
+    for result in (replace(good, parity=NotMeasured("no phone on adb")), None):
+        verdicts = judged(Budget(min_parity_db=40), result, "litert_gpu")
+        assert [v.runtime for v in verdicts] == ["litert_cpu", "litert_gpu"]
+        assert {v.status for v in verdicts} == {"not measured"}
+        assert "no phone on adb" in verdicts[1].sentence or result is None

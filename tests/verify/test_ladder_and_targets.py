@@ -15,7 +15,7 @@ from exporter.errors import MissingTool
 from exporter.progress import Silent
 from exporter.runtimes import runtime
 from exporter.runtimes.tflite_runtime import TfliteRuntime
-from exporter.verify.budget import judge
+from exporter.verify.budget import Pledge, judge
 from exporter.verify.evaluation import Renderings
 from exporter.verify.ladder import climb, float_reference
 from exporter.verify.pictures import choose, save_pictures
@@ -198,7 +198,7 @@ def test_nan_from_an_engine_misses_every_promise_on_pictures(tiny: TinyFiles, re
     poisoned = tiny.onnx("poisoned", after=[("Div", {}, np.float32(0)), ("Sub", {}, np.float32(np.inf))])
     result = measure_target("web", ORT, poisoned, tiny.torch(), TORCH, renderings, threads=1, runs=2)
     limits = Budget(min_parity_db=1, max_loss_db=99, min_gain_db=-99, min_psnr_db=1, min_ssim=0, forbid_errors=True)
-    assert {v.status for v in judge({"web": limits}, {"web": result})} == {"missed"}
+    assert {v.status for v in judge({"web": Pledge(ORT.name, limits)}, {"web": result})} == {"missed"}
     assert any(f.rule == "layout" for f in result.findings)
 
 

@@ -10,15 +10,17 @@ from exporter.budget import Budget
 from exporter.errors import EngineError
 from exporter.runtimes import runtime
 from exporter.runtimes.tflite_runtime import TfliteRuntime
-from exporter.verify.budget import judge
+from exporter.verify.budget import Pledge, judge
 from exporter.verify.evaluation import Renderings
 from exporter.verify.proofs import PICTURES, prove
 from exporter.verify.results import NotMeasured, Parity
 from exporter.verify.targets import measure_target
+from exporter.verify.verdicts import tally
 from tests.runtimes.tiny_models import TinyFiles
 from tests.verify.test_ladder_and_targets import evaluation
 
 TORCH, LITERT = runtime("torch_cpu"), runtime("litert_cpu")
+PLEDGED = {"t": Pledge("litert_cpu", Budget(min_parity_db=80), ("swapped",))}
 
 
 class Swapped:
@@ -62,15 +64,17 @@ def test_what_is_not_here_is_not_measured_and_counts_only_where_all_are_demanded
     result = measure(tiny.tflite(), [absent], tiny, renderings)
     (proof,) = result.proofs
     assert not proof.installed and "/nowhere/python" in proof.parity.reason and result.findings == ()
-    limits, results = {"t": Budget(min_parity_db=60)}, {"t": result}
-    assert [v.status for v in judge(limits, results)] == ["kept"]
-    assert [v.status for v in judge(limits, results, demand_all=True)] == ["kept", "not measured"]
+    pledges, results = {"t": Pledge("litert_cpu", Budget(min_parity_db=60), (absent.name,))}, {"t": result}
+    for demand_all, exit_code in ((False, 0), (True, 3)):
+        verdicts = judge(pledges, results, demand_all)
+        assert [v.status for v in verdicts] == ["kept", "not measured"]
+        assert tally(verdicts).status.exit_code == exit_code
 
 
 def test_other_pictures_miss_the_targets_own_promise(tiny: TinyFiles, renderings: Renderings):
     result = measure(tiny.tflite(), [Swapped(tiny.tflite("int8"))], tiny, renderings)
     assert isinstance(result.proofs[0].parity, Parity) and result.proofs[0].max_abs > 0
-    verdicts = judge({"t": Budget(min_parity_db=80)}, {"t": result})
+    verdicts = judge(PLEDGED, {"t": result})
     assert [v.status for v in verdicts] == ["kept", "missed"]
     assert "on swapped is" in verdicts[1].sentence
 
@@ -79,7 +83,7 @@ def test_an_engine_that_fails_is_an_error(tiny: TinyFiles, renderings: Rendering
     result = measure(tiny.tflite(), [Swapped(None)], tiny, renderings)
     assert result.proofs[0].parity == NotMeasured("out of memory")
     assert [f.severity for f in result.findings] == ["error"]
-    assert [v.status for v in judge({"t": Budget(min_parity_db=80)}, {"t": result})] == ["kept", "not measured"]
+    assert [v.status for v in judge(PLEDGED, {"t": result})] == ["kept", "not measured"]
 
 
 def measure(file, also_on, tiny: TinyFiles, renderings: Renderings):

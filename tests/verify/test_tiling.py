@@ -12,7 +12,7 @@ from exporter.budget import Budget
 from exporter.data.evaluation import Pair
 from exporter.runtimes import runtime
 from exporter.tiling.grid import Tiling
-from exporter.verify.budget import judge
+from exporter.verify.budget import Pledge, judge
 from exporter.verify.evaluation import Renderings
 from exporter.verify.results import NotMeasured
 from exporter.verify.targets import measure_target
@@ -49,7 +49,7 @@ def test_a_seam_that_shows_is_measured_and_judged(tiny: TinyFiles, renderings: R
     torch_cpu, artifact = runtime("torch_cpu"), tiny.onnx()
     tiled = measure_tiling(tiny.torch(), torch_cpu, artifact.path, 1, renderings)
     bare = replace(tiled, tiling=replace(tiled.tiling, halo_px=0))
-    limits = {"onnx": Budget(min_seam_db=80)}
+    limits = {"onnx": Pledge("onnxruntime_cpu", Budget(min_seam_db=80))}
     for chosen, status in ((tiled, "kept"), (bare, "missed"), (NotMeasured("it crashed"), "not measured")):
         result = measure_target(
             "onnx", runtime("onnxruntime_cpu"), artifact, tiny.torch(), torch_cpu, renderings,
