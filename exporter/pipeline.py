@@ -18,6 +18,8 @@ from exporter.data.evaluation import EvaluationSet, open_evaluation
 from exporter.data.leakage import check_leakage
 from exporter.data.training import TrainingSet, open_training
 from exporter.environment import environment
+from exporter.generators.weights_files import weights_digest
+from exporter.origin import exporter_origin
 from exporter.plan import Chain, make_plan
 from exporter.progress import Progress
 from exporter.recipe import Recipe
@@ -179,20 +181,27 @@ def _workspace(
     """What every stage may read; until the first stage has run, the teacher is the checkpoint itself."""
     spec = TensorSpec.image(recipe.input.height, recipe.input.width)
     path = recipe.model.checkpoint
-    checkpoint = Artifact(Format.CHECKPOINT, path, spec, spec, sha256_of(path))
+    checkpoint = Artifact(Format.CHECKPOINT, path, spec, spec, weights_digest(path))
     return Workspace(run_folder.path, checkpoint, images.calibration, images.training, recipe.seed, progress, quiet)
 
 
 def provenance(recipe: Recipe, images: Images, loaded: dict[str, object]) -> dict[str, object]:
-    """Where weights and images come from, with licence and digest; `loaded`: what loading found the network to be."""
+    """Where weights and images come from, with licence and digest, and which exporter this is.
+
+    `loaded`: what loading found the network to be.
+    """
     described: dict[str, object] = {
         "model": {
             "arch": recipe.model.arch or loaded.get("arch"),
             "checkpoint": recipe.model.checkpoint.name,
-            "sha256": sha256_of(recipe.model.checkpoint),
+            "sha256": weights_digest(recipe.model.checkpoint),
             "licence": recipe.model.licence,
             "source": recipe.model.source,
-        }
+        },
+        "files": {
+            place: {"file": path.name, "sha256": sha256_of(path)} for place, path in sorted(recipe.files().items())
+        },
+        "exporter": exporter_origin(),
     }
     for role, images_set in (("calibration", images.calibration), ("evaluation", images.evaluation)):
         manifest = images_set.manifest

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from exporter.budget import Budget
+from exporter.generators.weights_files import files_by_place
 from exporter.recipe_file import RecipeTree, find_recipe, kind_of, read_recipe_tree
 from exporter.recipe_mistakes import dotted, located, mistakes, refuse
 from exporter.recipe_path import RecipePath
@@ -181,6 +182,17 @@ class Recipe(Part):
         """The recipe's promises with the target's own laid over them."""
         own = self.targets[target].budget
         return self.budget.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+
+    def files(self) -> dict[str, Path]:
+        """Every file of weights or figures that the bundle depends on, by the place in the recipe that names it."""
+        places = files_by_place("model.checkpoint", self.model.checkpoint)
+        lists = [("", self.stages), *((f"targets.{name}.", target.stages) for name, target in self.targets.items())]
+        for prefix, stages in lists:
+            for i, stage in enumerate(stages):
+                for option, path in stage.files().items():
+                    place = f"{prefix}{stage.name}.{option}"
+                    places[f"{prefix}stages.{i}.{stage.name}.{option}" if place in places else place] = path
+        return places
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as it will run: every default written out, paths relative where they can be."""

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exporter.artifact import Artifact, sha256_of
+from exporter.artifact import Artifact
 from exporter.errors import BusyFolder, InternalError, StageError
 from exporter.failures import explained, in_one_line
+from exporter.generators.weights_files import weights_digest
 from exporter.locking import Held, locked
 from exporter.sealed import files_below, seal, unseal
 from exporter.stages import Stage, Workspace
@@ -82,6 +83,6 @@ def _guarded(stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
         raise InternalError(f"{stage.name} failed on {source.path.name}: {in_one_line(error)}") from error
     if result.format != stage.gives or workspace.folder not in result.path.parents:
         raise StageError(f"{stage.name} gave {result.format} at {result.path}, promised {stage.gives} in its folder")
-    if sha256_of(source.path) != source.sha256:
+    if weights_digest(source.path) != source.sha256:
         raise StageError(f"{stage.name} changed its source {source.path}")
     return result

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from exporter.generators.weights_files import files_by_place
 from exporter.recipe import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, portable
 from exporter.recipe_file import find_recipe, read_recipe_tree
 from exporter.recipe_mistakes import mistakes, refuse
@@ -114,14 +115,15 @@ class TrainRecipe(Part):
         return tree
 
     def files(self) -> dict[str, Path]:
-        """Weights the result depends on, by the place in the recipe."""
+        """Files of weights that the result depends on, by the place in the recipe."""
         named = {
             "model.init": self.model.init,
             "model.encoder": self.model.encoder,
             "teacher": self.teacher,
             "perceptual_encoder": self.perceptual_encoder,
         }
-        return {where: path for where, path in named.items() if path is not None}
+        places = (files_by_place(place, path) for place, path in named.items() if path is not None)
+        return {place: file for files in places for place, file in files.items()}
 
 
 def load_train_recipe(name: str | Path, overrides: Mapping[str, str] | None = None) -> TrainRecipe:

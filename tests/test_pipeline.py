@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from exporter.artifact import sha256_of
 from exporter.bundle import reproducible_files
 from exporter.cli import main
 from tests.conftest import REPO
 from tests.recipe_folder import FULL_CHAINS, write_recipe_folder
+
+MANIFEST, REPORT = "manifest.json", "report/report.json"
 
 
 @pytest.fixture
@@ -55,6 +58,30 @@ def test_a_corrupted_cache_is_run_again(recipe, capfd):
     assert main([f"recipe={recipe}"]) == 0
     assert ran(capfd.readouterr().out) == ["prune"]
     assert reproducible_files(Path("dist/tiny-1.0")) == digests
+
+
+def test_provenance_names_every_file_of_weights_and_the_exporter(recipe, student_file, capfd):
+    assert main([f"recipe={recipe}"]) == 0
+    (pruned,) = Path("build/tiny/stages").glob("prune-*/pruned.safetensors")
+    earlier = Path(shutil.copyfile(pruned, "earlier.safetensors"))
+    starts = {"prune.warm_start": earlier, "distill.warm_start": student_file}
+    capfd.readouterr()
+    assert main([f"recipe={recipe}", *(f"{key}={path}" for key, path in starts.items())]) == 0
+    assert ran(capfd.readouterr().out) == ["prune", "distill"]
+    manifest, report = (json.loads(Path("dist/tiny-1.0", file).read_text()) for file in (MANIFEST, REPORT))
+    files = manifest["provenance"]["files"]
+    assert {place: entry["file"] for place, entry in files.items()} == {
+        "model.checkpoint": "fpn_mobilenet.h5",
+        "prune.warm_start": "earlier.safetensors",
+        "distill.warm_start": student_file.name,
+    }
+    assert all(files[key]["sha256"] == sha256_of(path) for key, path in starts.items())
+    assert report["provenance"] == manifest["provenance"]
+    exporter = manifest["provenance"]["exporter"]
+    assert len(exporter.get("commit", "")) == 40 or len(exporter["code_sha256"]) == 64
+    page = Path("dist/tiny-1.0/report/index.html").read_text()
+    assert all(entry["sha256"] in page for entry in files.values())
+    assert str(Path.cwd()) not in json.dumps(manifest), "no place of this machine"
 
 
 def test_a_missed_promise_is_exit_1_and_still_a_bundle(recipe, capfd):

@@ -32,9 +32,10 @@ def load_state(path: Path) -> dict[str, Tensor]:
 
 
 def _reader_of(path: Path) -> Callable[[Path], object]:
-    from exporter.generators.ncnn_file import is_ncnn_file, read_ncnn
-    from exporter.generators.tf_checkpoint import is_tf_checkpoint, read_tf_checkpoint
-    from exporter.generators.tfjs_file import is_tfjs_model, read_tfjs
+    from exporter.generators.ncnn_file import read_ncnn
+    from exporter.generators.tf_checkpoint import read_tf_checkpoint
+    from exporter.generators.tfjs_file import read_tfjs
+    from exporter.generators.weights_files import is_ncnn_file, is_tf_checkpoint, is_tfjs_model
 
     if is_tf_checkpoint(path):
         return read_tf_checkpoint

@@ -31,11 +31,6 @@ class _Layer:
         return int(float(self.options.get(option, default)))
 
 
-def is_ncnn_file(path: Path) -> bool:
-    """Whether `path` is the `.bin` of an ncnn pair."""
-    return path.suffix == ".bin" and path.with_suffix(".param").is_file()
-
-
 def read_ncnn(path: Path) -> dict[str, Tensor]:
     """The weights of the pair `path` (.bin) and its .param.
 

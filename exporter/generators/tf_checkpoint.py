@@ -13,10 +13,6 @@ from exporter.errors import CheckpointError, MissingTool
 OPTIMISER = re.compile(r"/(Adam|Adam_1|Momentum|RMSProp|RMSProp_1|ExponentialMovingAverage)$")
 
 
-def is_tf_checkpoint(path: Path) -> bool:
-    return path.suffix == ".index" or re.search(r"\.data-\d+-of-\d+$", path.name) is not None
-
-
 def read_tf_checkpoint(path: Path) -> dict[str, Tensor]:
     """All floating-point variables but the optimiser's, by TensorFlow name.
 

@@ -42,11 +42,6 @@ class GraphModel:
     nodes: Mapping[str, Mapping[str, Any]]
 
 
-def is_tfjs_model(path: Path) -> bool:
-    """Whether `path` is the `model.json` of a TensorFlow.js model, or a folder with one."""
-    return path.suffix == ".json" or (path / "model.json").is_file()
-
-
 def read_tfjs(path: Path) -> dict[str, Tensor]:
     """The layers' weights of `path`, model.json or its folder, in PyTorch's layout.
 

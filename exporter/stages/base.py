@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from exporter.artifact import Artifact, Format, sha256_of
+from exporter.generators.weights_files import files_by_place
 from exporter.progress import Progress
 
 if TYPE_CHECKING:
@@ -58,9 +59,13 @@ class Stage(BaseModel, ABC):
         """Write a new model into `workspace.folder`; leave `source` untouched."""
 
     def files(self) -> dict[str, Path]:
-        """Options that name a file: the file's digest, not its place, decides the result."""
+        """Files that options name: their digests, not their places, decide the result, and provenance names them all.
+
+        Weights that lie in several files are `option` and `option/file`.
+        """
         chosen = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: value for name, value in chosen.items() if isinstance(value, Path)}
+        places = (files_by_place(name, value) for name, value in chosen.items() if isinstance(value, Path))
+        return {place: file for files in places for place, file in files.items()}
 
     def key(self, source: Artifact, workspace: Workspace) -> str:
         """Names the result: same key, same model. All that can change the result is in it."""
