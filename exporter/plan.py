@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from exporter.artifact import Format
-from exporter.errors import PlanError, RecipeError
-from exporter.generators import generator_info
+from exporter.data.folders import FEWEST_IMAGES, first_pictures
+from exporter.data.manifest import MANIFEST
+from exporter.errors import DataError, PlanError, RecipeError
+from exporter.generators import GeneratorInfo, generator_info
 from exporter.recipe import Recipe
 from exporter.runtimes import RUNTIMES
 from exporter.stages import LoadGenerator, Stage
+from exporter.stages.distill import Distill
 from exporter.suggestions import did_you_mean
+from exporter.yaml_text import Path_
+
+MOST_LOOKED_AT = 2000  # pictures of a folder; a plan answers at once
+# What a plan says of itself.
+CHECKED = (
+    "keys, values and ranges; that files and folders are there; names of architectures, runtimes and stages; arguments "
+    "of networks as their source says; sizes; what each stage takes and gives; training data where a stage learns"
+)
+LEFT = (
+    "before its first stage, an export also checks: weights against the network, students and warm starts, one picture "
+    "through each, every picture's bytes, sets against each other, installed packages, free disk"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +45,10 @@ class Chain:
 
 
 def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
-    """One chain per target. Reads nothing but the recipe. Raises PlanError listing every mismatch."""
+    """One chain per target. Reads the recipe, source text of networks and names of files; runs nothing.
+
+    Raises PlanError listing every mismatch.
+    """
     load = LoadGenerator(
         arch=recipe.model.arch,
         kwargs=recipe.model.kwargs,
@@ -39,35 +59,67 @@ def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
         Chain(name, target.runtime, (load, *recipe.stages, *target.stages), target.also_on)
         for name, target in recipe.targets.items()
     )
-    problems = [*_size_problems(recipe), *_data_problems(recipe)]
+    problems = [*_network_problems(recipe), *_data_problems(recipe)]
     for chain in chains:
         problems += _chain_problems(recipe, chain)
         if chain.also_on and recipe.budget_of(chain.target).min_parity_db is None:
             where = recipe.at("targets", chain.target, "also_on")
             problems.append(f"{where}: proves min_parity_db there, which no budget promises")
+    problems = list(dict.fromkeys(problems))
+    if len(problems) == 1:
+        raise PlanError(problems[0])
     if problems:
-        raise PlanError("\n  ".join(["the recipe does not fit together:", *dict.fromkeys(problems)]))
+        raise PlanError("\n  ".join(["the recipe does not fit together:", *problems]))
     return chains
 
 
-def _size_problems(recipe: Recipe) -> Iterator[str]:
-    try:
-        model = recipe.model  # without a name, the size is checked once the checkpoint has been recognised
-        infos = [generator_info(model.arch, model.range, model.multiple)] if model.arch else []
-        infos += [generator_info(student) for stage in recipe.stages if (student := getattr(stage, "student", None))]
-    except RecipeError as error:
-        yield str(error)
-        return
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """A network that the recipe names: where, by which keyword, and with which arguments it is built."""
+
+    path: Path_
+    keyword: str
+    info: GeneratorInfo
+    kwargs: Mapping[str, Any]
+
+
+def _network_problems(recipe: Recipe) -> Iterator[str]:
+    """Names, arguments and sizes. Reads the networks' source text and runs none of it."""
+    from exporter.generators.signature import arch_problem, kwargs_problems
+
+    networks = []
+    for path, keyword, arch, kwargs in _named_networks(recipe):
+        try:
+            info = generator_info(arch, recipe.model.range, recipe.model.multiple)
+        except RecipeError as error:
+            yield f"{recipe.at(*path, keyword)}: {str(error).removeprefix('model.arch: ')}"
+            continue
+        if problem := arch_problem(info.network):
+            yield f"{recipe.at(*path, keyword)}: {problem}"
+            continue
+        for word, problem in kwargs_problems(info.network, kwargs):
+            yield f"{recipe.at(*path, 'kwargs', word)}: {problem}"
+        networks.append(_Network(path, keyword, info, kwargs))
+    yield from _size_problems(recipe, networks)
+
+
+def _named_networks(recipe: Recipe) -> Iterator[tuple[Path_, str, str, Mapping[str, Any]]]:
+    if recipe.model.arch:  # without a name, all is checked once the checkpoint has been recognised
+        yield ("model",), "arch", recipe.model.arch, recipe.model.kwargs
+    for path, stage in _placed_stages(recipe):
+        if isinstance(stage, Distill):
+            yield path, "student", stage.student, stage.kwargs
+
+
+def _size_problems(recipe: Recipe, networks: Sequence[_Network]) -> Iterator[str]:
     # A teacher may be filled up as its official code does; the network that is deployed must fit as it is.
+    infos = [network.info for network in networks]
     strict = [info for i, info in enumerate(infos) if i == len(infos) - 1 or info.padding == "none"]
     for side in ("height", "width"):
         length = getattr(recipe.input, side)
         for info in strict:
             if length % info.multiple:
-                below, above = (
-                    length // info.multiple * info.multiple,
-                    -(-length // info.multiple) * info.multiple,
-                )
+                below, above = length // info.multiple * info.multiple, -(-length // info.multiple) * info.multiple
                 yield (
                     f"{recipe.at('input', side)}: {length} is not a multiple of {info.multiple}, as {info.name} needs; "
                     f"nearest: {below or above} or {above}"
@@ -76,15 +128,35 @@ def _size_problems(recipe: Recipe) -> Iterator[str]:
 
 def _data_problems(recipe: Recipe) -> Iterator[str]:
     if recipe.data.training is None:
-        for stage in {type(stage): stage for _, stages in _stage_lists(recipe) for stage in stages}.values():
+        for stage in {type(stage): stage for _, stage in _placed_stages(recipe)}.values():
             if "training" in stage.reads:
                 yield f"{recipe.at('data', 'training')}: is missing, {stage.name} trains on it"
+    for role in ("calibration", "evaluation", "training"):
+        folder = getattr(recipe.data, role)
+        if folder is not None and (problem := _folder_problem(role, folder)):
+            yield f"{recipe.at('data', role)}: {problem}"
 
 
-def _stage_lists(recipe: Recipe) -> Iterator[tuple[str, tuple[Stage, ...]]]:
-    yield "stages", recipe.stages
+def _folder_problem(role: str, folder: Path) -> str:
+    """What a look at the names shows; a set with a manifest is read by the export."""
+    if (folder / MANIFEST).is_file():
+        return ""
+    try:
+        found = len(first_pictures(folder, MOST_LOOKED_AT))
+    except DataError as error:
+        return str(error)
+    if found >= (FEWEST_IMAGES if role == "calibration" else 1):
+        return ""
+    least = f"; calibration needs {FEWEST_IMAGES}" if role == "calibration" and found else ""
+    return f"{folder} holds {found or 'no'} picture{'s' if found != 1 else ''}{least}"
+
+
+def _placed_stages(recipe: Recipe) -> Iterator[tuple[Path_, Stage]]:
+    for i, stage in enumerate(recipe.stages):
+        yield ("stages", i, stage.name), stage
     for name, target in recipe.targets.items():
-        yield f"targets.{name}.stages", target.stages
+        for i, stage in enumerate(target.stages):
+            yield ("targets", name, "stages", i, stage.name), stage
 
 
 def _chain_problems(recipe: Recipe, chain: Chain) -> Iterator[str]:

@@ -22,7 +22,7 @@ from exporter.budget import Budget
 from exporter.generators.weights_files import files_by_place
 from exporter.recipe_file import RecipeTree, find_recipe, kind_of, read_recipe_tree
 from exporter.recipe_mistakes import dotted, located, mistakes, refuse
-from exporter.recipe_path import RecipePath
+from exporter.recipe_path import RecipeCheckpoint, RecipeFolder
 from exporter.stages import STAGES, Stage
 from exporter.suggestions import did_you_mean, shortened
 from exporter.tiling.processing import Processing
@@ -84,7 +84,7 @@ class Model(Part):
     """
 
     arch: str | None = None
-    checkpoint: RecipePath
+    checkpoint: RecipeCheckpoint
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None  # what a network of your own eats and gives; default 0..1
     multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)  # height and width must be multiples of it
@@ -114,9 +114,9 @@ class Input(Part):
 class Data(Part):
     """Folders of images; see calibration/README.md."""
 
-    calibration: RecipePath
-    evaluation: RecipePath
-    training: RecipePath | None = None
+    calibration: RecipeFolder
+    evaluation: RecipeFolder
+    training: RecipeFolder | None = None
 
 
 class Verification(Part):

@@ -18,10 +18,10 @@ def _find(path: Path, info: ValidationInfo) -> Path:
         try:
             if (folder / path).exists():
                 return (folder / path).resolve()
-        except OSError as error:  # a name that is too long, a loop of links, a folder that may not be looked into
+            if (folder / path).is_symlink():
+                raise ValueError(f"{_named(path)} is a link that leads nowhere")
+        except OSError as error:  # a name that is too long, a folder that may not be looked into
             raise ValueError(f"{_named(path)} cannot be opened: {error.strerror}") from None
-        except RuntimeError:  # resolve() before Python 3.13
-            raise ValueError(f"{_named(path)} is a link to itself") from None
     looked = " and ".join(str(folder) for folder in dict.fromkeys(folders))
     raise ValueError(f"there is no {_named(path)} (looked in {looked})")
 
@@ -31,4 +31,27 @@ def _named(path: Path) -> str:
     return name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…"
 
 
-RecipePath = Annotated[Path, AfterValidator(_find)]
+def _require_file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"{_named(path)} is {_kind(path)}, not a file")
+    return path
+
+
+def _require_folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ValueError(f"{_named(path)} is {_kind(path)}, not a folder")
+    return path
+
+
+def _require_checkpoint(path: Path) -> Path:
+    """A file, or the folder of a TensorFlow.js model."""
+    return path if (path / "model.json").is_file() else _require_file(path)
+
+
+def _kind(path: Path) -> str:
+    return "a folder" if path.is_dir() else "a file" if path.is_file() else "a device"
+
+
+RecipeFile = Annotated[Path, AfterValidator(_find), AfterValidator(_require_file)]
+RecipeFolder = Annotated[Path, AfterValidator(_find), AfterValidator(_require_folder)]
+RecipeCheckpoint = Annotated[Path, AfterValidator(_find), AfterValidator(_require_checkpoint)]

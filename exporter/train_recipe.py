@@ -12,7 +12,7 @@ from exporter.generators.weights_files import files_by_place
 from exporter.recipe import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, portable
 from exporter.recipe_file import find_recipe, read_recipe_tree
 from exporter.recipe_mistakes import mistakes, refuse
-from exporter.recipe_path import RecipePath
+from exporter.recipe_path import RecipeCheckpoint, RecipeFile, RecipeFolder
 from exporter.training.options import FitOptions
 
 
@@ -27,8 +27,8 @@ class TrainedModel(Part):
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None  # what a network of your own eats and gives; default 0..1
     multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)
-    init: RecipePath | None = None  # weights to go on from
-    encoder: RecipePath | None = None  # ImageNet MobileNetV2, torchvision format: starts DeblurGAN-v2's encoder
+    init: RecipeCheckpoint | None = None  # weights to go on from
+    encoder: RecipeCheckpoint | None = None  # ImageNet MobileNetV2, torchvision format: starts DeblurGAN-v2's encoder
 
 
 class Blur(Part):
@@ -72,8 +72,8 @@ class TrainingData(Part):
     Of several training folders each is as likely; one that is named twice is twice as likely.
     """
 
-    training: Annotated[tuple[RecipePath, ...], BeforeValidator(_one_or_several)] = Field(min_length=1)
-    evaluation: RecipePath | None = None
+    training: Annotated[tuple[RecipeFolder, ...], BeforeValidator(_one_or_several)] = Field(min_length=1)
+    evaluation: RecipeFolder | None = None
     variant: str = ""  # of a public set: blur or blur_gamma, J or R; default is the first
     height: Side = 256  # evaluation pictures
     width: Side = 256
@@ -87,8 +87,8 @@ class TrainRecipe(Part):
     description: str = ""
     seed: Seed = 0
     model: TrainedModel
-    teacher: RecipePath | None = None  # a network file of this project
-    perceptual_encoder: RecipePath | None = None  # ImageNet MobileNetV2 for the perceptual term
+    teacher: RecipeFile | None = None  # a network file of this project
+    perceptual_encoder: RecipeCheckpoint | None = None  # ImageNet MobileNetV2 for the perceptual term
     data: TrainingData
     training: FitOptions = FitOptions()
 

@@ -59,7 +59,9 @@ def test_the_readme_recipe_loads_and_plans(tmp_path):
     (tmp_path / "my_deblur.yaml").write_text(example)
     (tmp_path / "fpn_mobilenet.h5").touch()
     for folder in ("my_photos", "my_pairs", "my_sharp_photos"):
-        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "blurred").mkdir(parents=True)
+        for i in range(8):
+            (tmp_path / folder / "blurred" / f"{i}.jpg").touch()
     (chain,) = make_plan(load_recipe(tmp_path / "my_deblur.yaml"))
     assert [stage.name for stage in chain.stages][-1] == "quantize_tflite"
 

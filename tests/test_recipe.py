@@ -24,6 +24,8 @@ budget: {min_gain_db: 0.5}
 @pytest.fixture
 def recipe_file(tmp_path: Path) -> Path:
     (tmp_path / "set").mkdir()
+    for i in range(8):
+        (tmp_path / "set" / f"{i}.png").touch()
     (tmp_path / "weights.safetensors").write_bytes(b"x")
     path = tmp_path / "demo.yaml"
     path.write_text(GOOD)

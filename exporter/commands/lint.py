@@ -115,7 +115,8 @@ def _show_gpu(found: GpuLint) -> None:
 
 def _pictures(folder: Path | None, height: int, width: int) -> list[Image]:
     from exporter.data.dead_leaves import dead_leaves
-    from exporter.data.images import IMAGE_SUFFIXES, frame, read_image
+    from exporter.data.folders import IMAGE_SUFFIXES
+    from exporter.data.images import frame, read_image
     from exporter.errors import DataError
 
     if folder is None:

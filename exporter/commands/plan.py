@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
-from exporter.plan import make_plan
+from exporter.plan import CHECKED, LEFT, make_plan
 from exporter.recipe import load_recipe
 
 
@@ -20,11 +20,13 @@ def run(args: argparse.Namespace) -> int:
     chains = make_plan(recipe)
     if args.json:
         stages = {chain.target: [stage.name for stage in chain.stages] for chain in chains}
-        show_json({"recipe": recipe.resolved(), "chains": stages})
+        show_json({"recipe": recipe.resolved(), "chains": stages, "checked": CHECKED, "left": LEFT})
         return 0
     show(f"{recipe.name} {recipe.version}, {recipe.input.height}×{recipe.input.width} px")
     for chain in chains:
         show(f"  {chain}")
         promises = recipe.budget_of(chain.target).model_dump(exclude_none=True, exclude_defaults=True)
         show(f"  {'':14} promises: {', '.join(f'{key} {value:g}' for key, value in promises.items()) or 'none'}")
+    show(f"checked: {CHECKED}")
+    show(f"not yet: {LEFT}")
     return 0

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from exporter.artifact import sha256_of
 from exporter.data.blur import to_linear
-from exporter.data.images import IMAGE_SUFFIXES, frame, read_image
+from exporter.data.folders import FEWEST_IMAGES, picture_files
+from exporter.data.images import frame, read_image
 from exporter.data.manifest import (
     MANIFEST,
     ImageEntry,
@@ -24,7 +25,6 @@ from exporter.data.manifest import (
 )
 from exporter.errors import DataError
 
-FEWEST_IMAGES = 8  # below this the ranges follow the single picture; 100 to 500 are usual
 Floats = NDArray[np.float32]
 
 
@@ -99,7 +99,7 @@ def open_calibration(folder: Path, height: int, width: int) -> CalibrationSet:
 
 def describe_folder(folder: Path) -> ImageManifest:
     """The manifest of a folder that has none: every picture below it, by name; origin and licence unknown."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    files = picture_files(folder)
     entries = (
         ImageEntry(
             file=path.relative_to(folder).as_posix(),

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.artifact import sha256_of
-from exporter.data.images import IMAGE_SUFFIXES, frame, read_image
+from exporter.data.folders import picture_files
+from exporter.data.images import frame, read_image
 from exporter.data.layouts import Layout, detect_layout, layout_pairs
 from exporter.data.manifest import (
     MANIFEST,
@@ -126,8 +127,7 @@ def describe_folder(folder: Path) -> PairManifest:
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    files = folder.rglob("*") if folder.is_dir() else ()
-    pictures = sorted(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES)
+    pictures = picture_files(folder) if folder.is_dir() else []
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in pictures}
 
 

@@ -16,7 +16,6 @@ from exporter.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 T = TypeVar("T", np.uint8, np.float32)

@@ -15,7 +15,8 @@ from exporter.artifact import sha256_of
 from exporter.data.blur import BlurOptions, blur
 from exporter.data.calibration import laplacian_variance
 from exporter.data.evaluation import open_evaluation
-from exporter.data.images import IMAGE_SUFFIXES, read_image, to_uint8
+from exporter.data.folders import picture_files
+from exporter.data.images import read_image, to_uint8
 from exporter.data.layouts import detect_layout, layout_pairs
 from exporter.errors import DataError
 
@@ -157,7 +158,7 @@ def open_training(
     if (folder / "blurred").is_dir() and (folder / "sharp").is_dir():
         described = open_evaluation(folder, 1, 1).manifest.pairs
         return _paired((folder / pair.blurred, folder / pair.sharp) for pair in described)
-    files = tuple(sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES))
+    files = tuple(picture_files(folder))
     if not files:
         raise DataError(f"{folder} holds no training photographs", hint="name a folder of sharp .jpg or .png")
     return TrainingSet(files, _digest(files), options or BlurOptions(), min_sharpness)

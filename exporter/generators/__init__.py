@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
-from exporter.errors import MissingTool, RecipeError
+from exporter.errors import ExportError, MissingTool, RecipeError
+from exporter.failures import in_one_line
 from exporter.generators.base import MISSING_ZOO, GeneratorInfo
 from exporter.generators.table import GENERATORS, ZOO
+from exporter.suggestions import did_you_mean, shortened
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,28 +48,56 @@ def generator_info(arch: str, range: tuple[float, float] | None = None, multiple
     if ":" in arch:
         words = ("unknown", f"user network {arch}")
         return GeneratorInfo(arch, arch, multiple, range or (0.0, 1.0), *words, scale=None)
-    known = ", ".join(info.name for info in (*GENERATORS, ZOO))
-    raise RecipeError(f"model.arch: no architecture is named {arch!r}", hint=f"known: {known}; or package.module:Class")
+    known = did_you_mean(arch, [info.name for info in (*GENERATORS, ZOO)])
+    raise RecipeError(f"model.arch: no architecture is named {shortened(arch)!r}{known}; or package.module:Class")
 
 
 def network_class(info: GeneratorInfo) -> type[nn.Module]:
-    """The class itself. Raises RecipeError if it cannot be imported."""
+    """The class itself. Raises RecipeError if it cannot be imported or is no torch.nn.Module; nothing is called."""
+    from torch import nn
+
     module_name, _, class_name = info.network.partition(":")
     if str(Path.cwd()) not in sys.path:  # a console script does not look in the working directory by itself
         sys.path.append(str(Path.cwd()))
     try:
-        found: type[nn.Module] = getattr(import_module(module_name), class_name)
+        found = getattr(import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
         raise RecipeError(f"model.arch: cannot import {info.network!r}: {error}") from None
-    return found
+    except MemoryError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever the user's own module does when it is imported
+        raise RecipeError(f"model.arch: cannot import {info.network!r}: {_said(error)}") from error
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise RecipeError(f"model.arch: {info.network} is no class of torch.nn.Module")
+    network: type[nn.Module] = found
+    return network
 
 
-def build_network(info: GeneratorInfo, kwargs: dict[str, Any]) -> nn.Module:
+def build_network(info: GeneratorInfo, kwargs: Mapping[str, Any]) -> nn.Module:
     """The bare network with random weights. Raises RecipeError if it cannot be imported or built."""
+    found = network_class(info)
     try:
-        return network_class(info)(**kwargs)
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"model.kwargs: {info.network} refuses {kwargs}: {error}") from None
+        return found(**kwargs)
+    except (ExportError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        given = shortened(repr(dict(kwargs)), 200)
+        raise RecipeError(f"model.kwargs: {info.network} refuses {given}: {_said(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    """What went wrong and, in code of the user's, where."""
+    ours_to_say = isinstance(error, TypeError | ValueError) and str(error)
+    words = str(error).splitlines()[0] if ours_to_say else in_one_line(error)
+    frames = [frame for frame in extract_tb(error.__traceback__) if _is_of_the_user(frame.filename)]
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{words} ({Path(error.filename).name}:{error.lineno})"
+    return f"{words} ({Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line})" if frames else words
+
+
+def _is_of_the_user(file: str) -> bool:
+    installed = "site-packages" in file or file.startswith("<") or Path(file).is_relative_to(Path(os.__file__).parent)
+    return not installed and not Path(file).is_relative_to(Path(__file__).parents[1])
 
 
 def recognise(state: Mapping[str, Tensor], path: Path) -> tuple[str, dict[str, Any]]:

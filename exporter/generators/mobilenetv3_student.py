@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+PresetName = Literal["s", "m", "l"]
 Activation = Literal["relu6", "relu", "hard_swish"]
 Block = Literal["inverted", "residual", "plain"]
 
@@ -120,7 +121,9 @@ class MobileNetV3Student(nn.Module):
     `activation="hard_swish"` with `squeeze_excite=True` is the full MobileNetV3: lint warns about it.
     """
 
-    def __init__(self, preset: str = "m", activation: Activation = "relu6", squeeze_excite: bool = False) -> None:
+    def __init__(
+        self, preset: PresetName = "m", activation: Activation = "relu6", squeeze_excite: bool = False
+    ) -> None:
         super().__init__()
         if preset not in PRESETS:
             raise ValueError(f"preset is {preset!r}, not one of {', '.join(PRESETS)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
-from exporter.recipe_path import RecipePath
+from exporter.recipe_path import RecipeCheckpoint
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.taught import train_with_teacher
 from exporter.training.options import FitOptions
@@ -33,7 +33,7 @@ class Distill(FitOptions, Stage):
 
     student: str = "mobilenetv3_student"
     kwargs: dict[str, Any] = {"preset": "m"}
-    warm_start: RecipePath | None = None  # student weights to start from
+    warm_start: RecipeCheckpoint | None = None  # student weights to start from
     learn_from: Literal["original", "source"] = "original"
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import CheckpointError, StageError
-from exporter.recipe_path import RecipePath
+from exporter.recipe_path import RecipeFile
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.taught import train_with_teacher
 from exporter.training.options import FitOptions
@@ -36,7 +36,7 @@ class Prune(FitOptions, Stage):
     ratio: float = Field(default=0.25, gt=0, lt=1)  # share of channels removed in every prunable layer
     round_to: int = Field(default=8, ge=1, le=1024)  # what is left is a multiple of this: lanes of phones and GPUs
     keep: tuple[str, ...] = ()  # module names never pruned, besides the last convolution
-    warm_start: RecipePath | None = None  # pruned.safetensors of a run with the same checkpoint, ratio and round_to
+    warm_start: RecipeFile | None = None  # pruned.safetensors of a run with the same checkpoint, ratio and round_to
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         import copy

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.errors import StageError
 from exporter.quantization.options import MixedPrecision, TunableInt8Options
-from exporter.recipe_path import RecipePath
+from exporter.recipe_path import RecipeFile
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
 from exporter.stages.self_check import lopsided_image, require_close, run_tflite
@@ -65,7 +65,7 @@ class QuantizeTflite(TunableInt8Options, Stage):
     io: Literal["int8", "float32"] = "int8"
     device: Literal["any", "cpu"] = "any"
     mixed: MixedPrecision | None = None
-    costs: RecipePath | None = None
+    costs: RecipeFile | None = None
 
     @model_validator(mode="after")
     def _search_options_fit(self) -> Self:

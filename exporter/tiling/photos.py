@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from exporter.data.images import IMAGE_SUFFIXES, read_pixels
+from exporter.data.folders import IMAGE_SUFFIXES, picture_files
+from exporter.data.images import read_pixels
 from exporter.errors import DataError
 from exporter.progress import Task
 from exporter.tiling.restore import Pixels
@@ -23,7 +24,7 @@ def pairs_of(source: Path, target: Path) -> list[tuple[Path, Path]]:
     Raises DataError for a folder without pictures and a target whose ending is no picture's.
     """
     if source.is_dir():
-        found = sorted(path for path in source.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+        found = picture_files(source)
         if not found:
             raise DataError(f"{source} holds no pictures", hint=f"known endings: {' '.join(sorted(IMAGE_SUFFIXES))}")
         return [(path, target / path.relative_to(source)) for path in found if target not in path.parents]

@@ -1,0 +1,39 @@
+"""Which files of a folder are pictures, and how many are enough. Imports nothing, so that a plan can look, too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from exporter.errors import DataError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+FEWEST_IMAGES = 8  # of a calibration set: below this the ranges follow the single picture; 100 to 500 are usual
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Every picture below `folder`, by name. Raises DataError for what is called like a picture and is no file."""
+    return sorted(_pictures(folder))
+
+
+def first_pictures(folder: Path, most: int) -> list[Path]:
+    """Some pictures below `folder`, `most` at most: enough to say that there are so many. Raises as `picture_files`."""
+    return list(islice(_pictures(folder), most))
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder, onerror=_refuse):
+        for name in (*folders, *files):
+            path = Path(place, name)
+            if path.suffix.lower() not in IMAGE_SUFFIXES:
+                continue
+            if not path.is_file():
+                kind = "folder" if path.is_dir() else "link to nothing" if path.is_symlink() else "device"
+                raise DataError(f"{path} is called like a picture, but is a {kind}", hint="rename or remove it")
+            yield path
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename} cannot be read: {(error.strerror or str(error)).lower()}") from None
