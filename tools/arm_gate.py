@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from exporter.bundle.arm import prove_on_arm
-from exporter.bundle.verify import BundleVerdict, Check
+from exporter.bundle.checks import Check, exit_code_of
 
 
 def main() -> int:
@@ -20,8 +20,7 @@ def main() -> int:
         sys.stdout.write(f"{time.monotonic() - start_s:6.1f} s  {check.status:11}  {check.name}: {check.detail}\n")
         sys.stdout.flush()
 
-    verdict = BundleVerdict(folder, prove_on_arm(folder, say))
-    return verdict.exit_code
+    return exit_code_of(prove_on_arm(folder, say))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The folder we hand over: written in one piece, re-opened and checked from the folder alone."""
 
+from exporter.bundle.checks import Check
 from exporter.bundle.golden import Golden
-from exporter.bundle.verify import BundleVerdict, Check, verify_bundle
+from exporter.bundle.verify import BundleVerdict, verify_bundle
 from exporter.bundle.write import reproducible_files, write_bundle
 
 __all__ = ["BundleVerdict", "Check", "Golden", "reproducible_files", "verify_bundle", "write_bundle"]

@@ -13,14 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from exporter.artifact import Artifact, Format, sha256_of
+from exporter.bundle.checks import Check
 from exporter.bundle.golden import Tolerance, real, tolerances
+from exporter.bundle.golden_file import load_array, read_golden
+from exporter.bundle.golden_runs import distance
 from exporter.bundle.manifest import Manifest, read_manifest
-from exporter.bundle.verify import Check, read_golden, read_vector
 from exporter.contained import contained
 from exporter.errors import BundleError, EngineError
 from exporter.rigs.arm import CPUS, DEFAULT_CPU
 from exporter.runtimes.arm import LiteRtArm, TfliteRuntimeArm
-from exporter.runtimes.base import Image
 from exporter.runtimes.cpu import available_cores
 
 EXACT = Tolerance(0.0, 200.0)
@@ -48,7 +49,7 @@ def prove_on_arm(folder: Path, say: Callable[[Check], None] = lambda check: None
     if why := LiteRtArm().missing():
         return (Check("ARM64", "not checked", why),)
     manifest = read_manifest(folder)
-    vectors = _vectors(folder, manifest)
+    vectors = _vectors(folder)
     with TemporaryDirectory() as scratch, ThreadPoolExecutor(available_cores()) as workers:
         checks = []
         for check in workers.map(lambda job: _check(job, folder, vectors), _jobs(folder, manifest, Path(scratch))):
@@ -82,13 +83,13 @@ def _check(job: _Job, folder: Path, vectors: dict[str, tuple[str, str]]) -> Chec
     vector = vectors.get(job.artifact.path.name)
     if vector is None:
         return Check(job.name, "failed", "golden.json holds no vector for it")
-    pixels, output = (read_vector(folder, file) for file in vector)
+    pixels, output = (load_array(folder, file) for file in vector)
     try:
         with job.runtime.open(job.artifact, 1) as session:
             made = session.infer(pixels.astype(np.float32) / 255)
     except EngineError as error:
         return Check(job.name, "failed", str(error))
-    psnr_db, largest = _distance(made, real(output, job.artifact.output))
+    psnr_db, largest = distance(made, real(output, job.artifact.output))
     passed = psnr_db >= job.allowed.min_psnr_db and largest <= job.allowed.max_abs  # NaN is neither
     found = "bit-exact" if largest == 0 else f"{psnr_db:.1f} dB, max |Δ| {largest:.2g}"
     if job.canary:
@@ -97,18 +98,9 @@ def _check(job: _Job, folder: Path, vectors: dict[str, tuple[str, str]]) -> Chec
     return Check(job.name, "passed" if passed else "failed", found + limits)
 
 
-def _distance(made: Image, expected: Image) -> tuple[float, float]:
-    """PSNR in dB of full scale 1.0, infinite for equal pictures, and the largest difference."""
-    import numpy as np
-
-    difference = made.astype(np.float64) - expected
-    mean_square = float(np.mean(difference * difference))
-    return float("inf") if mean_square == 0 else float(-10 * np.log10(mean_square)), float(np.abs(difference).max())
-
-
-def _vectors(folder: Path, manifest: Manifest) -> dict[str, tuple[str, str]]:
+def _vectors(folder: Path) -> dict[str, tuple[str, str]]:
     """File name of the model → pixels and expected output of its first golden vector."""
-    first = read_golden(folder, manifest).vectors[0]
+    first = read_golden(folder).vectors[0]
     return {Path(expected.model).name: (first.pixels, expected.output) for expected in first.models}
 
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from exporter.artifact import Artifact, Format, Layout, Precision, TensorSpec, sha256_of
-from exporter.bundle.models import ShippedModel
-from exporter.errors import BundleError
+from exporter.artifact import Artifact, Format, Layout, Precision, TensorSpec
+from exporter.bundle.documents import read_document
+from exporter.errors import RecipeError
 from exporter.tiling import grid
 from exporter.tiling.processing import Processing
-from exporter.verify.results import Audit, NotMeasured, Outcome, Parity, Quality, Seam, TargetResult, Tiled
 
 MANIFEST_SCHEMA_VERSION = 1  # raised when a reader of the former version could misread the new one
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-ModelFile = Annotated[str, Field(pattern=r"^models/[^/\\]+$")]
+ModelFile = Annotated[str, Field(pattern=r"^models/[^/\\\p{C}]+$")]
+Px = Annotated[int, Field(ge=1, le=1 << 20)]
+CODES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}  # dtype -> smallest and largest code
+FLOATS = ("float32", "float16")
+ENDINGS = {Format.TFLITE: ".tflite", Format.ONNX: ".onnx", Format.TORCH: ".safetensors", Format.TENSORRT: ".engine"}
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Tensor(_Part):
@@ -35,6 +36,24 @@ class Tensor(_Part):
     range: tuple[float, float]
     scale: float | None
     zero_point: int | None
+
+    @model_validator(mode="after")
+    def _is_a_picture(self) -> Self:
+        channels = self.shape[{"NHWC": 3, "NCHW": 1}[self.layout]] if len(self.shape) == 4 else 0
+        if channels != 3 or self.shape[0] != 1 or min(self.shape) < 1:
+            raise ValueError(f"{list(self.shape)} {self.layout} is no batch of one RGB picture")
+        if self.range[0] >= self.range[1]:
+            raise ValueError(f"the range {list(self.range)} is empty")
+        if (self.scale is None) != (self.zero_point is None):
+            raise ValueError("scale and zero_point go together")
+        if self.scale is None or self.zero_point is None:
+            if self.dtype not in FLOATS:
+                raise ValueError(f"a tensor of {self.dtype} needs a scale")
+            return self
+        low, high = CODES.get(self.dtype, (0, -1))
+        if self.scale <= 0 or not low <= self.zero_point <= high:
+            raise ValueError(f"scale {self.scale:g} and zero point {self.zero_point} are no code of {self.dtype}")
+        return self
 
     @property
     def spec(self) -> TensorSpec:
@@ -57,15 +76,28 @@ class Judged(_Part):
 class Model(_Part):
     file: ModelFile
     sha256: Sha256
-    size_bytes: int
+    size_bytes: int = Field(gt=0)
     source_sha256: Sha256  # of the pipeline's file, before metadata was written into it
     format: Format
     precision: Precision
     input: Tensor
     output: Tensor
     ops: dict[str, int] | None  # operator kind -> count; None when the file was not looked into
-    history: tuple[str, ...]
-    targets: tuple[Judged, ...]
+    history: tuple[str, ...] = Field(min_length=1)
+    targets: tuple[Judged, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _format_is_the_ending(self) -> Self:
+        if not self.file.endswith(ENDINGS.get(self.format, "/")):
+            raise ValueError(f"{self.file} does not end like a file of the format {self.format}")
+        return self
+
+    @property
+    def scale(self) -> int:
+        """How much larger the picture that comes out is; 0 when its sides do not agree on a whole number."""
+        given, made = self.input.spec, self.output.spec
+        scale, rest = divmod(made.height, given.height)
+        return 0 if rest or made.width != scale * given.width else scale
 
     def artifact(self, bundle: Path) -> Artifact:
         """The file as runtimes take it."""
@@ -81,15 +113,23 @@ class Tiling(_Part):
     the middle of their overlap and fade into each other over `blend_px` around it.
     """
 
-    tile_px: tuple[int, int]  # height, width: the input of every model
-    multiple_px: int  # of which a re-exported model's height and width must be multiples, too
-    halo_px: int
-    blend_px: int  # 0: a hard edge
+    tile_px: tuple[Px, Px]  # height, width: the input of every model
+    multiple_px: Px  # of which a re-exported model's height and width must be multiples, too
+    halo_px: int = Field(ge=0)
+    blend_px: int = Field(ge=0)  # 0: a hard edge
     beyond_picture: Literal["mirrored"]
-    theoretical_halo_px: int | None  # the receptive field's; tiles with it are exact
+    theoretical_halo_px: int | None = Field(ge=0)  # the receptive field's; tiles with it are exact
     unbounded_because: str | None
     psnr_db: float | None  # tiles against the whole picture, float network, worst image; None: not measured
-    max_abs: float | None  # the same, full scale 1.0
+    max_abs: float | None = Field(ge=0)  # the same, full scale 1.0
+
+    @model_validator(mode="after")
+    def _covers_any_picture(self) -> Self:
+        try:
+            self.grid().check()
+        except RecipeError as error:
+            raise ValueError(str(error).splitlines()[0]) from None
+        return self
 
     def grid(self) -> grid.Tiling:
         """The same as code uses it."""
@@ -98,11 +138,11 @@ class Tiling(_Part):
 
 class Manifest(_Part):
     schema_version: Literal[1]
-    name: str
-    version: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     description: str
     licence: str
-    models: tuple[Model, ...]
+    models: tuple[Model, ...] = Field(min_length=1)
     tiling: Tiling
     processing: Processing
     golden: Literal["golden/golden.json"]
@@ -112,134 +152,21 @@ class Manifest(_Part):
     reproducible: tuple[str, ...]  # these come out with the same bytes from the same recipe, data and tools
     not_reproducible: dict[str, str]  # path -> why
 
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        files = [model.file for model in self.models]
+        targets = [target.name for model in self.models for target in model.targets]
+        for what, names in (("the model file", files), ("the target", targets)):
+            if twice := [name for i, name in enumerate(names) if name in names[:i]]:
+                raise ValueError(f"{what} {twice[0]} is listed twice")
+        return self
 
-DEFAULT_HALO_PX = 32  # when nobody measured the reach of the network
-
-
-def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Path, multiple: int) -> Manifest:
-    """The manifest of a bundle whose model files already lie in `folder`."""
-    recipe = as_plain(outcome.recipe)
-    return Manifest(
-        schema_version=MANIFEST_SCHEMA_VERSION,
-        name=outcome.name,
-        version=outcome.version,
-        description=str(recipe.get("description") or ""),
-        licence=str(recipe.get("licence") or "unknown"),
-        models=tuple(_model(model, folder) for model in models),
-        tiling=tiling_part(outcome.tiled, models[0].artifact.input, multiple),
-        processing=Processing.model_validate(recipe.get("processing") or {}),
-        golden="golden/golden.json",
-        tools=dict(outcome.environment),
-        provenance=as_plain(outcome.provenance),
-        recipe=recipe,
-        reproducible=("manifest.json", "README.md", "models/", "golden/"),
-        not_reproducible={
-            "report/": "holds measured latency, which differs from run to run",
-            "SHA256SUMS": "lists the digests of report/",
-        },
-    )
-
-
-def tiling_part(tiled: Tiled | NotMeasured, spec: TensorSpec, multiple: int) -> Tiling:
-    """What was measured; when nothing was, a halo that fits."""
-    if isinstance(tiled, NotMeasured):
-        halo_px = min(DEFAULT_HALO_PX, grid.largest_halo(min(spec.height, spec.width), multiple))
-        used = grid.Tiling(spec.height, spec.width, halo_px, multiple)
-        known: tuple[int | None, str | None, float | None, float | None] = (None, tiled.reason, None, None)
-    else:
-        used = tiled.tiling
-        known = (tiled.theoretical_halo_px, tiled.unbounded_because, _finite(tiled.psnr_db), _finite(tiled.max_abs))
-    return Tiling(
-        tile_px=(used.height, used.width),
-        multiple_px=used.multiple,
-        halo_px=used.halo_px,
-        blend_px=used.blend_px,
-        beyond_picture="mirrored",
-        theoretical_halo_px=known[0],
-        unbounded_because=known[1],
-        psnr_db=known[2],
-        max_abs=known[3],
-    )
+    @property
+    def judged(self) -> dict[str, tuple[Model, Judged]]:
+        """Target -> its file and what was measured of it."""
+        return {target.name: (model, target) for model in self.models for target in model.targets}
 
 
 def read_manifest(bundle: Path) -> Manifest:
-    """Raises BundleError when manifest.json is missing, not JSON, or does not fit."""
-    path = bundle / "manifest.json"
-    try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise BundleError(f"{path}: {error.strerror}", hint="is this the folder of a bundle?") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise BundleError(f"{path}: {where}: {first['msg']}") from None
-
-
-def as_plain(value: Any) -> Any:
-    """`value` made of JSON's own types; a number JSON cannot say becomes its name."""
-    if isinstance(value, dict):
-        return {str(key): as_plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_plain(inner) for inner in value]
-    if isinstance(value, float) and not isfinite(value):
-        return str(value)
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
-def _model(model: ShippedModel, folder: Path) -> Model:
-    artifact, path = model.artifact, folder / model.file
-    names = tensor_names(path)
-    audit = model.targets[0].audit
-    return Model(
-        file=model.file,
-        sha256=sha256_of(path),
-        size_bytes=path.stat().st_size,
-        source_sha256=artifact.sha256,
-        format=artifact.format,
-        precision=artifact.precision,
-        input=_tensor(artifact.input, names[0]),
-        output=_tensor(artifact.output, names[1]),
-        ops=audit.counts if isinstance(audit, Audit) else None,
-        history=artifact.history,
-        targets=tuple(_judged(t) for t in model.targets),
-    )
-
-
-def tensor_names(path: Path) -> tuple[str, str]:
-    """What a .tflite or .onnx file calls its input and output; other formats have no names."""
-    if path.suffix not in (".tflite", ".onnx"):
-        return "input", "output"
-    from exporter.verify.graph import read_graph
-
-    graph = read_graph(path)
-    return graph.inputs[0].name, graph.outputs[0].name
-
-
-def _tensor(spec: TensorSpec, name: str) -> Tensor:
-    return Tensor(
-        name=name,
-        shape=spec.shape,
-        layout=spec.layout,
-        dtype=spec.dtype,
-        range=spec.range,
-        scale=spec.scale,
-        zero_point=spec.zero_point,
-    )
-
-
-def _judged(target: TargetResult) -> Judged:
-    known = target.quality if isinstance(target.quality, Quality) else None
-    return Judged(
-        name=target.name,
-        runtime=target.runtime,
-        worst_parity_db=_finite(target.parity.worst_psnr_db) if isinstance(target.parity, Parity) else None,
-        psnr_db=_finite(known.psnr_db) if known else None,
-        ssim=_finite(known.ssim) if known else None,
-        gain_db=_finite(known.gain_db) if known else None,
-        seam_psnr_db=_finite(target.seam.psnr_db) if isinstance(target.seam, Seam) else None,
-        also_on={p.runtime: _finite(p.parity.worst_psnr_db) for p in target.proofs if isinstance(p.parity, Parity)},
-    )
-
-
-def _finite(value: float) -> float | None:
-    return round(value, 6) if isfinite(value) else None
+    """Raises BundleError when manifest.json is missing, not JSON, of another schema version, or does not fit."""
+    return read_document(bundle, "manifest.json", Manifest, MANIFEST_SCHEMA_VERSION)

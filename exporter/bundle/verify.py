@@ -1,238 +1,116 @@
-"""Re-opens a bundle and checks it from the folder alone."""
+"""Re-opens a bundle and checks it from the folder alone.
+
+What is wrong with the folder is an error, before anything of it runs; what engines answer, and what the report's
+verdict was, are findings.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from exporter.bundle.agreement import manifest_problems, report_problems
+from exporter.bundle.checks import Check, exit_code_of
+from exporter.bundle.documents import shown
+from exporter.bundle.golden_file import GoldenFile, golden_problems, read_golden
+from exporter.bundle.golden_runs import golden_checks
+from exporter.bundle.manifest import Manifest, read_manifest
+from exporter.bundle.model_files import model_problems
+from exporter.bundle.report_file import Promise, Report, read_report
+from exporter.bundle.stored_verdict import junit_problems, verdict_problems
+from exporter.bundle.sums import SUMS, account_problems, digests, read_sums, sum_problems
+from exporter.errors import BundleError
+from exporter.verify.verdicts import Status, tally
 
-from exporter.artifact import Format, sha256_of
-from exporter.bundle.golden import real
-from exporter.bundle.manifest import Manifest, Model, Tensor, read_manifest
-from exporter.bundle.tflite_metadata import read_metadata
-from exporter.bundle.write import SUMS, digests
-from exporter.contained import contained
-from exporter.errors import BundleError, CheckpointError, EngineError, RecipeError
-from exporter.npy_file import read_npy
-from exporter.runtimes.base import Session
-from exporter.verify.graph import Tensor as GraphTensor
-from exporter.verify.graph import read_graph
-
-Status = Literal["passed", "failed", "not checked"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at: what, how it went, and the figure or the reason."""
-
-    name: str
-    status: Status
-    detail: str
+_SHOWN = 20  # problems of one bundle
 
 
 @dataclass(frozen=True, slots=True)
 class BundleVerdict:
+    """`checks`: golden vectors run again, and the promises that the report says were not kept."""
+
     folder: Path
+    files: int
+    models: int
     checks: tuple[Check, ...]
+    promises: tuple[Promise, ...]
 
     @property
     def exit_code(self) -> int:
-        """0 all passed · 1 one failed · 3 none failed, but one could not be checked."""
-        statuses = {check.status for check in self.checks}
-        return 1 if "failed" in statuses else 3 if "not checked" in statuses else 0
+        """0 all as promised · 1 a promise was missed, or an engine answers otherwise here · 3 one could not be told."""
+        codes = {exit_code_of(self.checks), tally(self.promises).status.exit_code}
+        return next((code for code in (1, 3) if code in codes), 0)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Everything that is not as it should be, or that nobody looked at, one line each."""
+        promises = (f"{p.status.value}: {shown(p.sentence)}" for p in self.promises if p.status != Status.KEPT)
+        checks = (f"{c.status}: {c.name}: {shown(c.detail)}" for c in self.checks if c.status != "passed")
+        return (*checks, *promises)
+
+    @property
+    def sentence(self) -> str:
+        """What was checked and what came out, with counts; what was not checked is not among it."""
+        passed = sum(check.status == "passed" for check in self.checks)
+        runs = _counted(len(self.checks), "model on its runtime", "models on their runtimes")
+        return (
+            f"checked: {_counted(self.files, 'file')} against {SUMS}, {_counted(self.models, 'model')} against the "
+            f"manifest, golden vectors of {passed} of {runs}; the report's verdict, which follows from its figures: "
+            f"{tally(self.promises).headline}"
+        )
+
+    @property
+    def meaning(self) -> str:
+        """The exit code in words."""
+        return {
+            0: "everything that was checked is right, and what was promised is kept",
+            1: "a promise was missed, or a model answers otherwise than its golden vectors",
+            3: "not everything could be told, see the lines above",
+        }[self.exit_code]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Tolerance(_Part):
-    max_abs: float
-    min_psnr_db: float
-
-
-class _Expected(_Part):
-    model: str
-    input: str
-    output: str
-    made_by: str
-    tolerances: dict[str, _Tolerance]
-
-
-class _Vector(_Part):
-    name: str
-    pixels: str
-    models: tuple[_Expected, ...]
-
-
-class _GoldenFile(_Part):
-    schema_version: Literal[1]
-    vectors: tuple[_Vector, ...] = Field(min_length=1)
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def verify_bundle(folder: Path) -> BundleVerdict:
-    """Digests, manifest, tensor specs, metadata, and every model on every runtime it was judged on.
+    """Files, manifest, models, golden vectors and verdict of the bundle in `folder`.
 
-    Raises BundleError, naming the file, when the folder is not what SHA256SUMS and the manifest say: such a
-    model is not run. A model that answers differently here is a failed check; a runtime that is not installed,
-    one that was not checked.
+    Raises BundleError, naming every file and every word that contradicts another; the models of such a bundle are not
+    run. A model that answers differently here is a failed check, a runtime that is not installed one that was not made.
     """
     if not folder.is_dir():
         raise BundleError(f"{folder} is not a folder", hint="give the folder dist/<name>-<version>")
-    count = _check_sums(folder)
-    manifest = read_manifest(folder)
-    checks = [Check("SHA256SUMS", "passed", f"{count} files")]
-    for model in manifest.models:
-        _check_listed(model, folder)
-        if model.format in (Format.TFLITE, Format.ONNX):  # a network file fits any size and says none
-            checks.append(_check_specs(model, folder))
-        if model.format == Format.TFLITE:
-            checks.append(_check_metadata(model, manifest, folder))
-    golden = read_golden(folder, manifest)
-    for model in manifest.models:
-        for runtime_name in dict.fromkeys(target.runtime for target in model.targets):
-            checks.append(_check_golden(model, runtime_name, golden, manifest, folder))
-    return BundleVerdict(folder, tuple(checks))
-
-
-def _check_sums(folder: Path) -> int:
-    try:
-        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise BundleError(f"{folder / SUMS} is missing or unreadable", hint="is this the folder of a bundle?") from None
-    listed = {file: sha256 for sha256, _, file in (line.partition("  ") for line in lines)}
     found = digests(folder)
-    if missing := sorted(listed.keys() - found.keys()):
-        raise BundleError(f"{folder}: {missing[0]} is missing")
-    if extra := sorted(found.keys() - listed.keys()):
-        raise BundleError(f"{folder}: {extra[0]} is not listed in {SUMS}")
-    for file, sha256 in found.items():
-        if listed[file] != sha256:
-            raise BundleError(f"{folder}: {file} was changed: sha256 {sha256[:12]}…, {SUMS} says {listed[file][:12]}…")
-    return len(found)
+    _refuse(folder, sum_problems(read_sums(folder), found))
+    manifest, golden, report = read_manifest(folder), read_golden(folder), read_report(folder)
+    _refuse(folder, account_problems(manifest, golden, found))
+    _refuse(folder, _contradictions(manifest, golden, report, folder))
+    return BundleVerdict(
+        folder,
+        files=len(found),
+        models=len(manifest.models),
+        checks=tuple(golden_checks(golden, manifest, folder)),
+        promises=report.promises,
+    )
 
 
-def _check_listed(model: Model, folder: Path) -> None:
-    """A re-signed bundle must still agree with its manifest."""
-    path = contained(folder, model.file, named_in="manifest.json", error=BundleError)
-    if sha256_of(path) != model.sha256:
-        raise BundleError(f"{folder}: {model.file} is not the file of manifest.json: its sha256 differs")
+def _contradictions(manifest: Manifest, golden: GoldenFile, report: Report, folder: Path) -> Iterator[str]:
+    yield from manifest_problems(manifest)
+    for model in manifest.models:
+        yield from model_problems(model, manifest, folder)
+    yield from golden_problems(golden, manifest, folder)
+    if problems := [*report_problems(report, manifest)]:
+        yield from problems  # judging figures of other targets would only repeat them
+        return
+    yield from verdict_problems(report, manifest, folder)
+    yield from junit_problems(report, folder)
 
 
-def _check_specs(model: Model, folder: Path) -> Check:
-    """The tensors in the file against the manifest's; layouts are proven by the golden vectors."""
-    name = f"{model.file}: tensors"
-    try:
-        graph = read_graph(folder / model.file)
-    except CheckpointError as error:
-        raise BundleError(str(error)) from error
-    for said, tensor in ((model.input, graph.inputs[0]), (model.output, graph.outputs[0])):
-        if not _same(said, tensor):
-            found = f"{tensor.name} {tensor.dtype} {list(tensor.shape)} {tensor.scales} {tensor.zero_points}"
-            expected = f"{said.name} {said.dtype} {list(said.shape)} {said.scale} {said.zero_point}"
-            return Check(name, "failed", f"the file has {found}, manifest.json says {expected}")
-    return Check(name, "passed", f"{model.input.dtype} {list(model.input.shape)}")
-
-
-def _same(said: Tensor, found: GraphTensor) -> bool:
-    if (found.name, found.shape, found.dtype) != (said.name, said.shape, said.dtype):
-        return False
-    if said.scale is None or not found.scales:
-        return said.scale is None and not found.scales
-    near = abs(found.scales[0] - said.scale) <= 1e-6 * said.scale  # the file holds it as float32
-    return near and next(iter(found.zero_points), 0) == (said.zero_point or 0)
-
-
-def _check_metadata(model: Model, manifest: Manifest, folder: Path) -> Check:
-    name = f"{model.file}: metadata"
-    try:
-        found = read_metadata((folder / model.file).read_bytes())
-    except ValueError as error:
-        return Check(name, "failed", str(error))
-    if found is None:
-        return Check(name, "failed", "the file carries no TFLITE_METADATA")
-    if (found.name, found.version) != (manifest.name, manifest.version):
-        return Check(name, "failed", f"the file calls itself {found.name} {found.version}")
-    return Check(name, "passed", f"{found.name} {found.version}, {found.license}")
-
-
-def read_golden(folder: Path, manifest: Manifest) -> _GoldenFile:
-    """The list of golden vectors. Raises BundleError when it is missing or does not fit."""
-    path = folder / manifest.golden
-    try:
-        return _GoldenFile.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise BundleError(f"{path} is missing or does not fit: {str(error).splitlines()[0]}") from None
-
-
-def _check_golden(model: Model, runtime_name: str, golden: _GoldenFile, manifest: Manifest, folder: Path) -> Check:
-    """Every golden vector of `model`, run here on the runtime called `runtime_name`."""
-    from exporter.runtimes import runtime
-
-    name = f"{model.file} on {runtime_name}"
-    wanted = _vectors_of(model.file, golden)
-    if not wanted and model.format == Format.TENSORRT:  # built where nothing can run it: its ONNX file's are the truth
-        sources = [m.file for m in manifest.models if m.history == model.history[:-1]]
-        wanted = [pair for file in sources for pair in _vectors_of(file, golden)]
-    if not wanted:
-        return Check(name, "failed", "golden.json holds no vector for it")
-    try:
-        engine = runtime(runtime_name)
-        if reason := engine.missing():
-            return Check(name, "not checked", reason)
-        with engine.open(model.artifact(folder), threads=_threads(manifest)) as session:
-            distances = [_compare(session, vector, expected, model, folder) for vector, expected in wanted]
-    except RecipeError as error:  # a runtime of a newer exporter
-        return Check(name, "not checked", str(error))
-    except EngineError as error:
-        return Check(name, "failed", str(error))
-    for (vector, expected), distance in zip(wanted, distances, strict=True):
-        allowed = expected.tolerances.get(runtime_name) or expected.tolerances.get("other")
-        if allowed is None:
-            return Check(name, "failed", f"{vector.name}: golden.json states no tolerance for {runtime_name}")
-        if not (distance[0] >= allowed.min_psnr_db and distance[1] <= allowed.max_abs):
-            found = f"{vector.name}: {distance[0]:.1f} dB, max |Δ| {distance[1]:.2g}"
-            return Check(name, "failed", f"{found}; allowed {allowed.min_psnr_db:g} dB, {allowed.max_abs:.2g}")
-    worst_db, worst_abs = min(d[0] for d in distances), max(d[1] for d in distances)
-    return Check(name, "passed", f"{len(wanted)} golden vectors, worst {worst_db:.1f} dB, max |Δ| {worst_abs:.2g}")
-
-
-def _vectors_of(file: str, golden: _GoldenFile) -> list[tuple[_Vector, _Expected]]:
-    return [(vector, expected) for vector in golden.vectors for expected in vector.models if expected.model == file]
-
-
-def _compare(session: Session, vector: _Vector, expected: _Expected, model: Model, folder: Path) -> tuple[float, float]:
-    """PSNR in dB and largest difference between this engine's picture and the stored one."""
-    pixels, stored = read_vector(folder, vector.pixels), read_vector(folder, expected.output)
-    if pixels.dtype.name != "uint8" or stored.shape != model.output.shape or stored.dtype.name != model.output.dtype:
-        raise BundleError(f"{folder}: the golden vector {vector.name} does not fit {model.file}")
-    return _distance(session.infer(pixels.astype("float32") / 255), real(stored, model.output.spec))
-
-
-def _threads(manifest: Manifest) -> int:
-    verify = manifest.recipe.get("verify")
-    threads = verify.get("threads") if isinstance(verify, dict) else None
-    return threads if isinstance(threads, int) else 2
-
-
-def read_vector(folder: Path, file: str) -> Any:
-    """The array that golden.json of the bundle in `folder` calls `file`. Raises BundleError."""
-    path = contained(folder, file, named_in="golden.json", error=BundleError)
-    try:
-        return read_npy(path)
-    except (OSError, ValueError) as error:
-        raise BundleError(f"{folder}: {file} is not a .npy file: {error}") from None
-
-
-def _distance(image: Any, truth: Any) -> tuple[float, float]:
-    """PSNR in dB of full scale 1.0, and the largest difference; NaN anywhere fails both."""
-    import numpy as np
-
-    if image.shape != truth.shape:
-        return float("nan"), float("nan")
-    difference = image.astype(np.float64) - truth
-    mean_square = float(np.mean(difference * difference))
-    psnr_db = float("inf") if mean_square == 0 else float(-10 * np.log10(mean_square))
-    return psnr_db, float(np.abs(difference).max())
+def _refuse(folder: Path, problems: Iterable[str]) -> None:
+    """Raises BundleError that lists `problems`, if there are any."""
+    lines = [shown(problem) for problem in problems]
+    if lines:
+        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        raise BundleError("\n  ".join([f"{folder} is damaged, or was changed:", *lines[:_SHOWN], *more]))

@@ -10,17 +10,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
+from exporter.artifact import Format, sha256_of
 from exporter.bundle.card import runtime_card
 from exporter.bundle.golden import Golden, write_golden
-from exporter.bundle.manifest import build_manifest, read_manifest
+from exporter.bundle.manifest import read_manifest
+from exporter.bundle.manifest_of_run import build_manifest
+from exporter.bundle.model_metadata import metadata_of
 from exporter.bundle.models import ShippedModel, shipped_models
-from exporter.bundle.tflite_metadata import ImageTensor, TfliteMetadata, stamp
+from exporter.bundle.sums import SUMS, digests, sums_text
+from exporter.bundle.tflite_metadata import stamp
 from exporter.errors import BundleError, DiskFull, RecipeError
 from exporter.nvidia.sidecar import sidecar_path
 from exporter.verify.results import Outcome
 
-SUMS = "SHA256SUMS"
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -51,7 +53,7 @@ def write_bundle(
         _text(folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
         _text(folder / "README.md", runtime_card(manifest, folder))
         _report(outcome, models, folder)
-        _text(folder / SUMS, "".join(f"{sha256}  {file}\n" for file, sha256 in digests(folder).items()))
+        _text(folder / SUMS, sums_text(digests(folder)))
     return final
 
 
@@ -65,51 +67,20 @@ def reproducible_files(bundle: Path) -> dict[str, str]:
     }
 
 
-def digests(bundle: Path) -> dict[str, str]:
-    """File → sha256 of every file but SHA256SUMS, by name. Raises BundleError for a link or a special file."""
-    found = {}
-    for path in sorted(bundle.rglob("*")):
-        file = path.relative_to(bundle).as_posix()
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise BundleError(f"{bundle.name}/{file} is not a plain file")
-        if path.is_file() and file != SUMS:
-            found[file] = sha256_of(path)
-    return dict(sorted(found.items()))
-
-
 def _ship(model: ShippedModel, outcome: Outcome, folder: Path) -> None:
     path = folder / model.file
     path.parent.mkdir(exist_ok=True)
     if model.artifact.format == Format.TFLITE:
-        path.write_bytes(stamp(model.artifact.path.read_bytes(), metadata_of(model.artifact, outcome)))
+        path.write_bytes(
+            stamp(
+                model.artifact.path.read_bytes(),
+                metadata_of(model.artifact, outcome.name, outcome.version, outcome.recipe),
+            )
+        )
     else:
         shutil.copyfile(model.artifact.path, path)
     if model.artifact.format == Format.TENSORRT:
         shutil.copyfile(sidecar_path(model.artifact.path), sidecar_path(path))
-
-
-def metadata_of(artifact: Artifact, outcome: Outcome) -> TfliteMetadata:
-    """What the file says about itself."""
-    recipe = outcome.recipe
-    model = recipe.get("model")
-    source = model.get("source") if isinstance(model, dict) else None
-    return TfliteMetadata(
-        name=outcome.name,
-        description=str(recipe.get("description") or "Restores an RGB photograph.")
-        + f" {artifact.precision}, made by exporter.",
-        version=outcome.version,
-        author=str(source or "unknown"),
-        license=str(recipe.get("licence") or "unknown"),
-        input=_image_tensor("image", "The degraded photograph, RGB.", artifact.input),
-        output=_image_tensor("restored", "The restored photograph, RGB, same size.", artifact.output),
-    )
-
-
-def _image_tensor(name: str, description: str, spec: TensorSpec) -> ImageTensor:
-    low, high = spec.range
-    std = 255 / (high - low)
-    axes = ("height", "width", "channel") if spec.layout == "NHWC" else ("channel", "height", "width")
-    return ImageTensor(name, description, 0.0 - low * std, std, low, high, ("batch", *axes))
 
 
 def _report(outcome: Outcome, models: Sequence[ShippedModel], folder: Path) -> None:

@@ -1,18 +1,31 @@
-"""`exporter verify BUNDLE`: re-check everything from the folder alone: digests, specs, pictures."""
+"""`exporter verify BUNDLE`: re-check everything from the folder alone: digests, specs, pictures, verdict."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter.commands.words import add_json, show, show_json, show_table
-from exporter.errors import EXIT_CODES
+
+if TYPE_CHECKING:
+    from exporter.bundle import BundleVerdict
+
+CODES = """exit codes:
+  0    everything was checked and is right, and the report says that all promises were kept
+  1    the report says that a promise was missed, or a model answers otherwise here than its golden vectors
+  2    the folder is no bundle, is damaged, or contradicts itself; its models were not run
+  3    a promise was not measured, or a model could not be run here: install what the line names
+What pages and cards say in prose is not compared with anything but SHA256SUMS. The digests show damage, not who wrote
+the bundle: somebody who changes all of it alike is not found out."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="dist/<name>-<version>")
     add_json(parser)
+    parser.epilog = CODES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def run(args: argparse.Namespace) -> int:
@@ -20,8 +33,26 @@ def run(args: argparse.Namespace) -> int:
 
     verdict = verify_bundle(args.bundle)
     if args.json:
-        show_json({"exit_code": verdict.exit_code, "checks": [asdict(check) for check in verdict.checks]})
+        show_json(_document(verdict))
         return verdict.exit_code
     show_table("", ("check", "status", "detail"), [(c.name, c.status, c.detail) for c in verdict.checks])
-    show(f"exit code {verdict.exit_code}: {EXIT_CODES[verdict.exit_code]}")
+    for line in verdict.lines:
+        show(f"  {line}")
+    show(verdict.sentence)
+    show(f"exit code {verdict.exit_code}: {verdict.meaning}")
     return verdict.exit_code
+
+
+def _document(verdict: BundleVerdict) -> dict[str, object]:
+    return {
+        "exit_code": verdict.exit_code,
+        "sentence": verdict.sentence,
+        "files": verdict.files,
+        "models": verdict.models,
+        "checks": [asdict(check) for check in verdict.checks],
+        "promises": [
+            {"target": p.target, "promise": p.promise, "runtime": p.runtime, "status": p.status.value}
+            for p in verdict.promises
+        ],
+        "problems": list(verdict.lines),
+    }

@@ -27,10 +27,31 @@ class Tiling:
     blend_px: int = 0
 
     def spans(self, height: int, width: int) -> tuple[list[Span], list[Span]]:
-        """Tiles over the rows and over the columns of a picture. Raises RecipeError when the halo fills the tile."""
+        """Tiles over the rows and over the columns of a picture. Raises RecipeError when these are no tiles."""
+        self.check()
         sides = ((height, self.height), (width, self.width))
         rows, columns = (_spans(extent, side, self) for extent, side in sides)
         return rows, columns
+
+    def check(self) -> None:
+        """Raises RecipeError when there are pictures that such tiles cannot cover."""
+        for side in (self.height, self.width):
+            if side < 1 or self.multiple < 1 or self.halo_px < 0:
+                raise RecipeError(
+                    f"a tile of {side} px, a halo of {self.halo_px} px and multiples of {self.multiple} px are no tiles"
+                )
+            step = _step(side, self)
+            if step < 1:
+                raise RecipeError(
+                    f"a halo of {self.halo_px} px leaves nothing of a tile of {side} px",
+                    hint=f"at most {largest_halo(side, self.multiple)} px, or export a larger input size",
+                )
+            widest = min(2 * self.halo_px, step // 2)
+            if not 0 <= self.blend_px <= widest:
+                raise RecipeError(
+                    f"tiles of {side} px with a halo of {self.halo_px} px cannot be blended over {self.blend_px} px",
+                    hint=f"at most {widest} px",
+                )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,18 +96,11 @@ def _starts(extent: int, side: int, tiling: Tiling) -> list[int]:
     last = -(-extent // tiling.multiple) * tiling.multiple - side
     if last <= 0:
         return [0]
-    step = (side - 2 * tiling.halo_px) // tiling.multiple * tiling.multiple
-    if step <= 0:
-        raise RecipeError(
-            f"a halo of {tiling.halo_px} px leaves nothing of a tile of {side} px",
-            hint=f"at most {largest_halo(side, tiling.multiple)} px, or export a larger input size",
-        )
-    if not 0 <= tiling.blend_px <= min(2 * tiling.halo_px, step // 2):
-        raise RecipeError(
-            f"tiles of {side} px with a halo of {tiling.halo_px} px cannot be blended over {tiling.blend_px} px",
-            hint=f"at most {min(2 * tiling.halo_px, step // 2)} px",
-        )
-    return [*range(0, last, step), last]
+    return [*range(0, last, _step(side, tiling)), last]
+
+
+def _step(side: int, tiling: Tiling) -> int:
+    return (side - 2 * tiling.halo_px) // tiling.multiple * tiling.multiple
 
 
 def _ramp(pixels: NDArray[np.float32], meeting: int, blend_px: int) -> NDArray[np.float32]:

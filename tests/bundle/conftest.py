@@ -6,18 +6,44 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.bundle import Golden, write_bundle
+from exporter.bundle.stored_verdict import pledges_of
 from exporter.runtimes import runtime
 from exporter.tiling.grid import Tiling
+from exporter.verify.budget import judge
+from exporter.verify.lint import lint_model
 from exporter.verify.results import Outcome, TargetResult, Tiled
 from tests.report.demo_outcome import demo_outcome
 
 SIDE = 32
+RECIPE: dict[str, Any] = {
+    "name": "mobile_deblur",
+    "version": "1.0.0",
+    "description": "Deblurs photographs.",
+    "licence": "Apache-2.0",
+    "model": {"arch": "deblurgan_v2_mobilenet", "checkpoint": "weights/teacher.safetensors", "source": "trained here"},
+    "input": {"height": SIDE, "width": SIDE},
+    "stages": [{"prune": {"ratio": 0.4}}, {"distill": {"steps": 400}}],
+    "targets": {
+        "tflite_fp32": {"runtime": "litert_cpu", "also_on": [], "budget": {"min_parity_db": 80.0}},
+        "tflite_fp16": {"runtime": "litert_cpu", "also_on": [], "budget": {"min_parity_db": 60.0}},
+        "tflite_int8": {
+            "runtime": "litert_cpu",
+            "also_on": ["litert_gpu", "litert_arm"],
+            "budget": {"min_int8_mac_share": 1.0, "max_size_mb": 1.0},
+        },
+        "tflite_int8_old": {"runtime": "tflite_runtime", "also_on": [], "budget": {}},
+        "onnx_int8": {"runtime": "onnxruntime_cpu", "also_on": [], "budget": {"max_loss_db": 0.2}},
+    },
+    "budget": {"min_parity_db": 40.0, "forbid_errors": True},
+    "verify": {"threads": 2, "demand_all": False},
+}
 Finished = tuple[Outcome, tuple[Golden, ...]]
 
 
@@ -26,10 +52,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("finished")
     demo = demo_outcome(folder)
     artifacts = _convert(folder)
-    targets = tuple(replace(target, artifact=artifacts[target.name.removesuffix("_old")]) for target in demo.targets)
-    recipe = demo.recipe | {"licence": "Apache-2.0", "description": "Deblurs photographs."}
+    files = {name: {"artifact": file, "audit": lint_model(file.path)[0]} for name, file in artifacts.items()}
+    targets = tuple(replace(target, **files[target.name.removesuffix("_old")]) for target in demo.targets)
     tiled = Tiled(Tiling(SIDE, SIDE, 8, 4, 4), 24, None, images=8, psnr_db=61.5, max_abs=0.004)
-    outcome = replace(demo, targets=targets, recipe=recipe, tiled=tiled)
+    outcome = judged_by(replace(demo, targets=targets, tiled=tiled), RECIPE)
     return outcome, tuple(_golden(name, targets, seed) for seed, name in enumerate(("noise", "ramp/../x")))
 
 
@@ -43,6 +69,12 @@ def pristine(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def bundle(pristine: Path, tmp_path: Path) -> Path:
     """A copy of `pristine` to do harm to."""
     return Path(shutil.copytree(pristine, tmp_path / pristine.name))
+
+
+def judged_by(outcome: Outcome, recipe: dict[str, Any]) -> Outcome:
+    """`outcome` as a run of `recipe` would have ended, with the figures it has."""
+    results = {target.name: target for target in outcome.targets}
+    return replace(outcome, recipe=recipe, verdicts=judge(pledges_of(recipe), results))
 
 
 def _golden(name: str, targets: tuple[TargetResult, ...], seed: int) -> Golden:
@@ -102,8 +134,13 @@ def _onnx(folder: Path, spec: TensorSpec) -> Artifact:
     shape = list(spec.shape)
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("image", "restored")]
     limits = [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in (("low", 0.0), ("high", 1.0))]
+    limits += [
+        helper.make_tensor("step", TensorProto.FLOAT, [], [1 / 255]),
+        helper.make_tensor("zero", TensorProto.UINT8, [], [0]),
+    ]
     nodes = [
-        helper.make_node("Mul", ["image", "high"], ["same"]),
+        helper.make_node("QuantizeLinear", ["image", "step", "zero"], ["codes"]),
+        helper.make_node("DequantizeLinear", ["codes", "step", "zero"], ["same"]),
         helper.make_node("Clip", ["same", "low", "high"], ["restored"]),
     ]
     graph = helper.make_graph(nodes, "clamp", ends[:1], ends[1:], limits)
@@ -116,11 +153,10 @@ def _onnx(folder: Path, spec: TensorSpec) -> Artifact:
 @pytest.fixture
 def resign() -> Callable[[Path], None]:
     """Makes SHA256SUMS agree with a bundle that was changed, as somebody who means harm would."""
-    from exporter.bundle.write import SUMS, digests
+    from exporter.bundle.sums import SUMS, digests, sums_text
 
     def sign(bundle: Path) -> None:
-        lines = [f"{sha256}  {file}\n" for file, sha256 in digests(bundle).items()]
-        (bundle / SUMS).write_text("".join(lines))
+        (bundle / SUMS).write_text(sums_text(digests(bundle)))
 
     return sign
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from exporter.artifact import sha256_of
 from exporter.bundle.card import runtime_card
-from exporter.bundle.manifest import read_manifest, tiling_part
+from exporter.bundle.manifest import read_manifest
+from exporter.bundle.manifest_of_run import tiling_part
 from exporter.bundle.tflite_metadata import read_metadata
 from exporter.tiling.grid import Tiling
 from exporter.verify.results import NotMeasured, Tiled

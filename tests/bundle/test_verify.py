@@ -81,7 +81,7 @@ def test_a_re_signed_model_still_disagrees_with_the_manifest(bundle: Path, resig
 
 def test_a_manifest_that_does_not_fit_is_refused(bundle: Path, resign: Callable[[Path], None]) -> None:
     manifest = json.loads((bundle / "manifest.json").read_text())
-    for change, where in (({"schema_version": 2}, "schema_version"), ({"surprise": 1}, "surprise")):
+    for change, where in (({"schema_version": 2}, "of schema version 2"), ({"surprise": 1}, "surprise")):
         (bundle / "manifest.json").write_text(json.dumps(manifest | change))
         resign(bundle)
         with pytest.raises(BundleError, match=where):
@@ -95,16 +95,6 @@ def test_a_model_outside_the_folder_is_refused(bundle: Path, resign: Callable[[P
     resign(bundle)
     with pytest.raises(BundleError, match="models.0.file"):
         verify_bundle(bundle)
-
-
-def test_a_wrong_tensor_spec_fails_its_check(bundle: Path, resign: Callable[[Path], None]) -> None:
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    int8 = next(m for m in manifest["models"] if m["file"].endswith("int8.tflite"))
-    int8["output"]["zero_point"] = -127
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
-    resign(bundle)
-    failed = [check for check in verify_bundle(bundle).checks if check.status == "failed"]
-    assert any(check.name == "models/mobile_deblur.int8.tflite: tensors" for check in failed)
 
 
 def test_a_model_that_answers_differently_fails_its_check(bundle: Path, resign: Callable[[Path], None]) -> None:

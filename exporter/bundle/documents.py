@@ -1,0 +1,95 @@
+"""The JSON files of a bundle, read as a stranger's: bounded, each key once, every number finite, no type guessed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from exporter.contained import contained
+from exporter.errors import BundleError
+
+LARGEST_BYTES = 64 << 20  # a report of a hundred targets takes a tenth of it
+_SHOWN = 5  # mistakes of one file
+
+Document = TypeVar("Document", bound=BaseModel)
+
+
+def read_document(bundle: Path, file: str, kind: type[Document], schema_version: int) -> Document:
+    """`file` of `bundle` as `kind`, whose `schema_version` is the one given.
+
+    Raises BundleError when it is missing, not JSON, written by an exporter of another schema version, or does not fit.
+    """
+    path = bundle / file
+    if not path.exists():
+        raise BundleError(f"{path} is missing", hint="is this the folder of a bundle?")
+    content = read_bounded(bundle, file)
+    found = _tree(content, path).get("schema_version")
+    if found != schema_version and isinstance(found, int) and not isinstance(found, bool):
+        raise BundleError(
+            f"{path} is of schema version {found}, this exporter reads {schema_version}: nothing was checked",
+            hint="use the exporter that wrote it, see `tools` in manifest.json",
+        )
+    try:
+        return kind.model_validate_json(content, strict=True)
+    except ValidationError as error:
+        lines = [_mistake(detail["loc"], detail["msg"]) for detail in error.errors()]
+        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        raise BundleError("; ".join([f"{path}: {lines[0]}", *lines[1:_SHOWN], *more])) from None
+
+
+def read_bounded(bundle: Path, file: str) -> bytes:
+    """The bytes of `file`, a plain file inside `bundle`. Raises BundleError for another, and for one too large."""
+    path = contained(bundle, file, named_in="this exporter", error=BundleError)
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes > LARGEST_BYTES:
+            raise BundleError(f"{path} has {size_bytes} bytes, more than any such file needs")
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _tree(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        tree = json.loads(content, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
+    except RecursionError:
+        raise BundleError(f"{path} is nested too deeply") from None
+    except ValueError as error:
+        raise BundleError(f"{path} is not JSON that can be trusted: {shown(str(error))}") from None
+    if not isinstance(tree, dict):
+        raise BundleError(f"{path} holds {type(tree).__name__}, not an object")
+    return tree
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)!r} stands twice in one object")
+    return tree
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    if not isfinite(number := float(text)):
+        raise ValueError(f"{text} is beyond every number")
+    return number
+
+
+def _mistake(location: tuple[int | str, ...], message: str) -> str:
+    where = ".".join(str(part) for part in location) or "the file"
+    return shown(f"{where}: {message.removeprefix('Value error, ')}")
+
+
+def shown(text: str) -> str:
+    """A stranger's text for one line of a terminal: nothing that moves the cursor, not endless."""
+    clean = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return clean if len(clean) <= 200 else f"{clean[:200]}…"

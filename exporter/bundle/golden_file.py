@@ -1,0 +1,163 @@
+"""Golden vectors as they lie in a bundle: read, and compared with what the manifest says of the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from exporter.artifact import Format
+from exporter.bundle.documents import read_document
+from exporter.bundle.golden import GOLDEN_SCHEMA_VERSION, Tolerance, stored, tolerances
+from exporter.bundle.manifest import Manifest, Model, Tensor
+from exporter.contained import contained
+from exporter.errors import BundleError
+from exporter.npy_file import read_npy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+GOLDEN = "golden/golden.json"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Tolerance(_Part):
+    max_abs: float = Field(ge=0)
+    min_psnr_db: float
+
+    @property
+    def value(self) -> Tolerance:
+        return Tolerance(self.max_abs, self.min_psnr_db)
+
+
+class Expected(_Part):
+    """What one model gave for one picture: raw tensors, and how far an engine may be from them."""
+
+    model: str
+    input: str
+    output: str
+    made_by: str
+    tolerances: dict[str, _Tolerance]
+
+    def tolerance(self, runtime: str) -> Tolerance:
+        """How far `runtime` may be; an engine without a word of its own is one of the others."""
+        return (self.tolerances.get(runtime) or self.tolerances["other"]).value
+
+
+class Vector(_Part):
+    name: str
+    pixels: str
+    models: tuple[Expected, ...] = Field(min_length=1)
+
+
+class GoldenFile(_Part):
+    schema_version: Literal[1]
+    vectors: tuple[Vector, ...] = Field(min_length=1)
+
+    def files(self) -> Iterator[str]:
+        for vector in self.vectors:
+            yield vector.pixels
+            for expected in vector.models:
+                yield from (expected.input, expected.output)
+
+    def of(self, model: Model, manifest: Manifest) -> list[tuple[Vector, Expected]]:
+        """The vectors of `model`; an engine built where nothing could run it is held to those of its ONNX file."""
+        own = self._of_file(model.file)
+        if own or model.format != Format.TENSORRT:
+            return own
+        sources = [m.file for m in manifest.models if m.history == model.history[:-1]]
+        return [pair for file in sources for pair in self._of_file(file)]
+
+    def _of_file(self, file: str) -> list[tuple[Vector, Expected]]:
+        return [(vector, expected) for vector in self.vectors for expected in vector.models if expected.model == file]
+
+
+def read_golden(bundle: Path) -> GoldenFile:
+    """Raises BundleError when golden.json is missing, not JSON, of another schema version, does not fit, or names a
+    file that is not there or not of the bundle."""
+    golden = read_document(bundle, GOLDEN, GoldenFile, GOLDEN_SCHEMA_VERSION)
+    for file in golden.files():
+        contained(bundle, file, named_in="golden.json", error=BundleError)
+    return golden
+
+
+def golden_problems(golden: GoldenFile, manifest: Manifest, bundle: Path) -> Iterator[str]:
+    """What of the golden vectors does not fit the models they are for."""
+    models = {model.file: model for model in manifest.models}
+    for model in manifest.models:
+        if not golden.of(model, manifest):
+            yield f"{GOLDEN} holds no vector for {model.file}"
+    for vector in golden.vectors:
+        files = [expected.model for expected in vector.models]
+        for expected in vector.models:
+            where = f"the golden vector {vector.name!r} of {expected.model}"
+            if expected.model not in models:
+                yield f"{where}: manifest.json lists no such model"
+            elif files.count(expected.model) > 1:
+                yield f"{where} is there more than once"
+            else:
+                model = models[expected.model]
+                yield from (f"{where}: {problem}" for problem in _tolerance_problems(expected, model))
+                yield from (f"{where}: {problem}" for problem in _array_problems(vector, expected, model, bundle))
+
+
+def _tolerance_problems(expected: Expected, model: Model) -> Iterator[str]:
+    """Tolerances must be no wider than what is written for such a file: a wide one lets every picture pass."""
+    runtimes = {target.runtime for target in model.targets}
+    if expected.made_by not in runtimes:
+        yield f"it was made by {expected.made_by}, on which no target of the file was measured"
+        return
+    if "other" not in expected.tolerances:
+        yield "it states no tolerance for other engines"
+        return
+    widest = tolerances(model.precision, expected.made_by, runtimes)
+    for name, said in expected.tolerances.items():
+        allowed = widest.get(name, widest["other"])
+        if said.max_abs > allowed.max_abs or said.min_psnr_db < allowed.min_psnr_db:
+            yield (
+                f"the tolerance for {name}, {said.min_psnr_db:g} dB and {said.max_abs:.2g}, is wider than "
+                f"{allowed.min_psnr_db:g} dB and {allowed.max_abs:.2g}, the widest for {model.precision}"
+            )
+
+
+def _array_problems(vector: Vector, expected: Expected, model: Model, bundle: Path) -> Iterator[str]:
+    import numpy as np
+
+    try:
+        pixels, fed, given = (load_array(bundle, f) for f in (vector.pixels, expected.input, expected.output))
+    except BundleError as error:
+        yield str(error)
+        return
+    source = model.input.spec
+    if pixels.dtype != np.uint8 or pixels.shape != (source.height, source.width, 3):
+        yield f"its pixels are {_kind(pixels)}, not uint8 {[source.height, source.width, 3]}"
+        return
+    for role, array, said in (("input", fed, model.input), ("output", given, model.output)):
+        if (array.dtype.name, array.shape) != (said.dtype, said.shape):
+            yield f"its {role} is {_kind(array)}, the model's is {said.dtype} {list(said.shape)}"
+        elif not np.isfinite(array).all():
+            yield f"its {role} holds NaN or infinity"
+        elif role == "input" and not np.array_equal(array, _as_fed(pixels, said)):
+            yield "its input is not the tensor of its pixels"
+
+
+def _as_fed(pixels: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
+    return stored(pixels.astype("float32") / 255, tensor.spec)
+
+
+def load_array(bundle: Path, file: str) -> NDArray[Any]:
+    """A golden array. Raises BundleError when it is missing, damaged, or not of numbers."""
+    path = contained(bundle, file, named_in=GOLDEN, error=BundleError)
+    try:
+        return read_npy(path)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{file} is not a usable .npy file: {error}") from None
+
+
+def _kind(array: NDArray[Any]) -> str:
+    return f"{array.dtype.name} {list(array.shape)}"

@@ -1,0 +1,75 @@
+"""Golden vectors, run again: every model of a bundle on every runtime that its targets were measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exporter.bundle.checks import Check
+from exporter.bundle.golden import real
+from exporter.bundle.golden_file import Expected, GoldenFile, Vector, load_array
+from exporter.bundle.manifest import Manifest, Model
+from exporter.errors import EngineError, ExportError, RecipeError
+
+if TYPE_CHECKING:
+    from exporter.runtimes.base import Session
+
+MOST_THREADS = 64  # a manifest may ask for more than any machine has
+
+
+def golden_checks(golden: GoldenFile, manifest: Manifest, bundle: Path) -> Iterator[Check]:
+    """One check for each model and runtime; a runtime that is not here makes one that is not checked."""
+    for model in manifest.models:
+        for name in dict.fromkeys(target.runtime for target in model.targets):
+            yield _check(model, name, golden.of(model, manifest), _threads(manifest), bundle)
+
+
+def _check(model: Model, runtime_name: str, wanted: list[tuple[Vector, Expected]], threads: int, bundle: Path) -> Check:
+    from exporter.runtimes import runtime
+
+    name = f"{model.file} on {runtime_name}"
+    try:
+        engine = runtime(runtime_name)
+        if reason := engine.missing():
+            return Check(name, "not checked", reason)
+        with engine.open(model.artifact(bundle), threads) as session:
+            distances = [_distance_of(session, vector, expected, model, bundle) for vector, expected in wanted]
+    except EngineError as error:
+        return Check(name, "failed", str(error))
+    except ExportError as error:  # a runtime of a newer exporter, a network whose code is not ours to import
+        reason = str(error) if isinstance(error, RecipeError) else str(error).replace("\n", "; ")
+        return Check(name, "not checked", reason)
+    for (vector, expected), (psnr_db, max_abs) in zip(wanted, distances, strict=True):
+        allowed = expected.tolerance(runtime_name)
+        if not (psnr_db >= allowed.min_psnr_db and max_abs <= allowed.max_abs):  # NaN is neither
+            found = f"{vector.name}: {psnr_db:.1f} dB, max |Δ| {max_abs:.2g}"
+            return Check(name, "failed", f"{found}; allowed {allowed.min_psnr_db:g} dB, {allowed.max_abs:.2g}")
+    worst_db, worst_abs = min(d[0] for d in distances), max(d[1] for d in distances)
+    return Check(name, "passed", f"{len(wanted)} golden vectors, worst {worst_db:.1f} dB, max |Δ| {worst_abs:.2g}")
+
+
+def _distance_of(
+    session: Session, vector: Vector, expected: Expected, model: Model, bundle: Path
+) -> tuple[float, float]:
+    """PSNR in dB and largest difference between this engine's picture and the stored one."""
+    pixels, stored = load_array(bundle, vector.pixels), load_array(bundle, expected.output)
+    return distance(session.infer(pixels.astype("float32") / 255), real(stored, model.output.spec))
+
+
+def distance(image: Any, truth: Any) -> tuple[float, float]:
+    """PSNR in dB of full scale 1.0, infinite for equal pictures, and the largest difference; NaN fails both."""
+    import numpy as np
+
+    if image.shape != truth.shape:
+        return float("nan"), float("nan")
+    difference = image.astype(np.float64) - truth
+    mean_square = float(np.mean(difference * difference))
+    psnr_db = float("inf") if mean_square == 0 else float(-10 * np.log10(mean_square))
+    return psnr_db, float(np.abs(difference).max())
+
+
+def _threads(manifest: Manifest) -> int:
+    verify = manifest.recipe.get("verify")
+    threads = verify.get("threads") if isinstance(verify, dict) else None
+    return min(max(1, threads), MOST_THREADS) if isinstance(threads, int) else 2

@@ -1,0 +1,134 @@
+"""What manifest.json says of a finished run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from exporter.artifact import TensorSpec, sha256_of
+from exporter.bundle.manifest import MANIFEST_SCHEMA_VERSION, Judged, Manifest, Model, Tensor, Tiling
+from exporter.bundle.models import ShippedModel
+from exporter.tiling import grid
+from exporter.tiling.processing import Processing
+from exporter.verify.results import Audit, NotMeasured, Outcome, Parity, Quality, Seam, TargetResult, Tiled
+
+DEFAULT_HALO_PX = 32  # when nobody measured the reach of the network
+
+
+def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Path, multiple: int) -> Manifest:
+    """The manifest of a bundle whose model files already lie in `folder`."""
+    recipe = as_plain(outcome.recipe)
+    return Manifest(
+        schema_version=MANIFEST_SCHEMA_VERSION,
+        name=outcome.name,
+        version=outcome.version,
+        description=str(recipe.get("description") or ""),
+        licence=str(recipe.get("licence") or "unknown"),
+        models=tuple(_model(model, folder) for model in models),
+        tiling=tiling_part(outcome.tiled, models[0].artifact.input, multiple),
+        processing=Processing.model_validate(recipe.get("processing") or {}),
+        golden="golden/golden.json",
+        tools=dict(outcome.environment),
+        provenance=as_plain(outcome.provenance),
+        recipe=recipe,
+        reproducible=("manifest.json", "README.md", "models/", "golden/"),
+        not_reproducible={
+            "report/": "holds measured latency, which differs from run to run",
+            "SHA256SUMS": "lists the digests of report/",
+        },
+    )
+
+
+def tiling_part(tiled: Tiled | NotMeasured, spec: TensorSpec, multiple: int) -> Tiling:
+    """What was measured; when nothing was, a halo that fits."""
+    if isinstance(tiled, NotMeasured):
+        halo_px = min(DEFAULT_HALO_PX, grid.largest_halo(min(spec.height, spec.width), multiple))
+        used = grid.Tiling(spec.height, spec.width, halo_px, multiple)
+        known: tuple[int | None, str | None, float | None, float | None] = (None, tiled.reason, None, None)
+    else:
+        used = tiled.tiling
+        known = (tiled.theoretical_halo_px, tiled.unbounded_because, finite(tiled.psnr_db), finite(tiled.max_abs))
+    return Tiling(
+        tile_px=(used.height, used.width),
+        multiple_px=used.multiple,
+        halo_px=used.halo_px,
+        blend_px=used.blend_px,
+        beyond_picture="mirrored",
+        theoretical_halo_px=known[0],
+        unbounded_because=known[1],
+        psnr_db=known[2],
+        max_abs=known[3],
+    )
+
+
+def as_plain(value: Any) -> Any:
+    """`value` made of JSON's own types; a number JSON cannot say becomes its name."""
+    if isinstance(value, dict):
+        return {str(key): as_plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(inner) for inner in value]
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _model(model: ShippedModel, folder: Path) -> Model:
+    artifact, path = model.artifact, folder / model.file
+    names = tensor_names(path)
+    audit = model.targets[0].audit
+    return Model(
+        file=model.file,
+        sha256=sha256_of(path),
+        size_bytes=path.stat().st_size,
+        source_sha256=artifact.sha256,
+        format=artifact.format,
+        precision=artifact.precision,
+        input=_tensor(artifact.input, names[0]),
+        output=_tensor(artifact.output, names[1]),
+        ops=audit.counts if isinstance(audit, Audit) else None,
+        history=artifact.history,
+        targets=tuple(_judged(t) for t in model.targets),
+    )
+
+
+def tensor_names(path: Path) -> tuple[str, str]:
+    """What a .tflite or .onnx file calls its input and output; other formats have no names."""
+    if path.suffix not in (".tflite", ".onnx"):
+        return "input", "output"
+    from exporter.verify.graph import read_graph
+
+    graph = read_graph(path)
+    return graph.inputs[0].name, graph.outputs[0].name
+
+
+def _tensor(spec: TensorSpec, name: str) -> Tensor:
+    return Tensor(
+        name=name,
+        shape=spec.shape,
+        layout=spec.layout,
+        dtype=spec.dtype,
+        range=spec.range,
+        scale=spec.scale,
+        zero_point=spec.zero_point,
+    )
+
+
+def _judged(target: TargetResult) -> Judged:
+    known = target.quality if isinstance(target.quality, Quality) else None
+    return Judged(
+        name=target.name,
+        runtime=target.runtime,
+        worst_parity_db=finite(target.parity.worst_psnr_db) if isinstance(target.parity, Parity) else None,
+        psnr_db=finite(known.psnr_db) if known else None,
+        ssim=finite(known.ssim) if known else None,
+        gain_db=finite(known.gain_db) if known else None,
+        seam_psnr_db=finite(target.seam.psnr_db) if isinstance(target.seam, Seam) else None,
+        also_on={p.runtime: finite(p.parity.worst_psnr_db) for p in target.proofs if isinstance(p.parity, Parity)},
+    )
+
+
+def finite(value: float) -> float | None:
+    """A figure as the manifest rounds it; None for one that JSON cannot say."""
+    return round(value, 6) if isfinite(value) else None

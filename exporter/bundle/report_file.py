@@ -1,0 +1,180 @@
+"""report/report.json of a bundle as far as its verdict rests on it: promises, and the figures they were judged by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from exporter.artifact import Format, Precision
+from exporter.bundle.documents import read_document
+from exporter.report.document import SCHEMA_VERSION
+from exporter.verify import results
+from exporter.verify.results import NotMeasured
+from exporter.verify.verdicts import Status
+
+REPORT = "report/report.json"
+
+
+def _number(value: Any) -> Any:
+    """The three numbers that JSON cannot say are words in a report."""
+    return float(value) if value in ("inf", "-inf", "nan") else value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+
+
+class _Record(BaseModel):
+    """What else an exporter writes into a record, `schema.json` says; here it is left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+class Absent(_Record):
+    not_measured: str
+
+    def value(self) -> NotMeasured:
+        return NotMeasured(self.not_measured)
+
+
+class Parity(_Record):
+    images: int = Field(ge=1)
+    worst_psnr_db: Number
+    mean_psnr_db: Number
+    max_abs: Number
+    worst_image: str
+
+    def value(self) -> results.Parity:
+        return results.Parity(**self.fields)
+
+
+class Quality(_Record):
+    images: int = Field(ge=1)
+    psnr_db: Number
+    psnr_ci95_db: Number
+    ssim: Number
+    input_psnr_db: Number
+    gain_db: Number
+    worst_gain_db: Number
+    worst_image: str
+    loss_db: Number
+    worst_loss_db: Number
+    psnr_each_db: tuple[Number, ...]
+
+    def value(self) -> results.Quality:
+        return results.Quality(**self.fields)
+
+
+class Latency(_Record):
+    device: str
+    threads: int
+    samples_ms: tuple[Number, ...] = Field(min_length=1)
+    p50_ms: Number
+
+    def value(self) -> results.Latency:
+        return results.Latency(self.device, self.threads, self.samples_ms)
+
+
+class Op(_Record):
+    kind: str
+    dtype: str
+    output_shape: tuple[int, ...]
+    macs: int = Field(ge=0)
+
+
+class Audit(_Record):
+    ops: tuple[Op, ...]
+    macs: int = Field(ge=0)
+    int8_mac_share: Number
+    float_islands: int = Field(ge=0)
+    max_rank: int = Field(ge=0)
+
+    def value(self) -> results.Audit:
+        return results.Audit(**self.fields | {"ops": tuple(results.Op(**op.fields) for op in self.ops)})
+
+
+class Seam(_Record):
+    images: int = Field(ge=1)
+    psnr_db: Number
+    max_abs: Number
+
+    def value(self) -> results.Seam:
+        return results.Seam(**self.fields)
+
+
+class Finding(_Record):
+    severity: Literal["error", "warning", "note"]
+    rule: str
+    message: str
+
+
+class Proof(_Record):
+    runtime: str
+    device: str
+    parity: Parity | Absent
+    max_abs: Number | None
+    installed: bool
+
+    def value(self) -> results.Proof:
+        return results.Proof(**self.fields | {"parity": self.parity.value()})
+
+
+class File(_Record):
+    file: str
+    format: Format
+    precision: Precision
+    size_bytes: int
+    sha256: str
+    input: dict[str, Any]
+    output: dict[str, Any]
+    history: tuple[str, ...]
+
+
+class Target(_Record):
+    name: str
+    runtime: str
+    model: File
+    parity: Parity | Absent
+    quality: Quality | Absent
+    latency: Latency | Absent
+    audit: Audit | Absent
+    findings: tuple[Finding, ...]
+    seam: Seam | Absent
+    proofs: tuple[Proof, ...]
+
+
+class Promise(_Record):
+    """A judged promise; counted by `exporter.verify.verdicts.tally`."""
+
+    target: str
+    promise: str
+    runtime: str
+    limit: Number
+    value: Number | None
+    status: Status
+    sentence: str
+    demanded: bool
+
+
+class Report(_Record):
+    schema_version: int
+    name: str
+    version: str
+    verdict: Status
+    exit_code: int
+    counts: dict[str, int]
+    promises: tuple[Promise, ...]
+    targets: tuple[Target, ...] = Field(min_length=1)
+    environment: dict[str, str]
+    provenance: dict[str, Any]
+    recipe: dict[str, Any]
+
+
+def read_report(bundle: Path) -> Report:
+    """Raises BundleError when report.json is missing, not JSON, of another schema version, or does not fit."""
+    return read_document(bundle, REPORT, Report, SCHEMA_VERSION)
