@@ -16,6 +16,11 @@ from exporter.rewrites.tflite_graph import TfliteGraph
 Floats = NDArray[np.float32]
 
 
+def not_finite(name: str) -> ValueError:
+    """What is raised when the values of tensor `name` hold NaN or infinity."""
+    return ValueError(f"tensor {name} holds a value that is not a finite number on a calibration image")
+
+
 def tflite_activations(
     content: bytes, tensors: Collection[int], images: Iterable[Floats]
 ) -> Iterator[Mapping[int, Floats]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ Floats = NDArray[np.float32]
 
 LOWEST, HIGHEST = -128, 127
 STEPS = HIGHEST - LOWEST
-SMALLEST_SPAN = 1e-6  # a tensor that is zero on every calibration image still needs a scale
+SILENT_SPAN = 1e-6  # a tensor that is zero on every calibration image still needs a scale
+SMALLEST_SPAN = 1e-28  # of one that is not: its scale, and that of products with it, are normal float32
+SILENT_WEIGHT = 1e-12  # the scale of a channel whose weights are all zero
 LARGEST_BIAS = 2**30  # an int32 accumulator must hold the bias and the sum of products
 
 
@@ -37,17 +40,22 @@ class Affine:
 
     @classmethod
     def of_range(cls, values: Range) -> Affine:
-        """Asymmetric int8 over `values`, none of it clipped; zero is always representable exactly (padding, ReLU).
+        """Asymmetric int8 over `values`, no end clipped; zero is always representable exactly (padding, ReLU), and an
+        end that is nearer to it than half a step becomes zero.
 
         A zero point must be whole. Rounding it moves the code by up to half a step, so the scale grows until both ends
         lie inside again: pixels in -1..1 would all be half a step off otherwise, in the same direction.
+        Raises ValueError for an end that is not a finite number.
         """
+        if not (isfinite(values.low) and isfinite(values.high)):
+            raise ValueError(f"{values.low} to {values.high} is no range for a code")
         low, high = min(values.low, 0.0), max(values.high, 0.0)
-        span = max(high - low, SMALLEST_SPAN)
+        least = SMALLEST_SPAN if high > low else SILENT_SPAN
+        span = max(high - low, least)
         zero_point = min(max(round(LOWEST - low * STEPS / span), LOWEST), HIGHEST)
         above = high / (HIGHEST - zero_point) if zero_point < HIGHEST else 0.0
         below = low / (LOWEST - zero_point) if zero_point > LOWEST else 0.0
-        return cls(float(np.float32(max(above, below, SMALLEST_SPAN / STEPS))), zero_point)
+        return cls(float(np.float32(max(above, below, least / STEPS))), zero_point)
 
     @property
     def range(self) -> Range:
@@ -62,6 +70,11 @@ class Affine:
 PIXELS = Affine(float(np.float32(1 / 255)), -128)  # every 8-bit pixel value exactly, nothing outside 0..1
 
 
+def weight_scales(largest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The scale of symmetric int8 weights for each of the `largest` magnitudes."""
+    return np.where(largest > 0, np.maximum(largest / HIGHEST, SMALLEST_SPAN / STEPS), SILENT_WEIGHT)
+
+
 def quantize_weights(weights: Floats, axis: int | None, bias: Floats | None, input_scale: float) -> WeightCode:
     """Symmetric int8 in -127..127, one scale per slice along `axis` (None: one for all).
 
@@ -69,7 +82,7 @@ def quantize_weights(weights: Floats, axis: int | None, bias: Floats | None, inp
     """
     others = tuple(dim for dim in range(weights.ndim) if dim != axis)
     largest = np.abs(weights).max(axis=others if axis is not None else None).astype(np.float64).reshape(-1)
-    scales = np.maximum(largest / HIGHEST, 1e-12)
+    scales = weight_scales(largest)
     if bias is not None:
         smallest = np.abs(bias.astype(np.float64)) / (input_scale * LARGEST_BIAS)
         scales = np.maximum(scales, smallest if len(scales) > 1 else smallest.max())

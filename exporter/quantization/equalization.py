@@ -8,10 +8,11 @@ has a scale per channel, so its channels are made fully alike at no cost.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from exporter.quantization.activations import not_finite
 from exporter.quantization.convolutions import Convolution, ConvolutionGraph, Doubles, Floats, Path
 
 LARGEST_FACTOR = 16.0  # a channel that is nearly silent on the calibration images may speak up on others
@@ -27,7 +28,8 @@ def equalize(graph: ConvolutionGraph, images: Iterable[Floats]) -> int:
     paths = graph.paths()
     if not paths:
         return 0
-    largest = _largest(graph, {path.made for path in paths}, images)
+    names = {path.made: f"behind {graph.convolutions[path.maker].name}" for path in paths}
+    largest = _largest(graph, names, images)
     for path in paths:
         readers = [graph.convolutions[number] for number in path.readers]
         _scale(graph.convolutions[path.maker], readers, _factors(path, readers, largest[path.made]))
@@ -35,12 +37,14 @@ def equalize(graph: ConvolutionGraph, images: Iterable[Floats]) -> int:
     return len(paths)
 
 
-def _largest(graph: ConvolutionGraph, tensors: set[object], images: Iterable[Floats]) -> dict[object, Doubles]:
-    """The largest magnitude of each channel."""
+def _largest(graph: ConvolutionGraph, names: Mapping[object, str], images: Iterable[Floats]) -> dict[object, Doubles]:
+    """The largest magnitude of each channel of the tensors in `names`. Raises ValueError for NaN and infinity."""
     found: dict[object, Doubles] = {}
-    for values in graph.activations(tensors, images):
-        for tensor in tensors:
+    for values in graph.activations(names.keys(), images):
+        for tensor in names:
             now = np.abs(values[tensor]).max(axis=(0, 1, 2)).astype(np.float64)
+            if not np.isfinite(now).all():
+                raise not_finite(names[tensor])
             found[tensor] = np.maximum(found.get(tensor, now), now)
     return found
 
@@ -65,7 +69,7 @@ def _factors(path: Path, readers: list[Convolution], largest: Doubles) -> Double
 def _share_of_rows(reader: Convolution) -> Doubles:
     """For each input channel its largest weight, as a share of the largest in the same output's row."""
     weights = np.abs(reader.matrices()).reshape(reader.groups, -1, *reader.weights.shape[1:])
-    shares = weights / np.maximum(weights.max(axis=(2, 3, 4), keepdims=True), 1e-12)
+    shares = weights / np.maximum(weights.max(axis=(2, 3, 4), keepdims=True), np.finfo(float).tiny)
     return np.asarray(shares.max(axis=(1, 2, 3)).reshape(-1), np.float64)
 
 

@@ -28,26 +28,34 @@ class Histogram:
 
     @property
     def range(self) -> Range:
-        return Range(self.low, self.high)
+        """0..0 when nothing was added."""
+        return Range(self.low, self.high) if self.low <= self.high else Range(0.0, 0.0)
 
     @property
     def width(self) -> float:
         return 2.0 ** (self._exponent or 0)
 
     def add_limits(self, values: NDArray[np.float32]) -> None:
-        """Only the smallest and the largest value."""
-        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        """Only the smallest and the largest value. Raises ValueError for one that is not a finite number."""
+        if not values.size:
+            return
+        low, high = float(values.min()), float(values.max())  # both pass NaN on; min and max of Python lose it
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError("a value is not a finite number")
+        self.low, self.high = min(self.low, low), max(self.high, high)
 
     def add(self, values: NDArray[np.float32]) -> None:
         """Limits of all values, counts of a sample of them where there are many."""
         self.add_limits(values)
-        largest = max(abs(self.low), abs(self.high))
+        largest = max(abs(self.range.low), abs(self.range.high))
         if largest > 0:
             # frexp: largest < 2**needed, so floor(x / width) stays inside ±HALF_BINS
             needed = math.frexp(largest)[1] - HALF_BINS.bit_length() + 1
             self._grow(needed)
         stride = next((s for s in _STRIDES if s * SAMPLE >= values.size), _STRIDES[-1])
-        places = np.floor(values.reshape(-1)[::stride] * np.float32(1 / self.width)).astype(np.int32) + HALF_BINS
+        # In float64, as a width of 2**-160 has no inverse in float32; a power of two rounds in neither.
+        sample = values.reshape(-1)[::stride].astype(np.float64)
+        places = np.floor(sample / self.width).astype(np.int32) + HALF_BINS
         self.counts += np.bincount(places, minlength=2 * HALF_BINS)
 
     def occupied(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

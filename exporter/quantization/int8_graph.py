@@ -23,6 +23,8 @@ from exporter.quantization.scales import CodeUse, SharedScales, pictures, residu
 from exporter.rewrites.tflite_cleanup import fuse_activations, name_ends
 from exporter.rewrites.tflite_graph import Array, TfliteGraph
 
+FINEST_SHARE = 128.0  # of a step of what is summed up: XNNPACK takes less than 256
+PRODUCTS = ("MUL", "PRELU", "SQUARED_DIFFERENCE")
 Estimate = Callable[[set[int], set[int]], Mapping[int, Range]]  # (tensors, those never clipped) -> ranges
 
 
@@ -77,6 +79,10 @@ def write_int8(
     return Int8File(made, islands, between, uses, sources)
 
 
+def _range_code(constant: Array) -> Affine:
+    return Affine.of_range(Range(float(constant.min()), float(constant.max())))
+
+
 class _Writer:
     """First every tensor that must exist in both forms gets two, then codes are chosen, then numbers are written."""
 
@@ -123,6 +129,9 @@ class _Writer:
         for operator in self.integer:
             self._include_constants(operator, ranges)
         self.codes = scales.codes(ranges)
+        for _ in range(2):  # a code that grows may be shared with what comes before
+            for operator in self.integer:
+                self._grow_code(operator)
 
     def uses(self) -> list[CodeUse]:
         """Who has which code; tensors are numbered as in `graph`, before unused ones are dropped."""
@@ -208,15 +217,50 @@ class _Writer:
                 ranges[first] = ranges[first].union(Range(float(value.min()), float(value.max())))
                 self.bound.add(first)
 
+    def _grow_code(self, operator: Any) -> None:
+        """Give the result no finer steps than its kernel can make; one that is silent on all images would have them.
+
+        LiteRT refuses such a file, or ends the process. Raises ValueError where the code is dictated.
+        """
+        kernel, result = KERNELS[self.graph.kind(operator)], operator.outputs[0]
+        if kernel.rule not in ("weights", "free"):
+            return
+        least = self._coarsest_step(operator, kernel) / FINEST_SHARE
+        if self.codes[result].scale >= least:
+            return
+        if self.scales.is_pinned(result):
+            raise ValueError(
+                f"{self.graph.kind(operator)} {self.graph.name(result)} makes steps of {self.codes[result].scale:.2g} "
+                f"out of steps of {least * FINEST_SHARE:.2g}: too large for INT8; keep_float leaves it in float"
+            )
+        for tensor in [other for other in self.codes if self.scales.root(other) == self.scales.root(result)]:
+            self.codes[tensor] = replace(self.codes[tensor], scale=float(np.float32(least)))
+
+    def _coarsest_step(self, operator: Any, kernel: Kernel) -> float:
+        """Of what the kernel sums up, before it is rounded to the result's code."""
+        graph = self.graph
+        if kernel.rule == "weights":
+            weights, bias = self._weights_of(operator, kernel)
+            scale = self.codes[operator.inputs[kernel.picture]].scale
+            return scale * float(quantize_weights(weights, kernel.channel_axis, bias, scale).scales.max())
+        steps = [self.codes[index].scale for index in operator.inputs if index in self.codes]
+        constants = [graph.constant(index) for index in operator.inputs if index >= 0]
+        steps += [_range_code(value).scale for value in constants if value is not None and value.dtype == np.float32]
+        return float(np.prod(steps)) if graph.kind(operator) in PRODUCTS else max(steps, default=0.0)
+
+    def _weights_of(self, operator: Any, kernel: Kernel) -> tuple[Floats, Floats]:
+        weights = self.graph.constant(operator.inputs[kernel.weights])
+        assert weights is not None
+        there = len(operator.inputs) > kernel.bias
+        bias = self.graph.constant(operator.inputs[kernel.bias]) if there else None
+        channels = weights.shape[kernel.channel_axis or 0]
+        return weights, np.zeros(channels, np.float32) if bias is None else bias
+
     def _quantize_weights(self, operator: Any, kernel: Kernel) -> None:
         graph = self.graph
         place, axis = operator.inputs[kernel.weights], kernel.channel_axis
-        weights = graph.constant(place)
-        assert weights is not None
-        channels = weights.shape[0 if axis is None else axis]
+        weights, bias = self._weights_of(operator, kernel)
         operator.inputs += [-1] * (kernel.bias + 1 - len(operator.inputs))
-        bias = graph.constant(operator.inputs[kernel.bias])
-        bias = np.zeros(channels, np.float32) if bias is None else bias
         scale = self.codes[operator.inputs[kernel.picture]].scale
         code = quantize_weights(weights, axis, bias, scale)
         operator.inputs[kernel.weights] = self._add(graph.name(place), code.values, code.scales, code.axis)
@@ -229,7 +273,7 @@ class _Writer:
             value = graph.constant(index)
             if value is None or value.dtype != np.float32:
                 continue
-            own = Affine.of_range(Range(float(value.min()), float(value.max())))
+            own = _range_code(value)
             code = self.codes[operator.outputs[0]] if kernel.rule == "same" else own
             if (index, code) not in self.constants:
                 scales = np.array([code.scale], np.float32)

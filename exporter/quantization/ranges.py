@@ -5,7 +5,6 @@ Memory is one set of activations plus one small histogram per tensor, however ma
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -13,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.quantization.activations import onnx_activations, tflite_activations
+from exporter.quantization.activations import not_finite, onnx_activations, tflite_activations
 from exporter.quantization.affine import Range
 from exporter.quantization.entropy import least_divergence
 from exporter.quantization.histogram import Histogram
@@ -44,11 +43,11 @@ class RangeCollector(Generic[Key]):
     def add(self, tensor: Key, values: Floats, name: str) -> None:
         """Raises ValueError with the tensor's name for a value that is not finite."""
         histogram = self.seen.setdefault(tensor, Histogram())
-        histogram.add_limits(values)
-        if not (math.isfinite(histogram.low) and math.isfinite(histogram.high)):
-            raise ValueError(f"tensor {name} holds a value that is not a finite number")
-        if not self._keeps_limits(tensor):
-            histogram.add(values)
+        add = histogram.add_limits if self._keeps_limits(tensor) else histogram.add
+        try:
+            add(values)
+        except ValueError:
+            raise not_finite(name) from None
 
     def end_image(self) -> None:
         """All tensors of one image have been added."""
@@ -66,7 +65,7 @@ class RangeCollector(Generic[Key]):
         return self.method == "minmax" or tensor in self.exact
 
     def _chosen(self, tensor: Key, histogram: Histogram) -> Range:
-        if self._keeps_limits(tensor):
+        if self._keeps_limits(tensor) or histogram.low >= histogram.high:  # one value or none: nothing to choose
             return histogram.range
         if self.method == "percentile":
             return histogram.percentile(self.percentile)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.quantization.affine import HIGHEST
+from exporter.quantization.activations import not_finite
+from exporter.quantization.affine import HIGHEST, weight_scales
 from exporter.quantization.convolutions import Convolution, ConvolutionGraph, Doubles, Floats
 
 PLACES = 256  # per image and layer
@@ -56,15 +57,21 @@ def gather_moments(graph: ConvolutionGraph, images: Iterable[Floats], products: 
             seen = layer.patches(values[layer.source], PLACES, number * GOLDEN % 1)
             moments.places += seen.shape[1]
             moments.total += seen.sum(axis=1, dtype=np.float64)
+            if not np.isfinite(moments.total).all():
+                raise not_finite(f"before {layer.name}")
             if moments.products is not None:
-                moments.products += np.matmul(seen.transpose(0, 2, 1), seen)
+                # Products of 1e-36 vanish in float32, those of 1e36 are infinite; a power of two rounds nothing.
+                exponent = int(np.frexp(np.abs(seen).max(initial=0))[1])
+                near_one = np.ldexp(seen, -exponent)
+                products = np.matmul(near_one.transpose(0, 2, 1), near_one).astype(np.float64)
+                moments.products += np.ldexp(products, 2 * exponent)
     return gathered
 
 
 def nearest(layer: Convolution) -> tuple[Doubles, Doubles]:
     """The layer's weights in steps of their int8 code, and those steps: (groups, outputs, elements), (…, 1)."""
     weights = layer.matrices()
-    scales = np.maximum(np.abs(weights).max(axis=2, keepdims=True) / HIGHEST, 1e-12)
+    scales = weight_scales(np.abs(weights).max(axis=2, keepdims=True))
     return weights / scales, scales
 
 

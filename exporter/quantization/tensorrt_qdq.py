@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.quantization.affine import HIGHEST, SMALLEST_SPAN, Floats, Range
+from exporter.quantization.affine import HIGHEST, SILENT_SPAN, Floats, Range
 from exporter.rewrites.onnx_graph import OnnxGraph
 
 Estimate = Callable[[set[str]], Mapping[str, Range]]  # tensors -> ranges
@@ -79,7 +79,7 @@ def _float_type(graph: OnnxGraph, weighted: Mapping[str, Any]) -> np.dtype[Any]:
 
 def _symmetric(values: Range, dtype: np.dtype[Any]) -> NDArray[Any]:
     """The scale of an int8 code with zero point 0 that holds `values`."""
-    largest = max(-values.low, values.high, SMALLEST_SPAN)
+    largest = max(-values.low, values.high, SILENT_SPAN)
     return np.asarray(max(largest / HIGHEST, _smallest_scale(dtype)), dtype)
 
 

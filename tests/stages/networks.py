@@ -230,3 +230,19 @@ class Broken(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.conv(x)
         return y
+
+
+class Unit(nn.Module):
+    """A layer that holds what it computes in units of `unit`; the next layer takes that `back`, or leaves it."""
+
+    def __init__(self, unit: float, back: bool = True) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+        with torch.no_grad():
+            self.first.weight *= unit
+            self.first.bias *= unit
+            self.second.weight /= unit if back else 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.clamp(x + 0.1 * self.second(F.relu(self.first(x))), 0, 1)

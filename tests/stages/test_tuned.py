@@ -88,3 +88,12 @@ def test_on_cpus_what_has_no_int8_kernel_stays_float(tmp_path, photos):
 
 def files(folder):
     return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("kwargs", [{"unit": 1e-36, "back": False}, {"unit": 1e-20}, {"unit": 1e20}])
+@pytest.mark.parametrize(("stage", "convert"), [(QuantizeTflite, to_tflite), (QuantizeOnnx, to_onnx)])
+def test_the_unit_of_a_layer_stops_nothing(tmp_path, photos, stage, convert, kwargs):
+    source = convert(tmp_path, "Unit", **kwargs)
+    run(stage(tune=True), source, tmp_path / "tuned", photos)
+    trials = json.loads((tmp_path / "tuned" / "facts.json").read_text())["tuning"]["trials"]
+    assert all(trial["parity_db"] > 45 for trial in trials)

@@ -27,7 +27,7 @@ from exporter.training.simulation.rounding import (
 
 LOWEST, HIGHEST = -128, 127
 STEPS = HIGHEST - LOWEST  # no two stored values are further apart
-SMALLEST_SPAN = 1e-6  # of a range, as in exporter.quantization.affine
+SMALLEST_SPAN, SILENT_WEIGHT = 1e-28, 1e-12  # as in exporter.quantization.affine
 
 
 @dataclass(frozen=True)

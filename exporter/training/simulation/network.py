@@ -9,7 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from exporter.training.simulation.codes import CodedTensor, SharedCodes
-from exporter.training.simulation.integers import HIGHEST, INTEGERS, Code, Filters, weighted
+from exporter.training.simulation.integers import (
+    HIGHEST,
+    INTEGERS,
+    SILENT_WEIGHT,
+    SMALLEST_SPAN,
+    STEPS,
+    Code,
+    Filters,
+    weighted,
+)
 from exporter.training.simulation.moves import MOVES
 from exporter.training.simulation.program import WEIGHTED, Array, Step, Unsimulated, read_program
 from exporter.training.simulation.reals import REALS, activated, weighted_sum
@@ -151,7 +160,8 @@ class TfliteNetwork(nn.Module):
                 largest = largest.max().reshape(1)
             smallest = bias.detach().double().abs() / (input_scale.detach().double() * LARGEST_BIAS)
             smallest = smallest.max() if step.kind == "FULLY_CONNECTED" else smallest
-            scales = torch.maximum((largest / HIGHEST).clamp(min=1e-12), smallest).float()
+            own = torch.where(largest > 0, (largest / HIGHEST).clamp(min=SMALLEST_SPAN / STEPS), SILENT_WEIGHT)
+            scales = torch.maximum(own, smallest).float()
         shape = [1] * weights.dim()
         shape[axis] = -1
         steps = rounded(weights / scales.reshape(shape)).clamp(-HIGHEST, HIGHEST)
