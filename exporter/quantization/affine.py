@@ -86,12 +86,12 @@ def quantize_weights(weights: Floats, axis: int | None, bias: Floats | None, inp
     if bias is not None:
         smallest = np.abs(bias.astype(np.float64)) / (input_scale * LARGEST_BIAS)
         scales = np.maximum(scales, smallest if len(scales) > 1 else smallest.max())
-    scales = scales.astype(np.float32)
+    stored = scales.astype(np.float32)
     shape = [1] * weights.ndim
     if axis is not None:
         shape[axis] = -1
-    codes = np.round(weights / scales.reshape(shape) if axis is not None else weights / scales[0])
-    return WeightCode(np.clip(codes, -HIGHEST, HIGHEST).astype(np.int8), scales, axis or 0)
+    codes = np.round(weights / stored.reshape(shape) if axis is not None else weights / stored[0])
+    return WeightCode(np.clip(codes, -HIGHEST, HIGHEST).astype(np.int8), stored, axis or 0)
 
 
 @dataclass(frozen=True, slots=True)
