@@ -26,6 +26,9 @@ class BlurOptions:
     max_kernels: int = 3  # blended over the picture by smooth masks
     object_probability: float = 0.0  # one thing moves, the camera stands still
     still_probability: float = 0.0  # nothing moves: what is sharp must stay as it is
+    defocus_probability: float = 0.0  # out of focus besides
+    max_defocus_px: float = 3.0  # radius of the disc a point becomes
+    exposure_stops: float = 0.0  # of pairs: light times 2^±this; what gets beyond white is clipped behind the blur
     highlight_probability: float = 0.3
     max_noise_gain: float = 3e-4  # Poisson variance per unit of linear light
     max_read_noise: float = 1.5e-3  # Gaussian, linear light
@@ -35,8 +38,24 @@ class BlurOptions:
 
 def blur(sharp: Floats, rng: np.random.Generator, options: BlurOptions | None = None) -> Floats:
     """Return `sharp` (H, W, 3) RGB 0..1 as a moving camera would have taken it; same shape and range."""
-    options = options or BlurOptions()
+    return _photograph(to_linear(sharp), rng, options or BlurOptions())
+
+
+def blurred_pair(sharp: Floats, rng: np.random.Generator, options: BlurOptions) -> tuple[Floats, Floats]:
+    """(blurred, sharp) of one scene at one exposure; `sharp` (H, W, 3) RGB 0..1 is the scene at its own.
+
+    Overexposed, a highlight keeps its light beyond white until the sensor clips it: in `sharp` at its outline, in
+    `blurred` where the blur has smeared it to.
+    """
     linear = to_linear(sharp)
+    if options.exposure_stops > 0:
+        linear = linear * np.float32(2 ** rng.uniform(-options.exposure_stops, options.exposure_stops))
+        sharp = to_srgb(linear)
+    return _photograph(linear, rng, options), sharp
+
+
+def _photograph(linear: Floats, rng: np.random.Generator, options: BlurOptions) -> Floats:
+    """What a moving camera makes of light: sRGB 0..1."""
     if rng.random() < options.highlight_probability:
         linear = _lift_highlights(linear, rng)
     exposed = np.clip(_expose(linear, rng, options), 0.0, 1.0)
@@ -48,6 +67,8 @@ def blur(sharp: Floats, rng: np.random.Generator, options: BlurOptions | None = 
 
 def _expose(linear: Floats, rng: np.random.Generator, options: BlurOptions) -> Floats:
     """What the sensor collects while camera or object move; the same light, smeared."""
+    if options.defocus_probability > 0 and rng.random() < options.defocus_probability:
+        linear = _convolve(linear, disc(float(rng.uniform(0.5, options.max_defocus_px))))
     motion = rng.random()
     if motion < options.still_probability:
         return linear
@@ -108,12 +129,26 @@ def rasterise(path: NDArray[np.float64]) -> Floats:
     return normalised
 
 
+def disc(radius_px: float) -> Floats:
+    """A point out of focus: an odd square kernel that sums to one, its edge anti-aliased."""
+    reach = int(np.ceil(radius_px + 0.5))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    kernel = np.clip(radius_px + 0.5 - np.hypot(x, y), 0, 1)
+    return np.asarray(kernel / kernel.sum(), dtype=np.float32)
+
+
+def _convolve(linear: Floats, kernel: Floats) -> Floats:
+    import cv2
+
+    return np.asarray(cv2.filter2D(linear, -1, kernel, borderType=cv2.BORDER_REFLECT), dtype=np.float32)
+
+
 def _convolve_varying(linear: Floats, kernels: list[Floats], rng: np.random.Generator) -> Floats:
     import cv2
 
-    layers = [cv2.filter2D(linear, -1, kernel, borderType=cv2.BORDER_REFLECT) for kernel in kernels]
+    layers = [_convolve(linear, kernel) for kernel in kernels]
     if len(layers) == 1:
-        return np.asarray(layers[0], dtype=np.float32)
+        return layers[0]
     height, width = linear.shape[:2]
     coarse = np.exp(3 * rng.normal(size=(len(layers), 3, 3))).astype(np.float32)
     masks = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_CUBIC).clip(1e-3) for mask in coarse]
@@ -133,8 +168,7 @@ def _move_object(linear: Floats, kernel: Floats, rng: np.random.Generator) -> Fl
     covers: Floats = (0.5 + 0.5 * np.tanh(20 * (outline - np.median(outline))))[..., None].astype(np.float32)
 
     def smear(layer: Floats) -> Floats:
-        smeared = cv2.filter2D(layer, -1, kernel, borderType=cv2.BORDER_REFLECT)
-        return np.asarray(smeared, np.float32).reshape(layer.shape)
+        return _convolve(layer, kernel).reshape(layer.shape)
 
     return smear(linear * covers) + (1 - smear(covers)) * linear
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.artifact import sha256_of
-from exporter.data.blur import BlurOptions, blur
+from exporter.data.blur import BlurOptions, blurred_pair
 from exporter.data.calibration import laplacian_variance
 from exporter.data.evaluation import open_evaluation
 from exporter.data.folders import picture_files
@@ -61,7 +61,7 @@ class TrainingSet:
         sharp, margin = self._sharp_crop(rng, size)
         sharp = np.rot90(sharp, int(rng.integers(4)))
         sharp = np.ascontiguousarray(sharp[:, ::-1] if rng.random() < 0.5 else sharp)
-        blurred = blur(sharp, rng, self.options)
+        blurred, sharp = blurred_pair(sharp, rng, self.options)
         inner = slice(margin, margin + size)
         return blurred[inner, inner], sharp[inner, inner]
 

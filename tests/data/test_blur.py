@@ -3,7 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.data.blur import BlurOptions, blur, draw_kernels, draw_trajectory, rasterise, to_linear, to_srgb
+from exporter.data.blur import (
+    BlurOptions,
+    blur,
+    blurred_pair,
+    disc,
+    draw_kernels,
+    draw_trajectory,
+    rasterise,
+    to_linear,
+    to_srgb,
+)
 from exporter.data.metrics import psnr_db
 from tests.conftest import picture
 
@@ -124,3 +134,40 @@ def test_noise_is_noise() -> None:
     assert blur(flat, np.random.default_rng(0), CLEAN).std() < 1e-4
     noisy = BlurOptions(highlight_probability=0, jpeg_probability=0, max_noise_gain=3e-3, max_read_noise=8e-3)
     assert blur(flat, np.random.default_rng(0), noisy).std() > 1e-3
+
+
+@pytest.mark.parametrize("radius_px", [0.5, 1.0, 2.7])
+def test_a_point_out_of_focus_keeps_its_light(radius_px: float) -> None:
+    kernel = disc(radius_px)
+    assert kernel.sum() == pytest.approx(1, abs=1e-5)
+    assert np.array_equal(kernel, kernel[::-1]) and np.array_equal(kernel, kernel.T)
+    assert kernel[0].max() == 0  # nothing is cut off
+
+
+def test_defocus_blurs_what_stands_still() -> None:
+    sharp = picture(4, 64, 64)
+    options = replace(CLEAN, still_probability=1, defocus_probability=1)
+    assert np.abs(blur(sharp, np.random.default_rng(0), options) - sharp).max() > 0.02
+
+
+def test_at_another_exposure_both_pictures_are_brighter_or_darker() -> None:
+    sharp = picture(5, 48, 48)
+    still = replace(CLEAN, still_probability=1, exposure_stops=1)
+    for seed in range(4):
+        blurred, target = blurred_pair(sharp, np.random.default_rng(seed), still)
+        assert np.abs(blurred - target).max() < 1e-5
+        ratio = to_linear(target)[target < 1].mean() / to_linear(sharp)[target < 1].mean()
+        assert 0.5 <= ratio <= 2
+        assert ratio != pytest.approx(1, abs=1e-3)
+
+
+def test_an_overexposed_highlight_is_clipped_behind_the_blur() -> None:
+    """Its light beyond white reaches further than that of the white it looks like."""
+    lamp = np.zeros((96, 96, 3), dtype=np.float32)
+    lamp[40:56, 40:56] = 0.9
+    options = replace(CLEAN, min_length_px=16, max_length_px=16, exposure_stops=2)
+    pairs = [blurred_pair(lamp, np.random.default_rng(seed), options) for seed in range(20)]
+    blurred, target = max(pairs, key=lambda pair: pair[0].sum())  # the brightest exposure
+    assert target.max() == pytest.approx(1)
+    as_white = blur(target, np.random.default_rng(0), replace(options, exposure_stops=0))
+    assert blurred.sum() > 1.05 * as_white.sum()
