@@ -3,6 +3,10 @@
 Howard et al., "Searching for MobileNetV3", ICCV 2019; the "minimalistic" variant has no squeeze-excite, no
 hard-swish and no 5×5, which is what GPU delegates and INT8 kernels want. Full resolution is touched in the head only:
 convolution to 12 channels at half size, depth-to-space, add to the input, clamp.
+
+Preset p is laid out by the clock, not by MACs. INT8 kernels run plain 3×3 convolutions at twice the rate of depthwise
+ones, additions and whatever lies at half resolution: p has inverted residuals at 1/16 alone, plain convolutions
+elsewhere (fused as in MobileNet-EdgeTPU), nothing at half resolution but the stem, and its head at a quarter.
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ PresetName = Literal["s", "m", "l"]
 Activation = Literal["relu6", "relu", "hard_swish"]
 Block = Literal["inverted", "residual", "plain"]
 
-# Per stage: (expanded channels, channels, stride) of each inverted residual; a stage ends where a skip is taken.
+# Per stage: (expanded channels, channels, stride) of each inverted residual, nothing expanded: one plain 3×3 instead;
+# a stage ends where a skip is taken.
 _LARGE = (
     ((16, 16, 1),),
     ((64, 24, 2), (72, 24, 1)),
@@ -32,14 +37,21 @@ _SMALL = (
     ((72, 24, 2), (88, 24, 1)),
     ((96, 40, 2), (240, 40, 1), (240, 40, 1), (120, 48, 1), (144, 48, 1)),
 )
+_FUSED = (
+    (),
+    ((0, 64, 2),),
+    ((0, 64, 2), (0, 64, 1)),
+    ((0, 96, 2), (0, 96, 1), (288, 96, 1), (288, 96, 1), (288, 96, 1)),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Preset:
     encoder: tuple[tuple[tuple[int, int, int], ...], ...]
-    widths: tuple[int, int, int, int]  # decoder channels at 1/16, 1/8, 1/4, 1/2
-    depths: tuple[int, int, int, int]
-    blocks: tuple[Block, Block, Block, Block]
+    widths: tuple[int, ...]  # decoder channels at 1/16, 1/8, 1/4 and, if there are four, 1/2
+    depths: tuple[int, ...]
+    blocks: tuple[Block, ...]
+    direct: bool = False  # skips are added as they come, without a 1×1 convolution
 
 
 # At half resolution one plain 3×3 is faster in INT8 than an inverted residual (26.3 against 30.1 ms, s at 720p).
@@ -47,6 +59,7 @@ PRESETS = {
     "s": _Preset(_SMALL, (48, 32, 24, 16), (2, 2, 1, 1), ("inverted", "inverted", "inverted", "plain")),
     "m": _Preset(_LARGE, (64, 48, 32, 16), (3, 2, 2, 1), ("residual",) * 4),
     "l": _Preset(_LARGE, (112, 80, 48, 24), (4, 3, 2, 2), ("residual",) * 4),
+    "p": _Preset(_FUSED, (96, 64, 64), (0, 4, 4), ("plain",) * 3, direct=True),
 }
 
 
@@ -115,6 +128,18 @@ class Residual(nn.Module):
         return y
 
 
+class Plain(ConvNormAct):
+    """3×3 convolution that starts as identity: its kernel holds a residual branch and what that is added to."""
+
+    def __init__(self, channels: int, act: str) -> None:
+        super().__init__(channels, channels, 3, act=act)
+        kernel = self[0].weight
+        assert isinstance(kernel, nn.Parameter)
+        identity = nn.init.dirac_(torch.empty_like(kernel))
+        with torch.no_grad():
+            kernel.mul_(0.5).add_(identity)
+
+
 class MobileNetV3Student(nn.Module):
     """(N, 3, H, W) RGB 0..1 to the same; H and W multiples of 16.
 
@@ -134,7 +159,7 @@ class MobileNetV3Student(nn.Module):
         for stage in plan.encoder:
             blocks = []
             for hidden, outputs, stride in stage:
-                blocks.append(InvertedResidual(channels, hidden, outputs, stride, activation, squeeze_excite))
+                blocks.append(_encoder_block(channels, hidden, outputs, stride, activation, squeeze_excite))
                 channels = outputs
             self.encoder.append(nn.Sequential(*blocks))
             skips.append(channels)
@@ -144,11 +169,12 @@ class MobileNetV3Student(nn.Module):
         for level, (width, depth) in enumerate(zip(plan.widths, plan.depths, strict=True)):
             above = channels if level == 0 else width
             self.decoder.append(_decoder_level(above, width, depth, plan.blocks[level], activation))
-            if level < 3:
+            if level + 1 < len(plan.widths):
                 below = plan.widths[level + 1]
                 self.reduce.append(ConvNormAct(width, below, 1))
-                self.laterals.append(ConvNormAct(skips[2 - level], below, 1))
-        self.head = nn.Conv2d(plan.widths[-1], 12, 3, padding=1)
+                self.laterals.append(nn.Identity() if plan.direct else ConvNormAct(skips[2 - level], below, 1))
+        self.enlargement = 2 ** (5 - len(plan.widths))  # of the head: from 1/2 or 1/4 to the whole
+        self.head = nn.Conv2d(plan.widths[-1], 3 * self.enlargement**2, 3, padding=1)
         nn.init.zeros_(self.head.weight)  # an untrained student returns its input
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
@@ -160,10 +186,10 @@ class MobileNetV3Student(nn.Module):
             y = stage(y)
             maps.append(y)
         y = self.decoder[0](maps[3])
-        for level in range(3):
+        for level in range(len(self.reduce)):
             up = F.interpolate(self.reduce[level](y), scale_factor=2, mode="nearest")
             y = self.decoder[level + 1](up + self.laterals[level](maps[2 - level]))
-        return torch.clamp(x + F.pixel_shuffle(self.head(y), 2), 0, 1)
+        return torch.clamp(x + F.pixel_shuffle(self.head(y), self.enlargement), 0, 1)
 
     def bottleneck(self) -> nn.Module:
         """The layer whose output distillation may train: the deepest encoder map, 1/16."""
@@ -175,8 +201,15 @@ class MobileNetV3Student(nn.Module):
         head = state["head.weight"]
         small = not any(key.startswith("encoder.0.") for key in state)
         preset = "s" if small else "m" if head.shape[1] == PRESETS["m"].widths[-1] else "l"
+        preset = preset if head.shape[0] == 12 else "p"
         gates = any(".reduce.weight" in key and key.startswith("encoder.") for key in state)
         return {"preset": preset, "squeeze_excite": gates}
+
+
+def _encoder_block(inputs: int, hidden: int, outputs: int, stride: int, act: str, gate: bool) -> nn.Module:
+    if hidden:
+        return InvertedResidual(inputs, hidden, outputs, stride, act, gate)
+    return Plain(inputs, act) if (stride, outputs) == (1, inputs) else ConvNormAct(inputs, outputs, 3, stride, act=act)
 
 
 def _decoder_level(inputs: int, width: int, depth: int, kind: Block, act: str) -> nn.Sequential:

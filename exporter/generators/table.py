@@ -172,7 +172,7 @@ GENERATORS: tuple[GeneratorInfo, ...] = (
         multiple=16,
         range=(0.0, 1.0),
         licence="Apache-2.0",
-        summary="MobileNetV3 encoder, additive pyramid decoder, image residual; presets s, m, l",
+        summary="MobileNetV3 encoder, additive pyramid decoder, image residual; presets s, m, l, p",
     ),
 )
 

@@ -24,7 +24,7 @@ def test_a_network_file_gives_the_same_pictures(info, tmp_path):
 
 
 def test_parameter_counts_are_the_published_ones():
-    counts = {"s": 133028, "m": 790404, "l": 1803524}
+    counts = {"s": 133028, "m": 790404, "l": 1803524, "p": 734240}
     for preset, count in counts.items():
         network = build_network(generator_info("mobilenetv3_student"), {"preset": preset})
         assert sum(p.numel() for p in network.parameters()) == count
@@ -32,8 +32,9 @@ def test_parameter_counts_are_the_published_ones():
     assert sum(p.numel() for p in FPNMobileNet().parameters()) == 2106627
 
 
-def test_an_untrained_student_returns_its_input():
-    network = build_network(generator_info("mobilenetv3_student"), {}).eval()
+@pytest.mark.parametrize("preset", ["s", "m", "l", "p"])
+def test_an_untrained_student_returns_its_input(preset):
+    network = build_network(generator_info("mobilenetv3_student"), {"preset": preset}).eval()
     picture = torch.rand(1, 3, 32, 48)
     assert torch.equal(network(picture), picture)
 

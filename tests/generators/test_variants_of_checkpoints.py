@@ -48,6 +48,8 @@ def loaded(state, path, name):
         ("srvgg", {"num_feat": 8, "num_conv": 2, "upscale": 2}),
         ("srn", {"width": 4, "lstm": True}),
         ("mobilenetv3_student", {"preset": "l", "squeeze_excite": True}),
+        ("mobilenetv3_student", {"preset": "p"}),
+        ("mobilenetv3_student", {"preset": "p", "squeeze_excite": True}),
     ],
     ids=lambda value: str(value)[:70],
 )
