@@ -62,7 +62,7 @@ def export(
     seconds: dict[str, float] = {}
     notes: dict[str, dict[str, object]] = {}
     workspace = _workspace(recipe, run_folder, images, progress, quiet)
-    done: dict[str, tuple[str, Artifact]] = {}
+    done: dict[Path, tuple[str, Artifact]] = {}
     built = [run_chain(chain, workspace, run_folder, done, seconds, notes) for chain in chains]
     progress.say("verify: parity, quality, latency and lint of every file")
     started_s = time.monotonic()
@@ -135,30 +135,31 @@ def run_chain(
     chain: Chain,
     workspace: Workspace,
     run_folder: RunFolder,
-    done: dict[str, tuple[str, Artifact]],
+    done: dict[Path, tuple[str, Artifact]],
     seconds: dict[str, float],
     notes: dict[str, dict[str, object]],
 ) -> Built:
     """Every step's output, the teacher first; what an earlier chain or run has done is not done again.
 
-    `done` are rung names and artifacts by key; of two files of one stage, the second is named after its target, too.
+    `done` are rung names and artifacts by folder; of two files of one stage, the second is named after its target, too.
     """
     source, steps = workspace.teacher, []
     for stage in chain.stages:
-        key = stage.key(source, workspace)
         folder = run_folder.folder_of(stage, source, workspace)
-        if key not in done:
+        if folder not in done:
             started_s = time.monotonic()
             known = run_folder.finished(folder)
             workspace.progress.say(f"{stage.name}: {'already done' if known else 'running'} [{folder.name}]")
+            if not known and (why := run_folder.why_anew(stage, source, workspace)):
+                workspace.progress.say(f"{stage.name}: {why}")
             artifact = known or run_folder.run(stage, source, workspace)
             name = _rung_name(stage.name, artifact)
             name = f"{name} {chain.target}" if name in seconds else name
-            done[key] = name, artifact
+            done[folder] = name, artifact
             seconds[name] = time.monotonic() - started_s
             if facts := stage.facts(folder):
                 notes[name] = facts
-        name, source = done[key]
+        name, source = done[folder]
         steps.append((name, source))
         if len(steps) == 1:
             workspace = replace(workspace, teacher=source)

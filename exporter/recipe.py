@@ -24,6 +24,7 @@ from exporter.recipe_file import RecipeTree, find_recipe, kind_of, read_recipe_t
 from exporter.recipe_mistakes import dotted, located, mistakes, refuse
 from exporter.recipe_path import RecipeCheckpoint, RecipeFolder
 from exporter.stages import STAGES, Stage
+from exporter.stages.parts import files_of
 from exporter.suggestions import did_you_mean, shortened
 from exporter.tiling.processing import Processing
 from exporter.yaml_text import Path_
@@ -189,7 +190,7 @@ class Recipe(Part):
         lists = [("", self.stages), *((f"targets.{name}.", target.stages) for name, target in self.targets.items())]
         for prefix, stages in lists:
             for i, stage in enumerate(stages):
-                for option, path in stage.files().items():
+                for option, path in files_of(stage).items():
                     place = f"{prefix}{stage.name}.{option}"
                     places[f"{prefix}stages.{i}.{stage.name}.{option}" if place in places else place] = path
         return places

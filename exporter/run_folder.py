@@ -15,12 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter.artifact import Artifact
+from exporter.atomic import write_text_atomically
 from exporter.errors import BusyFolder, InternalError, StageError
 from exporter.failures import explained, in_one_line
 from exporter.generators.weights_files import weights_digest
 from exporter.locking import Held, locked
+from exporter.made_from import MADE_FROM, Parts, files_in, key_of, listed, to_record, why_anew
 from exporter.sealed import files_below, seal, unseal
+from exporter.sources import edited
 from exporter.stages import Stage, Workspace
+from exporter.stages.parts import parts_of
 
 RECORD = "artifact.json"
 
@@ -53,7 +57,14 @@ class RunFolder:
         return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
 
     def folder_of(self, stage: Stage, source: Artifact, workspace: Workspace) -> Path:
-        return self.path / "stages" / f"{stage.name}-{stage.key(source, workspace)}"
+        return self._folder(stage, parts_of(stage, source, workspace))
+
+    def _folder(self, stage: Stage, parts: Parts) -> Path:
+        return self.path / "stages" / f"{stage.name}-{key_of(parts)}"
+
+    def why_anew(self, stage: Stage, source: Artifact, workspace: Workspace) -> str:
+        """What is different from the nearest result that is there; empty when the stage has never finished."""
+        return why_anew(parts_of(stage, source, workspace), self.path.glob(f"stages/{stage.name}-*"))
 
     def finished(self, folder: Path) -> Artifact | None:
         """The artifact in `folder`, or None when there is none or a file beside it is not what was written."""
@@ -63,13 +74,23 @@ class RunFolder:
     def run(self, stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
         """Run `stage` in its folder; `artifact.json`, written last, says it finished.
 
+        Code that was edited meanwhile may have run in either form, so that result is nobody's: it is not kept.
+
         Raises StageError when the stage breaks its promise, InternalError when anything unforeseen escapes it.
         """
-        folder = self.folder_of(stage, source, workspace)
+        parts = parts_of(stage, source, workspace)
+        folder = self._folder(stage, parts)
         if not stage.resumes or (folder / RECORD).exists():
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         result = _guarded(stage, source, replace(workspace, folder=folder))
+        if changed := edited(files_in(parts)):
+            workspace.progress.say(
+                f"{stage.name}: not kept for the next run, {listed(changed)} was edited while it ran"
+            )
+            (folder / RECORD).touch()  # empty: nothing here is gone on from
+            return result
+        write_text_atomically(folder / MADE_FROM, to_record(parts))
         seal(folder / RECORD, result.to_record(), files_below(folder, but=folder / RECORD))
         return result
 

@@ -1,6 +1,7 @@
 """The build folder: what counts as finished, what is run again, who may be in it."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -9,7 +10,8 @@ from exporter.artifact import Artifact, Format
 from exporter.errors import BusyFolder, CheckpointError, DiskFull, InternalError, StageError, UnusablePath
 from exporter.progress import Silent
 from exporter.run_folder import RunFolder
-from exporter.stages import Stage, Workspace
+from exporter.sources import Sources, closure
+from exporter.stages import Stage, Workspace, parts
 from tests.conftest import Pictures, artifact_of
 
 
@@ -70,17 +72,67 @@ def test_a_half_written_stage_does_not_count(run_folder, source, workspace):
 
 
 def test_only_what_matters_changes_the_key(run_folder, source, workspace, tmp_path):
-    from dataclasses import replace
+    def key(stage, source=source, **changes):
+        return run_folder.folder_of(stage, source, replace(workspace, **changes)).name
 
     keys = {
-        Copy().key(source, workspace),
-        Copy(suffix="?").key(source, workspace),
-        Copy().key(replace(source, sha256="0" * 64), workspace),
-        Copy().key(source, replace(workspace, seed=1)),
+        key(Copy()),
+        key(Copy(suffix="?")),
+        key(Copy(), replace(source, sha256="0" * 64)),
+        key(Copy(), replace(source, input=replace(source.input, layout="NHWC"))),
+        key(Copy(), seed=1),
     }
-    assert len(keys) == 4
-    assert Copy().key(source, replace(workspace, folder=tmp_path / "other")) in keys
-    assert Copy().key(source, replace(workspace, teacher=replace(source, sha256="1" * 64))) in keys
+    assert len(keys) == 5
+    assert key(Copy(), folder=tmp_path / "other") in keys
+    assert key(Copy(), teacher=replace(source, sha256="1" * 64)) in keys
+
+
+def test_the_versions_of_packages_are_in_the_key(run_folder, source, workspace, monkeypatch):
+    class Packed(Copy):
+        packages: ClassVar[tuple[str, ...]] = ("wheel-of-somebody",)
+
+    keys = set()
+    for found in ("1.0", "1.1"):
+        monkeypatch.setattr(parts, "installed_version", lambda name, found=found: f"{name} {found}")
+        keys.add(run_folder.folder_of(Packed(), source, workspace))
+    assert len(keys) == 2
+
+
+def test_an_edit_of_the_stage_makes_it_run_again_and_says_why(run_folder, source, workspace, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(closure, "_here", Sources())
+    file = tmp_path / "stage_of_a_user.py"
+    file.write_text(f"from {__name__} import Copy\n\n\nclass Mine(Copy):\n    pass\n")
+    from stage_of_a_user import Mine
+
+    made = run_folder.run(Mine(), source, workspace)
+    assert run_folder.finished(run_folder.folder_of(Mine(), source, workspace)) == made
+    file.write_text(file.read_text().replace("pass", "extra = 1"))
+    monkeypatch.setattr(closure, "_here", Sources())  # a new process
+    assert run_folder.finished(run_folder.folder_of(Mine(), source, workspace)) is None
+    assert run_folder.why_anew(Mine(), source, workspace) == "code changed: stage_of_a_user.py"
+    assert run_folder.why_anew(Mine(suffix="?"), source, replace(workspace, seed=1)) == (
+        'code changed: stage_of_a_user.py; suffix "!" → "?"; seed 0 → 1'
+    )
+
+
+def test_what_was_edited_while_it_ran_is_not_kept(run_folder, source, workspace, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(closure, "_here", Sources())
+    file = tmp_path / "stage_being_edited.py"
+    file.write_text(
+        f"from pathlib import Path\nfrom {__name__} import Copy\n\n\nclass Mine(Copy):\n"
+        "    def run(self, source, workspace):\n"
+        "        Path(__file__).write_text('edited = True')\n"
+        "        return super().run(source, workspace)\n"
+    )
+    from stage_being_edited import Mine
+
+    said = []
+    monkeypatch.setattr(Silent, "say", lambda self, line: said.append(line))
+    made = run_folder.run(Mine(), source, workspace)
+    assert made.path.exists() and run_folder.finished(made.path.parent) is None
+    assert said == ["copy: not kept for the next run, stage_being_edited.py was edited while it ran"]
 
 
 def test_a_stage_that_edits_its_source_is_caught(run_folder, source, workspace):

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from exporter.artifact import Artifact, Format, sha256_of
-from exporter.generators.weights_files import files_by_place
+from exporter.artifact import Artifact, Format
 from exporter.progress import Progress
 
 if TYPE_CHECKING:
@@ -44,8 +41,7 @@ class Stage(BaseModel, ABC):
     name: ClassVar[str]
     takes: ClassVar[Format]
     gives: ClassVar[Format]
-    revision: ClassVar[int] = 1  # raise it when the stage's behaviour changes
-    packages: ClassVar[tuple[str, ...]] = ()  # distributions whose version can change the result
+    packages: ClassVar[tuple[str, ...]] = ()  # distributions that matter although no import of ours names them
     reads: ClassVar[frozenset[str]] = frozenset()  # of "teacher", "calibration", "training", "seed"
     resumes: ClassVar[bool] = False  # it keeps checkpoints in its folder and goes on from them
 
@@ -58,42 +54,15 @@ class Stage(BaseModel, ABC):
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Write a new model into `workspace.folder`; leave `source` untouched."""
 
-    def files(self) -> dict[str, Path]:
-        """Files that options name: their digests, not their places, decide the result, and provenance names them all.
+    def networks(self, source: Artifact) -> tuple[str, ...]:
+        """Architectures whose code it runs, besides those that the network files it reads say they are of."""
+        return ()
 
-        Weights that lie in several files are `option` and `option/file`.
-        """
-        chosen = {name: getattr(self, name) for name in type(self).model_fields}
-        places = (files_by_place(name, value) for name, value in chosen.items() if isinstance(value, Path))
-        return {place: file for files in places for place, file in files.items()}
-
-    def key(self, source: Artifact, workspace: Workspace) -> str:
-        """Names the result: same key, same model. All that can change the result is in it."""
-        return sha256("\0".join(self._key_parts(source, workspace)).encode()).hexdigest()[:16]
-
-    def _key_parts(self, source: Artifact, workspace: Workspace) -> Iterator[str]:
-        files = self.files()
-        yield from (self.name, str(self.revision), self.model_dump_json(exclude=set(files)), source.sha256)
-        yield from (f"{name} {sha256_of(path)}" for name, path in files.items())
-        yield f"{source.input} {source.output}"
-        yield from (f"{package} {_version(package)}" for package in self.packages)
-        if "teacher" in self.reads:
-            yield workspace.teacher.sha256
-        if "calibration" in self.reads:
-            yield workspace.calibration.sha256
-        if "training" in self.reads and workspace.training is not None:
-            yield workspace.training.sha256
-        if "seed" in self.reads:
-            yield str(workspace.seed)
+    def machine(self) -> str:
+        """What of this machine decides the result; empty when nothing does."""
+        return ""
 
     def __str__(self) -> str:
         chosen = {key: getattr(self, key) for key in sorted(self.model_fields_set)}
         words = (f"{k}={v.name if isinstance(v, Path) else v}" for k, v in chosen.items() if v is not None)
         return " ".join([self.name, *words])
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "absent"

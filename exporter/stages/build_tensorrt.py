@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from hashlib import sha256
 from math import prod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
@@ -35,7 +34,6 @@ class BuildTensorrt(Stage):
     name: ClassVar[str] = "build_tensorrt"
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.TENSORRT
-    packages: ClassVar[tuple[str, ...]] = ("tensorrt", "tensorrt-rtx-cu13-libs", "tensorrt-rtx-cu12-libs")
 
     builder: Literal["tensorrt_rtx", "tensorrt"] = "tensorrt_rtx"
     smallest: Size | None = None
@@ -128,12 +126,13 @@ class BuildTensorrt(Stage):
         facts |= {"weights_share_of_float32": None if share is None else round(share, 3)}
         path.with_name("facts.json").write_text(json.dumps(facts))
 
-    def _key_parts(self, source: Artifact, workspace: Workspace) -> Iterator[str]:
-        yield from super()._key_parts(source, workspace)
-        if self.builder == "tensorrt":  # its engines are for one GPU and driver
-            from exporter.nvidia.gpu import find_gpu
+    def machine(self) -> str:
+        """The GPU and its driver for TensorRT, whose engines run nowhere else."""
+        if self.builder != "tensorrt":
+            return ""
+        from exporter.nvidia.gpu import find_gpu
 
-            yield str(find_gpu())
+        return str(find_gpu())
 
 
 def _takes_any_size(source: Artifact) -> bool:

@@ -27,7 +27,6 @@ class Distill(FitOptions, Stage):
     name: ClassVar[str] = "distill"
     takes: ClassVar[Format] = Format.TORCH
     gives: ClassVar[Format] = Format.TORCH
-    packages: ClassVar[tuple[str, ...]] = ("torch",)
     reads: ClassVar[frozenset[str]] = frozenset({"teacher", "training", "seed"})
     resumes: ClassVar[bool] = True
 
@@ -35,6 +34,9 @@ class Distill(FitOptions, Stage):
     kwargs: dict[str, Any] = {"preset": "m"}
     warm_start: RecipeCheckpoint | None = None  # student weights to start from
     learn_from: Literal["original", "source"] = "original"
+
+    def networks(self, source: Artifact) -> tuple[str, ...]:
+        return (self.student,)
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         import torch

@@ -22,13 +22,21 @@ class LoadGenerator(Stage):
     name: ClassVar[str] = "load_generator"
     takes: ClassVar[Format] = Format.CHECKPOINT
     gives: ClassVar[Format] = Format.TORCH
-    revision: ClassVar[int] = 3
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})  # norm_mode: calibrated
 
     arch: str | None = None  # None: recognised from the checkpoint, or what a file of ours says
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None
     multiple: int = 1
+
+    def networks(self, source: Artifact) -> tuple[str, ...]:
+        """The one that is named; to recognise one, all are asked."""
+        from exporter.generators import GENERATORS
+        from exporter.generators.description import known_description
+
+        described = known_description(source.path)
+        arch = self.arch or (described.arch if described else None)
+        return (arch,) if arch else tuple(info.name for info in GENERATORS)
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises CheckpointError for weights that do not fit, PlanError for a size the network cannot run at."""

@@ -42,8 +42,7 @@ class OnnxToTflite(Stage):
     name: ClassVar[str] = "onnx_to_tflite"
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.TFLITE
-    revision: ClassVar[int] = 2
-    packages: ClassVar[tuple[str, ...]] = ("onnx2tf", "tensorflow", "onnx", "ai-edge-litert")
+    reads: ClassVar[frozenset[str]] = frozenset({"calibration"})  # onnx2tf tries orders of axes on pictures
 
     converter: Literal["auto", "direct", "onnx2tf"] = "auto"
     strict: bool = False

@@ -29,7 +29,6 @@ class Prune(FitOptions, Stage):
     name: ClassVar[str] = "prune"
     takes: ClassVar[Format] = Format.TORCH
     gives: ClassVar[Format] = Format.TORCH
-    packages: ClassVar[tuple[str, ...]] = ("torch", "torch-pruning")
     reads: ClassVar[frozenset[str]] = frozenset({"training", "seed"})
     resumes: ClassVar[bool] = True
 

@@ -52,8 +52,6 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
     name: ClassVar[str] = "quantize_aware_train"
     takes: ClassVar[Format] = Format.TFLITE
     gives: ClassVar[Format] = Format.TFLITE
-    revision: ClassVar[int] = 2
-    packages: ClassVar[tuple[str, ...]] = ("torch", "ai-edge-litert")
     reads: ClassVar[frozenset[str]] = frozenset({"calibration", "training", "seed"})
     resumes: ClassVar[bool] = True
 

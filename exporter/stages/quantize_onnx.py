@@ -42,8 +42,6 @@ class QuantizeOnnx(TunableInt8Options, Stage):
     name: ClassVar[str] = "quantize_onnx"
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.ONNX
-    revision: ClassVar[int] = 3
-    packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime", "onnxconverter-common")
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
 
     activations: Literal["uint8", "int8"] = "uint8"

@@ -55,8 +55,6 @@ class QuantizeTflite(TunableInt8Options, Stage):
     name: ClassVar[str] = "quantize_tflite"
     takes: ClassVar[Format] = Format.TFLITE
     gives: ClassVar[Format] = Format.TFLITE
-    revision: ClassVar[int] = 5
-    packages: ClassVar[tuple[str, ...]] = ("ai-edge-litert",)
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
     resumes: ClassVar[bool] = True
 

@@ -30,7 +30,6 @@ class ReestimateNorm(Stage):
     name: ClassVar[str] = "reestimate_norm"
     takes: ClassVar[Format] = Format.TORCH
     gives: ClassVar[Format] = Format.TORCH
-    packages: ClassVar[tuple[str, ...]] = ("torch",)
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
 
     batch: int = Field(default=8, ge=1, le=65536)  # images whose statistics are taken together, as in training

@@ -16,8 +16,6 @@ class SimplifyOnnx(Stage):
     name: ClassVar[str] = "simplify_onnx"
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.ONNX
-    revision: ClassVar[int] = 2
-    packages: ClassVar[tuple[str, ...]] = ("onnx", "onnxsim")
 
     fold_batch_norm: bool = True
 

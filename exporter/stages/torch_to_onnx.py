@@ -27,8 +27,7 @@ class TorchToOnnx(Stage):
     name: ClassVar[str] = "torch_to_onnx"
     takes: ClassVar[Format] = Format.TORCH
     gives: ClassVar[Format] = Format.ONNX
-    revision: ClassVar[int] = 2
-    packages: ClassVar[tuple[str, ...]] = ("torch", "onnx", "onnxscript")
+    packages: ClassVar[tuple[str, ...]] = ("onnxscript",)  # inside torch.onnx
 
     exporter: Literal["trace", "dynamo"] = "trace"
 

@@ -7,18 +7,21 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from exporter.artifact import Artifact, Format
+from exporter.atomic import write_text_atomically
 from exporter.data.evaluation import EvaluationSet
 from exporter.errors import EngineError
+from exporter.generators.code import code_of_network_file
+from exporter.made_from import MADE_FROM, Parts, files_in, key_of, listed, to_record, why_anew
 from exporter.progress import Progress
 from exporter.runtimes import runtime
 from exporter.runtimes.base import Runtime
 from exporter.sealed import files_below, seal, unseal
+from exporter.sources import code_of, edited
 from exporter.verify.evaluation import Renderings
 from exporter.verify.ladder import climb, float_reference
 from exporter.verify.latency import table_jobs, time_one
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from exporter.recipe import Verification
 
 GOLDEN_IMAGES = 2
-REVISION = 4  # raise it when what is measured, or how, changes
 LADDER_RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
 
 
@@ -68,18 +70,23 @@ def measure_or_recall(
     progress: Progress,
 ) -> Measurements:
     """The measurements kept in `folder` for exactly these files, images, options and engines, or new ones."""
-    key = _key(built, pairs.sha256, options)
-    kept = folder / key / "measurements.json"
+    parts = parts_of(built, pairs, options)
+    own = folder / key_of(parts)
+    kept = own / "measurements.json"
     if (known := _recall(kept)) is not None:
         return known
     from pydantic import TypeAdapter
 
-    shutil.rmtree(folder / key, ignore_errors=True)
-    (folder / key).mkdir(parents=True, exist_ok=True)
-    measured = measure(built, pairs, options, folder / key, progress)
-    content = TypeAdapter(Measurements).dump_python(measured, mode="json")
-    if not lost_a_worker(measured):
-        seal(kept, content, files_below(folder / key, but=kept))
+    if why := why_anew(parts, folder.glob("*")):
+        progress.say(f"verify: {why}")
+    shutil.rmtree(own, ignore_errors=True)
+    own.mkdir(parents=True, exist_ok=True)
+    measured = measure(built, pairs, options, own, progress)
+    if changed := edited(files_in(parts)):
+        progress.say(f"verify: not kept for the next run, {listed(changed)} was edited while it ran")
+    elif not lost_a_worker(measured):
+        write_text_atomically(own / MADE_FROM, to_record(parts))
+        seal(kept, TypeAdapter(Measurements).dump_python(measured, mode="json"), files_below(own, but=kept))
     return measured
 
 
@@ -183,12 +190,28 @@ def _ladder_runtimes() -> Mapping[Format, Runtime]:
     return {format: runtime(name) for format, name in LADDER_RUNTIMES.items()}
 
 
-def _key(built: Sequence[Built], pairs_sha256: str, options: Verification) -> str:
-    chains = [(b.target, b.runtime, [(name, artifact.sha256) for name, artifact in b.steps]) for b in built]
-    names = [name for b in built for name in (b.runtime, *b.also_on)]
-    engines = [(name, runtime(name).missing() or runtime(name).device(options.threads)) for name in names]
-    parts = [REVISION, chains, engines, pairs_sha256, options.model_dump()]
-    return sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+def parts_of(built: Sequence[Built], pairs: EvaluationSet, options: Verification) -> Parts:
+    """Everything that can change a measurement, part by part."""
+    targets = {f"target {b.target}": [b.runtime, b.also_on, [(name, a.sha256) for name, a in b.steps]] for b in built}
+    jobs = table_jobs([chain.file for chain in built], options.latency_threads)
+    engines = {engine.name: engine for engine in (*_engines(built), *(job[0] for job in jobs))}
+    code = code_of(__name__, type(pairs).__module__, *(type(engine).__module__ for engine in engines.values()))
+    for path in {a.path for chain in built for _, a in chain.steps if a.format == Format.TORCH}:
+        code |= code_of_network_file(path)
+    chosen = options.model_dump(mode="json", exclude={"demand_all"})  # that is for the budget
+    return {
+        "targets": json.dumps([b.target for b in built]),
+        **{name: json.dumps(told) for name, told in targets.items()},
+        **{f"engine {name}": e.missing() or e.device(options.threads) for name, e in sorted(engines.items())},
+        "evaluation": pairs.sha256,
+        **{f"option {name}": json.dumps(value) for name, value in chosen.items()},
+        **code.parts(),
+    }
+
+
+def _engines(built: Sequence[Built]) -> list[Runtime]:
+    names = [name for chain in built for name in (chain.runtime, *chain.also_on)]
+    return [runtime(name) for name in dict.fromkeys((*names, *LADDER_RUNTIMES.values()))]
 
 
 def _recall(file: Path) -> Measurements | None:
