@@ -56,7 +56,8 @@ def replace_folder(path: Path) -> Iterator[Path]:
         new.mkdir()
         yield new
         for file in new.rglob("*"):
-            _to_disk(file)
+            if not file.is_symlink():
+                _to_disk(file)
         _put_in_place(new, path, scratch / FORMER)
         _to_disk(path.parent)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,20 +17,23 @@ class Held(Exception):
 
 
 @contextmanager
-def locked(file: Path, *, wait: bool = True) -> Iterator[int]:
-    """Hold `file`, made when it is not there, for this process alone; yields its descriptor.
+def locked(file: Path, *, wait: bool = True, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold `file`, made when it is not there, for this process alone; `waiting` is called when that takes time.
 
     Raises Held, without `wait`, when another process has it. With it, a file system without locks keeps nobody out.
     """
     number = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
-            fcntl.flock(number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Held(file) from None
+            if not wait:
+                raise Held(file) from None
+            waiting()
+            fcntl.flock(number, fcntl.LOCK_EX)
         except OSError as error:
             if not wait or error.errno not in _NO_LOCKS_HERE:
                 raise
-        yield number
+        yield
     finally:
         os.close(number)

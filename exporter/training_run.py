@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.artifact import sha256_of
+from exporter.atomic import write_atomically, write_text_atomically
 from exporter.environment import environment
 from exporter.errors import RecipeError
 from exporter.generators import GeneratorInfo, build_network, generator_info
@@ -110,22 +111,49 @@ def _fingerprint(recipe: TrainRecipe, images: _Images) -> str:
 
 def _claim(folder: Path, fingerprint: str, processes: Processes) -> dict[str, Any] | None:
     """Make `folder` this run's. The card when the run has been finished before."""
+    from exporter.training.checkpoint import CHECKPOINT
+
     folder.mkdir(parents=True, exist_ok=True)
-    run, card = folder / RUN, folder / CARD
-    begun = card.exists() or (folder / "training.pt").exists()
-    if begun and (not run.exists() or json.loads(run.read_text())["fingerprint"] != fingerprint):
+    card, known = folder / CARD, _run_in(folder)
+    begun = card.exists() or (folder / CHECKPOINT).exists()
+    if begun and known.get("fingerprint") != fingerprint:
         raise RecipeError(
-            f"{folder} holds another run: its recipe, weights or images were different",
+            f"{folder} holds another run: its recipe, weights or images were different"
+            if known
+            else f"{folder / RUN} is missing or damaged, so nobody knows which run {folder} holds",
             hint="give this one a name of its own (name=…), or delete the folder",
         )
+    finished = _finished(folder, known.get("card_sha256"))
     processes.wait()  # everyone has looked before the first one writes
-    if card.exists():
-        finished: dict[str, Any] = json.loads(card.read_text())
-        if sha256_of(folder / WEIGHTS) == finished["weights"]["sha256"]:
-            return finished
-    if processes.first:
-        run.write_text(json.dumps({"fingerprint": fingerprint}))
-    return None
+    if finished is None and processes.first:
+        write_text_atomically(folder / RUN, json.dumps({"fingerprint": fingerprint}))
+    return finished
+
+
+def _run_in(folder: Path) -> dict[str, Any]:
+    """What `folder`'s RUN says; nothing when it is absent or damaged."""
+    try:
+        known = json.loads((folder / RUN).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _finished(folder: Path, card_sha256: str | None) -> dict[str, Any] | None:
+    """The card, when it and the weights are what was written. Raises RecipeError for a damaged card of whole weights:
+    training again for hours is not ours to decide."""
+    card, weights = folder / CARD, folder / WEIGHTS
+    if not card.exists() or not weights.exists():
+        return None
+    try:
+        finished = json.loads(card.read_bytes())
+        sha256 = finished["weights"]["sha256"]
+        whole = isinstance(finished, dict) and card_sha256 in (None, sha256_of(card))
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise RecipeError(f"{card} is damaged", hint="restore it, or delete it to train again")
+    return dict(finished) if sha256_of(weights) == sha256 else None
 
 
 def _labelled(recipe: TrainRecipe, images: _Images, pools: Path, device: torch.device, progress: Progress) -> PairPool:
@@ -200,9 +228,8 @@ def _keep(
     from exporter.generators.network_file import write_network
     from exporter.training.cost import cost_of
 
-    partial = folder / f"{WEIGHTS}.partial"
-    write_network(trained, Description(info.name, recipe.model.kwargs, info.range, info.multiple), partial)
-    partial.replace(folder / WEIGHTS)
+    with write_atomically(folder / WEIGHTS) as new:
+        write_network(trained, Description(info.name, recipe.model.kwargs, info.range, info.multiple), new)
     card = {
         "name": recipe.name,
         "description": recipe.description,
@@ -220,9 +247,9 @@ def _keep(
         "recipe": recipe.resolved(),
         "environment": environment(),
     }
-    partial = folder / f"{CARD}.partial"
-    partial.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
-    partial.replace(folder / CARD)
+    write_text_atomically(folder / CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+    known = {"fingerprint": _run_in(folder)["fingerprint"], "card_sha256": sha256_of(folder / CARD)}
+    write_text_atomically(folder / RUN, json.dumps(known))
     return card
 
 

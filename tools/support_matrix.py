@@ -73,9 +73,9 @@ def fill(only: set[str], targets: list[str], missing: bool = False, run: Run | N
 
 
 def _write(rows: list[dict[str, Any]]) -> None:
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.with_suffix(".new").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    RESULTS.with_suffix(".new").replace(RESULTS)
+    from exporter.atomic import write_text_atomically
+
+    write_text_atomically(RESULTS, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
 
 def _read_rows() -> dict[str, dict[str, Any]]:

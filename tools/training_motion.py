@@ -7,7 +7,6 @@ sharp/, PNG, and a manifest; a training recipe names it in data.training. The sa
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +16,8 @@ import cv2
 import numpy as np
 from build_image_sets import PICKS, finish, pair, stem
 from motion_pairs import Floats, Frame, frames_of, motion_pair
+
+from exporter.atomic import replace_folder
 
 SCALE = 0.5  # compression noise goes, and what moves 15 px a frame moves 7
 SIZE = 320
@@ -34,13 +35,10 @@ def main(clips: Path, out: Path) -> None:
         sys.exit(f"{clips} holds no clip of {', '.join(PICKS['training_motion'])}, named <source>__<clip>.mp4")
     if out.exists():
         sys.exit(f"{out} exists: remove it first, or name another folder")
-    partial = out.with_name(f"{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what an interrupted run left
-    partial.mkdir(parents=True)
     rng = np.random.default_rng(SEED)
-    pairs = [one for clip in found for one in draw(clip, partial, rng)]
-    finish(partial, out.name, "Moving people, filmed: real motion to learn from", SEED, pairs=pairs)
-    partial.rename(out)
+    with replace_folder(out) as new:
+        pairs = [one for clip in found for one in draw(clip, new, rng)]
+        finish(new, out.name, "Moving people, filmed: real motion to learn from", SEED, pairs=pairs)
     sys.stdout.write(f"{len(pairs)} pairs of {len(found)} clips\n")
 
 

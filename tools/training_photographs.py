@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -26,6 +25,7 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
+from exporter.atomic import replace_folder
 from exporter.data.calibration import laplacian_variance
 
 LIST = Path(__file__).with_name("training_photographs.yaml")
@@ -61,18 +61,15 @@ class Package:
 def main(out: Path) -> None:
     if out.exists():
         sys.exit(f"{out} exists: remove it first, or name another folder")
-    partial = out.with_name(f"{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what an interrupted run left
-    partial.mkdir(parents=True)
     entries = []
-    for package in read_list(LIST):
-        with TemporaryDirectory() as downloads:
-            kept = list(unpack(package, fetch(package, Path(downloads)), partial))
-        sys.stdout.write(f"{package}: {len(kept)} of {len(package.photographs)} photographs\n")
-        entries += kept
-    manifest = {"name": out.name, "description": "Sharp photographs to learn from", "images": entries}
-    (partial / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.rename(out)
+    with replace_folder(out) as new:
+        for package in read_list(LIST):
+            with TemporaryDirectory() as downloads:
+                kept = list(unpack(package, fetch(package, Path(downloads)), new))
+            sys.stdout.write(f"{package}: {len(kept)} of {len(package.photographs)} photographs\n")
+            entries += kept
+        manifest = {"name": out.name, "description": "Sharp photographs to learn from", "images": entries}
+        (new / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     sys.stdout.write(f"{len(entries)} photographs in {out}\n")
 
 

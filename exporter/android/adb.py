@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from exporter.artifact import sha256_of
+from exporter.atomic import write_atomically
 from exporter.child_process import run_child
 from exporter.errors import EngineError, LostWorker, MissingTool
 
@@ -113,11 +114,10 @@ class Device:
         digest = self.sha256(path)
         if digest is None:
             raise EngineError(f"{self.serial}: there is no {path} on the phone")
-        part = file.with_name(file.name + ".part")
-        done = self._adb("pull", path, str(part), timeout_s=COPY_S)
-        if not part.is_file() or sha256_of(part) != digest:
-            raise EngineError(f"{self.serial}: {path} did not arrive whole: {_last(done)}")
-        part.replace(file)
+        with write_atomically(file) as part:
+            done = self._adb("pull", path, str(part), timeout_s=COPY_S)
+            if not part.is_file() or sha256_of(part) != digest:
+                raise EngineError(f"{self.serial}: {path} did not arrive whole: {_last(done)}")
 
     def _adb(self, *words: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
         return self.adb.run("-s", self.serial, *words, timeout_s=timeout_s)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from exporter.artifact import Format, sha256_of
+from exporter.atomic import replace_folder
 from exporter.bundle.card import runtime_card
 from exporter.bundle.golden import Golden, write_golden
 from exporter.bundle.manifest import read_manifest
@@ -19,7 +18,7 @@ from exporter.bundle.model_metadata import metadata_of
 from exporter.bundle.models import ShippedModel, shipped_models
 from exporter.bundle.sums import SUMS, digests, sums_text
 from exporter.bundle.tflite_metadata import stamp
-from exporter.errors import BundleError, DiskFull, RecipeError
+from exporter.errors import BundleError, RecipeError
 from exporter.nvidia.sidecar import sidecar_path
 from exporter.verify.results import Outcome
 
@@ -44,7 +43,7 @@ def write_bundle(
     if not outcome.targets:
         raise BundleError(f"{outcome.name} has no target, so there is nothing to ship")
     final = dist / f"{outcome.name}-{outcome.version}"
-    with _disk_full_said_plainly(final), _replacing(final) as folder:
+    with replace_folder(final) as folder:
         models = shipped_models(outcome)
         for model in models:
             _ship(model, outcome, folder)
@@ -97,42 +96,3 @@ def _report(outcome: Outcome, models: Sequence[ShippedModel], folder: Path) -> N
 
 def _text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
-
-
-@contextmanager
-def _replacing(final: Path) -> Iterator[Path]:
-    """A new empty folder that becomes `final` when the block ends well, and vanishes when it does not."""
-    final.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = final.with_name(f".{final.name}.unfinished")
-    former = final.with_name(f".{final.name}.former")
-    if former.exists() and not final.exists():  # a run was killed between the two renames below
-        former.rename(final)
-    for left in (unfinished, former):
-        shutil.rmtree(left, ignore_errors=True)
-    unfinished.mkdir()
-    try:
-        yield unfinished
-        if final.exists():
-            final.rename(former)
-        try:
-            unfinished.rename(final)
-        except BaseException:
-            if former.exists():
-                former.rename(final)
-            raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.rmtree(former, ignore_errors=True)
-
-
-@contextmanager
-def _disk_full_said_plainly(final: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise DiskFull(
-            f"the disk filled up while {final} was written; nothing of it was kept",
-            hint=f"free some space where {final.parent} lies and run again",
-        ) from error

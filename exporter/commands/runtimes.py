@@ -35,16 +35,21 @@ def run(args: argparse.Namespace) -> int:
 
 def _install(names: list[str], say: Callable[[str], None]) -> int:
     from exporter.errors import EngineError
+    from exporter.locking import locked
     from exporter.rigs import RIGS, rig
+    from exporter.rigs.folder import rigs_folder
 
-    failed = 0
-    for chosen in [rig(name) for name in names] or RIGS:
-        say(f"{chosen.name}: {chosen.about}")
-        try:
-            chosen.install(partial(_indented, say, chosen.name))
-        except EngineError as error:
-            say(f"{chosen.name}:   not installed: {error}")
-            failed = error.exit_code
+    failed, folder = 0, rigs_folder()
+    chosen_rigs = [rig(name) for name in names] or RIGS
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / ".lock", waiting=lambda: say(f"another process installs into {folder}: waiting")):
+        for chosen in chosen_rigs:
+            say(f"{chosen.name}: {chosen.about}")
+            try:
+                chosen.install(partial(_indented, say, chosen.name))
+            except EngineError as error:
+                say(f"{chosen.name}:   not installed: {error}")
+                failed = error.exit_code
     return failed
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.atomic import write_atomically
 from exporter.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,9 +55,8 @@ def write_png(path: Path, image: Floats) -> None:
     """Write (H, W, 3) RGB 0..1 as an 8-bit PNG; the name appears only when the file is whole."""
     from PIL import Image
 
-    partial = path.with_name(path.name + ".partial")
-    Image.fromarray(to_uint8(image)).save(partial, "PNG", optimize=True)
-    partial.replace(path)
+    with write_atomically(path) as new:
+        Image.fromarray(to_uint8(image)).save(new, "PNG", optimize=True)
 
 
 def frame(image: Floats, height: int, width: int) -> Floats:

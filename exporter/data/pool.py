@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,8 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.atomic import write_atomically
 from exporter.data.training import WHOLE, Batch, TrainingSet
+from exporter.locking import locked
 from exporter.progress import Progress
+from exporter.sealed import seal, unseal
 
 
 @dataclass(frozen=True)
@@ -52,18 +58,18 @@ def open_pool(
 ) -> PairPool:
     """The pool of `pairs` size×size pairs from `source`, drawn now by `workers` threads unless `folder` has it already.
 
-    Takes 6·pairs·size² bytes. The same pairs whatever the number of workers.
+    Takes 6·pairs·size² bytes. The same pairs whatever the number of workers. Of several runs one draws, the others
+    wait; a pool that is damaged is drawn again, beside the old files, which others may be reading.
     """
     wanted = {"source": source.identity, "pairs": pairs, "size": size, "seed": seed}
     digest = sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-    done = folder / f"{digest[:16]}.json"
-    files = [folder / f"{digest[:16]}.{side}.raw" for side in ("blurred", "sharp")]
-    if not done.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _draw(files, source, pairs, size, seed, progress, workers)
-        partial = done.with_suffix(".partial")
-        partial.write_text(json.dumps(wanted))
-        partial.replace(done)
+    name = digest[:16]
+    record, files = folder / f"{name}.json", [folder / f"{name}.{side}.raw" for side in ("blurred", "sharp")]
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / f".{name}.lock", waiting=lambda: progress.say(f"another run draws the pool {name}: waiting")):
+        if unseal(record) is None:
+            _draw(files, source, pairs, size, seed, progress, workers)
+            seal(record, wanted, files)
     blurred, sharp = (np.memmap(file, np.uint8, "r", shape=(pairs, size, size, 3)) for file in files)
     return PairPool(blurred, sharp, digest)
 
@@ -71,15 +77,29 @@ def open_pool(
 def _draw(
     files: list[Path], source: TrainingSet, pairs: int, size: int, seed: int, progress: Progress, workers: int
 ) -> None:
-    shape = (pairs, size, size, 3)
-    stacks = [np.memmap(file, np.uint8, "w+", shape=shape) for file in files]
+    with ExitStack() as stack:
+        new = [stack.enter_context(write_atomically(file)) for file in files]
+        sides = [allocated(file, (pairs, size, size, 3)) for file in new]
 
-    def draw(i: int) -> None:
-        for stack, side in zip(stacks, source.batch(seed, i, 1, size), strict=True):
-            stack[i] = (side[0].transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
+        def draw(i: int) -> None:
+            for side, picture in zip(sides, source.batch(seed, i, 1, size), strict=True):
+                side[i] = (picture[0].transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
 
-    with progress.task("draw pairs", pairs) as task, ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(draw, range(pairs)):
-            task.advance()
-    for stack in stacks:
-        stack.flush()
+        task, pool = stack.enter_context(progress.task("draw pairs", pairs)), ThreadPoolExecutor(workers)
+        try:
+            for _ in pool.map(draw, range(pairs)):
+                task.advance()
+        finally:
+            pool.shutdown(cancel_futures=True)  # after an interruption nobody wants the rest
+        for side in sides:
+            side.flush()
+
+
+def allocated(file: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
+    """`file` in memory, to be written to, with its place on the disk already taken; what it holds stays.
+
+    Without that, a disk that is full ends the process with SIGBUS as soon as it writes. Raises OSError then.
+    """
+    with file.open("ab") as opened:
+        os.posix_fallocate(opened.fileno(), 0, math.prod(shape))
+    return np.memmap(file, np.uint8, "r+", shape=shape)

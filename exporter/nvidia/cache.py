@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from exporter.atomic import write_atomically
+
 
 def _folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exporter" / "nvidia"
@@ -18,7 +20,5 @@ def read_cache(key: str) -> bytes:
 
 def write_cache(key: str, content: bytes) -> None:
     path = _folder() / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{key}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    with write_atomically(path) as new:
+        new.write_bytes(content)

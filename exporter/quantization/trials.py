@@ -9,7 +9,9 @@ from math import log10
 from pathlib import Path
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
+from exporter.atomic import write_text_atomically
 from exporter.data.metrics import psnr_db
 from exporter.quantization.engine import CALLS, Engine, time_ratio
 
@@ -33,25 +35,40 @@ class Trial:
 
 
 class Ledger:
-    """Figures by key, each on disk as soon as it is known; a line that was cut short is forgotten."""
+    """Figures by key, each on disk as soon as it is known; a line that was cut short or damaged is forgotten."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._entries: dict[str, dict[str, Any]] = {}
-        lines = file.read_text().split("\n") if file.exists() else []
-        for line in lines[:-1]:  # what follows the last line's end was not finished
-            entry = json.loads(line)
+        lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+        whole = {line: entry for line in lines if (entry := _read(line)) is not None}
+        for entry in whole.values():
             self._entries[entry.pop("key")] = entry
-        file.write_text("".join(f"{line}\n" for line in lines[:-1]))
+        write_text_atomically(file, "".join(f"{line}\n" for line in whole))
 
     def known(self, key: str) -> dict[str, Any] | None:
         return self._entries.get(key)
 
     def keep(self, key: str, figures: dict[str, Any]) -> dict[str, Any]:
         with self._file.open("a") as file:
-            file.write(json.dumps({"key": key} | figures) + "\n")
+            file.write(_written({"key": key} | figures) + "\n")
         self._entries[key] = figures
         return figures
+
+
+def _written(entry: dict[str, Any]) -> str:
+    """The entry as one line that begins with its checksum."""
+    text = json.dumps(entry)
+    return f"{crc32(text.encode()):08x} {text}"
+
+
+def _read(line: str) -> dict[str, Any] | None:
+    """None for a line that is not what was written."""
+    checksum, _, text = line.partition(" ")
+    if checksum != f"{crc32(text.encode()):08x}":
+        return None
+    entry: dict[str, Any] = json.loads(text)
+    return entry
 
 
 class Trials:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from exporter.atomic import write_text_atomically
 from exporter.verify.results import Outcome
 
 
@@ -19,16 +20,7 @@ def write_report(outcome: Outcome, folder: Path) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document(outcome), indent=1, ensure_ascii=False, allow_nan=False)
-    _replace(folder / "report.json", text + "\n")
-    _replace(folder / "junit.xml", junit(outcome))
-    return _replace(folder / "index.html", page(outcome))
-
-
-def _replace(path: Path, text: str) -> Path:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+    write_text_atomically(folder / "report.json", text + "\n")
+    write_text_atomically(folder / "junit.xml", junit(outcome))
+    write_text_atomically(folder / "index.html", page(outcome))
+    return folder / "index.html"

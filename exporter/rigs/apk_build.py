@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exporter.artifact import sha256_of
+from exporter.atomic import write_atomically
 from exporter.contained import contained
 from exporter.errors import BundleError
 from exporter.rigs.apk import ApkRig, run_tool
@@ -54,10 +55,8 @@ def build_apk(
         say("signing")
         _sign(rig, work)
         check_apk(rig, work / "signed.apk", bundle)
-        apk.parent.mkdir(parents=True, exist_ok=True)
-        partial = apk.with_name(f".{apk.name}.unfinished")
-        shutil.copyfile(work / "signed.apk", partial)
-        partial.replace(apk)
+        with write_atomically(apk) as new:
+            shutil.copyfile(work / "signed.apk", new)
 
 
 def check_apk(rig: ApkRig, apk: Path, bundle: Path) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from exporter.atomic import replace_folder
 
 STAMP = ".rig.json"
 
@@ -44,15 +44,6 @@ def replacing(folder: Path, order: Mapping[str, Any], made: dict[str, Any]) -> I
 
     After an error `folder` is as it was.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        content = unfinished / "new"
-        content.mkdir()
+    with replace_folder(folder) as content:
         yield content
         (content / STAMP).write_text(json.dumps({**order, **made}, indent=1))
-        if folder.exists():
-            folder.replace(unfinished / "old")
-        content.replace(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)

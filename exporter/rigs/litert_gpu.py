@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
+from exporter.atomic import write_text_atomically
 from exporter.rigs.base import Say
 from exporter.rigs.folder import rigs_folder, stamp_of
 from exporter.rigs.packages import unpack_debs
@@ -38,10 +39,10 @@ class LiteRtGpuRig:
     def checked(self) -> dict[str, Any]:
         """What the check of exactly the installed parts found: `adapter`; empty when there was none."""
         try:
-            known: dict[str, Any] = json.loads(self._proof.read_text())
+            known = json.loads(self._proof.read_text())
         except (OSError, ValueError):
             return {}
-        return known if known.get("versions") == self.versions else {}
+        return known if isinstance(known, dict) and known.get("versions") == self.versions else {}
 
     @property
     def versions(self) -> dict[str, dict[str, str]]:
@@ -56,9 +57,7 @@ class LiteRtGpuRig:
             say("checking that the engine starts, overflows in fp16 and refuses rank 6")
             with tempfile.TemporaryDirectory() as scratch:
                 adapter = check_engine(self.folder, Path(scratch))
-            unfinished = self._proof.with_suffix(".part")
-            unfinished.write_text(json.dumps({"versions": self.versions, "adapter": adapter}, indent=1))
-            unfinished.replace(self._proof)
+            write_text_atomically(self._proof, json.dumps({"versions": self.versions, "adapter": adapter}, indent=1))
         say(f"LiteRT {self.versions['wheels'].get('ai_edge_litert')} GPU on {self.checked['adapter']}")
 
     @property

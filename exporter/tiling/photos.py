@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from exporter.atomic import write_atomically
 from exporter.data.folders import IMAGE_SUFFIXES, picture_files
 from exporter.data.images import read_pixels
 from exporter.errors import DataError
@@ -50,7 +51,6 @@ def write_photo(path: Path, pixels: Pixels, source: Path) -> None:
     """
     from PIL import Image
 
-    partial = path.with_name(f".{path.stem}.unfinished{path.suffix}")
     with Image.open(source) as opened:
         profile, exif = opened.info.get("icc_profile"), opened.getexif()
         is_rgb_profile = opened.mode in ("RGB", "RGBA", "P")
@@ -61,8 +61,5 @@ def write_photo(path: Path, pixels: Pixels, source: Path) -> None:
         options["icc_profile"] = profile
     if format in _CARRY_EXIF and len(exif):
         options["exif"] = exif
-    try:
-        Image.fromarray(pixels).save(partial, format, **options)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with write_atomically(path) as new:
+        Image.fromarray(pixels).save(new, format, **options)

@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from exporter.atomic import write_atomically
 from exporter.errors import DataError, MissingTool
+from exporter.failures import is_disk_full
 from exporter.progress import Progress
 from exporter.tiling.restore import Pixels
 from exporter.tiling.restorer import Restorer
@@ -61,19 +63,18 @@ def restore_video(source: Path, target: Path, restorer: Restorer, progress: Prog
         raise MissingTool(why)
     import av
 
-    partial = target.with_name(f".{target.stem}.unfinished{target.suffix}")
-    try:
-        with ExitStack() as stack:
-            reading = stack.enter_context(_opened(source))
-            writing = stack.enter_context(av.open(str(partial), "w"))
-            restored = _Clip(reading, writing, _CODECS.get(target.suffix, "libx264")).restore(restorer, progress)
+    with write_atomically(target) as new:
+        try:
+            with ExitStack() as stack:
+                reading = stack.enter_context(_opened(source))
+                writing = stack.enter_context(av.open(str(new), "w"))
+                restored = _Clip(reading, writing, _CODECS.get(target.suffix, "libx264")).restore(restorer, progress)
+        except av.error.FFmpegError as error:
+            if is_disk_full(error):
+                raise
+            raise DataError(f"{source} cannot be restored: {error}", hint="is it a whole video file?") from None
         if not restored.frames:
             raise DataError(f"{source} holds no frame that can be decoded")
-        partial.replace(target)
-    except av.error.FFmpegError as error:
-        raise DataError(f"{source} cannot be restored: {error}", hint="is it a whole video file?") from None
-    finally:
-        partial.unlink(missing_ok=True)
     return restored
 
 

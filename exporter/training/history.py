@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporter.atomic import write_atomically, write_text_atomically
 from exporter.errors import MissingTool
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class History:
     def begin(self, step: int) -> None:
         """Start at `step`: later lines, and events, are of a run that was killed."""
         kept = [line for line in self.lines() if line["step"] <= step] if step else []
-        (self.folder / FILE).write_text("".join(json.dumps(line) + "\n" for line in kept))
+        write_text_atomically(self.folder / FILE, "".join(json.dumps(line) + "\n" for line in kept))
         if self._tensorboard:
             self._events = _open_events(self.folder / EVENTS, step)
 
@@ -42,8 +43,10 @@ class History:
                     self._events.add_scalar(key, value, int(line["step"]))
 
     def lines(self) -> list[dict[str, float]]:
+        """What was written; a line that is damaged is left out."""
         file = self.folder / FILE
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        text = file.read_text(errors="replace") if file.is_file() else ""
+        return [line for line in map(_figures, text.splitlines()) if line]
 
     def close(self) -> None:
         """Draw the curves and let the events go to disk."""
@@ -69,9 +72,17 @@ class History:
             title = {"gain_db": "PSNR over the blurred input, dB", "psnr_db": "PSNR, dB"}[measured]
             axes[1].set(title=title, xlabel="step")
             axes[1].legend(frameon=False)
-        partial = self.folder / f"{CURVES}.partial"
-        figure.savefig(partial, dpi=110, format="png")
-        partial.replace(self.folder / CURVES)
+        with write_atomically(self.folder / CURVES) as new:
+            figure.savefig(new, dpi=110, format="png")
+
+
+def _figures(line: str) -> dict[str, float]:
+    try:
+        figures = json.loads(line)
+    except ValueError:
+        return {}
+    numbers = isinstance(figures, dict) and all(isinstance(value, int | float) for value in figures.values())
+    return figures if numbers and "step" in figures else {}
 
 
 def _terms(lines: list[dict[str, float]]) -> list[str]:

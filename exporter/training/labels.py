@@ -7,6 +7,8 @@ them (cosine 0.96 to that of exact labels; float16: 1.00).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from exporter.data.pool import PairPool
+from exporter.data.pool import PairPool, allocated
 from exporter.errors import StageError
+from exporter.locking import locked
 from exporter.progress import Progress
+from exporter.sealed import seal, unseal
 from exporter.training.processes import Processes, joined
 
 GROUP = 32  # tiles between two notes of what is there
@@ -33,24 +37,40 @@ def label(
     that are missing, also in another number of processes. Raises StageError when an answer is not finite.
     """
     processes = joined()
-    path = folder / f"{pool.sha256[:16]}.taught.{teacher_sha256[:16]}.raw"
-    if not path.exists():
-        partial = path.with_suffix(".partial")
-        _ask(pool.blurred, teacher.to(device).eval(), partial, processes, progress)
-        teacher.to("cpu")
-        processes.wait()
-        if processes.first:
-            partial.replace(path)
-        processes.wait()
+    name = f"{pool.sha256[:16]}.taught.{teacher_sha256[:16]}"
+    path, record = folder / f"{name}.raw", folder / f"{name}.json"
+    with _alone(folder / f".{name}.lock", processes, progress):
+        there = unseal(record) is not None
+        processes.wait()  # all have looked
+        if not there:
+            partial = path.with_suffix(".partial")
+            _ask(pool.blurred, teacher.to(device).eval(), partial, processes, progress)
+            teacher.to("cpu")
+            processes.wait()
+            if processes.first:
+                partial.replace(path)
+                seal(record, {"teacher": teacher_sha256}, [path])
+            processes.wait()
     return replace(pool, taught=np.memmap(path, np.float16, "r", shape=pool.blurred.shape))
+
+
+@contextmanager
+def _alone(lock: Path, processes: Processes, progress: Progress) -> Iterator[None]:
+    """The first process of the group holds `lock` against other runs; the others wait for it."""
+    if not processes.first:
+        processes.wait()
+        yield
+        return
+    with locked(lock, waiting=lambda: progress.say("another run asks this teacher about this pool: waiting")):
+        processes.wait()
+        yield
 
 
 def _ask(blurred: Bytes, teacher: nn.Module, partial: Path, processes: Processes, progress: Progress) -> None:
     """Fill `partial`: one picture a tile, then one byte a group that says whether the group is there."""
     groups = [range(first, min(first + GROUP, len(blurred))) for first in range(0, len(blurred), GROUP)]
     ends = blurred.size * 2  # bytes of a float16
-    partial.touch()
-    file = np.memmap(partial, np.uint8, "r+", shape=(ends + len(groups),))  # an empty file grows, zeros
+    file = allocated(partial, (ends + len(groups),))  # an empty file grows, zeros
     taught, there = file[:ends].view(np.float16).reshape(blurred.shape), file[ends:]
     processes.wait()  # no file grows under another's pen
     mine = range(len(groups))[processes.share]

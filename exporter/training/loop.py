@@ -23,6 +23,7 @@ from exporter.errors import StageError
 from exporter.progress import Progress
 from exporter.training.adversarial import Adversary
 from exporter.training.average import MovingAverage
+from exporter.training.checkpoint import CHECKPOINT, read_checkpoint, save_checkpoint
 from exporter.training.device import autocast, training_device
 from exporter.training.history import History
 from exporter.training.losses import Projection, Tap, picture_loss
@@ -84,7 +85,7 @@ class Fit:
         del self._forward  # a distributed wrapper must be gone before its process group is
         if history:
             history.close()
-            (self.folder / "training.pt").unlink(missing_ok=True)
+            (self.folder / CHECKPOINT).unlink(missing_ok=True)
         if self.teacher is not None:
             self.teacher.to("cpu")
         return self.average.network.to("cpu")
@@ -251,17 +252,14 @@ class Fit:
             "projection": self.projection.state_dict() if self.projection else {},
             "adversary": self.adversary.state_dict() if self.adversary else {},
         }
-        partial = self.folder / "training.pt.partial"
-        torch.save(state, partial)
-        partial.replace(self.folder / "training.pt")
+        save_checkpoint(self.folder, state)
 
     def _resume(self) -> int:
         """The step to go on from; 0 without a usable checkpoint."""
         self._before_s = 0.0
-        file = self.folder / "training.pt"
-        if not file.exists():
+        state = read_checkpoint(self.folder, self.device, self.progress)
+        if state is None:
             return 0
-        state = torch.load(file, map_location=self.device, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -64,9 +64,7 @@ def _save_png(image: Image, path: Path) -> None:
     broken = ~np.isfinite(image).all(axis=2)
     eight_bit = np.rint(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
     eight_bit[broken] = (255, 0, 255)
-    unfinished = path.with_suffix(".part")
-    PillowImage.fromarray(eight_bit).save(unfinished, format="PNG")
-    unfinished.replace(path)
+    PillowImage.fromarray(eight_bit).save(path, format="PNG")  # whole when the measurements' record says so
 
 
 def _file_name(text: str) -> str:

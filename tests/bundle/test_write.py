@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from exporter import atomic
 from exporter.bundle import reproducible_files, verify_bundle, write_bundle
 from exporter.errors import BundleError, DiskFull, RecipeError
 from tests.bundle.conftest import Finished, tree
+from tests.small_disk import mounted
 
 
 def test_two_writes_differ_in_the_report_alone(finished: Finished, pristine: Path, tmp_path: Path) -> None:
@@ -57,7 +62,7 @@ def test_a_failed_last_step_puts_the_former_bundle_back(
     rename = Path.rename
 
     def fail(self: Path, target: Path) -> Path:
-        if self.name.endswith(".unfinished"):
+        if self.parent.name == atomic.NEW:
             raise KeyboardInterrupt
         return rename(self, target)
 
@@ -68,15 +73,29 @@ def test_a_failed_last_step_puts_the_former_bundle_back(
     assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
 
 
-def test_what_a_killed_run_left_is_put_right(finished: Finished, bundle: Path) -> None:
-    """Killed between moving the former bundle aside and moving the new one in."""
-    dist = bundle.parent
-    bundle.rename(dist / f".{bundle.name}.former")
-    (dist / f".{bundle.name}.unfinished").mkdir()
-    (dist / f".{bundle.name}.unfinished" / "models").mkdir()
-    again = write_bundle(*finished, dist, multiple=4)
-    assert verify_bundle(again).exit_code == 0
-    assert [path.name for path in dist.iterdir()] == [bundle.name]
+def test_a_disk_that_is_really_full(finished: Finished, tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=300k") as disk:
+        with pytest.raises(DiskFull, match="mobile_deblur-1.0.0"):
+            write_bundle(*finished, disk)
+        assert list(disk.iterdir()) == []
+
+
+WRITE = """
+import pickle, sys
+from pathlib import Path
+from exporter.bundle import write_bundle
+outcome, golden = pickle.loads(Path(sys.argv[1]).read_bytes())
+write_bundle(outcome, golden, Path(sys.argv[2]), multiple=4)
+"""
+
+
+def test_two_processes_write_one_bundle(finished: Finished, tmp_path: Path) -> None:
+    (tmp_path / "finished").write_bytes(pickle.dumps(finished))
+    words = [sys.executable, "-c", WRITE, tmp_path / "finished", tmp_path / "dist"]
+    both = [subprocess.Popen(words) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    (made,) = (tmp_path / "dist").iterdir()
+    assert verify_bundle(made).exit_code == 0
 
 
 def test_files_that_would_share_a_name_carry_their_targets(finished: Finished, tmp_path: Path) -> None:
