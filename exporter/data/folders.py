@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from exporter.atomic import is_unfinished
 from exporter.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
@@ -25,6 +26,7 @@ def first_pictures(folder: Path, most: int) -> list[Path]:
 
 def _pictures(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder, onerror=_refuse):
+        folders[:] = [name for name in folders if not is_unfinished(Path(name))]
         for name in (*folders, *files):
             path = Path(place, name)
             if path.suffix.lower() not in IMAGE_SUFFIXES:
