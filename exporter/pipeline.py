@@ -21,6 +21,7 @@ from exporter.environment import environment
 from exporter.generators.weights_files import weights_digest
 from exporter.origin import exporter_origin
 from exporter.plan import Chain, make_plan
+from exporter.preflight import preflight, require_packages
 from exporter.progress import Progress
 from exporter.recipe import Recipe
 from exporter.run_folder import RunFolder
@@ -58,11 +59,16 @@ def export(
     A promise that was missed is no error: it is in the outcome, the report and the exit code.
     """
     chains = make_plan(recipe)
+    require_packages(chains)
     images = open_images(recipe)
     seconds: dict[str, float] = {}
     notes: dict[str, dict[str, object]] = {}
     workspace = _workspace(recipe, run_folder, images, progress, quiet)
     done: dict[Path, tuple[str, Artifact]] = {}
+    loaded = run_chain(replace(chains[0], stages=chains[0].stages[:1]), workspace, run_folder, done, seconds, notes)
+    ready = replace(workspace, teacher=loaded.steps[0][1])
+    if checked := preflight(recipe, chains, ready, images.evaluation, run_folder, dist):
+        progress.say(checked)
     built = [run_chain(chain, workspace, run_folder, done, seconds, notes) for chain in chains]
     progress.say("verify: parity, quality, latency and lint of every file")
     started_s = time.monotonic()

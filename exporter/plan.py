@@ -159,13 +159,20 @@ def _placed_stages(recipe: Recipe) -> Iterator[tuple[Path_, Stage]]:
             yield ("targets", name, "stages", i, stage.name), stage
 
 
+def stage_path(recipe: Recipe, chain: Chain, i: int) -> Path_:
+    """Where stage `i` of `chain` stands in the recipe."""
+    if i == 0:
+        return ("model",)
+    shared, name = len(recipe.stages), chain.stages[i].name
+    return ("stages", i - 1, name) if i <= shared else ("targets", chain.target, "stages", i - 1 - shared, name)
+
+
 def _chain_problems(recipe: Recipe, chain: Chain) -> Iterator[str]:
-    held, shared = Format.CHECKPOINT, len(recipe.stages)
+    held = Format.CHECKPOINT
     target = ("targets", chain.target)
     for i, stage in enumerate(chain.stages):
         if stage.takes != held:
-            place = ("stages", i - 1) if i <= shared else (*target, "stages", i - 1 - shared)
-            yield f"{recipe.at(*place, stage.name)}: takes {stage.takes}, but the model is {held} by then"
+            yield f"{recipe.at(*stage_path(recipe, chain, i))}: takes {stage.takes}, but the model is {held} by then"
             return
         held = stage.gives
     yield from _runtime_problems(recipe.at(*target, "runtime"), chain.runtime, held)

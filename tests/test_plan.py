@@ -49,7 +49,7 @@ def test_one_chain_per_target(recipe_file):  # noqa: F811
         ({"model__arch": "nope.nope:X"}, r"model\.arch: cannot import 'nope\.nope:X': there is no module nope"),
         (
             {"distill__kwargs": "{preset: zzz}"},
-            r"stages\.distill\.kwargs\.preset: must be 's' or 'm' or 'l', got 'zzz'",
+            r"stages\.distill\.kwargs\.preset: must be 's' or 'm' or 'l' or 'p', got 'zzz'",
         ),
         ({"model__kwargs": "{presett: s}"}, r"model\.kwargs\.presett: .*did you mean 'preset'"),
         ({"data__calibration": "few"}, r"data\.calibration: .*few holds 3 pictures; calibration needs 8"),

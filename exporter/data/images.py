@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from exporter.atomic import write_atomically
 from exporter.errors import DataError
+from exporter.failures import in_one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,6 +43,19 @@ def read_image(path: Path, *, expected_sha256: str = "") -> Floats:
 def read_pixels(path: Path) -> Pixels:
     """`read_image` as 8-bit pixels: a quarter of the memory, for photographs of many megapixels."""
     return _decode(_bytes_of(path), path, _to_pixels)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height in px as the head of the file says, not turned. Raises DataError for what is no picture."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as opened:
+            return opened.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(
+            f"{path} is not a readable image: {in_one_line(error)}", hint="copy or export it again"
+        ) from None
 
 
 def to_uint8(image: Floats) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from exporter.data.blur import BlurOptions, blurred_pair
 from exporter.data.calibration import laplacian_variance
 from exporter.data.evaluation import open_evaluation
 from exporter.data.folders import picture_files
-from exporter.data.images import read_image, to_uint8
+from exporter.data.images import image_size, read_image, to_uint8
 from exporter.data.layouts import detect_layout, layout_pairs
 from exporter.errors import DataError
 
@@ -47,6 +47,13 @@ class TrainingSet:
     def identity(self) -> str:
         """Changes when the pairs that are drawn change."""
         return f"{self.sha256} {self.options} sharpness {self.min_sharpness}"
+
+    def require_size(self, size: int) -> None:
+        """Raises DataError for a picture of less than size×size px. Reads the heads of the files alone."""
+        for file in self.files:
+            width, height = image_size(file)
+            if min(width, height) < size:
+                raise DataError(f"{file} is {width}×{height} px, a training crop is {size} px")
 
     def batch(self, seed: int, step: int, batch: int, size: int, share: slice = WHOLE) -> Batch:
         """`batch` random crops of size×size px: (blurred, sharp), each (batch, 3, size, size) in 0..1.

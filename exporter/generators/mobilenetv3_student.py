@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-PresetName = Literal["s", "m", "l"]
+PresetName = Literal["s", "m", "l", "p"]
 Activation = Literal["relu6", "relu", "hard_swish"]
 Block = Literal["inverted", "residual", "plain"]
 

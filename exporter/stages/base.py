@@ -16,6 +16,8 @@ from exporter.artifact import Artifact, Format
 from exporter.progress import Progress
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from exporter.data.calibration import CalibrationSet
     from exporter.data.training import TrainingSet
 
@@ -57,6 +59,14 @@ class Stage(BaseModel, ABC):
     def networks(self, source: Artifact) -> tuple[str, ...]:
         """Architectures whose code it runs, besides those that the network files it reads say they are of."""
         return ()
+
+    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+        """Try what `run` will need of `network`, the torch model that the chain has come to, untrained.
+
+        Returns the model it would hand on. Raises an ExportError for all that can be known before any training;
+        writes nothing and leaves `network` as it is.
+        """
+        return network
 
     def machine(self) -> str:
         """What of this machine decides the result; empty when nothing does."""

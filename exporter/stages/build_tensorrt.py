@@ -16,6 +16,8 @@ from exporter.stages.base import Stage, Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import nn
+
     from exporter.nvidia.build import Plan, Profile
     from exporter.nvidia.library import Library
 
@@ -53,6 +55,12 @@ class BuildTensorrt(Stage):
         if any(not a <= b <= c for a, b, c in zip(self.smallest, middle, self.largest, strict=True)):
             raise ValueError(f"{self.smallest} ≤ {middle} ≤ {self.largest} does not hold")
         return self
+
+    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+        from exporter.nvidia.library import open_library
+
+        open_library(self.builder)
+        return network
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises MissingTool without the builder, StageError naming the nodes that lint or the builder refuse."""

@@ -9,7 +9,7 @@ from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
 from exporter.recipe_path import RecipeCheckpoint
 from exporter.stages.base import Stage, Workspace
-from exporter.stages.taught import train_with_teacher
+from exporter.stages.taught import check_training, require_same_picture, train_with_teacher
 from exporter.training.options import FitOptions
 
 if TYPE_CHECKING:
@@ -65,6 +65,17 @@ class Distill(FitOptions, Stage):
         }
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
+
+    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+        from exporter.generators import build_network, generator_info
+        from exporter.generators.network_file import in_unit_range
+
+        check_training(self, workspace)
+        info = generator_info(self.student)
+        self._check_size(info, workspace.teacher)
+        student = in_unit_range(self._start(build_network(info, self.kwargs)), info.range).eval()
+        require_same_picture(student, workspace.teacher, f"the student {info.name}")
+        return student
 
     def _start(self, student: nn.Module) -> nn.Module:
         from exporter.generators.checkpoint import load_into, load_state

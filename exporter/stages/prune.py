@@ -11,7 +11,7 @@ from exporter.artifact import Artifact, Format
 from exporter.errors import CheckpointError, StageError
 from exporter.recipe_path import RecipeFile
 from exporter.stages.base import Stage, Workspace
-from exporter.stages.taught import train_with_teacher
+from exporter.stages.taught import check_training, train_with_teacher
 from exporter.training.options import FitOptions
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ class Prune(FitOptions, Stage):
         }
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
+
+    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+        import copy
+
+        check_training(self, workspace)
+        pruned = self._prune(copy.deepcopy(network), workspace.teacher)
+        self._go_on_from(pruned)
+        return pruned
 
     def _go_on_from(self, pruned: nn.Module) -> None:
         from exporter.generators.checkpoint import load_into

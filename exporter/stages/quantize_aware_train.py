@@ -12,7 +12,7 @@ from exporter.errors import StageError
 from exporter.quantization.options import Int8Options, TunableInt8Options
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
-from exporter.stages.taught import train_with_teacher
+from exporter.stages.taught import check_training, train_with_teacher
 from exporter.stages.tuned import tuned
 from exporter.training.options import MOST_STEPS, FitOptions
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
 
     from exporter.quantization.affine import Range
     from exporter.quantization.int8_graph import Int8File
@@ -72,6 +73,10 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
     def _named_settings_stand(cls, given: Any) -> Any:
         named = isinstance(given, dict) and Int8Options.model_fields.keys() & given.keys()
         return {"tune": False, **given} if named else given
+
+    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+        check_training(self, workspace)
+        return network
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError for a source that is not float, or that has an operator torch does not simulate."""

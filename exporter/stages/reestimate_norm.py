@@ -34,6 +34,11 @@ class ReestimateNorm(Stage):
 
     batch: int = Field(default=8, ge=1, le=65536)  # images whose statistics are taken together, as in training
 
+    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+        if not _norms(network):
+            raise StageError(f"{self.name}: the network has no batch norm with running statistics")
+        return network
+
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError for a network without batch norms that keep statistics."""
         from exporter.generators.description import read_description

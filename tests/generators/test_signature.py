@@ -90,7 +90,7 @@ def test_values_of_our_own_networks_are_typed() -> None:
     student = generator_info("mobilenetv3_student").network
     bad = {"preset": "zzz", "activation": "gelu", "squeeze_excite": "no"}
     assert dict(kwargs_problems(student, bad)) == {
-        "preset": "must be 's' or 'm' or 'l', got 'zzz'",
+        "preset": "must be 's' or 'm' or 'l' or 'p', got 'zzz'",
         "activation": "must be 'relu6' or 'relu' or 'hard_swish', got 'gelu'",
         "squeeze_excite": "must be bool, got 'no'",
     }
