@@ -20,7 +20,6 @@ from exporter.recipe import Recipe
 from exporter.run_folder import RunFolder
 from exporter.runtimes import runtime
 from exporter.stages import Stage, Workspace
-from exporter.stages.build_tensorrt import BuildTensorrt
 from exporter.training.options import FitOptions
 
 if TYPE_CHECKING:
@@ -32,17 +31,15 @@ MARGIN_BYTES = 100_000_000  # logs, report, golden vectors, what a converter wri
 TRAINING_COPIES, OTHER_COPIES = 9, 3
 SMALLEST_CROP_PX = 32
 EVERY_EXPORT = ("torch", "safetensors", "PIL", "imagehash", "skimage")
-ON_DEMAND = ("onnx2tf", "tensorflow")  # for what our own conversion does not know
 
 
 def require_packages(chains: Iterable[Chain]) -> None:
     """Raises MissingTool for a stage whose packages are not installed: before pictures are read for a minute."""
     for stage in {stage.name: stage for chain in chains for stage in chain.stages}.values():
-        for package in (*EVERY_EXPORT, *(() if isinstance(stage, BuildTensorrt) else stage.packages)):
-            module = package.replace("-", "_")
-            if package not in ON_DEMAND and module not in sys.modules and find_spec(module) is None:
+        for module in (*EVERY_EXPORT, *stage.needs):
+            if module not in sys.modules and find_spec(module) is None:
                 hint = "pip install 'exporter[export]'"
-                raise MissingTool(f"{stage.name} needs {package}, which is not installed", hint=hint)
+                raise MissingTool(f"{stage.name} needs {module}, which is not installed", hint=hint)
 
 
 def preflight(

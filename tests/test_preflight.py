@@ -118,7 +118,7 @@ def test_a_package_that_is_not_installed(folder: Path, monkeypatch: pytest.Monke
     require_packages(chains)
     monkeypatch.delitem(__import__("sys").modules, "torch_pruning", raising=False)
     monkeypatch.setattr(under_test, "find_spec", lambda name: None if name == "torch_pruning" else object())
-    with pytest.raises(MissingTool, match=r"prune needs torch-pruning, .*\n  hint: pip install 'exporter\[export\]'"):
+    with pytest.raises(MissingTool, match=r"prune needs torch_pruning, .*\n  hint: pip install 'exporter\[export\]'"):
         require_packages(chains)
 
 

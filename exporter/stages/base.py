@@ -43,6 +43,7 @@ class Stage(BaseModel, ABC):
     name: ClassVar[str]
     takes: ClassVar[Format]
     gives: ClassVar[Format]
+    needs: ClassVar[tuple[str, ...]] = ()  # modules that `run` imports and a base install has not
     packages: ClassVar[tuple[str, ...]] = ()  # distributions that matter although no import of ours names them
     reads: ClassVar[frozenset[str]] = frozenset()  # of "teacher", "calibration", "training", "seed"
     resumes: ClassVar[bool] = False  # it keeps checkpoints in its folder and goes on from them

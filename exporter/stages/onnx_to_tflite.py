@@ -42,6 +42,7 @@ class OnnxToTflite(Stage):
     name: ClassVar[str] = "onnx_to_tflite"
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.TFLITE
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "ai_edge_litert")
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})  # onnx2tf tries orders of axes on pictures
 
     converter: Literal["auto", "direct", "onnx2tf"] = "auto"

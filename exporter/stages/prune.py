@@ -29,6 +29,7 @@ class Prune(FitOptions, Stage):
     name: ClassVar[str] = "prune"
     takes: ClassVar[Format] = Format.TORCH
     gives: ClassVar[Format] = Format.TORCH
+    needs: ClassVar[tuple[str, ...]] = ("torch_pruning",)
     reads: ClassVar[frozenset[str]] = frozenset({"training", "seed"})
     resumes: ClassVar[bool] = True
 

@@ -53,6 +53,7 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
     name: ClassVar[str] = "quantize_aware_train"
     takes: ClassVar[Format] = Format.TFLITE
     gives: ClassVar[Format] = Format.TFLITE
+    needs: ClassVar[tuple[str, ...]] = ("ai_edge_litert",)
     reads: ClassVar[frozenset[str]] = frozenset({"calibration", "training", "seed"})
     resumes: ClassVar[bool] = True
 

@@ -42,6 +42,7 @@ class QuantizeOnnx(TunableInt8Options, Stage):
     name: ClassVar[str] = "quantize_onnx"
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.ONNX
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxruntime", "onnxconverter_common")
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
 
     activations: Literal["uint8", "int8"] = "uint8"

@@ -55,6 +55,7 @@ class QuantizeTflite(TunableInt8Options, Stage):
     name: ClassVar[str] = "quantize_tflite"
     takes: ClassVar[Format] = Format.TFLITE
     gives: ClassVar[Format] = Format.TFLITE
+    needs: ClassVar[tuple[str, ...]] = ("ai_edge_litert",)
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
     resumes: ClassVar[bool] = True
 

@@ -16,6 +16,7 @@ class SimplifyOnnx(Stage):
     name: ClassVar[str] = "simplify_onnx"
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.ONNX
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxsim")
 
     fold_batch_norm: bool = True
 

@@ -27,6 +27,7 @@ class TorchToOnnx(Stage):
     name: ClassVar[str] = "torch_to_onnx"
     takes: ClassVar[Format] = Format.TORCH
     gives: ClassVar[Format] = Format.ONNX
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript")
     packages: ClassVar[tuple[str, ...]] = ("onnxscript",)  # inside torch.onnx
 
     exporter: Literal["trace", "dynamo"] = "trace"
