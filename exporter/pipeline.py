@@ -16,6 +16,7 @@ from exporter.bundle import Golden, write_bundle
 from exporter.data.calibration import CalibrationSet, coverage, open_calibration
 from exporter.data.evaluation import EvaluationSet, open_evaluation
 from exporter.data.leakage import check_leakage
+from exporter.data.suitability import judge_calibration, judge_pairs
 from exporter.data.training import TrainingSet, open_training
 from exporter.environment import environment
 from exporter.generators.weights_files import weights_digest
@@ -23,9 +24,10 @@ from exporter.origin import exporter_origin
 from exporter.plan import Chain, make_plan
 from exporter.preflight import preflight, require_packages
 from exporter.progress import Progress
+from exporter.quantization.options import Int8Options
 from exporter.recipe import Recipe
 from exporter.run_folder import RunFolder
-from exporter.stages import Workspace
+from exporter.stages import Stage, Workspace
 from exporter.verify.budget import Pledge, judge
 from exporter.verify.ladder import float_reference
 from exporter.verify.measurements import Built, measure_or_recall
@@ -61,8 +63,11 @@ def export(
     chains = make_plan(recipe)
     require_packages(chains)
     images = open_images(recipe)
+    remarks = judge_images(images, any(is_int8(stage) for chain in chains for stage in chain.stages))
+    for remark in remarks:
+        progress.say(f"warning: {remark}")
     seconds: dict[str, float] = {}
-    notes: dict[str, dict[str, object]] = {}
+    notes: dict[str, dict[str, object]] = {"image sets": {"warnings": list(remarks)}} if remarks else {}
     workspace = _workspace(recipe, run_folder, images, progress, quiet)
     done: dict[Path, tuple[str, Artifact]] = {}
     loaded = run_chain(replace(chains[0], stages=chains[0].stages[:1]), workspace, run_folder, done, seconds, notes)
@@ -135,6 +140,17 @@ def open_images(recipe: Recipe) -> Images:
     if training is not None:
         check_leakage(training, evaluation)
     return Images(calibration, evaluation, training)
+
+
+def is_int8(stage: Stage) -> bool:
+    """Whether ranges of activations are learned from the calibration set."""
+    return isinstance(stage, Int8Options) and getattr(stage, "precision", "") == "int8"
+
+
+def judge_images(images: Images, int8: bool) -> tuple[str, ...]:
+    """Warnings of what the sets lack. Raises DataError for one that would make the run worthless."""
+    remarks = judge_pairs(images.evaluation)
+    return remarks + (judge_calibration(images.calibration, images.evaluation) if int8 else ())
 
 
 def run_chain(
