@@ -62,6 +62,12 @@ def replace_folder(path: Path) -> Iterator[Path]:
         _to_disk(path.parent)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove the folder `path`, which is there as a whole until it is gone as a whole."""
+    with _unfinished(path.parent) as scratch, suppress(FileNotFoundError):  # another process was faster
+        path.rename(scratch / NEW / path.name)
+
+
 def is_unfinished(path: Path) -> bool:
     """Whether `path` lies in a folder that a process is writing to, or was when it was killed."""
     return any(part.startswith(PREFIX) for part in path.parts)

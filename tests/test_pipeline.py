@@ -39,7 +39,7 @@ def test_a_run_an_unchanged_run_and_an_edited_run(recipe, capfd):
     assert main([f"recipe={recipe}"]) == 0
     first = capfd.readouterr().out
     assert ran(first) == ["load_generator", "prune", "distill"]
-    assert "exit code 0: the one promise is kept" in first
+    assert first.splitlines()[-1] == "exit code 0: the one promise is kept"
     digests = reproducible_files(Path("dist/tiny-1.0"))
     assert digests
 
@@ -127,15 +127,31 @@ def test_provenance_names_every_file_of_weights_and_the_exporter(recipe, student
     assert str(Path.cwd()) not in json.dumps(manifest), "no place of this machine"
 
 
-def test_a_missed_promise_is_exit_1_and_still_a_bundle(recipe, capfd):
-    assert main([f"recipe={recipe}", "targets.torch.budget.min_gain_db=90"]) == 1
+def test_a_missed_promise_is_exit_1_and_its_bundle_lies_apart(recipe, capfd):
+    good, missed = Path("dist/tiny-1.0"), Path("dist/tiny-1.0.missed")
+    words = [f"recipe={recipe}", "targets.torch.budget.min_gain_db=90"]
+    assert main(words) == 1
     output = capfd.readouterr().out
     assert "missed: torch: mean PSNR gained over the blurred input" in output
-    assert Path("dist/tiny-1.0/report/index.html").exists()
+    assert output.splitlines()[-1] == "exit code 1: 1 missed of 2"
+    assert (missed / "report/index.html").exists() and not good.exists()
+
+    assert main([f"recipe={recipe}"]) == 0
+    assert f"{missed}, an earlier run's, was removed" in capfd.readouterr().out
+    assert [path.name for path in Path("dist").iterdir()] == [good.name]
+
+    digests = reproducible_files(good)
+    assert main([*words, "--json"]) == 1
+    said = json.loads(capfd.readouterr().out)
+    assert (said["bundle"], said["earlier_bundle"]) == (str(missed), str(good))
+    assert reproducible_files(good) == digests
+    assert main(words) == 1
+    assert f"{good} is an earlier run's and was left as it is" in capfd.readouterr().out
 
 
 def test_an_unmeasured_promise_is_exit_3(recipe):
     assert main([f"recipe={recipe}", "targets.torch.budget.max_rank=4"]) == 3
+    assert "not measured: torch: highest tensor rank" in Path("dist/tiny-1.0/README.md").read_text()[:400]
 
 
 def test_json_output_is_json_alone(recipe, capfd):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from exporter.artifact import Format, TensorSpec
 from exporter.bundle.engines import engine_cards
 from exporter.bundle.manifest import Manifest, Model
+from exporter.verify.verdicts import Status, Verdict, tally
 
 _LSB_SCALE = 1 / 255
 
 
-def runtime_card(manifest: Manifest, folder: Path) -> str:
-    """The card as Markdown. It holds nothing that differs from run to run."""
+def runtime_card(manifest: Manifest, folder: Path, verdicts: Sequence[Verdict]) -> str:
+    """The card as Markdown, what was not kept on top. It holds no figure that differs from run to run."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
@@ -25,6 +26,8 @@ def runtime_card(manifest: Manifest, folder: Path) -> str:
     vectors = sorted((folder / "golden").glob("*.pixels.npy"))
     return environment.from_string(template).render(
         manifest=manifest,
+        tally=tally(verdicts),
+        not_kept=[(v.status, _said(v)) for v in sorted(verdicts, key=_gravity) if v.status is not Status.KEPT],
         int8=_first(manifest.models, Format.TFLITE, ("int8",)),
         float=_first(manifest.models, Format.TFLITE, ("fp32", "fp16")),
         gpu=_first(manifest.models, Format.TFLITE, ("fp16", "fp32")),
@@ -33,6 +36,17 @@ def runtime_card(manifest: Manifest, folder: Path) -> str:
         pixel_exact=_pixel_exact,
         pixels=vectors[0].relative_to(folder).as_posix() if vectors else None,
     )
+
+
+def _gravity(verdict: Verdict) -> tuple[bool, bool]:
+    return verdict.status is not Status.MISSED, not verdict.demanded
+
+
+def _said(verdict: Verdict) -> str:
+    """The verdict's sentence; times are in the report alone."""
+    if verdict.promise == "max_latency_ms" and verdict.status is Status.MISSED:
+        return f"{verdict.target}: the median model call takes longer than the promised {verdict.limit:g} ms"
+    return verdict.sentence
 
 
 def _first(models: Iterable[Model], format: Format, precisions: tuple[str, ...]) -> Model | None:

@@ -1,4 +1,4 @@
-"""Writes dist/<name>-<version>/: in a temporary sibling first, put in place in one step at the end."""
+"""Writes dist/<name>-<version>/, or ….missed/: in a temporary sibling first, put in place in one step at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.artifact import Format, sha256_of
-from exporter.atomic import replace_folder
+from exporter.atomic import remove_folder, replace_folder
 from exporter.bundle.card import runtime_card
 from exporter.bundle.golden import Golden, write_golden
 from exporter.bundle.manifest import read_manifest
@@ -22,6 +22,7 @@ from exporter.errors import BundleError, RecipeError
 from exporter.nvidia.sidecar import sidecar_path
 from exporter.verify.results import Outcome
 
+MISSED = ".missed"  # ends the name of a bundle that is not what its recipe promised
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -32,17 +33,19 @@ def write_bundle(
     *,
     multiple: int = 1,
 ) -> Path:
-    """Write the bundle of a finished run and return its folder, `dist/<name>-<version>`.
+    """Write the bundle of a finished run and return its folder: one of the two of `bundle_folders`.
 
-    `multiple`: of which height and width must be multiples. A bundle of the same name and version is replaced as a
-    whole, and kept if anything fails.
+    `multiple`: of which height and width must be multiples. A bundle in the same folder is replaced as a whole, and
+    kept if anything fails. A run that missed nothing removes what an earlier one left that did; a run that missed a
+    promise leaves a good bundle of an earlier run alone.
     Raises DiskFull when the disk fills up, BundleError when there is no model to ship.
     """
     if not _SAFE_NAME.fullmatch(f"{outcome.name}-{outcome.version}"):
         raise RecipeError(f"{outcome.name!r} {outcome.version!r} cannot name a folder: letters, digits, . _ -")
     if not outcome.targets:
         raise BundleError(f"{outcome.name} has no target, so there is nothing to ship")
-    final = dist / f"{outcome.name}-{outcome.version}"
+    good, missed = bundle_folders(dist, outcome.name, outcome.version)
+    final = missed if outcome.tally.missed else good
     with replace_folder(final) as folder:
         models = shipped_models(outcome)
         for model in models:
@@ -50,10 +53,17 @@ def write_bundle(
         write_golden(golden, models, folder)
         manifest = build_manifest(outcome, models, folder, multiple)
         _text(folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
-        _text(folder / "README.md", runtime_card(manifest, folder))
+        _text(folder / "README.md", runtime_card(manifest, folder, outcome.verdicts))
         _report(outcome, models, folder)
         _text(folder / SUMS, sums_text(digests(folder)))
+    if final != missed and missed.exists():
+        remove_folder(missed)
     return final
+
+
+def bundle_folders(dist: Path, name: str, version: str) -> tuple[Path, Path]:
+    """Where a run's bundle goes: when it missed no promise, and when it missed any."""
+    return dist / f"{name}-{version}", dist / f"{name}-{version}{MISSED}"
 
 
 def reproducible_files(bundle: Path) -> dict[str, str]:

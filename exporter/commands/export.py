@@ -23,11 +23,14 @@ def run(args: argparse.Namespace) -> int:
     recipe = load_recipe(name, overrides)
     make_plan(recipe)  # all mistakes, before anything heavy is imported
 
+    from exporter.bundle import bundle_folders
     from exporter.commands.summary import show_summary
     from exporter.console import open_terminal
     from exporter.pipeline import export
     from exporter.run_folder import RunFolder
 
+    good, missed = bundle_folders(args.dist, recipe.name, recipe.version)
+    had_missed = missed.exists()
     folder = RunFolder(args.build / recipe.name)
     with folder.locked():
         log = folder.log_file()
@@ -40,10 +43,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         from exporter.report.document import document
 
-        show_json({"bundle": str(exported.bundle), "exit_code": code, "report": document(exported.outcome)})
+        earlier = str(good) if exported.bundle != good and good.exists() else None
+        report = document(exported.outcome)
+        show_json({"bundle": str(exported.bundle), "earlier_bundle": earlier, "exit_code": code, "report": report})
         return code
     show_summary(exported.outcome)
     show(f"bundle: {exported.bundle}")
+    if exported.bundle != good and good.exists():
+        show(f"        {good} is an earlier run's and was left as it is")
+    if exported.bundle == good and had_missed:
+        show(f"        {missed}, an earlier run's, was removed")
     show(f"report: {exported.bundle / 'report' / 'index.html'}")
     show(f"exit code {code}: {found.headline}")
     return code

@@ -115,7 +115,7 @@ def test_the_cards_kotlin_compiles(android: ApkRig, bundle: Path, stubs: Path, t
     int8_only = manifest.model_copy(update={"models": tuple(m for m in manifest.models if m.precision == "int8")})
     sources = [tmp_path / "Float.kt", tmp_path / "Int8.kt"]
     sources[0].write_text(snippet((bundle / "README.md").read_text(), "kotlin"))
-    sources[1].write_text(snippet(runtime_card(int8_only, bundle), "kotlin"))
+    sources[1].write_text(snippet(runtime_card(int8_only, bundle, ()), "kotlin"))
     kotlin = KotlinRig()
     kotlin.install(quiet)
     kotlin.compile(sources, tmp_path / "classes", [stubs, android.android_jar])

@@ -35,7 +35,7 @@ def test_the_card_says_how_exact_tiles_are(pristine: Path) -> None:
 
     def card(tiled: Tiled | NotMeasured) -> str:
         part = tiling_part(tiled, manifest.models[0].input.spec, 4)
-        return " ".join(runtime_card(manifest.model_copy(update={"tiling": part}), pristine).split())
+        return " ".join(runtime_card(manifest.model_copy(update={"tiling": part}), pristine, ()).split())
 
     short = " ".join((pristine / "README.md").read_text().split())
     assert "the receptive field reaches 24 px, exact tiles would need 52 px or more" in short

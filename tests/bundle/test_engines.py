@@ -61,7 +61,9 @@ def test_the_card_does_not_bind_an_engine_with_a_profile_to_one_size(largest, sa
     path = sidecar_path(tmp_path / engine.file)
     path.parent.mkdir()
     path.write_text(SIDECAR.model_copy(update={"profile": profile}).model_dump_json())
-    (sentence,) = (line for line in runtime_card(manifest, tmp_path).splitlines() if "The model takes 256×256" in line)
+    (sentence,) = (
+        line for line in runtime_card(manifest, tmp_path, ()).splitlines() if "The model takes 256×256" in line
+    )
     assert says in sentence
 
 

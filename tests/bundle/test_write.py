@@ -15,6 +15,8 @@ import pytest
 from exporter import atomic
 from exporter.bundle import reproducible_files, verify_bundle, write_bundle
 from exporter.errors import BundleError, DiskFull, RecipeError
+from exporter.verify.results import Outcome
+from exporter.verify.verdicts import Status
 from tests.bundle.conftest import Finished, tree
 from tests.small_disk import mounted
 
@@ -96,6 +98,46 @@ def test_two_processes_write_one_bundle(finished: Finished, tmp_path: Path) -> N
     assert [process.wait() for process in both] == [0, 0]
     (made,) = (tmp_path / "dist").iterdir()
     assert verify_bundle(made).exit_code == 0
+
+
+def _with_status(outcome: Outcome, promise: str, status: Status) -> Outcome:
+    """The first promise of that kind went so."""
+    index = next(i for i, verdict in enumerate(outcome.verdicts) if verdict.promise == promise)
+    changed = replace(outcome.verdicts[index], status=status, sentence="<b>it is</b> 1.234 | no more")
+    return replace(outcome, verdicts=(*outcome.verdicts[:index], changed, *outcome.verdicts[index + 1 :]))
+
+
+def test_a_missed_run_lies_apart_and_says_so_first(finished: Finished, tmp_path: Path) -> None:
+    outcome, golden = finished
+    missed = write_bundle(_with_status(outcome, "max_loss_db", Status.MISSED), golden, tmp_path, multiple=4)
+    assert missed.name == "mobile_deblur-1.0.0.missed"
+    top = (missed / "README.md").read_text().splitlines()[:5]
+    assert top[2].startswith(
+        f"> **This is not what was promised: 1 missed, 1 not measured of {len(outcome.verdicts)}.**"
+    )
+    assert top[3] == "> - missed: &lt;b>it is&lt;/b> 1.234 \\| no more"
+    assert "on litert_arm was not measured" in top[4]
+
+
+def test_a_good_run_replaces_what_a_missed_one_left_and_not_the_other_way_round(
+    finished: Finished, bundle: Path
+) -> None:
+    outcome, golden = finished
+    before, dist = tree(bundle), bundle.parent
+    missed = write_bundle(_with_status(outcome, "max_loss_db", Status.MISSED), golden, dist, multiple=4)
+    assert tree(bundle) == before and missed.is_dir()
+    unmeasured = _with_status(outcome, "max_loss_db", Status.NOT_MEASURED)
+    assert write_bundle(unmeasured, golden, dist, multiple=4) == bundle, "nothing was missed"
+    assert [path.name for path in dist.iterdir()] == [bundle.name]
+    assert f"> **{len(outcome.verdicts) - 2} kept, 2 not measured.**" in (bundle / "README.md").read_text()
+
+
+def test_the_card_of_a_missed_time_holds_no_time(finished: Finished, tmp_path: Path) -> None:
+    outcome, golden = finished
+    late = replace(outcome.verdicts[0], promise="max_latency_ms", limit=5.0, value=7.31, sentence="it is 7.31 ms")
+    late = replace(late, status=Status.MISSED)
+    card = (write_bundle(replace(outcome, verdicts=(late,)), golden, tmp_path) / "README.md").read_text()
+    assert "takes longer than the promised 5 ms" in card and "7.31" not in card
 
 
 def test_files_that_would_share_a_name_carry_their_targets(finished: Finished, tmp_path: Path) -> None:
