@@ -42,7 +42,7 @@ def receptive_field(path: Path) -> ReceptiveField:
 
     try:
         model = onnx.shape_inference.infer_shapes(onnx.load(str(path)), data_prop=True)
-    except (OSError, DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+    except (DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise CheckpointError(f"{path} is not a readable ONNX file: {error}") from None
     source, result = model.graph.input[0].name, model.graph.output[0].name
     graph = OnnxGraph(model)

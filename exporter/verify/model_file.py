@@ -61,7 +61,7 @@ def _onnx_specs(path: Path) -> tuple[TensorSpec, TensorSpec]:
 
     try:
         graph = at_known_size(onnx.load(path)).graph
-    except (DecodeError, OSError) as error:
+    except DecodeError as error:
         raise DataError(f"{path} is not a readable .onnx: {error}") from None
     specs = []
     for values in (graph.input, graph.output):

@@ -23,7 +23,7 @@ def read_onnx(path: Path) -> Graph:
 
     try:
         model = onnx.shape_inference.infer_shapes(at_known_size(onnx.load(str(path))), data_prop=True)
-    except (OSError, DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+    except (DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise CheckpointError(f"{path} is not a readable ONNX file: {error}") from None
     if not model.graph.node:
         raise CheckpointError(f"{path} is not a usable ONNX file: its graph is empty")
