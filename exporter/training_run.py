@@ -14,7 +14,10 @@ from exporter.atomic import write_atomically, write_text_atomically
 from exporter.environment import environment
 from exporter.errors import RecipeError
 from exporter.generators import GeneratorInfo, build_network, generator_info
+from exporter.generators.code import code_of_network_file, network_code
+from exporter.made_from import changes
 from exporter.progress import Progress
+from exporter.sources import code_of
 from exporter.train_recipe import TrainRecipe
 
 if TYPE_CHECKING:
@@ -59,7 +62,7 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
     device = training_device(recipe.training.device)
     with process_group(device) as processes:
         images = _open_images(recipe, pools, processes, progress)
-        card = _claim(folder, _fingerprint(recipe, images), processes)
+        card = _claim(folder, _fingerprint(recipe, images), _code(recipe, images), processes, progress)
         if card is not None:
             progress.say(f"{recipe.name}: already trained, {folder / WEIGHTS}")
             return card
@@ -109,8 +112,17 @@ def _fingerprint(recipe: TrainRecipe, images: _Images) -> str:
     return sha256(json.dumps([tree, files, images.digests], sort_keys=True).encode()).hexdigest()
 
 
-def _claim(folder: Path, fingerprint: str, processes: Processes) -> dict[str, Any] | None:
-    """Make `folder` this run's. The card when the run has been finished before."""
+def _code(recipe: TrainRecipe, images: _Images) -> dict[str, str]:
+    """What runs when the network is trained: this flow, the network, its teacher, the sets it learns from."""
+    code = code_of(__name__, type(images.training).__module__) | network_code(recipe.model.arch)
+    return (code | code_of_network_file(recipe.teacher) if recipe.teacher else code).parts()
+
+
+def _claim(
+    folder: Path, fingerprint: str, code: dict[str, str], processes: Processes, progress: Progress
+) -> dict[str, Any] | None:
+    """Make `folder` this run's. The card when the run has been finished before, by whatever code: days of work are not
+    thrown away for an edit, but it is said. Half a run of other code is refused: its weights would be nobody's."""
     from exporter.training.checkpoint import CHECKPOINT
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,9 +136,16 @@ def _claim(folder: Path, fingerprint: str, processes: Processes) -> dict[str, An
             hint="give this one a name of its own (name=…), or delete the folder",
         )
     finished = _finished(folder, known.get("card_sha256"))
+    if begun and (changed := changes(known.get("code", {}), code)):
+        if finished is None:
+            raise RecipeError(
+                f"{folder} holds half a run of other code: {changed}",
+                hint="go on with that code, give this one a name of its own (name=…), or delete the folder",
+            )
+        progress.say(f"{folder} was trained by other code: {changed}; delete it to train again")
     processes.wait()  # everyone has looked before the first one writes
     if finished is None and processes.first:
-        write_text_atomically(folder / RUN, json.dumps({"fingerprint": fingerprint}))
+        write_text_atomically(folder / RUN, json.dumps({"fingerprint": fingerprint, "code": code}))
     return finished
 
 
@@ -248,7 +267,7 @@ def _keep(
         "environment": environment(),
     }
     write_text_atomically(folder / CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
-    known = {"fingerprint": _run_in(folder)["fingerprint"], "card_sha256": sha256_of(folder / CARD)}
+    known = _run_in(folder) | {"card_sha256": sha256_of(folder / CARD)}
     write_text_atomically(folder / RUN, json.dumps(known))
     return card
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,10 @@ import torch
 from exporter.artifact import sha256_of
 from exporter.bundle import reproducible_files
 from exporter.cli import main
-from exporter.sources import Code, Sources, closure
+from exporter.sources import closure
 from exporter.verify import measurements
 from tests.conftest import REPO
+from tests.edited_sources import EditedSources
 from tests.recipe_folder import FULL_CHAINS, write_recipe_folder
 
 MANIFEST, REPORT = "manifest.json", "report/report.json"
@@ -78,18 +78,6 @@ def test_code_that_was_edited_since_is_run_again_and_named(recipe, capfd, monkey
     assert main([f"recipe={recipe}"]) == 0
     said = capfd.readouterr().out
     assert ran(said) == [] and "verify: code changed: exporter/verify/parity.py\n" in said
-
-
-class EditedSources(Sources):
-    """As if these files did something else than they do."""
-
-    def __init__(self, files: set[str]) -> None:
-        super().__init__()
-        self.changed = files
-
-    def code_of(self, *names: str) -> Code:
-        code = super().code_of(*names)
-        return replace(code, files={name: d + "x" * (name in self.changed) for name, d in code.files.items()})
 
 
 def test_a_corrupted_cache_is_run_again(recipe, capfd):

@@ -8,12 +8,17 @@ import pytest
 
 from exporter.cli import main
 from exporter.data.blur import BlurOptions
+from exporter.data.pool import open_pool
+from exporter.data.training import open_training
 from exporter.errors import CheckpointError, DataError, RecipeError
 from exporter.progress import Silent
+from exporter.sources import closure
 from exporter.train_recipe import Blur, load_train_recipe
 from exporter.training_run import train
 from tests.conftest import REPO
 from tests.data.test_layouts import make_gopro
+from tests.edited_sources import EditedSources
+from tests.stages.chain import Lines
 
 SHORT = ["training.steps=3", "training.batch=2", "training.crop_px=64", "data.pool=null", "training.tensorboard=false"]
 GOOD = """
@@ -87,6 +92,30 @@ def test_a_finished_run_is_not_repeated_and_its_card_tells_all(recipe: Path, tmp
     assert card["environment"]["torch"]
     assert str(tmp_path) not in json.dumps(card)
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_of_other_code_is_said_to_be_one(recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, said = tmp_path / "run", Lines()
+    train(load_train_recipe(recipe, {}), folder, tmp_path, said)
+    monkeypatch.setattr(closure, "_here", EditedSources({"exporter/training/losses.py"}))
+    train(load_train_recipe(recipe, {}), folder, tmp_path, said)
+    told = f"{folder} was trained by other code: code changed: exporter/training/losses.py; delete it to train again"
+    assert told in said.said
+    (folder / "card.json").unlink()
+    (folder / "training.pt").touch()
+    with pytest.raises(RecipeError, match="holds half a run of other code: code changed: exporter/training/losses.py"):
+        train(load_train_recipe(recipe, {}), folder, tmp_path, said)
+
+
+def test_pictures_of_other_code_are_another_pool(
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = open_training(photo_folder)
+    first = open_pool(tmp_path, photos, 2, 48, 0, Silent())
+    monkeypatch.setattr(closure, "_here", EditedSources({"exporter/training/losses.py"}))
+    assert open_pool(tmp_path, photos, 2, 48, 0, Silent()).sha256 == first.sha256
+    monkeypatch.setattr(closure, "_here", EditedSources({"exporter/data/blur.py"}))
+    assert open_pool(tmp_path, photos, 2, 48, 0, Silent()).sha256 != first.sha256
 
 
 def test_weights_can_be_gone_on_from(recipe: Path, tmp_path: Path) -> None:
@@ -172,7 +201,7 @@ def test_a_labelled_pool_is_made_once_for_all_runs_with_its_teacher(
     pools = tmp_path / "pools"
     words = {"data.pool": "{pairs: 3, size_px: 64, labelled: true}", "teacher": str(narrow_teacher)}
     train(load_train_recipe(recipe, words), tmp_path / "one", pools, Silent())
-    (taught,) = pools.glob("*.taught.*")
+    (taught,) = pools.glob("*.taught.*.raw")
     assert taught.stat().st_size == 3 * 64 * 64 * 3 * 2 + 1
     written = {path: path.stat().st_mtime_ns for path in pools.iterdir()}
     card = train(load_train_recipe(recipe, words | {"training.steps": "4"}), tmp_path / "two", pools, Silent())

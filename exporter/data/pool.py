@@ -20,6 +20,7 @@ from exporter.data.training import WHOLE, Batch, TrainingSet
 from exporter.locking import locked
 from exporter.progress import Progress
 from exporter.sealed import seal, unseal
+from exporter.sources import code_of
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ def open_pool(
 ) -> PairPool:
     """The pool of `pairs` size×size pairs from `source`, drawn now by `workers` threads unless `folder` has it already.
 
-    Takes 6·pairs·size² bytes. The same pairs whatever the number of workers. Of several runs one draws, the others
-    wait; a pool that is damaged is drawn again, beside the old files, which others may be reading.
+    Takes 6·pairs·size² bytes. The same pairs whatever the number of workers; code that was edited draws its
+    own. Of several runs one draws, the others wait; a pool that is damaged is drawn again, beside the old files, which others may be reading.
     """
-    wanted = {"source": source.identity, "pairs": pairs, "size": size, "seed": seed}
+    code = code_of(__name__, type(source).__module__).parts()
+    wanted = {"source": source.identity, "pairs": pairs, "size": size, "seed": seed, "code": code}
     digest = sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     name = digest[:16]
     record, files = folder / f"{name}.json", [folder / f"{name}.{side}.raw" for side in ("blurred", "sharp")]

@@ -20,8 +20,10 @@ from torch import nn
 from exporter.data.pool import PairPool, allocated
 from exporter.errors import StageError
 from exporter.locking import locked
+from exporter.made_from import key_of
 from exporter.progress import Progress
 from exporter.sealed import seal, unseal
+from exporter.sources import code_of
 from exporter.training.processes import Processes, joined
 
 GROUP = 32  # tiles between two notes of what is there
@@ -37,7 +39,8 @@ def label(
     that are missing, also in another number of processes. Raises StageError when an answer is not finite.
     """
     processes = joined()
-    name = f"{pool.sha256[:16]}.taught.{teacher_sha256[:16]}"
+    code = code_of(__name__, *{type(layer).__module__ for layer in teacher.modules()}).parts()
+    name = f"{pool.sha256[:16]}.taught.{key_of({'teacher': teacher_sha256, **code})}"
     path, record = folder / f"{name}.raw", folder / f"{name}.json"
     with _alone(folder / f".{name}.lock", processes, progress):
         there = unseal(record) is not None
