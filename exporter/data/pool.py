@@ -59,8 +59,9 @@ def open_pool(
 ) -> PairPool:
     """The pool of `pairs` size×size pairs from `source`, drawn now by `workers` threads unless `folder` has it already.
 
-    Takes 6·pairs·size² bytes. The same pairs whatever the number of workers; code that was edited draws its
-    own. Of several runs one draws, the others wait; a pool that is damaged is drawn again, beside the old files, which others may be reading.
+    Takes 6·pairs·size² bytes. The same pairs whatever the number of workers; edited code draws a pool of its own. Of
+    several runs one draws, the others wait; a pool that is damaged is drawn again, beside the old files, which others
+    may be reading.
     """
     code = code_of(__name__, type(source).__module__).parts()
     wanted = {"source": source.identity, "pairs": pairs, "size": size, "seed": seed, "code": code}
