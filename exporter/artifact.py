@@ -65,6 +65,9 @@ class Artifact:
     sha256: str
     precision: Precision = "fp32"
     history: tuple[str, ...] = ()  # one line per stage, oldest first
+    # Network classes that the recipe or the command line calls its own, so that a network file may ask for them. Never
+    # from a file: it is neither written nor read.
+    user_classes: frozenset[str] = frozenset()
 
     @property
     def size_bytes(self) -> int:
@@ -77,8 +80,9 @@ class Artifact:
         return replace(made, **changes)
 
     def to_record(self) -> dict[str, Any]:
-        """All fields as JSON knows them, the path by its name alone: the file lies beside its record."""
+        """What the file is as JSON knows it, the path by its name alone: the file lies beside its record."""
         fields = asdict(self) | {"path": self.path.name}
+        del fields["user_classes"]
         return dict(json.loads(json.dumps(fields)))
 
     @classmethod

@@ -175,6 +175,7 @@ def run_chain(
             if not known and (why := run_folder.why_anew(stage, source, workspace)):
                 workspace.progress.say(f"{stage.name}: {why}")
             artifact = known or run_folder.run(stage, source, workspace)
+            artifact = replace(artifact, user_classes=source.user_classes)  # of the recipe, not of the folder
             name = _rung_name(stage.name, artifact)
             name = f"{name} {chain.target}" if name in seconds else name
             done[folder] = name, artifact
@@ -204,7 +205,8 @@ def _workspace(
     """What every stage may read; until the first stage has run, the teacher is the checkpoint itself."""
     spec = TensorSpec.image(recipe.input.height, recipe.input.width)
     path = recipe.model.checkpoint
-    checkpoint = Artifact(Format.CHECKPOINT, path, spec, spec, weights_digest(path))
+    digest, named = weights_digest(path), recipe.user_classes
+    checkpoint = Artifact(Format.CHECKPOINT, path, spec, spec, digest, user_classes=named)
     return Workspace(run_folder.path, checkpoint, images.calibration, images.training, recipe.seed, progress, quiet)
 
 

@@ -179,6 +179,15 @@ class Recipe(Part):
         place = f"{self._tree.place(*path)}: " if self._tree else ""
         return place + dotted(path)
 
+    @property
+    def user_classes(self) -> frozenset[str]:
+        """The networks it names: what its own network files may ask to be built."""
+        students = {getattr(stage, "student", None) for stage in self._all_stages()}
+        return frozenset(filter(None, students | {self.model.arch}))
+
+    def _all_stages(self) -> tuple[Stage, ...]:
+        return (*self.stages, *(stage for target in self.targets.values() for stage in target.stages))
+
     def budget_of(self, target: str) -> Budget:
         """The recipe's promises with the target's own laid over them."""
         own = self.targets[target].budget

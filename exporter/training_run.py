@@ -178,17 +178,25 @@ def _finished(folder: Path, card_sha256: str | None) -> dict[str, Any] | None:
 def _labelled(recipe: TrainRecipe, images: _Images, pools: Path, device: torch.device, progress: Progress) -> PairPool:
     """Raises RecipeError when the teacher cannot take tiles of the pool's size."""
     from exporter.data.pool import PairPool
-    from exporter.generators.description import read_description
+    from exporter.generators.description import read_description, require_allowed
     from exporter.generators.network_file import read_network
     from exporter.training.labels import label
 
     assert recipe.teacher is not None  # the recipe has seen to it
     assert isinstance(images.pairs, PairPool)
     teacher = read_description(recipe.teacher)
+    require_allowed(teacher.arch, recipe.teacher, {recipe.model.arch})
     size_px, info = images.pairs.blurred.shape[1], generator_info(teacher.arch, teacher.range, teacher.multiple)
     if size_px % info.multiple and info.padding == "none":
         raise RecipeError(f"data.pool.size_px: {size_px} is not a multiple of {info.multiple}, as {info.name} needs")
-    return label(images.pairs, read_network(recipe.teacher), sha256_of(recipe.teacher), pools, device, progress)
+    return label(
+        images.pairs,
+        read_network(recipe.teacher, {recipe.model.arch}),
+        sha256_of(recipe.teacher),
+        pools,
+        device,
+        progress,
+    )
 
 
 def _fit(recipe: TrainRecipe, info: GeneratorInfo, images: _Images, folder: Path, progress: Progress) -> Fit:
@@ -201,7 +209,7 @@ def _fit(recipe: TrainRecipe, info: GeneratorInfo, images: _Images, folder: Path
     encoder = recipe.perceptual_encoder
     return Fit(
         network,
-        read_network(recipe.teacher) if recipe.teacher else None,
+        read_network(recipe.teacher, {recipe.model.arch}) if recipe.teacher else None,
         images.pairs,
         recipe.training,
         recipe.seed,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporter.artifact import Artifact
 from exporter.bundle.checks import Check
 from exporter.bundle.golden import real
 from exporter.bundle.golden_file import Expected, GoldenFile, Vector, load_array
 from exporter.bundle.manifest import Manifest, Model
-from exporter.errors import EngineError, ExportError, RecipeError
+from exporter.errors import CheckpointError, EngineError, ExportError, ForeignClass, RecipeError
 
 if TYPE_CHECKING:
     from exporter.runtimes.base import Session
@@ -18,14 +20,24 @@ if TYPE_CHECKING:
 MOST_THREADS = 64  # a manifest may ask for more than any machine has
 
 
-def golden_checks(golden: GoldenFile, manifest: Manifest, bundle: Path) -> Iterator[Check]:
+def golden_checks(
+    golden: GoldenFile, manifest: Manifest, bundle: Path, user_classes: Collection[str] = ()
+) -> Iterator[Check]:
     """One check for each model and runtime; a runtime that is not here makes one that is not checked."""
     for model in manifest.models:
         for name in dict.fromkeys(target.runtime for target in model.targets):
-            yield _check(model, name, golden.of(model, manifest), _threads(manifest), bundle)
+            artifact = replace(model.artifact(bundle), user_classes=frozenset(user_classes))
+            yield _check(model, artifact, name, golden.of(model, manifest), _threads(manifest), bundle)
 
 
-def _check(model: Model, runtime_name: str, wanted: list[tuple[Vector, Expected]], threads: int, bundle: Path) -> Check:
+def _check(
+    model: Model,
+    artifact: Artifact,
+    runtime_name: str,
+    wanted: list[tuple[Vector, Expected]],
+    threads: int,
+    bundle: Path,
+) -> Check:
     from exporter.runtimes import runtime
 
     name = f"{model.file} on {runtime_name}"
@@ -33,11 +45,13 @@ def _check(model: Model, runtime_name: str, wanted: list[tuple[Vector, Expected]
         engine = runtime(runtime_name)
         if reason := engine.missing():
             return Check(name, "not checked", reason)
-        with engine.open(model.artifact(bundle), threads) as session:
+        with engine.open(artifact, threads) as session:
             distances = [_distance_of(session, vector, expected, model, bundle) for vector, expected in wanted]
-    except EngineError as error:
+    except ForeignClass as error:  # only its user can say whether to import it
+        return Check(name, "not checked", str(error).replace("\n", "; "))
+    except (EngineError, CheckpointError) as error:
         return Check(name, "failed", str(error))
-    except ExportError as error:  # a runtime of a newer exporter, a network whose code is not ours to import
+    except ExportError as error:  # a runtime of a newer exporter
         reason = str(error) if isinstance(error, RecipeError) else str(error).replace("\n", "; ")
         return Check(name, "not checked", reason)
     for (vector, expected), (psnr_db, max_abs) in zip(wanted, distances, strict=True):

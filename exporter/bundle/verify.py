@@ -6,7 +6,7 @@ verdict was, are findings.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,8 +74,10 @@ def _counted(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
-def verify_bundle(folder: Path) -> BundleVerdict:
+def verify_bundle(folder: Path, user_classes: Collection[str] = ()) -> BundleVerdict:
     """Files, manifest, models, golden vectors and verdict of the bundle in `folder`.
+
+    `user_classes`: network classes of the user's own that a network file in it may ask for; it alone imports nothing.
 
     Raises BundleError, naming every file and every word that contradicts another; the models of such a bundle are not
     run. A model that answers differently here is a failed check, a runtime that is not installed one that was not made.
@@ -91,7 +93,7 @@ def verify_bundle(folder: Path) -> BundleVerdict:
         folder,
         files=len(found),
         models=len(manifest.models),
-        checks=tuple(golden_checks(golden, manifest, folder)),
+        checks=tuple(golden_checks(golden, manifest, folder, user_classes)),
         promises=report.promises,
     )
 

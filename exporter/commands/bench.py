@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.commands import bench_phone
-from exporter.commands.words import add_json, show, show_json, show_table
+from exporter.commands.words import add_arch, add_json, show, show_json, show_table
 
 if TYPE_CHECKING:
     from exporter.artifact import Artifact
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--warmup", type=int, default=10)
     bench_phone.add_arguments(parser)
+    add_arch(parser)
     add_json(parser)
 
 
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.runtime == PHONE:
         return bench_phone.run(args, _threads(args.threads))
-    jobs = _jobs(args.models, args.runtime, _threads(args.threads))
+    jobs = _jobs(args.models, args.runtime, _threads(args.threads), args.arch)
     if len(jobs) == 1:
         return _single(args, *jobs[0])
     timings = [_time(job, args) for job in jobs]
@@ -74,7 +75,9 @@ def _single(args: argparse.Namespace, engine: Runtime, artifact: Artifact, threa
     return 0
 
 
-def _jobs(models: list[Path], name: str | None, threads: list[int]) -> list[tuple[Runtime, Artifact, int]]:
+def _jobs(
+    models: list[Path], name: str | None, threads: list[int], arch: str | None
+) -> list[tuple[Runtime, Artifact, int]]:
     from exporter.errors import MissingTool, RecipeError
     from exporter.runtimes import runtime
     from exporter.runtimes.base import untimed
@@ -86,12 +89,12 @@ def _jobs(models: list[Path], name: str | None, threads: list[int]) -> list[tupl
         if name is None and model.suffix not in DEFAULT_RUNTIMES:
             raise RecipeError(f"{model}: no runtime is known for {model.suffix!r} files", hint="name one: --runtime")
         if name == ALL:
-            jobs += table_jobs([artifact_of_file(model)], threads)
+            jobs += table_jobs([artifact_of_file(model, arch=arch)], threads)
             continue
         engine = runtime(name or DEFAULT_RUNTIMES[model.suffix])
         if why := untimed(engine) or engine.missing():
             raise MissingTool(f"{engine.name} is not timed: {why}" if untimed(engine) else why)
-        artifact = artifact_of_file(model)
+        artifact = artifact_of_file(model, arch=arch)
         if artifact.format != engine.takes:
             raise RecipeError(f"{model}: {engine.name} runs {engine.takes}, this file is {artifact.format}")
         jobs += [(engine, artifact, count) for count in threads]

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from exporter.commands.bench import DEFAULT_RUNTIMES
-from exporter.commands.words import add_json, show, show_json
+from exporter.commands.words import add_arch, add_json, show, show_json
 from exporter.errors import DataError, MissingTool, RecipeError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--halo", type=int, help="px of overlap to each side; default: what the bundle's manifest says")
     parser.add_argument("--denoise", type=float, nargs="?", const=3.0, help="non-local means first, 8-bit levels: 3")
     parser.add_argument("--only-blurred", action="store_true", default=None, help="leave sharp tiles as they are")
+    add_arch(parser)
     add_json(parser)
 
 
@@ -80,7 +81,7 @@ def _restore(model: Path, source: Path, target: Path, args: argparse.Namespace, 
     from exporter.tiling.restorer import Restorer
     from exporter.verify.model_file import artifact_of_file
 
-    artifact = artifact_of_file(model)
+    artifact = artifact_of_file(model, arch=args.arch)
     engine = _engine(model, artifact, args.runtime)
     tiling, processing = _contract(artifact, args)
     with engine.open(artifact, args.threads) as session:

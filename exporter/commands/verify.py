@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.commands.words import add_json, show, show_json, show_table
+from exporter.commands.words import add_arch, add_json, show, show_json, show_table
 
 if TYPE_CHECKING:
     from exporter.bundle import BundleVerdict
@@ -23,6 +23,7 @@ the bundle: somebody who changes all of it alike is not found out."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="dist/<name>-<version>")
+    add_arch(parser)
     add_json(parser)
     parser.epilog = CODES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from exporter.bundle import verify_bundle
 
-    verdict = verify_bundle(args.bundle)
+    verdict = verify_bundle(args.bundle, {args.arch} if args.arch else ())
     if args.json:
         show_json(_document(verdict))
         return verdict.exit_code

@@ -16,6 +16,14 @@ def add_recipe_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="key=value", help="recipe=FILE and overrides, in any order")
 
 
+def add_arch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--arch",
+        metavar="PACKAGE.MODULE:CLASS",
+        help="your own network class that a network file may ask for; a file alone imports nothing",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,7 +57,8 @@ def network_class(info: GeneratorInfo) -> type[nn.Module]:
     from torch import nn
 
     module_name, _, class_name = info.network.partition(":")
-    if str(Path.cwd()) not in sys.path:  # a console script does not look in the working directory by itself
+    is_ours = info in (*GENERATORS, ZOO)
+    if not is_ours and str(Path.cwd()) not in sys.path:  # a console script does not look there by itself
         sys.path.append(str(Path.cwd()))
     try:
         found = getattr(import_module(module_name), class_name)
@@ -110,8 +111,12 @@ def recognise(state: Mapping[str, Tensor], path: Path) -> tuple[str, dict[str, A
     return recognise_state(state, path)
 
 
-def load_network(path: Path) -> nn.Module:
-    """The network of a TORCH artifact, in eval mode, mapping (N, 3, H, W) RGB 0..1 to the same."""
+def load_network(path: Path, user_classes: Collection[str] = ()) -> nn.Module:
+    """The network of a TORCH artifact, in eval mode, mapping (N, 3, H, W) RGB 0..1 to the same.
+
+    Raises ForeignClass for a class that is neither known here nor one of `user_classes`, CheckpointError for a damaged
+    file.
+    """
     from exporter.generators.network_file import read_network
 
-    return read_network(path)
+    return read_network(path, user_classes)

@@ -43,7 +43,7 @@ def _reader_of(path: Path) -> Callable[[Path], object]:
         return read_ncnn
     if is_tfjs_model(path):
         return read_tfjs
-    return _load_safetensors if path.suffix == ".safetensors" else _load_torch
+    return read_safetensors if path.suffix == ".safetensors" else _load_torch
 
 
 def unwrap(raw: object) -> dict[str, Tensor]:
@@ -61,13 +61,14 @@ def unwrap(raw: object) -> dict[str, Tensor]:
     return state
 
 
-def _load_safetensors(path: Path) -> dict[str, Tensor]:
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file by name. Raises CheckpointError when it is damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         state: dict[str, Tensor] = load_file(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:  # foreign dtypes
         raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from None
     return state
 

@@ -1,25 +1,37 @@
-"""What a network file of ours says of itself, read without torch."""
+"""What a network file of ours says of itself, read without torch, and whose word that is."""
 
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from exporter.errors import CheckpointError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from exporter.errors import CheckpointError, ForeignClass
 from exporter.generators.table import GENERATORS
+
+LARGEST_MULTIPLE = 4096  # px; pictures are filled up to it
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
     """What the header says: how to build the network and which numbers it eats."""
 
-    arch: str
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    arch: Annotated[str, Field(max_length=300)]
     kwargs: dict[str, Any]
     range: tuple[float, float]
-    multiple: int
+    multiple: Annotated[int, Field(ge=1, le=LARGEST_MULTIPLE)]
     channels_changed: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.range[0] < self.range[1]:
+            raise ValueError(f"the range {self.range} is empty")
 
     def to_header(self) -> dict[str, str]:
         """One entry only: safetensors writes several in random order, and same network must mean same bytes."""
@@ -27,28 +39,48 @@ class Description:
 
     @classmethod
     def from_header(cls, header: dict[str, str]) -> Description:
-        raw = json.loads(header["network"])
-        low, high = raw.pop("range")
-        return cls(**raw, range=(low, high))
+        """Raises KeyError when there is none, pydantic's ValidationError when it is no description."""
+        return TypeAdapter(cls).validate_json(header["network"])
 
 
 def read_description(path: Path) -> Description:
+    """What the file says of itself, whatever class it names. Raises CheckpointError when it is no file of ours."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "np") as file:
             return Description.from_header(file.metadata() or {})
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a network file of this project: {error}") from None
+    except KeyError:
+        raise CheckpointError(f"{path} is no network file of this project: it names no network") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])[:60] or "its header"
+        raise CheckpointError(f"{path} is no network file of this project: {where}: {first['msg']}") from None
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is no network file of this project: {error}") from None
 
 
-def known_description(path: Path) -> Description | None:
-    """What a file of ours says of itself when it is of an architecture known here; None for any other checkpoint.
-
-    A class of a package is not taken from a file: importing it would run whatever bears that name.
-    """
+def own_description(path: Path) -> Description | None:
+    """What a file of ours says of itself; None for any other checkpoint."""
     try:
-        description = read_description(path)
+        return read_description(path)
     except CheckpointError:
         return None
-    return description if description.arch in {info.name for info in GENERATORS} else None
+
+
+def is_known(arch: str) -> bool:
+    """Whether `arch` is an architecture of this project, whose class a file may ask for."""
+    return any(info.name == arch for info in GENERATORS)
+
+
+def require_allowed(arch: str, path: Path, user_classes: Collection[str]) -> None:
+    """Raises ForeignClass when only the file at `path` asks for `arch`.
+
+    `user_classes` are what the recipe or the command line calls its own: importing a class runs whatever bears its
+    name, so a file alone cannot ask for it.
+    """
+    if not is_known(arch) and arch not in user_classes:
+        raise ForeignClass(
+            f"{path} asks for the network class {arch!r}; a class that only a file names is never imported",
+            hint=f"if it is your own and you trust it: --arch {shlex.quote(arch)}, or in a recipe model.arch",
+        )

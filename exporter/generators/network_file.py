@@ -6,14 +6,18 @@ stored weights have, so that any architecture survives pruning without code of i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from exporter.errors import CheckpointError, RecipeError
 from exporter.generators import build_network, generator_info
 from exporter.generators.base import Padding
-from exporter.generators.description import Description, read_description
+from exporter.generators.checkpoint import read_safetensors
+from exporter.generators.description import Description, is_known, read_description, require_allowed
+from exporter.generators.outline import outline
 
 
 class UnitRange(nn.Module):
@@ -60,19 +64,28 @@ def write_network(network: nn.Module, description: Description, path: Path) -> N
     save_file(state, path, metadata=description.to_header())
 
 
-def read_network(path: Path) -> nn.Module:
-    """The stored network in eval mode, spoken to in 0..1.
+def read_network(path: Path, user_classes: Collection[str] = ()) -> nn.Module:
+    """The stored network in eval mode, spoken to in 0..1; of a known architecture, or one of `user_classes`.
 
-    Raises CheckpointError when the file is damaged or does not fit its own description.
+    `user_classes` are what the recipe or the command line calls its own: importing a class runs whatever bears its
+    name, so a file alone cannot ask for it. Raises ForeignClass for such a file, CheckpointError when it is damaged or
+    does not fit its own description.
     """
     description = read_description(path)
-    state = _read_state(path)
+    require_allowed(description.arch, path, user_classes)
+    state = read_safetensors(path)
     info = generator_info(description.arch, description.range, description.multiple)
-    network = build_network(info, description.kwargs)
-    if description.channels_changed:
-        fit_channels(network, state)
-    network.load_state_dict(state)
-    return in_unit_range(network, description.range, description.multiple, info.padding).eval()
+    try:
+        if is_known(info.name):  # shapes first: no memory for a network that is not the file's
+            _require_fit(outline(info, description.kwargs), description, state)
+        network = build_network(info, description.kwargs)
+        _require_fit(network, description, state)
+        network.load_state_dict(state)
+    except (RecipeError, RuntimeError, LookupError, ValueError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"{path} does not fit its own description, {info.name}: {reason}") from None
+    multiple = getattr(network, "multiple", info.multiple) if is_known(info.name) else description.multiple
+    return in_unit_range(network, description.range, multiple, info.padding).eval()
 
 
 def in_unit_range(
@@ -115,8 +128,11 @@ def _fit_tensors(module: nn.Module, name: str, state: dict[str, Tensor]) -> None
             setattr(module, key, torch.empty_like(stored))
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-
-    state: dict[str, Tensor] = load_file(path)
-    return state
+def _require_fit(network: nn.Module, description: Description, state: dict[str, Tensor]) -> None:
+    """Give a pruned network its widths. Raises ValueError when names or shapes are then not those of `state`."""
+    if description.channels_changed:
+        fit_channels(network, state)
+    own = network.state_dict()
+    wrong = sorted(own.keys() ^ state.keys()) or [key for key in own if own[key].shape != state[key].shape]
+    if wrong:
+        raise ValueError(f"{len(wrong)} tensors are missing, unknown or of another shape, first {wrong[0]}")

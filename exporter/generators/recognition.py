@@ -7,16 +7,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from exporter.errors import CheckpointError
-from exporter.generators import GENERATORS, ZOO, GeneratorInfo, build_network, network_class
+from exporter.generators import GENERATORS, ZOO, GeneratorInfo, network_class
 from exporter.generators.base import MISSING_ZOO
 from exporter.generators.checkpoint import Fit, fit
+from exporter.generators.outline import outline
 
 # What reading a foreign state dict can end in: a name or number that is not there, a shape that makes no sense.
-_FOREIGN = (KeyError, IndexError, ValueError, ZeroDivisionError)
+_FOREIGN = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def recognise_state(state: Mapping[str, Tensor], path: Path) -> tuple[str, dict[str, Any]]:
@@ -79,8 +79,7 @@ def _guesses(state: Mapping[str, Tensor]) -> Iterator[tuple[GeneratorInfo, dict[
             continue
         try:
             kwargs = hook(state)
-            with torch.device("meta"):
-                network = build_network(info, kwargs)
+            network = outline(info, kwargs)
         except (*_FOREIGN, CheckpointError, RuntimeError):
             continue
         yield info, kwargs, fit(network, state)

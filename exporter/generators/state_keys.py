@@ -7,9 +7,16 @@ from math import isqrt
 
 
 def count(keys: Iterable[str], prefix: str) -> int:
-    """How many numbered modules follow `prefix`: 1 + the largest N of `prefix` + `N.…`; 0 when there is none."""
-    numbers = [key[len(prefix) :].split(".", 1)[0] for key in keys if key.startswith(prefix)]
-    return 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
+    """How many numbered modules follow `prefix`: 1 + the largest N of `prefix` + `N.…`; 0 when there is none.
+
+    Raises ValueError when more are numbered than there are keys: every module has a tensor.
+    """
+    names = list(keys)
+    numbers = [key[len(prefix) :].split(".", 1)[0] for key in names if key.startswith(prefix)]
+    found = 1 + max((int(number) for number in numbers if number.isdecimal()), default=-1)
+    if found > len(names):
+        raise ValueError(f"{prefix}{found - 1} is numbered beyond the {len(names)} tensors there are")
+    return found
 
 
 def root(square: int, what: str) -> int:

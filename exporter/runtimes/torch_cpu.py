@@ -30,7 +30,7 @@ class TorchCpu:
         from exporter.generators import load_network
 
         with engine_call("PyTorch", artifact):
-            return TorchSession(load_network(artifact.path).eval(), artifact, threads)
+            return TorchSession(load_network(artifact.path, artifact.user_classes).eval(), artifact, threads)
 
 
 class TorchSession(Session):

@@ -46,7 +46,8 @@ class Distill(FitOptions, Stage):
         from exporter.generators.network_file import in_unit_range, read_network, write_network
         from exporter.training.cost import cost_of
 
-        teacher = read_network((workspace.teacher if self.learn_from == "original" else source).path)
+        learned = workspace.teacher if self.learn_from == "original" else source
+        teacher = read_network(learned.path, learned.user_classes)
         info = generator_info(self.student)
         self._check_size(info, source)
         torch.manual_seed(workspace.seed)  # the student's first weights
@@ -64,7 +65,8 @@ class Distill(FitOptions, Stage):
             "warm_start": self.warm_start.name if self.warm_start else None,
         }
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
-        return Artifact.of_file(path, self.gives, like=source, step=str(self))
+        allowed = source.user_classes | {self.student}
+        return Artifact.of_file(path, self.gives, like=source, step=str(self), user_classes=allowed)
 
     def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
         from exporter.generators import build_network, generator_info

@@ -58,20 +58,25 @@ class LoadGenerator(Stage):
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
         path = workspace.folder / "generator.safetensors"
         write_network(network, described, path)
-        return Artifact.of_file(path, self.gives, like=source, step=str(self), output=output)
+        allowed = source.user_classes | {info.name}
+        return Artifact.of_file(path, self.gives, like=source, step=str(self), output=output, user_classes=allowed)
 
     def _build(self, state: dict[str, Tensor], path: Path) -> tuple[GeneratorInfo, nn.Module, Description, list[str]]:
         """The filled network; what the recipe does not say of it, the file's header or the shapes of its weights do."""
         from exporter.generators import build_network, generator_info, recognise
         from exporter.generators.checkpoint import load_into
-        from exporter.generators.description import Description, known_description
+        from exporter.generators.description import Description, is_known, own_description, require_allowed
         from exporter.generators.network_file import fit_channels
         from exporter.generators.recognition import deduced_kwargs
 
         lines = []
-        described = known_description(path)
+        described = own_description(path)
+        if described and self.arch is None:
+            require_allowed(described.arch, path, ())
         if described and self.arch in (None, described.arch):
-            info, deduced = generator_info(described.arch), described.kwargs
+            multiple = self.multiple if self.multiple > 1 else described.multiple
+            info = generator_info(described.arch, self.range or described.range, multiple)
+            deduced = described.kwargs
         elif self.arch is None:
             arch, deduced = recognise(state, path)
             info = generator_info(arch)
@@ -81,6 +86,8 @@ class LoadGenerator(Stage):
         if self.arch is None:
             lines.append(f"recognised as {info.name}")
         kwargs = deduced | self.kwargs
+        if is_known(info.name):
+            self._require_bounds(info, kwargs, path)
         network = build_network(info, kwargs)
         pruned = described is not None and described.channels_changed
         if pruned:
@@ -88,6 +95,18 @@ class LoadGenerator(Stage):
         lines += load_into(network, state, path, info.name)
         multiple = getattr(network, "multiple", info.multiple)
         return info, network, Description(info.name, kwargs, info.range, multiple, pruned), lines
+
+    def _require_bounds(self, info: GeneratorInfo, kwargs: dict[str, Any], path: Path) -> None:
+        """What the file says of its network, with the recipe's changes, must be one that can be built."""
+        from exporter.errors import CheckpointError, RecipeError
+        from exporter.generators.outline import outline
+
+        try:
+            outline(info, kwargs)
+        except ValueError as problem:
+            if self.kwargs:
+                raise RecipeError(f"model.kwargs: {problem}") from None
+            raise CheckpointError(f"{path}: {problem}") from None
 
 
 def _require_size(source: Artifact, arch: str, multiple: int) -> None:

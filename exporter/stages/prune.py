@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from exporter.artifact import Artifact, Format
-from exporter.errors import CheckpointError, StageError
+from exporter.errors import CheckpointError, ForeignClass, StageError
 from exporter.recipe_path import RecipeFile
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.taught import check_training, train_with_teacher
@@ -46,9 +46,9 @@ class Prune(FitOptions, Stage):
         from exporter.generators.network_file import read_network, write_network
         from exporter.training.cost import cost_of
 
-        original = read_network(source.path)
+        original = read_network(source.path, source.user_classes)
         pruned = self._prune(copy.deepcopy(original), source)
-        self._go_on_from(pruned)
+        self._go_on_from(pruned, source)
         before, after = cost_of(original, source.input.shape), cost_of(pruned, source.input.shape)
         recovered = train_with_teacher(self.name, self, pruned, original, workspace, trained=True)
         path = workspace.folder / "pruned.safetensors"
@@ -67,18 +67,20 @@ class Prune(FitOptions, Stage):
 
         check_training(self, workspace)
         pruned = self._prune(copy.deepcopy(network), workspace.teacher)
-        self._go_on_from(pruned)
+        self._go_on_from(pruned, workspace.teacher)
         return pruned
 
-    def _go_on_from(self, pruned: nn.Module) -> None:
+    def _go_on_from(self, pruned: nn.Module, source: Artifact) -> None:
         from exporter.generators.checkpoint import load_into
         from exporter.generators.network_file import read_network
 
         if self.warm_start is None:
             return
         try:
-            earlier = read_network(self.warm_start).state_dict()
+            earlier = read_network(self.warm_start, source.user_classes).state_dict()
             load_into(pruned, earlier, self.warm_start, "what is left after pruning")
+        except ForeignClass:
+            raise
         except CheckpointError as error:
             hint = "prune.warm_start must come from the same checkpoint, ratio, round_to and keep"
             raise CheckpointError(str(error).splitlines()[0], hint=hint) from None

@@ -44,7 +44,7 @@ class ReestimateNorm(Stage):
         from exporter.generators.description import read_description
         from exporter.generators.network_file import read_network, write_network
 
-        network = read_network(source.path)
+        network = read_network(source.path, source.user_classes)
         norms = _norms(network)
         if not norms:
             raise StageError(f"{self.name}: the network has no batch norm with running statistics")

@@ -39,7 +39,7 @@ class TorchToOnnx(Stage):
         from exporter.generators import load_network
 
         height, width = source.input.height, source.input.width
-        network = _channels_last(load_network(source.path))
+        network = _channels_last(load_network(source.path, source.user_classes))
         image = lopsided_image(height, width)
         with torch.inference_mode():
             expected = network(torch.from_numpy(image)).numpy()

@@ -45,7 +45,7 @@ def count_parameters_and_macs(artifact: Artifact) -> tuple[int, int]:
 
     from exporter.generators import load_network
 
-    network = load_network(artifact.path).eval()
+    network = load_network(artifact.path, artifact.user_classes).eval()
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         network(torch.zeros(1, 3, artifact.input.height, artifact.input.width))

@@ -15,8 +15,10 @@ from exporter.verify.graph import read_graph
 FORMATS = {".tflite": Format.TFLITE, ".onnx": Format.ONNX, ".safetensors": Format.TORCH}
 
 
-def artifact_of_file(path: Path, height: int = 256, width: int = 256) -> Artifact:
+def artifact_of_file(path: Path, height: int = 256, width: int = 256, *, arch: str | None = None) -> Artifact:
     """The artifact in `path`; `height` and `width` serve network files, which fit any size.
+
+    `arch`: package.module:Class of a network of the user's own, which a network file may then ask for.
 
     Raises DataError for a missing file, an unknown ending, or a model that is no image-to-image model.
     """
@@ -32,7 +34,8 @@ def artifact_of_file(path: Path, height: int = 256, width: int = 256) -> Artifac
     else:
         source = result = TensorSpec.image(height, width)
     precision: Precision = "fp32" if format == Format.TORCH else precision_of(read_graph(path))
-    return Artifact(format, path, source, result, sha256_of(path), precision)
+    allowed = frozenset({arch} if arch else ())
+    return Artifact(format, path, source, result, sha256_of(path), precision, user_classes=allowed)
 
 
 def _tflite_specs(path: Path) -> tuple[TensorSpec, TensorSpec]:

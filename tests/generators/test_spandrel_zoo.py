@@ -65,7 +65,7 @@ def test_a_checkpoint_gives_the_picture_that_spandrel_makes(architecture, tmp_pa
     picture = torch.rand(1, 3, 33, 47)
     given = picture.clone()
     with torch.no_grad():
-        restored = load_network(made.path)(given)
+        restored = load_network(made.path, made.user_classes)(given)
     assert torch.equal(given, picture)
     assert torch.equal(restored, by_spandrel(state, picture)) and float(restored.std()) > 0.01
     facts = json.loads((workspace.folder / "facts.json").read_text())
@@ -85,7 +85,7 @@ def test_names_of_another_release_are_turned_into_todays(tmp_path, make_workspac
     made = LoadGenerator(arch="spandrel").run(source, make_workspace("load", source))
     picture = torch.rand(1, 3, 24, 40)
     with torch.no_grad():
-        assert torch.equal(load_network(made.path)(picture), by_spandrel(older, picture))
+        assert torch.equal(load_network(made.path, made.user_classes)(picture), by_spandrel(older, picture))
 
 
 def test_it_goes_on_to_tflite(tmp_path, make_workspace):

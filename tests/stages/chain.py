@@ -71,7 +71,7 @@ def stored(folder: Path, arch: str, **kwargs: object) -> Artifact:
     path = folder / "network.safetensors"
     write_network(network, Description(arch, dict(kwargs), (0.0, 1.0), 1), path)
     spec = TensorSpec.image(HEIGHT, WIDTH)
-    return Artifact(Format.TORCH, path, spec, spec, sha256_of(path))
+    return Artifact(Format.TORCH, path, spec, spec, sha256_of(path), user_classes=frozenset({arch}))
 
 
 def _settle(network: torch.nn.Module) -> None:

@@ -49,7 +49,7 @@ def test_an_unnamed_checkpoint_is_recognised(tmp_path, make_workspace):
     assert facts["warnings"][0] == "recognised as nafnet" and "train_size=256" in facts["warnings"][1]
     picture = torch.rand(1, 3, 64, 96)
     with torch.no_grad():
-        assert torch.equal(load_network(made.path)(picture), network(picture))
+        assert torch.equal(load_network(made.path, made.user_classes)(picture), network(picture))
 
 
 def test_what_the_recipe_says_goes_before_what_the_weights_say(tmp_path, make_workspace):
@@ -140,7 +140,8 @@ def test_a_strangers_faults_are_in_the_report(network, says, tmp_path, make_work
     source = checkpoint(tmp_path, network())
     stage = LoadGenerator(arch=f"{__name__}:{network.__name__}")
     workspace = make_workspace("load", source)
-    load_network(stage.run(source, workspace).path)
+    made = stage.run(source, workspace)
+    load_network(made.path, made.user_classes)
     facts = stage.facts(workspace.folder)
     outcome = replace(demo_outcome(tmp_path / "demo"), notes={stage.name: facts})
     shown = unescape(page(outcome))
@@ -191,7 +192,9 @@ def test_a_class_named_in_a_file_is_not_imported(tmp_path, make_workspace):
     path = tmp_path / "foreign.safetensors"
     write_network(nn.Conv2d(3, 3, 3), described("antigravity:Geohash", {}), path)
     source = artifact_of(path, Format.CHECKPOINT, 64, 96)
-    with pytest.raises(CheckpointError, match="of no architecture known here"):
+    with pytest.raises(
+        CheckpointError, match="asks for the network class 'antigravity:Geohash'; a class that only a file"
+    ):
         LoadGenerator().run(source, make_workspace("load", source))
     assert "antigravity" not in sys.modules
 

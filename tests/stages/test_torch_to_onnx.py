@@ -20,7 +20,9 @@ def test_gives_the_torch_picture_channels_last(tmp_path, arch):
     made = run(TorchToOnnx(), source, tmp_path / "onnx")
     image = lopsided_image(HEIGHT, WIDTH)
     with torch.inference_mode():
-        expected = load_network(source.path)(torch.from_numpy(image).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        expected = load_network(source.path, source.user_classes)(torch.from_numpy(image).permute(0, 3, 1, 2)).permute(
+            0, 2, 3, 1
+        )
     assert np.abs(run_onnx(made.path, image) - expected.numpy()).max() < 1e-4
     assert made.input.layout == made.output.layout == "NHWC"
     assert made.input.shape == (1, HEIGHT, WIDTH, 3)
