@@ -32,10 +32,10 @@ class LoadGenerator(Stage):
     def networks(self, source: Artifact) -> tuple[str, ...]:
         """The one that is named; to recognise one, all are asked."""
         from exporter.generators import GENERATORS
-        from exporter.generators.description import known_description
+        from exporter.generators.description import is_known, own_description
 
-        described = known_description(source.path)
-        arch = self.arch or (described.arch if described else None)
+        described = own_description(source.path)
+        arch = self.arch or (described.arch if described and is_known(described.arch) else None)
         return (arch,) if arch else tuple(info.name for info in GENERATORS)
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
