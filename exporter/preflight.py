@@ -99,7 +99,7 @@ def try_networks(recipe: Recipe, chains: Sequence[Chain], workspace: Workspace) 
     from exporter.generators.network_file import read_network
 
     with torch.random.fork_rng(devices=[]), workspace.quiet():  # what is drawn here must not shift what training draws
-        teacher = read_network(workspace.teacher.path)
+        teacher = read_network(workspace.teacher.path, workspace.teacher.user_classes)
         sizes, made = [size_of(teacher)], {_identity(()): teacher}
         for chain in chains:
             for i, stage in enumerate(chain.stages[1:], 1):
