@@ -153,8 +153,9 @@ def _refuse_interpolation(tree: RecipeTree, value: Any, path: Path_) -> None:
         for key, child in value.items() if isinstance(value, dict) else enumerate(value):
             _refuse_interpolation(tree, child, (*path, key))
     elif isinstance(value, str) and "${" in value:
+        key = shortened(".".join(map(str, path)))
         raise RecipeError(
-            f"{tree.place(*path)}: {'.'.join(map(str, path))}: '${{' is refused, a value stands for itself alone",
+            f"{tree.place(*path)}: {key}: '${{' is refused, a value stands for itself alone",
             hint="write the value out, or give it on the command line: key=value",
         )
 
@@ -187,7 +188,7 @@ def _override(tree: Tree, places: dict[Path_, str], dotted: str, value: Any) -> 
 
 
 def _set(tree: Tree, keys: list[str], value: Any, places: dict[Path_, str], path: Path_) -> None:
-    dotted = ".".join(keys)
+    dotted = shortened(".".join(keys))
     for i, key in enumerate(keys[:-1]):
         below = tree.get(key)
         path = (*path, key)
@@ -196,16 +197,20 @@ def _set(tree: Tree, keys: list[str], value: Any, places: dict[Path_, str], path
             places[path] = COMMAND_LINE
         if isinstance(below, list):
             if i + 2 >= len(keys):
-                raise RecipeError(f"{dotted}: {'.'.join(keys[: i + 1])} is a list; name a stage's option or all of it")
+                raise RecipeError(
+                    f"{dotted}: {shortened('.'.join(keys[: i + 1]))} is a list; name a stage's option or all of it"
+                )
             inner = list(stage_options({"stages": below}, keys[i + 1]))
             if len(inner) != 1:
                 names = [word for stage in below for word in ([stage] if isinstance(stage, str) else stage)]
                 meant = did_you_mean(keys[i + 1], map(str, names)) if not inner else ""
-                raise RecipeError(f"{dotted}: {len(inner)} stages are named {keys[i + 1]!r}, expected one{meant}")
+                raise RecipeError(
+                    f"{dotted}: {len(inner)} stages are named {shortened(keys[i + 1])!r}, expected one{meant}"
+                )
             (_, *place), options = inner[0]
             return _set(options, keys[i + 2 :], value, places, (*path, *place))
         if not isinstance(below, dict):
-            raise RecipeError(f"{dotted}: {'.'.join(keys[: i + 1])} is {kind_of(below)}, it has no options")
+            raise RecipeError(f"{dotted}: {shortened('.'.join(keys[: i + 1]))} is {kind_of(below)}, it has no options")
         tree = below
     tree[keys[-1]] = value
     _forget(places, (*path, keys[-1]))

@@ -59,7 +59,7 @@ def _unknown_top_key(key: str, value: Any, model: type[BaseModel], tree: RecipeT
     """A first word may also be a stage's name, so that `distil.steps=5` finds `distill.steps`."""
     stages = sorted(set(_stage_names(tree.values)))
     rest = [*value][:1] if isinstance(value, dict) else []
-    word = ".".join([key, *map(str, rest)])
+    word = shortened(".".join([key, *map(str, rest)]))
     close = nearest(key, [*model.model_fields, *stages])
     place = tree.place(key, *rest)
     if key in stages:

@@ -21,4 +21,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def shortened(text: str, length: int = 80) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    """At most `length` characters, and none that a terminal would obey."""
+    kept = text if len(text) <= length else f"{text[: length - 1]}…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in kept)
