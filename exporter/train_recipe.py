@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -69,6 +70,17 @@ class Pool(Part):
     labelled: bool = False
 
 
+class Tiles(Part):
+    """Keep cut-outs, 3·count·size_px² bytes, on the training device and blur every batch there.
+
+    Then a GPU does not wait for a processor to blur. On a processor a pool costs less per step.
+    """
+
+    count: int = Field(ge=1)
+    size_px: int = Field(ge=32)
+    kernels: int = Field(default=2048, ge=1)  # shakes drawn once; which one blurs what is drawn anew each time
+
+
 class TrainingData(Part):
     """Folders of photographs or of pairs, also GoPro, RealBlur and RSBlur as distributed: exporter.data.layouts.
 
@@ -83,6 +95,13 @@ class TrainingData(Part):
     blur: Blur = Blur()
     min_sharpness: float = Field(default=0.0, ge=0)  # variance of the Laplacian below which a crop is drawn again
     pool: Pool | None = None
+    tiles: Tiles | None = None
+
+    @model_validator(mode="after")
+    def _one_store(self) -> Self:
+        if self.pool is not None and self.tiles is not None:
+            raise ValueError("pool and tiles are two ways to keep pairs: name one")
+        return self
 
 
 class TrainRecipe(Part):
@@ -108,9 +127,20 @@ class TrainRecipe(Part):
             raise ValueError(
                 f"data.pool.size_px is {self.data.pool.size_px}, training.crop_px needs {self.training.crop_px}"
             )
+        if self.data.tiles is not None:
+            self._require_large_tiles(self.data.tiles.size_px)
         if self.data.pool is not None and self.data.pool.labelled and not (self.teacher and self.training.teacher):
             raise ValueError("data.pool.labelled needs a teacher, and training.teacher above 0")
         return self
+
+    def _require_large_tiles(self, size_px: int) -> None:
+        """A crop is cut with what its blur reaches and JPEG's grid may need: exporter.training.tiles.least_tile_px."""
+        blur = self.data.blur
+        least_px = self.training.crop_px + 16 + 2 * math.ceil(max(blur.max_length_px, blur.max_defocus_px + 1))
+        if size_px < least_px:
+            raise ValueError(
+                f"data.tiles.size_px is {size_px}, training.crop_px and data.blur.max_length_px need {least_px}"
+            )
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as it runs: every default written out, no absolute path."""

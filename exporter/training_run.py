@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from exporter.data.training import TrainingSet
     from exporter.training.loop import Fit
     from exporter.training.processes import Processes
+    from exporter.training.tiles import SharpTiles
 
 WEIGHTS, CARD, RUN = "weights.safetensors", "card.json", "run.json"
 # How a run is watched and where it computes; the same run may go on with others.
@@ -39,7 +40,7 @@ FREE_OPTIONS = frozenset({"device", "workers", "checkpoint_every", "validate_eve
 class _Images:
     training: TrainingSet
     evaluation: EvaluationSet | None
-    pairs: TrainingSet | PairPool  # what batches are taken from
+    pairs: TrainingSet | PairPool | SharpTiles  # what batches are taken from
 
     @property
     def digests(self) -> dict[str, str]:
@@ -68,6 +69,8 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
             return card
         if recipe.data.pool is not None and recipe.data.pool.labelled:
             images = replace(images, pairs=_labelled(recipe, images, pools, device, progress))
+        if recipe.data.tiles is not None:
+            images = replace(images, pairs=_tiles(recipe, images.training, device, progress))
         torch.manual_seed(recipe.seed)  # the first weights
         fit = _fit(recipe, info, images, folder, progress)
         trained = fit.run()
@@ -197,6 +200,16 @@ def _labelled(recipe: TrainRecipe, images: _Images, pools: Path, device: torch.d
         device,
         progress,
     )
+
+
+def _tiles(recipe: TrainRecipe, training: TrainingSet, device: torch.device, progress: Progress) -> SharpTiles:
+    from exporter.data.blur import BlurOptions
+    from exporter.training.tiles import cut_tiles
+
+    tiles, options = recipe.data.tiles, BlurOptions(**dict(recipe.data.blur))
+    assert tiles is not None  # the caller has looked
+    wanted = (options, tiles.count, tiles.size_px, tiles.kernels, recipe.seed, device, progress)
+    return cut_tiles(training, *wanted)
 
 
 def _fit(recipe: TrainRecipe, info: GeneratorInfo, images: _Images, folder: Path, progress: Progress) -> Fit:

@@ -60,6 +60,14 @@ def test_blur_in_a_recipe_is_the_blur_of_the_data_layer() -> None:
             {"data.pool": "{pairs: 5, size_px: 64, labelled: true}"},
             r"data\.pool\.labelled needs a teacher, and training\.teacher above 0",
         ),
+        (
+            {"data.tiles": "{count: 5, size_px: 64}"},
+            r"data\.tiles\.size_px is 64, training\.crop_px and data\.blur\.max_length_px need 104",
+        ),
+        (
+            {"data.pool": "{pairs: 5, size_px: 64}", "data.tiles": "{count: 5, size_px: 128}"},
+            r"data: pool and tiles are two ways to keep pairs: name one",
+        ),
         ({"name": "a/b"}, r"name: "),
     ],
 )
@@ -193,6 +201,19 @@ def test_a_pool_is_drawn_and_learned_from(recipe: Path, tmp_path: Path) -> None:
     card = train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path / "pools", Silent())
     assert card["recipe"]["data"]["pool"]["pairs"] == 3
     assert {path.stat().st_size for path in (tmp_path / "pools").glob("*.raw")} == {3 * 48 * 48 * 3}
+
+
+def test_tiles_are_blurred_where_they_lie_and_learned_from(recipe: Path, tmp_path: Path) -> None:
+    words = {"data.tiles": "{count: 3, size_px: 72, kernels: 4}", "data.blur.max_length_px": "8"}
+    card = train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path / "pools", Silent())
+    assert card["recipe"]["data"]["tiles"] == {"count": 3, "size_px": 72, "kernels": 4}
+    assert not (tmp_path / "pools").exists()  # nothing is drawn beforehand
+
+
+def test_what_a_crop_needs_of_a_tile_is_what_the_recipe_asks_for() -> None:
+    from exporter.training.tiles import least_tile_px
+
+    assert least_tile_px(32, BlurOptions()) == 104
 
 
 def test_a_labelled_pool_is_made_once_for_all_runs_with_its_teacher(

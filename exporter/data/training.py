@@ -26,6 +26,14 @@ WHOLE = slice(None)
 SHARPNESS_TRIES = 12  # crops looked at before the sharpest of them is taken as it is
 
 
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A cut-out (size, size, 3), bytes; `blurred` is None where blur is synthesised."""
+
+    sharp: NDArray[np.uint8]
+    blurred: NDArray[np.uint8] | None = None
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """A folder of sharp photographs; blur is synthesised on the fly.
@@ -63,6 +71,14 @@ class TrainingSet:
         pairs = [self._pair(np.random.default_rng((seed, step, i)), size) for i in range(batch)[share]]
         blurred, sharp = (np.stack(side).transpose(0, 3, 1, 2) for side in zip(*pairs, strict=True))
         return np.ascontiguousarray(blurred), np.ascontiguousarray(sharp)
+
+    def tile(self, seed: int, index: int, size: int) -> Tile:
+        """A cut-out as it is, neither turned nor blurred: the same for the same seed and index."""
+        return self._tile(np.random.default_rng((seed, index)), size)
+
+    def _tile(self, rng: np.random.Generator, size: int) -> Tile:
+        outer, margin = self._sharp_crop(rng, size)
+        return Tile(to_uint8(outer[margin : margin + size, margin : margin + size]))
 
     def _pair(self, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
         sharp, margin = self._sharp_crop(rng, size)
@@ -108,19 +124,25 @@ class PairedSet(TrainingSet):
         return len(self.pairs)
 
     def _pair(self, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
+        tile = self._tile(rng, size)
+        turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
+
+        def turned(cut: NDArray[np.uint8]) -> Floats:
+            crop = np.rot90(cut, turns).astype(np.float32) / 255
+            return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
+
+        assert tile.blurred is not None
+        return turned(tile.blurred), turned(tile.sharp)
+
+    def _tile(self, rng: np.random.Generator, size: int) -> Tile:
         files = self.pairs[int(rng.integers(len(self.pairs)))]
         photos = [_read_bytes(file) for file in files]
         if photos[0].shape != photos[1].shape:
             raise DataError(f"{files[0]} and {files[1]} are a pair, but of different sizes")
         _require_size(photos[0], size, files[0])
         top, left = (int(rng.integers(0, extent - size + 1)) for extent in photos[0].shape[:2])
-        turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
-
-        def cut(photo: NDArray[np.uint8]) -> Floats:
-            crop = np.rot90(photo[top : top + size, left : left + size], turns).astype(np.float32) / 255
-            return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
-
-        return cut(photos[0]), cut(photos[1])
+        blurred, sharp = (photo[top : top + size, left : left + size] for photo in photos)
+        return Tile(sharp, blurred)
 
 
 @dataclass(frozen=True)
@@ -138,6 +160,9 @@ class MixedSet(TrainingSet):
 
     def _pair(self, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
         return self.sources[int(rng.integers(len(self.sources)))]._pair(rng, size)
+
+    def _tile(self, rng: np.random.Generator, size: int) -> Tile:
+        return self.sources[int(rng.integers(len(self.sources)))]._tile(rng, size)
 
 
 def mix(sources: Sequence[TrainingSet]) -> TrainingSet:

@@ -2,20 +2,23 @@
 
 Same options, seed, data and number of threads: same weights, also when the run was killed and resumed; batches
 depend on the step alone and the checkpoint holds everything else. Another number of threads rounds sums differently.
+
+A step reads nothing back, so that a GPU never waits for Python: losses are looked at when a line of history is due, and
+a gradient that was not finite is remembered on the device until then, or until weights would be kept.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from exporter.data.training import Batch
@@ -26,19 +29,24 @@ from exporter.training.average import MovingAverage
 from exporter.training.checkpoint import CHECKPOINT, read_checkpoint, save_checkpoint
 from exporter.training.device import autocast, training_device
 from exporter.training.history import History
-from exporter.training.losses import Projection, Tap, picture_loss
+from exporter.training.losses import Projection, Tap, bottleneck_of, picture_loss
 from exporter.training.options import FitOptions
 from exporter.training.perceptual import EncoderFeatures
 from exporter.training.processes import joined
+from exporter.training.schedule import learning_rate
 
 HISTORY_EVERY = 20  # steps
+Sides = Batch | tuple[Tensor, ...]
 SMALLEST_SCALE = 1.0  # of an fp16 loss: below it, what is not finite is no overflow
 
 
 class PairSource(Protocol):
-    """Where batches come from: the same for the same (seed, step). `share` picks some of the `batch` pairs."""
+    """Where batches come from: the same for the same (seed, step). `share` picks some of the `batch` pairs.
 
-    def batch(self, seed: int, step: int, batch: int, size: int, share: slice = ...) -> Batch: ...
+    Arrays of the host, or tensors that lie on the training device already.
+    """
+
+    def batch(self, seed: int, step: int, batch: int, size: int, share: slice = ...) -> Sides: ...
 
 
 @dataclass
@@ -74,14 +82,14 @@ class Fit:
         history = History(self.folder, self.name, self.options.tensorboard) if self.processes.first else None
         if history:
             history.begin(first)
-        self._started_s, self._note = time.monotonic(), ""
+        self._started_s, self._note, self._gain = time.monotonic(), "", ""
         with self.progress.task(self.name, self.options.steps) as task:
             task.advance(first)
             for step, batch in self._batches(first):
-                terms = self.processes.mean(self._step(step, batch), self.device)
-                if history:
-                    self._after(step, terms, history)
-                task.advance(1, f"loss {sum(terms.values()):.4f}{self._note}")
+                terms = self._step(step, batch)
+                if self._is_due(step + 1, HISTORY_EVERY, self.options.checkpoint_every, self.options.validate_every):
+                    self._after(step, self._read(terms), history)
+                task.advance(1, self._note)
         del self._forward  # a distributed wrapper must be gone before its process group is
         if history:
             history.close()
@@ -111,7 +119,10 @@ class Fit:
         if self.features is not None:
             self.features.to(self.device)
         trained = [*self.network.parameters(), *(self.projection.parameters() if self.projection else [])]
-        self.optimiser = torch.optim.AdamW(trained, options.learning_rate, weight_decay=options.weight_decay)
+        self.optimiser = torch.optim.AdamW(
+            trained, options.learning_rate, weight_decay=options.weight_decay, fused=True
+        )
+        self._broken = torch.full((), -1, device=self.device)  # the first step whose gradient was not finite
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=options.precision == "fp16")
         self._forward = self.processes.together(self.network, self.device)
 
@@ -142,12 +153,12 @@ class Fit:
         self.network.train()
         self.projection = Projection(self._taps[0].value.shape[1], self._taps[1].value.shape[1]).to(self.device)
 
-    def _batches(self, first: int) -> Iterator[tuple[int, Batch]]:
+    def _batches(self, first: int) -> Iterator[tuple[int, Sides]]:
         """Batches in order, drawn ahead in threads: OpenCV and NumPy release the interpreter."""
         options, share = self.options, self.processes.share
         with ThreadPoolExecutor(options.workers) as pool:
 
-            def draw(step: int) -> Future[Batch]:
+            def draw(step: int) -> Future[Sides]:
                 return pool.submit(self.pairs.batch, self.seed, step, options.batch, options.crop_px, share)
 
             ahead = deque(draw(step) for step in range(first, min(first + options.workers, options.steps)))
@@ -157,32 +168,45 @@ class Fit:
                     ahead.append(draw(step + options.workers))
                 yield step, batch
 
-    def _step(self, step: int, batch: Batch) -> dict[str, float]:
+    def _step(self, step: int, batch: Sides) -> dict[str, Tensor]:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.options, step)
-        terms = self._loss_terms(*(self._uploaded(torch.from_numpy(side)) for side in batch))
+        terms = self._loss_terms(*map(self._uploaded, batch))
         self.optimiser.zero_grad()
         total = torch.stack(list(terms.values())).sum()
         self.scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         if self.projection is not None:
             self.processes.average_gradients(self.projection.parameters())
         self.scaler.unscale_(self.optimiser)
-        norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm))
-        if not math.isfinite(norm) and not self._overflowed():
-            raise StageError(
-                f"{self.name}: gradient is {norm} at step {step}",
-                hint="lower learning_rate, or look for NaN in the weights and images",
-            )
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.options.clip_norm)
+        if not self._overflowed():  # fp16 alone reads its scale
+            self._broken = torch.where((self._broken < 0) & ~norm.isfinite(), step, self._broken)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.average.update(self.network, step)
-        return {name: float(term.detach()) for name, term in terms.items()}
+        return {name: term.detach() for name, term in terms.items()}
 
-    def _uploaded(self, pictures: Tensor) -> Tensor:
-        """On a GPU the copy runs while the processor goes on: that needs pinned memory."""
-        if self.device.type == "cuda":
-            pictures = pictures.pin_memory()
-        return pictures.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+    def _is_due(self, done: int, *every: int) -> bool:
+        """Whether, after `done` steps, something comes that is done `every` so many (0: never), and in the end."""
+        return done == self.options.steps or any(period and done % period == 0 for period in every)
+
+    def _read(self, terms: dict[str, Tensor]) -> dict[str, float]:
+        """The terms as numbers, means over all processes. Raises StageError when a gradient was not finite."""
+        *values, broken = torch.stack([*terms.values(), self._broken]).tolist()
+        if broken >= 0:
+            raise StageError(
+                f"{self.name}: gradient is not finite at step {int(broken)}",
+                hint="lower learning_rate, or look for NaN in the weights and images",
+            )
+        return self.processes.mean(dict(zip(terms, values, strict=True)), self.device)
+
+    def _uploaded(self, pictures: NDArray[Any] | Tensor) -> Tensor:
+        """On a GPU the copy runs while the processor goes on: that needs pinned memory. Tiles are there already."""
+        if isinstance(pictures, Tensor):
+            return pictures
+        side = torch.from_numpy(pictures)
+        side = side.pin_memory() if self.device.type == "cuda" else side
+        return side.to(self.device, memory_format=torch.channels_last, non_blocking=True)
 
     def _overflowed(self) -> bool:
         """fp16 gradients may overflow: the scaler then leaves the step out and halves its scale."""
@@ -223,17 +247,18 @@ class Fit:
         self.teacher(restored)
         return (self._taps[1].value - wanted).abs().mean()
 
-    def _after(self, step: int, terms: dict[str, float], history: History) -> None:
-        done, options = step + 1, self.options
-        every = options.validate_every if self.validate is not None else 0
-        measured = {}
-        if self.validate is not None and every and (done % every == 0 or done == options.steps):
+    def _after(self, step: int, terms: dict[str, float], history: History | None) -> None:
+        """What is due after `step`: figures, curves, a checkpoint; the first process alone has a `history`."""
+        if history is None:
+            return
+        done, options, measured = step + 1, self.options, {}
+        if self.validate is not None and options.validate_every and self._is_due(done, options.validate_every):
             measured = self.validate(self.average.network)
             shown = ", ".join(f"{key} {value:.3f}" for key, value in measured.items())
             self.progress.say(f"{self.name} {done}/{options.steps}: {shown}")
-            gain_db = measured.get("gain_db")
-            self._note = "" if gain_db is None else f", gain {gain_db:+.2f} dB"
-        if measured or done % HISTORY_EVERY == 0 or done == options.steps:
+            self._gain = f", gain {measured['gain_db']:+.2f} dB" if "gain_db" in measured else ""
+        self._note = f"loss {sum(terms.values()):.4f}{self._gain}"
+        if measured or self._is_due(done, HISTORY_EVERY):
             rate, elapsed_s = learning_rate(options, step), round(self.elapsed_s, 1)
             history.write({"step": done, "elapsed_s": elapsed_s, "learning_rate": rate, **terms, **measured})
         if measured:
@@ -242,17 +267,19 @@ class Fit:
             self._save(done)
 
     def _save(self, done: int) -> None:
-        state = {
-            "step": done,
-            "elapsed_s": self.elapsed_s,
-            "network": self.network.state_dict(),
-            "average": self.average.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "projection": self.projection.state_dict() if self.projection else {},
-            "adversary": self.adversary.state_dict() if self.adversary else {},
+        kept = {name: part.state_dict() if part is not None else {} for name, part in self._parts().items()}
+        save_checkpoint(self.folder, {"step": done, "elapsed_s": self.elapsed_s, **kept})
+
+    def _parts(self) -> dict[str, Any]:
+        """What a checkpoint holds, by its name there."""
+        return {
+            "network": self.network,
+            "average": self.average.network,
+            "optimiser": self.optimiser,
+            "scaler": self.scaler,
+            "projection": self.projection,
+            "adversary": self.adversary,
         }
-        save_checkpoint(self.folder, state)
 
     def _resume(self) -> int:
         """The step to go on from; 0 without a usable checkpoint."""
@@ -260,33 +287,10 @@ class Fit:
         state = read_checkpoint(self.folder, self.device, self.progress)
         if state is None:
             return 0
-        self.network.load_state_dict(state["network"])
-        self.average.network.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.scaler.load_state_dict(state["scaler"])
-        if self.projection:
-            self.projection.load_state_dict(state["projection"])
-        if self.adversary:
-            self.adversary.load_state_dict(state["adversary"])
+        for name, part in self._parts().items():
+            if part is not None:
+                part.load_state_dict(state[name])
         step = int(state["step"])
         self._before_s = float(state["elapsed_s"])
         self.progress.say(f"{self.name}: going on from step {step} of {self.options.steps}")
         return step
-
-
-def learning_rate(options: FitOptions, step: int) -> float:
-    """Linear warm-up, then half a cosine down to 1 % of the peak."""
-    if step < options.warmup_steps:
-        return options.learning_rate * (step + 1) / options.warmup_steps
-    done = (step - options.warmup_steps) / max(1, options.steps - options.warmup_steps)
-    return options.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-
-
-def bottleneck_of(network: nn.Module) -> nn.Module | None:
-    """The layer a network offers for feature distillation, looking through range wrappers."""
-    for module in network.modules():
-        offer = getattr(module, "bottleneck", None)
-        if callable(offer):
-            layer: nn.Module = offer()
-            return layer
-    return None

@@ -58,6 +58,16 @@ class Tap:
         self._handle.remove()
 
 
+def bottleneck_of(network: nn.Module) -> nn.Module | None:
+    """The layer a network offers for feature distillation, looking through range wrappers."""
+    for module in network.modules():
+        offer = getattr(module, "bottleneck", None)
+        if callable(offer):
+            layer: nn.Module = offer()
+            return layer
+    return None
+
+
 def picture_loss(options: FitOptions, restored: Tensor, sharp: Tensor, taught: Tensor | None) -> dict[str, Tensor]:
     """The weighted terms that need pictures alone; `taught` is the teacher's picture or None."""
     terms: dict[str, Tensor] = {}

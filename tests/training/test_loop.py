@@ -10,8 +10,9 @@ from torch import nn
 from exporter.data.training import open_training
 from exporter.errors import MissingTool, StageError
 from exporter.progress import Silent
-from exporter.training.loop import Fit, learning_rate
+from exporter.training.loop import Fit
 from exporter.training.options import FitOptions
+from exporter.training.schedule import learning_rate
 
 
 def small_net() -> nn.Module:
@@ -94,8 +95,26 @@ def test_nan_stops_the_run_with_a_sentence(tmp_path, photo_folder):
     network = small_net()
     with torch.no_grad():
         network[0].weight[0, 0, 0, 0] = float("nan")
-    with pytest.raises(StageError, match="gradient is nan at step 0"):
+    with pytest.raises(StageError, match="gradient is not finite at step 0"):
         fit(tmp_path / "run", photo_folder, options(), network).run()
+
+
+def test_nan_is_named_by_its_step_and_never_kept(tmp_path, photo_folder, monkeypatch):
+    """Nothing is read back at the step itself, but nothing that came after it is kept either."""
+    original = Fit._loss_terms
+
+    def broken_at_step_5(self, *sides):
+        broken_at_step_5.step += 1
+        terms = original(self, *sides)
+        return {name: term * (float("nan") if broken_at_step_5.step == 5 else 1) for name, term in terms.items()}
+
+    broken_at_step_5.step = -1
+    monkeypatch.setattr(Fit, "_loss_terms", broken_at_step_5)
+    with pytest.raises(StageError, match="gradient is not finite at step 5"):
+        fit(tmp_path / "run", photo_folder, options(steps=40)).run()
+    kept = torch.load(tmp_path / "run" / "training.pt", weights_only=True)
+    assert kept["step"] == 4
+    assert all(value.isfinite().all() for value in kept["network"].values())
 
 
 def test_schedule_warms_up_and_falls():
@@ -145,7 +164,7 @@ def test_fp16_also_stops_on_nan(tmp_path, photo_folder):
     network = small_net()
     with torch.no_grad():
         network[0].weight[0, 0, 0, 0] = float("nan")
-    with pytest.raises(StageError, match="gradient is nan at step"):
+    with pytest.raises(StageError, match="gradient is not finite at step"):
         fit(tmp_path / "run", photo_folder, options(precision="fp16", steps=100), network).run()
 
 
