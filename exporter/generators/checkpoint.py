@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from exporter.errors import CheckpointError
+from exporter.errors import CheckpointError, ExportError
+from exporter.generators.torch_file import read_torch, require_plain
 
 # In the order they are looked for; `params_ema` is the averaged, better one of BasicSR's two.
 WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net", "generator")
+_DEEPEST = 16  # wrappers within wrappers
 PREFIXES = ("module.", "netG.", "_orig_mod.")
 
 
@@ -25,7 +25,18 @@ def load_state(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file() and not (path / "model.json").is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint")
-    state = unwrap(_reader_of(path)(path))
+    try:
+        raw = _reader_of(path)(path)
+    except ExportError:
+        raise
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from None
+    except Exception as error:  # of a file that anybody may have written: whatever its reader ends in
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} is damaged: {type(error).__name__}: {reason}") from None
+    state = unwrap(raw)
+    if _reader_of(path) is read_torch:
+        state = require_plain(state, path)
     if not state:
         raise CheckpointError(f"{path} holds no weights (looked for a state dict, bare or under {', '.join(WRAPPERS)})")
     return state
@@ -43,19 +54,18 @@ def _reader_of(path: Path) -> Callable[[Path], object]:
         return read_ncnn
     if is_tfjs_model(path):
         return read_tfjs
-    return read_safetensors if path.suffix == ".safetensors" else _load_torch
+    return read_safetensors if path.suffix == ".safetensors" else read_torch
 
 
 def unwrap(raw: object) -> dict[str, Tensor]:
     """The tensors of a state dict inside its wrappers, `module.` and the like stripped from the names."""
-    while isinstance(raw, Mapping):
-        inner = next((raw[key] for key in WRAPPERS if isinstance(raw.get(key), Mapping)), None)
-        if inner is None:
+    for _ in range(_DEEPEST):  # a pickle may hold itself
+        if not isinstance(raw, Mapping):
             break
-        raw = inner
+        raw = next((raw[key] for key in WRAPPERS if isinstance(raw.get(key), Mapping)), raw)
     if not isinstance(raw, Mapping):
         return {}
-    state = {str(key): value for key, value in raw.items() if isinstance(value, Tensor)}
+    state = {key: value for key, value in raw.items() if isinstance(key, str) and isinstance(value, Tensor)}
     while prefix := next((p for p in PREFIXES if state and all(key.startswith(p) for key in state)), ""):
         state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
@@ -71,22 +81,6 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:  # foreign dtypes
         raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from None
     return state
-
-
-def _load_torch(path: Path) -> object:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "weights_only" in str(error).lower() and zipfile.is_zipfile(path):
-            raise CheckpointError(
-                f"{path} holds pickled code besides tensors, which is never run here",
-                hint="save the weights alone: torch.save(network.state_dict(), path)",
-            ) from None
-        raise CheckpointError(f"{path} is damaged, or no torch checkpoint at all") from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
-        raise CheckpointError(
-            f"{path} is damaged: {' '.join(str(error).split())[:200] or type(error).__name__}"
-        ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from exporter.contained import contained, inside_name
 from exporter.errors import CheckpointError
 
 Array = np.ndarray[tuple[int, ...], np.dtype[Any]]
@@ -64,7 +65,7 @@ def read_graph_model(path: Path) -> GraphModel:
         groups = [(group["paths"], group["weights"]) for group in raw["weightsManifest"]]
         arrays: dict[str, Array] = {}
         for shards, entries in groups:
-            arrays |= _read_group(entries, [path.parent / shard for shard in shards], path)
+            arrays |= _read_group(entries, [_shard(shard, path) for shard in shards], path)
     except (ValueError, KeyError, TypeError) as error:
         reason = f"it has no {error.args[0]!r}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} is no TensorFlow.js graph model: {reason}") from None
@@ -72,17 +73,17 @@ def read_graph_model(path: Path) -> GraphModel:
 
 
 def _read_group(entries: list[dict[str, Any]], shards: list[Path], path: Path) -> Iterator[tuple[str, Array]]:
-    """Tensors lie back to back across the borders of shards."""
-    for shard in shards:
-        if not shard.is_file():
-            raise CheckpointError(f"{shard} is missing; {path.name} names it", hint="copy the whole folder")
-    content = b"".join(shard.read_bytes() for shard in shards)
+    """Tensors lie back to back across the borders of shards. Sizes are compared before anything is read."""
+    if len(set(shards)) < len(shards):
+        raise CheckpointError(f"{path} names a shard twice")
+    held = sum(shard.stat().st_size for shard in shards)
     needed = sum(_size(entry, path) for entry in entries)
-    if len(content) != needed:
-        wrong = f"{needed - len(content)} too few" if len(content) < needed else f"{len(content) - needed} too many"
+    if held != needed:
+        wrong = f"{needed - held} too few" if held < needed else f"{held - needed} too many"
         raise CheckpointError(
-            f"{path.parent} is damaged: its {len(shards)} shards hold {len(content)} bytes, {wrong} for {path.name}"
+            f"{path.parent} is damaged: its {len(shards)} shards hold {held} bytes, {wrong} for {path.name}"
         )
+    content = b"".join(shard.read_bytes() for shard in shards)
     at = 0
     for entry in entries:
         kind = np.dtype(_TYPES[entry["dtype"]])
@@ -90,10 +91,19 @@ def _read_group(entries: list[dict[str, Any]], shards: list[Path], path: Path) -
         at += _size(entry, path)
 
 
+def _shard(name: object, path: Path) -> Path:
+    if isinstance(name, str) and name and not (path.parent / name).exists():
+        inside_name(name)
+        raise CheckpointError(f"{path.parent / name} is missing; {path.name} names it", hint="copy the whole folder")
+    return contained(path.parent, name, named_in=path.name, error=CheckpointError)
+
+
 def _size(entry: dict[str, Any], path: Path) -> int:
     if entry["dtype"] not in _TYPES or "quantization" in entry:
         stored = entry.get("quantization", entry)["dtype"]
         raise CheckpointError(f"{path}: {entry['name']} is stored as {stored}; float32, int32 and bool are read")
+    if not all(isinstance(length, int) and 0 <= length < 2**31 for length in entry["shape"]):
+        raise CheckpointError(f"{path}: {str(entry['name'])[:100]} has no possible shape")
     return int(prod(entry["shape"])) * np.dtype(_TYPES[entry["dtype"]]).itemsize
 
 

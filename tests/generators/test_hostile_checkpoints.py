@@ -1,0 +1,83 @@
+"""Checkpoints that want more than their weights read: other files, memory without end, loops."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from exporter.errors import CheckpointError
+from exporter.generators.checkpoint import load_state, unwrap
+
+
+def write_tfjs(folder: Path, paths: list[object], shape: object = (2,)) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "shard.bin").write_bytes(bytes(8))
+    weights = [{"name": "w", "shape": shape, "dtype": "float32"}]
+    said = {"modelTopology": {"node": []}, "weightsManifest": [{"paths": paths, "weights": weights}]}
+    (folder / "model.json").write_text(json.dumps(said))
+    return folder / "model.json"
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.bin", "/etc/hostname", "a/../../secret.bin", "link.bin", "gone.bin", "", 3]
+)
+def test_a_shard_outside_its_folder_is_not_read(tmp_path: Path, name: object) -> None:
+    (tmp_path / "secret.bin").write_bytes(bytes(8))
+    path = write_tfjs(tmp_path / "model", [name])
+    (path.parent / "link.bin").symlink_to(tmp_path / "secret.bin")
+    with pytest.raises(CheckpointError, match="leads out|link out|missing|no file name"):
+        load_state(path)
+
+
+@pytest.mark.parametrize(
+    ("paths", "shape"),
+    [
+        (["shard.bin", "shard.bin"], [4]),
+        (["shard.bin"], [2**62, 2**62]),
+        (["shard.bin"], [-1, -2]),
+        (["shard.bin"], ["2"]),
+    ],
+)
+def test_shapes_and_shards_are_compared_before_reading(tmp_path: Path, paths: list[object], shape: object) -> None:
+    with pytest.raises(CheckpointError):
+        load_state(write_tfjs(tmp_path / "model", paths, shape))
+
+
+def test_a_compressed_checkpoint_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    torch.save({"w": torch.zeros(1 << 20)}, tmp_path / "plain.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for entry in plain.namelist():
+            bomb.writestr(entry, plain.read(entry))
+    assert (tmp_path / "bomb.pth").stat().st_size < 50_000
+    with pytest.raises(CheckpointError, match="compressed or overlapping"):
+        load_state(tmp_path / "bomb.pth")
+
+
+def test_a_few_numbers_repeated_without_end_are_refused(tmp_path: Path) -> None:
+    torch.save({"w": torch.zeros(1).expand(10**6, 10**6)}, tmp_path / "wide.pth")
+    with pytest.raises(CheckpointError, match="would unpack to 4e"):
+        load_state(tmp_path / "wide.pth")
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.eye(3).to_sparse(), torch.zeros(2, dtype=torch.complex64), torch.empty(10**9, device="meta")],
+    ids=["sparse", "complex", "meta"],
+)
+def test_only_plain_numbers_are_weights(tmp_path: Path, tensor: torch.Tensor) -> None:
+    torch.save({"w": tensor}, tmp_path / "odd.pth")
+    with pytest.raises(CheckpointError):
+        load_state(tmp_path / "odd.pth")
+
+
+def test_wrappers_that_hold_themselves_end() -> None:
+    raw: dict[str, object] = {"w": torch.ones(1)}
+    raw["model"] = raw
+    assert list(unwrap(raw)) == ["w"]
