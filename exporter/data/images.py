@@ -18,6 +18,9 @@ from exporter.failures import in_one_line
 if TYPE_CHECKING:
     from PIL import Image
 
+# Of the many formats Pillow knows, some start other programs (EPS) or hold anything at all.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+MOST_PIXELS = 120_000_000  # 1.4 GB as floats; a picture of one colour packs them into a few kB
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
 T = TypeVar("T", np.uint8, np.float32)
@@ -50,7 +53,7 @@ def image_size(path: Path) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=FORMATS) as opened:
             return opened.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(
@@ -100,11 +103,20 @@ def _bytes_of(path: Path) -> bytes:
     return data
 
 
+def _require_bounded(size: tuple[int, int], path: Path) -> None:
+    """Raises DataError, before anything is unpacked, for a picture of more pixels than are read."""
+    if size[0] * size[1] > MOST_PIXELS:
+        raise DataError(
+            f"{path} has {size[0]}×{size[1]} px, more than {MOST_PIXELS / 1e6:.0f} megapixels", hint="cut it into parts"
+        )
+
+
 def _decode(data: bytes, path: Path, convert: Callable[[Image.Image, Path], NDArray[T]]) -> NDArray[T]:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(io.BytesIO(data)) as opened:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            _require_bounded(opened.size, path)
             return convert(ImageOps.exif_transpose(opened), path)
     # Pillow's decoders raise ValueError and SyntaxError, too, on broken files.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

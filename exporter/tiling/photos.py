@@ -8,7 +8,7 @@ from typing import Any
 
 from exporter.atomic import write_atomically
 from exporter.data.folders import IMAGE_SUFFIXES, picture_files
-from exporter.data.images import read_pixels
+from exporter.data.images import FORMATS, read_pixels
 from exporter.errors import DataError
 from exporter.progress import Task
 from exporter.tiling.restore import Pixels
@@ -51,7 +51,7 @@ def write_photo(path: Path, pixels: Pixels, source: Path) -> None:
     """
     from PIL import Image
 
-    with Image.open(source) as opened:
+    with Image.open(source, formats=FORMATS) as opened:
         profile, exif = opened.info.get("icc_profile"), opened.getexif()
         is_rgb_profile = opened.mode in ("RGB", "RGBA", "P")
     exif.pop(_ORIENTATION, None)

@@ -125,3 +125,24 @@ def test_frame_mirrors_on_without_a_seam() -> None:
 @pytest.mark.parametrize(("height", "width"), [(256, 256), (720, 1280), (100, 1000), (301, 97), (1, 1)])
 def test_frame_gives_the_exact_size(height: int, width: int) -> None:
     assert frame(picture(6, 256, 256), height, width).shape == (height, width, 3)
+
+
+@pytest.mark.parametrize("side", [11_000, 30_000])
+def test_a_picture_that_unpacks_to_gigabytes_is_refused_by_its_header(tmp_path: Path, side: int) -> None:
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    (tmp_path / "bomb.png").write_bytes(bomb)
+    with pytest.raises(DataError, match="megapixels|decompression bomb"):
+        read_image(tmp_path / "bomb.png")
+
+
+def test_a_format_that_starts_another_program_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n%%EOF\n")
+    with pytest.raises(DataError, match="not a readable image"):
+        read_image(tmp_path / "a.png")
