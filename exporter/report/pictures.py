@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +61,9 @@ class ErrorCrop:
 
 def photos(outcome: Outcome, names: dict[str, str]) -> tuple[Photo, ...]:
     """Every picture at every rung it was saved at, at most MAX_PHOTOS; `names` labels the rungs."""
-    return tuple(_photo(picture, names) for picture in outcome.pictures[:MAX_PHOTOS] if picture.files)
+    shown = [picture for picture in outcome.pictures[:MAX_PHOTOS] if picture.files]
+    with ThreadPoolExecutor() as pool:  # the encoder lets other threads run
+        return tuple(pool.map(_photo, shown, [names] * len(shown)))
 
 
 def error_crops(outcome: Outcome, names: dict[str, str], count: int = 4) -> tuple[ErrorCrop, ...]:
@@ -163,10 +166,13 @@ def _psnr_db(image: Pixels, truth: Pixels) -> float:
 
 
 def data_uri(pixels: Pixels) -> str:
-    """A lossless WebP: a lossy one would add errors of the size this page exists to show."""
+    """A lossless WebP: a lossy one would add errors of the size this page exists to show.
+
+    Method 4 would be 2 % smaller and take three times as long.
+    """
     import numpy as np
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "WEBP", lossless=True, quality=60, method=4)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "WEBP", lossless=True, quality=60, method=2)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
