@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from exporter.errors import RecipeError
+from exporter.generators import generator_info
 from exporter.generators.weights_files import files_by_place
 from exporter.recipe import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, portable
-from exporter.recipe_file import find_recipe, read_recipe_tree
-from exporter.recipe_mistakes import mistakes, refuse
+from exporter.recipe_file import RecipeTree, find_recipe, read_recipe_tree
+from exporter.recipe_mistakes import located, mistakes, refuse
 from exporter.recipe_path import RecipeCheckpoint, RecipeFile, RecipeFolder
 from exporter.training.options import FitOptions
 
@@ -166,8 +168,26 @@ def load_train_recipe(name: str | Path, overrides: Mapping[str, str] | None = No
     """
     tree = read_recipe_tree(find_recipe(str(name)), overrides or {})
     try:
-        return TrainRecipe.model_validate(tree.values, context={"folders": tree.folders})
+        recipe = TrainRecipe.model_validate(tree.values, context={"folders": tree.folders})
     except ValidationError as error:
         hint = "this is an export recipe: exporter recipe=…" if "targets" in tree.values else ""
         refuse(tree, list(mistakes(error, TrainRecipe, tree)), hint)
         raise AssertionError("a validation error without a mistake") from error
+    refuse(tree, list(_network_problems(recipe.model, tree)))
+    return recipe
+
+
+def _network_problems(model: TrainedModel, tree: RecipeTree) -> Iterator[str]:
+    """What the source of the network's class tells of its name and arguments; nothing of it runs."""
+    from exporter.generators.signature import arch_problem, kwargs_problems
+
+    try:
+        network = generator_info(model.arch, model.range, model.multiple).network
+    except RecipeError as error:
+        yield located(tree, ("model", "arch"), str(error).removeprefix("model.arch: "))
+        return
+    if problem := arch_problem(network):
+        yield located(tree, ("model", "arch"), problem)
+        return
+    for word, problem in kwargs_problems(network, model.kwargs):
+        yield located(tree, ("model", "kwargs", word), problem)

@@ -61,6 +61,7 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
 
     info = generator_info(recipe.model.arch, recipe.model.range, recipe.model.multiple)
     device = training_device(recipe.training.device)
+    _first_weights(recipe, info)  # what is wrong with the network is said before pools are drawn for hours
     with process_group(device) as processes:
         images = _open_images(recipe, pools, processes, progress)
         card = _claim(folder, _fingerprint(recipe, images), _code(recipe, images), processes, progress)

@@ -69,6 +69,9 @@ def test_blur_in_a_recipe_is_the_blur_of_the_data_layer() -> None:
             r"data: pool and tiles are two ways to keep pairs: name one",
         ),
         ({"name": "a/b"}, r"name: "),
+        ({"model.arch": "os:system"}, r"model\.arch: os:system is of Python's own library"),
+        ({"model.arch": "srvg"}, r"model\.arch: no architecture is named 'srvg'; did you mean 'srvgg'"),
+        ({"model.kwargs.preset": "zzz"}, r"model\.kwargs\.preset: must be 's' or"),
     ],
 )
 def test_each_mistake_names_its_path(recipe: Path, words: dict[str, str], says: str) -> None:
