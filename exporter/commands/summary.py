@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.commands.words import show, show_table
+from exporter.verify.clipping import clipping_warnings
 from exporter.verify.results import NotMeasured, Outcome, TargetResult
 from exporter.verify.verdicts import Status, tally
 
@@ -13,6 +14,8 @@ def show_summary(outcome: Outcome) -> None:
     for verdict in outcome.verdicts:
         if verdict.status is not Status.KEPT:
             show(f"  {verdict.status}: {verdict.sentence}")
+    for warning in clipping_warnings(outcome.targets):
+        show(f"  warning: {warning}")
 
 
 def _row(outcome: Outcome, target: TargetResult) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from exporter.artifact import Artifact
 from exporter.verify.advice import advise_targets
+from exporter.verify.clipping import clipping_layers
 from exporter.verify.results import (
     Audit,
     Latency,
@@ -134,6 +135,8 @@ def _audit(audit: Audit | NotMeasured) -> dict[str, Any]:
 def _layers(layers: Localisation | NotMeasured) -> dict[str, Any]:
     document = dict(plain(layers))
     document.pop("maps", None)  # a file of the build folder
+    if isinstance(layers, Localisation):
+        document["clipping"] = list(clipping_layers(layers))
     return document
 
 

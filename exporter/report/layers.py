@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from exporter.report.charts import sqnr_chart
 from exporter.report.pictures import CROP_PX, data_uri, worst_window
+from exporter.verify.clipping import clipping_sentence
 from exporter.verify.diagnosis import reason
 from exporter.verify.results import LayerError, Localisation, TargetResult
 
@@ -49,6 +50,7 @@ class LayersOfFile:
     chart: str
     rows: tuple[LayerRow, ...]
     crops: tuple[LayerCrop, ...]
+    clipping: str | None  # what is cut off on evaluation pictures; None: next to nothing
 
 
 def layers_of_files(targets: Iterable[TargetResult]) -> list[LayersOfFile]:
@@ -66,6 +68,7 @@ def layers_of_files(targets: Iterable[TargetResult]) -> list[LayersOfFile]:
             chart=sqnr_chart(found, f"sqnr-{sha256[:8]}"),
             rows=tuple(LayerRow(i, found.layers[i], reason(found.layers[i])) for i in found.worst[:SHOWN_ROWS]),
             crops=tuple(_crops(found)),
+            clipping=clipping_sentence(found),
         )
         for sha256, found in compared.items()
     ]
