@@ -8,6 +8,7 @@ from typing import Any
 
 from exporter.artifact import Artifact, Format, Layout, Precision, TensorSpec, sha256_of
 from exporter.errors import DataError
+from exporter.onnx_file import load_onnx
 from exporter.rewrites.open_sizes import at_known_size
 from exporter.verify.audit import precision_of
 from exporter.verify.graph import read_graph
@@ -59,11 +60,10 @@ def _tflite_spec(path: Path, details: list[dict[str, Any]]) -> TensorSpec:
 
 
 def _onnx_specs(path: Path) -> tuple[TensorSpec, TensorSpec]:
-    import onnx
     from google.protobuf.message import DecodeError
 
     try:
-        graph = at_known_size(onnx.load(path)).graph
+        graph = at_known_size(load_onnx(path)).graph
     except DecodeError as error:
         raise DataError(f"{path} is not a readable .onnx: {error}") from None
     specs = []

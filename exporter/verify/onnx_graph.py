@@ -9,6 +9,7 @@ from typing import Any
 
 from exporter.artifact import Format
 from exporter.errors import CheckpointError
+from exporter.onnx_file import load_onnx
 from exporter.rewrites.open_sizes import at_known_size
 from exporter.verify.graph import DYNAMIC, Graph, Node, Tensor, elements, is_sized
 
@@ -22,7 +23,7 @@ def read_onnx(path: Path) -> Graph:
     from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.shape_inference.infer_shapes(at_known_size(onnx.load(str(path))), data_prop=True)
+        model = onnx.shape_inference.infer_shapes(at_known_size(load_onnx(path)), data_prop=True)
     except (DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise CheckpointError(f"{path} is not a readable ONNX file: {error}") from None
     if not model.graph.node:
