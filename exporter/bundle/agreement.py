@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from exporter.bundle.documents import mapping
 from exporter.bundle.manifest import Manifest, Model
 from exporter.bundle.manifest_of_run import finite
 from exporter.bundle.report_file import REPORT, Absent, Report, Target
@@ -28,7 +29,7 @@ def manifest_problems(manifest: Manifest) -> Iterator[str]:
             yield f"manifest.json says {key} {value!r}, its recipe {recipe.get(key)!r}"
     if (recipe.get("processing") or Processing().model_dump()) != manifest.processing.model_dump():
         yield "manifest.json says another processing than its recipe"
-    if _mapping(recipe.get("input")) != dict(zip(("height", "width"), manifest.tiling.tile_px, strict=True)):
+    if mapping(recipe.get("input")) != dict(zip(("height", "width"), manifest.tiling.tile_px, strict=True)):
         yield "manifest.json says another tile than its recipe's input"
     yield from _target_problems(manifest)
 
@@ -48,12 +49,12 @@ def _size_problems(manifest: Manifest) -> Iterator[str]:
 
 
 def _target_problems(manifest: Manifest) -> Iterator[str]:
-    promised, shipped = _mapping(manifest.recipe.get("targets")), manifest.judged
+    promised, shipped = mapping(manifest.recipe.get("targets")), manifest.judged
     for name in sorted(promised.keys() ^ shipped.keys()):
         where = "its models are" if name in promised else "its recipe is"
         yield f"manifest.json: {where} without the target {name}"
     for name in sorted(promised.keys() & shipped.keys()):
-        target, judged = _mapping(promised[name]), shipped[name][1]
+        target, judged = mapping(promised[name]), shipped[name][1]
         if target.get("runtime") != judged.runtime:
             yield f"manifest.json: the target {name} was measured on {judged.runtime}, its recipe asks for another"
         asked = target.get("also_on") or []
@@ -114,7 +115,3 @@ def _figure(part: Any, name: str) -> float | None:
 def _proofs(target: Target) -> dict[str, float | None]:
     measured = {proof.runtime: proof.parity for proof in target.proofs if not isinstance(proof.parity, Absent)}
     return {runtime: finite(parity.worst_psnr_db) for runtime, parity in measured.items()}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

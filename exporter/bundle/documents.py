@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from exporter.errors import BundleError
 
 LARGEST_BYTES = 64 << 20  # a report of a hundred targets takes a tenth of it
 _SHOWN = 5  # mistakes of one file
+_WORDS = {"too_short": "is empty", "missing": "is missing", "extra_forbidden": "is unknown"}  # for pydantic's own
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -29,7 +30,9 @@ def read_document(bundle: Path, file: str, kind: type[Document], schema_version:
         raise BundleError(f"{path} is missing", hint="is this the folder of a bundle?")
     content = read_bounded(bundle, file)
     found = _tree(content, path).get("schema_version")
-    if found != schema_version and isinstance(found, int) and not isinstance(found, bool):
+    if type(found) is not int:  # neither True nor 1.0 is a version, though both equal 1
+        raise BundleError(f"{path}: schema_version: {shown(repr(found))} is no version")
+    if found != schema_version:
         raise BundleError(
             f"{path} is of schema version {found}, this exporter reads {schema_version}: nothing was checked",
             hint="use the exporter that wrote it, see `tools` in manifest.json",
@@ -37,7 +40,7 @@ def read_document(bundle: Path, file: str, kind: type[Document], schema_version:
     try:
         return kind.model_validate_json(content, strict=True)
     except ValidationError as error:
-        lines = [_mistake(detail["loc"], detail["msg"]) for detail in error.errors()]
+        lines = [_mistake(detail["loc"], _WORDS.get(detail["type"], detail["msg"])) for detail in error.errors()]
         more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
         raise BundleError("; ".join([f"{path}: {lines[0]}", *lines[1:_SHOWN], *more])) from None
 
@@ -87,6 +90,11 @@ def _finite(text: str) -> float:
 def _mistake(location: tuple[int | str, ...], message: str) -> str:
     where = ".".join(str(part) for part in location) or "the file"
     return shown(f"{where}: {message.removeprefix('Value error, ')}")
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """`value` when it is an object; an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def shown(text: str) -> str:

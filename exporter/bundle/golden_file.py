@@ -134,12 +134,14 @@ def _array_problems(vector: Vector, expected: Expected, model: Model, bundle: Pa
         yield str(error)
         return
     source = model.input.spec
-    if pixels.dtype != np.uint8 or pixels.shape != (source.height, source.width, 3):
+    if pixels.dtype != np.uint8 or pixels.shape != (source.height, source.width, 3) or not pixels.flags.c_contiguous:
         yield f"its pixels are {_kind(pixels)}, not uint8 {[source.height, source.width, 3]}"
         return
     for role, array, said in (("input", fed, model.input), ("output", given, model.output)):
         if (array.dtype.name, array.shape) != (said.dtype, said.shape):
             yield f"its {role} is {_kind(array)}, the model's is {said.dtype} {list(said.shape)}"
+        elif not (array.flags.c_contiguous and array.dtype == np.dtype(said.dtype).newbyteorder("<")):
+            yield f"its {role} does not lie in little-endian C order, as readers without a library take it"
         elif not np.isfinite(array).all():
             yield f"its {role} holds NaN or infinity"
         elif role == "input" and not np.array_equal(array, _as_fed(pixels, said)):

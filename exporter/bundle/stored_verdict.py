@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from exporter.artifact import Artifact
 from exporter.budget import Budget
-from exporter.bundle.documents import read_bounded
+from exporter.bundle.documents import mapping, read_bounded
 from exporter.bundle.manifest import Manifest, Model
 from exporter.bundle.model_files import source_size_bytes
 from exporter.bundle.report_file import REPORT, Absent, Promise, Report, Target
@@ -30,7 +30,10 @@ def verdict_problems(report: Report, manifest: Manifest, bundle: Path) -> Iterat
     """Where the report's verdict does not follow from its promises, or these not from its figures."""
     counted = tally(report.promises)
     if (report.verdict, report.exit_code) != (counted.status, counted.status.exit_code):
-        yield f"{REPORT} says {report.verdict.value}, its promises say {counted.status.value}"
+        yield (
+            f"{REPORT} says {report.verdict.value}, exit code {report.exit_code}; its promises say "
+            f"{counted.status.value}, {counted.status.exit_code}"
+        )
     if report.counts != asdict(counted):
         yield f"{REPORT} counts its promises wrongly"
     for target in report.targets:
@@ -42,7 +45,7 @@ def verdict_problems(report: Report, manifest: Manifest, bundle: Path) -> Iterat
         yield f"the recipe in manifest.json: {'.'.join(map(str, detail['loc'])) or 'a budget'}: {detail['msg']}"
         return
     results = {target.name: _result(target, manifest.judged[target.name][0], bundle) for target in report.targets}
-    demand_all = _mapping(manifest.recipe.get("verify")).get("demand_all") is True
+    demand_all = mapping(manifest.recipe.get("verify")).get("demand_all") is True
     yield from _judgement_problems(report.promises, judge(pledges, results, demand_all))
 
 
@@ -50,12 +53,12 @@ def pledges_of(recipe: Mapping[str, Any]) -> dict[str, Pledge]:
     """What a recipe as resolved promises, by target. Raises ValidationError for a budget that is none."""
     general = Budget.model_validate(recipe.get("budget") or {}, strict=True)
     pledges = {}
-    for name, target in _mapping(recipe.get("targets")).items():
-        own = Budget.model_validate(_mapping(target).get("budget") or {}, strict=True)
+    for name, target in mapping(recipe.get("targets")).items():
+        own = Budget.model_validate(mapping(target).get("budget") or {}, strict=True)
         laid_over = {key: getattr(own, key) for key in own.model_fields_set}
-        also_on = _mapping(target).get("also_on") or []
+        also_on = mapping(target).get("also_on") or []
         engines = tuple(str(runtime) for runtime in also_on) if isinstance(also_on, list) else ()
-        pledges[name] = Pledge(str(_mapping(target).get("runtime")), general.model_copy(update=laid_over), engines)
+        pledges[name] = Pledge(str(mapping(target).get("runtime")), general.model_copy(update=laid_over), engines)
     return pledges
 
 
@@ -151,7 +154,3 @@ def junit_problems(report: Report, bundle: Path) -> Iterator[str]:
     told = [next((e.tag for e in case if e.tag in ("failure", "error", "skipped")), None) for case in cases]
     if told != stored:
         yield f"{JUNIT} judges otherwise than {REPORT}"
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from exporter.artifact import Format, sha256_of
@@ -82,6 +82,15 @@ def account_problems(manifest: Manifest, golden: GoldenFile, found: dict[str, st
         yield f"{file} is missing: {needed[file]} needs it"
     for file in sorted(found.keys() - needed.keys()):
         yield f"{file} belongs to nothing in this bundle: only {SUMS} lists it"
+    for file in sorted({*found, SUMS}):
+        kinds = [covers(entries, file) for entries in (manifest.reproducible, manifest.not_reproducible)]
+        if sum(kinds) != 1:
+            yield f"manifest.json does not say whether {file} is reproducible"
     for model in manifest.models:
         if found.get(model.file, model.sha256) != model.sha256:
             yield f"{model.file} is not the file of manifest.json: its sha256 differs"
+
+
+def covers(entries: Iterable[str], file: str) -> bool:
+    """Whether one of `entries` is `file`, or a folder (it ends in /) that holds it."""
+    return any(file == entry or (entry.endswith("/") and file.startswith(entry)) for entry in entries)

@@ -17,6 +17,7 @@ from exporter.bundle.golden_file import GoldenFile, golden_problems, read_golden
 from exporter.bundle.golden_runs import golden_checks
 from exporter.bundle.manifest import Manifest, read_manifest
 from exporter.bundle.model_files import model_problems
+from exporter.bundle.provenance import provenance_problems
 from exporter.bundle.report_file import Promise, Report, read_report
 from exporter.bundle.stored_verdict import junit_problems, verdict_problems
 from exporter.bundle.sums import SUMS, account_problems, digests, read_sums, sum_problems
@@ -100,6 +101,7 @@ def verify_bundle(folder: Path, user_classes: Collection[str] = ()) -> BundleVer
 
 def _contradictions(manifest: Manifest, golden: GoldenFile, report: Report, folder: Path) -> Iterator[str]:
     yield from manifest_problems(manifest)
+    yield from provenance_problems(manifest)
     for model in manifest.models:
         yield from model_problems(model, manifest, folder)
     yield from golden_problems(golden, manifest, folder)

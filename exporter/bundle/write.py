@@ -16,7 +16,7 @@ from exporter.bundle.manifest import read_manifest
 from exporter.bundle.manifest_of_run import build_manifest
 from exporter.bundle.model_metadata import metadata_of
 from exporter.bundle.models import ShippedModel, shipped_models
-from exporter.bundle.sums import SUMS, digests, sums_text
+from exporter.bundle.sums import SUMS, covers, digests, sums_text
 from exporter.bundle.tflite_metadata import stamp
 from exporter.errors import BundleError, RecipeError
 from exporter.nvidia.sidecar import sidecar_path
@@ -69,11 +69,7 @@ def bundle_folders(dist: Path, name: str, version: str) -> tuple[Path, Path]:
 def reproducible_files(bundle: Path) -> dict[str, str]:
     """File → sha256 of all that comes out with the same bytes from the same recipe, data and tools."""
     kept = read_manifest(bundle).reproducible
-    return {
-        file: sha256
-        for file, sha256 in digests(bundle).items()
-        if any(file == entry or (entry.endswith("/") and file.startswith(entry)) for entry in kept)
-    }
+    return {file: sha256 for file, sha256 in digests(bundle).items() if covers(kept, file)}
 
 
 def _ship(model: ShippedModel, outcome: Outcome, folder: Path) -> None:

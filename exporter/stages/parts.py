@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from exporter.artifact import Artifact, Format, sha256_of
 from exporter.generators.code import code_of_network_file, network_code
@@ -43,6 +43,15 @@ def files_of(stage: Stage) -> dict[str, Path]:
     chosen = {name: getattr(stage, name) for name in type(stage).model_fields}
     places = (files_by_place(name, value) for name, value in chosen.items() if isinstance(value, Path))
     return {place: file for files in places for place, file in files.items()}
+
+
+def file_options(stage: type[Stage]) -> frozenset[str]:
+    """The options that can name a file."""
+    return frozenset(name for name, field in stage.model_fields.items() if _names_a_file(field.annotation))
+
+
+def _names_a_file(annotation: object) -> bool:
+    return annotation is Path or any(map(_names_a_file, get_args(annotation)))
 
 
 def code_of_stage(stage: Stage, source: Artifact, workspace: Workspace) -> Code:

@@ -44,6 +44,13 @@ RECIPE: dict[str, Any] = {
     "budget": {"min_parity_db": 40.0, "forbid_errors": True},
     "verify": {"threads": 2, "demand_all": False},
 }
+PROVENANCE: dict[str, Any] = {
+    "model": {"arch": "deblurgan_v2_mobilenet", "checkpoint": "teacher.safetensors", "sha256": "3f5a" * 16},
+    "files": {"model.checkpoint": {"file": "teacher.safetensors", "sha256": "3f5a" * 16}},
+    "exporter": {"version": "0.1.0", "commit": "ab" * 20, "modified": False},
+    "calibration": {"name": "photos", "images": 96, "sha256": "9c01" * 16, "licences": ["MIT"]},
+    "evaluation": {"name": "pairs", "images": 40, "sha256": "77ab" * 16, "licences": ["MIT"]},
+}
 Finished = tuple[Outcome, tuple[Golden, ...]]
 
 
@@ -74,7 +81,8 @@ def bundle(pristine: Path, tmp_path: Path) -> Path:
 def judged_by(outcome: Outcome, recipe: dict[str, Any]) -> Outcome:
     """`outcome` as a run of `recipe` would have ended, with the figures it has."""
     results = {target.name: target for target in outcome.targets}
-    return replace(outcome, recipe=recipe, verdicts=judge(pledges_of(recipe), results))
+    verdicts = judge(pledges_of(recipe), results)
+    return replace(outcome, recipe=recipe, verdicts=verdicts, provenance=PROVENANCE)
 
 
 def _golden(name: str, targets: tuple[TargetResult, ...], seed: int) -> Golden:
