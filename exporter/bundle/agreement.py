@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from exporter.bundle.documents import mapping
-from exporter.bundle.manifest import Manifest, Model
+from exporter.bundle.manifest import Manifest, Model, Tiling
 from exporter.bundle.manifest_of_run import finite
-from exporter.bundle.report_file import REPORT, Absent, Report, Target
+from exporter.bundle.report_file import REPORT, Absent, Report, Target, Tiled
+from exporter.tiling import grid
 from exporter.tiling.processing import Processing
 
 UNIT_RANGE = (0.0, 1.0)  # what every model of a bundle takes and gives, see exporter/artifact.py
@@ -73,8 +75,10 @@ def report_problems(report: Report, manifest: Manifest) -> Iterator[str]:
         ("tools", report.environment, manifest.tools),
     )
     for what, in_report, in_manifest in said:
-        if in_report != in_manifest:
+        if _json(in_report) != _json(in_manifest):
             yield f"{REPORT} says another {what} than manifest.json"
+    if not _same_tiles(report.tiled, manifest.tiling):
+        yield f"{REPORT} measured other tiles than manifest.json says"
     measured = {target.name: target for target in report.targets}
     if len(measured) < len(report.targets):
         yield f"{REPORT} lists a target twice"
@@ -83,6 +87,26 @@ def report_problems(report: Report, manifest: Manifest) -> Iterator[str]:
     for name in sorted(measured.keys() & manifest.judged.keys()):
         for what in _differences(measured[name], manifest.judged[name][0], manifest):
             yield f"{REPORT} and manifest.json disagree about the target {name}: {what}"
+
+
+def _json(value: object) -> str:
+    """Tells true from 1, which Python does not."""
+    return json.dumps(value, sort_keys=True)
+
+
+def _same_tiles(measured: Tiled | Absent, said: Tiling) -> bool:
+    if isinstance(measured, Absent):
+        return said.psnr_db is None and said.unbounded_because == measured.not_measured
+    tiles = measured.tiling
+    known = (
+        measured.theoretical_halo_px,
+        measured.unbounded_because,
+        finite(measured.psnr_db),
+        finite(measured.max_abs),
+    )
+    return known == (said.theoretical_halo_px, said.unbounded_because, said.psnr_db, said.max_abs) and said.grid() == (
+        grid.Tiling(tiles.height, tiles.width, tiles.halo_px, tiles.multiple, tiles.blend_px)
+    )
 
 
 def _differences(target: Target, model: Model, manifest: Manifest) -> Iterator[str]:

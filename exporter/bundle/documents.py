@@ -14,6 +14,7 @@ from exporter.contained import contained
 from exporter.errors import BundleError
 
 LARGEST_BYTES = 64 << 20  # a report of a hundred targets takes a tenth of it
+LONGEST_LINE = 400
 _SHOWN = 5  # mistakes of one file
 _WORDS = {"too_short": "is empty", "missing": "is missing", "extra_forbidden": "is unknown"}  # for pydantic's own
 
@@ -100,4 +101,4 @@ def mapping(value: object) -> Mapping[str, Any]:
 def shown(text: str) -> str:
     """A stranger's text for one line of a terminal: nothing that moves the cursor, not endless."""
     clean = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    return clean if len(clean) <= 200 else f"{clean[:200]}…"
+    return clean if len(clean) <= LONGEST_LINE else f"{clean[:LONGEST_LINE]}…"

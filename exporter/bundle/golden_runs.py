@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.artifact import Artifact
 from exporter.bundle.checks import Check
+from exporter.bundle.documents import shown
 from exporter.bundle.golden import real
 from exporter.bundle.golden_file import Expected, GoldenFile, Vector, load_array
 from exporter.bundle.manifest import Manifest, Model
@@ -47,16 +48,14 @@ def _check(
             return Check(name, "not checked", reason)
         with engine.open(artifact, threads) as session:
             distances = [_distance_of(session, vector, expected, model, bundle) for vector, expected in wanted]
-    except ForeignClass as error:  # only its user can say whether to import it
-        return Check(name, "not checked", str(error))
-    except (EngineError, CheckpointError) as error:
-        return Check(name, "failed", str(error))
-    except ExportError as error:  # a runtime or a package that is not here
-        return Check(name, "not checked", str(error))
+    except ExportError as error:
+        # A class of the user's own, a runtime or a package that is not here: nothing was tried.
+        tried = isinstance(error, EngineError | CheckpointError) and not isinstance(error, ForeignClass)
+        return Check(name, "failed" if tried else "not checked", "; ".join(map(str.strip, str(error).splitlines())))
     for (vector, expected), (psnr_db, max_abs) in zip(wanted, distances, strict=True):
         allowed = expected.tolerance(runtime_name)
         if not (psnr_db >= allowed.min_psnr_db and max_abs <= allowed.max_abs):  # NaN is neither
-            found = f"{vector.name}: {psnr_db:.1f} dB, max |Δ| {max_abs:.2g}"
+            found = f"{shown(vector.name)}: {psnr_db:.1f} dB, max |Δ| {max_abs:.2g}"
             return Check(name, "failed", f"{found}; allowed {allowed.min_psnr_db:g} dB, {allowed.max_abs:.2g}")
     worst_db, worst_abs = min(d[0] for d in distances), max(d[1] for d in distances)
     return Check(name, "passed", f"{len(wanted)} golden vectors, worst {worst_db:.1f} dB, max |Δ| {worst_abs:.2g}")

@@ -107,6 +107,22 @@ class Seam(_Record):
         return results.Seam(**self.fields)
 
 
+class Tiles(_Record):
+    height: int
+    width: int
+    halo_px: int
+    multiple: int
+    blend_px: int
+
+
+class Tiled(_Record):
+    tiling: Tiles
+    theoretical_halo_px: int | None
+    unbounded_because: str | None
+    psnr_db: Number
+    max_abs: Number
+
+
 class Finding(_Record):
     severity: Literal["error", "warning", "note"]
     rule: str
@@ -170,6 +186,7 @@ class Report(_Record):
     counts: dict[str, int]
     promises: tuple[Promise, ...]
     targets: tuple[Target, ...] = Field(min_length=1)
+    tiled: Tiled | Absent
     environment: dict[str, str]
     provenance: dict[str, Any]
     recipe: dict[str, Any]
