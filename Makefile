@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 WORDS = $(MAKEOVERRIDES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export test check runtimes bench clean
+.PHONY: help setup export test check replay runtimes bench clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: $(STAMP) ## ruff, mypy and the layer contract
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+
+replay: $(STAMP) ## does this tree build the same bytes as an earlier commit? make replay base=REV
+	$(RUN)/python tools/replay.py $(base)
 
 runtimes: $(STAMP) ## put together the GPU engine, the ARM CPU, adb and the APK tools in build/rigs (Debian; no root)
 	$(RUN)/exporter runtimes --install
