@@ -12,7 +12,7 @@ import exporter
 from exporter.artifact import Artifact, Format
 from exporter.data.evaluation import EvaluationSet
 from exporter.data.manifest import PairManifest
-from exporter.generators.table import GENERATORS
+from exporter.generators.table import GENERATORS, ZOO
 from exporter.recipe import Verification
 from exporter.runtimes import RUNTIMES
 from exporter.sources import Sources, closure, rules
@@ -152,11 +152,15 @@ def test_every_module_of_ours_that_computes_an_import_is_declared() -> None:
     """A new one has to say where what it imports is in the key."""
     from exporter.sources.module import read_module
 
-    names = {path: ".".join(path.relative_to(OURS.parent).with_suffix("").parts) for path in OURS.rglob("*.py")}
-    computing = {name.removesuffix(".__init__") for path, name in names.items() if read_module(path, name).computes}
-    in_keys = {
-        name for name in computing if not name.startswith(("exporter.cli", "exporter.commands", "exporter.sources"))
+    modules = [type_.__module__ for type_ in (LoadGenerator, *STAGES, *map(type, RUNTIMES))]
+    modules += [measurements.__name__, "exporter.training_run", "exporter.training.labels", "exporter.data.pool"]
+    modules += [info.network.partition(":")[0] for info in (*GENERATORS, ZOO)]
+    paths = [OURS.parent / name for name in Sources([OURS.parent]).code_of(*modules).files]
+    names = {path: ".".join(path.relative_to(OURS.parent).with_suffix("").parts) for path in paths}
+    computing = {
+        path: name for path, name in names.items() if path.suffix == ".py" and read_module(path, name).computes
     }
+    in_keys = {name.removesuffix(".__init__") for name in computing.values()}
     assert in_keys == set(rules.COMPUTED)
 
 
