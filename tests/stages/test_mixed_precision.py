@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from exporter.budget import Budget
 from exporter.errors import StageError
 from exporter.quantization.sensitivity import layers_of
-from exporter.recipe import explain
+from exporter.recipe_mistakes import explain
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import run_tflite
 from exporter.verify.budget import Pledge, judge
@@ -201,5 +201,5 @@ def _outputs(artifact):
 def test_a_wrong_word_in_the_budget_is_explained_with_the_budgets_words():
     with pytest.raises(ValidationError) as caught:
         QuantizeTflite.model_validate({"mixed": {"max_los_db": 0.1}})
-    said = [explain(detail, QuantizeTflite, "quantize_tflite") for detail in caught.value.errors()]
-    assert "quantize_tflite.mixed.max_los_db: unknown key; did you mean 'max_loss_db'?" in said
+    said = [explain(detail, QuantizeTflite) for detail in caught.value.errors()]
+    assert "unknown key; did you mean 'max_loss_db'?" in said

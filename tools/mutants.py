@@ -1,0 +1,116 @@
+"""How many small faults would the tests notice? mutmut puts one at a time into the modules that must not be wrong.
+
+    make mutants                      # all of them, about half an hour on two cores
+    make mutants only=affine          # those whose path holds that word
+
+Works in a copy; prints each fault that no test noticed; exit code 1 when a module's tests notice less than 90 %.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+REPO = Path(__file__).parent.parent
+LEAST_NOTICED = 0.90
+# A module and the tests that answer for it.
+SUBJECTS: dict[str, tuple[str, ...]] = {
+    "exporter/verify/budget.py": ("tests/verify/test_budget.py", "tests/verify/test_verdicts.py"),
+    "exporter/quantization/affine.py": ("tests/quantization/test_affine.py",),
+    "exporter/quantization/clamps.py": ("tests/quantization/test_clamps.py",),
+    "exporter/run_folder.py": ("tests/test_run_folder.py",),
+    "exporter/bundle/verify.py": ("tests/bundle/test_verify.py",),
+    "exporter/rewrites/translate.py": (
+        "tests/rewrites/test_translate.py",
+        "tests/rewrites/test_translated_arrays.py",
+        "tests/rewrites/test_tflite_rewrites.py",
+    ),
+}
+SURVIVED, NO_TEST = 0, (5, 33)  # mutmut's codes; what ended in any other way was noticed
+SETTINGS = """
+[tool.mutmut]
+source_paths = ["exporter"]
+only_mutate = [{module!r}]
+also_copy = ["exporter", "tests", "recipes", "calibration", "tools", "benchmarks", "README.md"]
+pytest_add_cli_args = ["-x", "-p", "no:cacheprovider"]
+pytest_add_cli_args_test_selection = {tests}
+process_isolation = "forkserver"
+timeout_multiplier = 60.0
+timeout_constant = 30.0
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one module: how many faults were tried, and those that no test noticed, each as a diff."""
+
+    module: str
+    tried: int
+    unnoticed: tuple[str, ...]
+
+    @property
+    def noticed(self) -> float:
+        return 1 - len(self.unnoticed) / self.tried
+
+
+def main(only: str = "") -> int:
+    outcomes = [examine(module, tests) for module, tests in SUBJECTS.items() if only in module]
+    for outcome in outcomes:
+        for diff in outcome.unnoticed:
+            sys.stdout.write(f"\n{outcome.module}\n{diff}\n")
+    sys.stdout.write("\n")
+    for outcome in outcomes:
+        sys.stdout.write(f"{outcome.noticed:7.1%} of {outcome.tried:4} noticed  {outcome.module}\n")
+    return int(any(outcome.noticed < LEAST_NOTICED for outcome in outcomes))
+
+
+def examine(module: str, tests: tuple[str, ...]) -> Outcome:
+    """Try every fault of one module. Raises CalledProcessError when mutmut itself fails, such as on a red test."""
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / "copy"
+        copy_tree(copy)
+        settings = SETTINGS.format(module=module, tests=json.dumps(list(tests)))
+        with (copy / "pyproject.toml").open("a") as file:
+            file.write(settings.replace("'", '"'))
+        mutmut(copy, "run", "--max-children", str(os.cpu_count() or 1))
+        meta = json.loads((copy / "mutants" / f"{module}.meta").read_text())
+        codes: dict[str, int | None] = meta["exit_code_by_key"]
+        unnoticed = [name for name, code in codes.items() if code == SURVIVED or code in NO_TEST]
+        return Outcome(module, len(codes), tuple(changed_lines(mutmut(copy, "show", name)) for name in unnoticed))
+
+
+def copy_tree(target: Path) -> None:
+    """What git knows of the work tree, as it lies there."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPO, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        if (REPO / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPO / name, target / name)
+
+
+def mutmut(folder: Path, *words: str) -> str:
+    # One thread each: a forked worker must not wait for a pool that its parent had.
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+    command = [sys.executable, "-m", "mutmut", *words]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.stderr.write((done.stdout + done.stderr)[-4000:])
+        done.check_returncode()
+    return done.stdout
+
+
+def changed_lines(diff: str) -> str:
+    return "\n".join(line for line in diff.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---"))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
