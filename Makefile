@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 WORDS = $(MAKEOVERRIDES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export test check replay runtimes bench clean
+.PHONY: help setup export test check replay mutants runtimes bench clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: $(STAMP) ## ruff, mypy and the layer contract
 
 replay: $(STAMP) ## does this tree build the same bytes as an earlier commit? make replay base=REV
 	$(RUN)/python tools/replay.py $(base)
+mutants: $(STAMP) ## how many small faults the tests notice: make mutants [only=affine]
+	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[mutants]'
+	$(RUN)/python tools/mutants.py $(only)
 
 runtimes: $(STAMP) ## put together the GPU engine, the ARM CPU, adb and the APK tools in build/rigs (Debian; no root)
 	$(RUN)/exporter runtimes --install
