@@ -43,6 +43,7 @@ check: $(STAMP) ## ruff, mypy and the layer contract
 
 replay: $(STAMP) ## does this tree build the same bytes as an earlier commit? make replay base=REV
 	$(RUN)/python tools/replay.py $(base)
+
 mutants: $(STAMP) ## how many small faults the tests notice: make mutants [only=affine]
 	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[mutants]'
 	$(RUN)/python tools/mutants.py $(only)

@@ -22,15 +22,12 @@ LEAST_NOTICED = 0.90
 # A module and the tests that answer for it.
 SUBJECTS: dict[str, tuple[str, ...]] = {
     "exporter/verify/budget.py": ("tests/verify/test_budget.py", "tests/verify/test_verdicts.py"),
-    "exporter/quantization/affine.py": ("tests/quantization/test_affine.py",),
+    "exporter/verify/verdicts.py": ("tests/verify/test_verdicts.py", "tests/verify/test_budget.py"),
+    "exporter/quantization/affine.py": ("tests/quantization/test_affine.py", "tests/quantization/test_extremes.py"),
     "exporter/quantization/clamps.py": ("tests/quantization/test_clamps.py",),
     "exporter/run_folder.py": ("tests/test_run_folder.py",),
-    "exporter/bundle/verify.py": ("tests/bundle/test_verify.py",),
-    "exporter/rewrites/translate.py": (
-        "tests/rewrites/test_translate.py",
-        "tests/rewrites/test_translated_arrays.py",
-        "tests/rewrites/test_tflite_rewrites.py",
-    ),
+    "exporter/bundle/verify.py": ("tests/bundle/test_verify.py", "tests/bundle/test_names_that_lead_out.py"),
+    "exporter/rewrites/translate.py": ("tests/rewrites/test_translate.py", "tests/rewrites/test_translated_arrays.py"),
 }
 SURVIVED, NO_TEST = 0, (5, 33)  # mutmut's codes; what ended in any other way was noticed
 SETTINGS = """
