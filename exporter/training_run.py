@@ -16,6 +16,7 @@ from exporter.errors import RecipeError
 from exporter.generators import GeneratorInfo, build_network, generator_info
 from exporter.generators.code import code_of_network_file, network_code
 from exporter.made_from import changes
+from exporter.plain_json import json_text
 from exporter.progress import Progress
 from exporter.sources import code_of
 from exporter.train_recipe import TrainRecipe
@@ -288,7 +289,7 @@ def _keep(
         "recipe": recipe.resolved(),
         "environment": environment(),
     }
-    write_text_atomically(folder / CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+    write_text_atomically(folder / CARD, json_text(card) + "\n")
     known = _run_in(folder) | {"card_sha256": sha256_of(folder / CARD)}
     write_text_atomically(folder / RUN, json.dumps(known))
     return card

@@ -155,16 +155,17 @@ def test_verify_and_diff_read_the_bundle(recipe, capfd):
     shutil.copytree("dist/tiny-1.0", "old")
     assert main([f"recipe={recipe}", "targets.torch.budget.min_parity_db=300"]) == 1
     capfd.readouterr()
-    assert main(["diff", "dist/tiny-1.0", "old", "--json"]) == 0
+    missed = "dist/tiny-1.0.missed"
+    assert main(["diff", missed, "old", "--json"]) == 0
     figures = json.loads(capfd.readouterr().out)["figures"]
-    assert {figure["figure"] for figure in figures} >= {"worst_psnr_db", "psnr_db", "p50_ms", "size_bytes", "sha256"}
-    assert all(figure["old"] is not None for figure in figures)
-    assert main(["diff", "old", "dist/tiny-1.0"]) == 1
-    assert "no longer kept: torch min_parity_db" in capfd.readouterr().out
+    assert {figure["figure"] for figure in figures} >= {"parity_db", "psnr_db", "gain_db", "latency_ms", "size_mb"}
+    assert all(figure["change"] == "same" for figure in figures), "nothing was measured again"
+    assert main(["diff", "old", missed]) == 1
+    assert "torch: min_parity_db on torch_cpu was kept, is missed" in capfd.readouterr().out
     model = next(Path("dist/tiny-1.0/models").iterdir())
     model.write_bytes(model.read_bytes()[:-1] + b"\0")
     capfd.readouterr()
-    assert main(["verify", "dist/tiny-1.0"]) == 1
+    assert main(["verify", "dist/tiny-1.0"]) == 2
     assert model.name in capfd.readouterr().err
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 from exporter.artifact import TensorSpec, sha256_of
 from exporter.bundle.manifest import MANIFEST_SCHEMA_VERSION, Judged, Manifest, Model, Tensor, Tiling
 from exporter.bundle.models import ShippedModel
+from exporter.plain_json import plain
 from exporter.tiling import grid
 from exporter.tiling.processing import Processing
 from exporter.verify.results import Audit, NotMeasured, Outcome, Parity, Quality, Seam, TargetResult, Tiled
@@ -19,7 +19,7 @@ DEFAULT_HALO_PX = 32  # when nobody measured the reach of the network
 
 def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Path, multiple: int) -> Manifest:
     """The manifest of a bundle whose model files already lie in `folder`."""
-    recipe = as_plain(outcome.recipe)
+    recipe = plain(outcome.recipe)
     return Manifest(
         schema_version=MANIFEST_SCHEMA_VERSION,
         name=outcome.name,
@@ -31,7 +31,7 @@ def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Pat
         processing=Processing.model_validate(recipe.get("processing") or {}),
         golden="golden/golden.json",
         tools=dict(outcome.environment),
-        provenance=as_plain(outcome.provenance),
+        provenance=plain(outcome.provenance),
         recipe=recipe,
         reproducible=("manifest.json", "README.md", "models/", "golden/"),
         not_reproducible={
@@ -61,17 +61,6 @@ def tiling_part(tiled: Tiled | NotMeasured, spec: TensorSpec, multiple: int) -> 
         psnr_db=known[2],
         max_abs=known[3],
     )
-
-
-def as_plain(value: Any) -> Any:
-    """`value` made of JSON's own types; a number JSON cannot say becomes its name."""
-    if isinstance(value, dict):
-        return {str(key): as_plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_plain(inner) for inner in value]
-    if isinstance(value, float) and not isfinite(value):
-        return str(value)
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def _model(model: ShippedModel, folder: Path) -> Model:

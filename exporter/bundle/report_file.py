@@ -191,6 +191,17 @@ class Report(_Record):
     provenance: dict[str, Any]
     recipe: dict[str, Any]
 
+    @property
+    def evaluation_sha256(self) -> str | None:
+        """The digest of the evaluation set, if the report tells it."""
+        evaluation = self.provenance.get("evaluation")
+        return evaluation.get("sha256") if isinstance(evaluation, dict) else None
+
+    @property
+    def machine(self) -> tuple[str | None, ...]:
+        """Processor, cores and platform, which have to be equal for times to be comparable."""
+        return tuple(self.environment.get(key) for key in ("cpu", "cores", "platform"))
+
 
 def read_report(bundle: Path) -> Report:
     """Raises BundleError when report.json is missing, not JSON, of another schema version, or does not fit."""

@@ -1,79 +1,118 @@
-"""`exporter diff OLD NEW`: what changed between two bundles. Exit code 1 when a promise kept in OLD is not in NEW."""
+"""`exporter diff OLD NEW`: what changed between two bundles, as their reports say.
+
+Exit code 1: something is worse by more than the options allow, is newly missed, is promised less or is gone. 3: else,
+something is no longer measured. 0: neither. What cannot be compared is said, and decides nothing.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from exporter.commands.words import add_json, show, show_json, show_table
-from exporter.errors import RecipeError
 
-FIGURES = (("parity", "worst_psnr_db"), ("quality", "psnr_db"), ("quality", "gain_db"), ("latency", "p50_ms"))
+if TYPE_CHECKING:
+    from exporter.bundle.comparison import Comparison, FigureChange
+
+# option → (field of Tolerances, its default, what it allows); a test holds the defaults together
+OPTIONS = {
+    "--parity-drop": ("parity_db", 3.0, "DB", "parity and seams may fall"),
+    "--quality-drop": ("quality_db", 0.1, "DB", "PSNR and gain may fall, losses may rise"),
+    "--ssim-drop": ("ssim", 0.005, "SSIM", "SSIM may fall"),
+    "--latency-rise": ("latency_percent", 25.0, "PERCENT", "the median call may take longer"),
+    "--size-rise": ("size_percent", 5.0, "PERCENT", "the file may grow"),
+}
+MEANINGS = {
+    0: "nothing is worse than the options allow",
+    1: "something is worse, or gone",
+    3: "something is no longer measured",
+}
+_SHORT_SHA256 = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("old", type=Path)
-    parser.add_argument("new", type=Path)
+    parser.description = (__doc__ or "").partition("\n\n")[2].replace("\n", " ")
+    parser.add_argument("old", type=Path, help="a bundle")
+    parser.add_argument("new", type=Path, help="the bundle that should not be worse")
+    for option, (field, default, unit, what) in OPTIONS.items():
+        said = f"how much {what}: %(default)g by default, inf for any"
+        parser.add_argument(option, type=_allowance, default=default, metavar=unit, help=said, dest=field)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    old, new = _report(args.old), _report(args.new)
-    rows = [row for name in _targets(old) | _targets(new) for row in _rows(name, _targets(old), _targets(new))]
-    lost = sorted(_kept(old) - _kept(new))
+    from exporter.bundle.compared_figures import Tolerances
+    from exporter.bundle.comparison import compare, refuse_doubles
+    from exporter.bundle.report_file import read_report
+
+    old, new = read_report(args.old), read_report(args.new)
+    for bundle, report in ((args.old, old), (args.new, new)):
+        refuse_doubles(report, bundle)
+    tolerances = Tolerances(**{field: getattr(args, field) for field, *_ in OPTIONS.values()})
+    found = compare(old, new, tolerances)
     if args.json:
-        keys = ("target", "figure", "old", "new")
-        show_json({"figures": [dict(zip(keys, row, strict=True)) for row in rows], "promises_lost": lost})
-    else:
-        show_table("", ("target", "figure", "old", "new", "change"), [_shown(*row) for row in rows])
-        for target, promise in lost:
-            show(f"  no longer kept: {target} {promise}")
-    return 1 if lost else 0
+        show_json({"exit_code": found.exit_code, "tolerances": asdict(tolerances), **asdict(found)})
+        return found.exit_code
+    show(f"{old.name} {old.version} → {new.name} {new.version}")
+    for line in _lines(found):
+        show(f"  {line}")
+    shown = [change for change in found.figures if change.change not in ("same", "not comparable")]
+    if shown:
+        show_table("", ("target", "figure", "old", "new", "change", ""), map(_row, shown))
+    for line in _incomparable(found):
+        show(line)
+    same = sum(change.change == "same" for change in found.figures)
+    show(f"{same} of {len(found.figures)} figures are the same")
+    show(f"exit code {found.exit_code}: {MEANINGS[found.exit_code]}")
+    return found.exit_code
 
 
-def _report(bundle: Path) -> dict[str, Any]:
-    file = bundle / "report" / "report.json"
-    try:
-        report: dict[str, Any] = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{bundle} is no bundle: cannot read {file}: {error}") from None
-    return report
+def _allowance(text: str) -> float:
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return value
 
 
-def _targets(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {target["name"]: target for target in report["targets"]}
+def _lines(found: Comparison) -> Iterator[str]:
+    """Targets and promises that changed; those of a target that is gone are counted, not listed."""
+    gone = {target.target for target in found.targets if target.change == "gone"}
+    promised = Counter(promise.target for promise in found.promises)
+    for target in found.targets:
+        if target.target in gone:
+            yield f"gone: target {target.target} with its {promised[target.target]} promises"
+        elif target.change == "new":
+            yield f"new: target {target.target}"
+        elif target.change != "same":
+            both = (f"{digest[:_SHORT_SHA256]}…" for digest in (target.old_sha256, target.new_sha256) if digest)
+            yield f"{target.target}: other file, sha256 {' → '.join(both)}"
+    for promise in found.promises:
+        if promise.target not in gone and (promise.change != "same" or promise.new != "kept"):
+            change = "" if promise.change == "same" else f"{promise.change}: "
+            yield f"{change}{promise.target}: {promise.promise} on {promise.runtime} {promise.says}"
 
 
-def _kept(report: dict[str, Any]) -> set[tuple[str, str]]:
-    return {(v["target"], v["promise"]) for v in report["promises"] if v["status"] == "kept"}
+def _incomparable(found: Comparison) -> Iterator[str]:
+    """What was measured on both sides and says nothing about NEW, by the reason."""
+    figures: dict[str, dict[str, None]] = {}
+    for change in found.figures:
+        if change.change == "not comparable":
+            figures.setdefault(change.reason, {})[change.figure] = None
+    for reason, names in figures.items():
+        yield f"not comparable, {reason}: {', '.join(names)}"
 
 
-Figure = float | str | None
+def _row(change: FigureChange) -> tuple[str, ...]:
+    difference = ""
+    if change.old is not None and change.new is not None:
+        difference = f"{change.new - change.old + 0.0:+.4g}"
+    figure = f"{change.figure} on {change.runtime}"
+    return change.target, figure, *(_number(value) for value in (change.old, change.new)), difference, change.change
 
 
-def _rows(name: str, old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, str, Figure, Figure]]:
-    rows = [(name, key, _figure(old.get(name), part, key), _figure(new.get(name), part, key)) for part, key in FIGURES]
-    files = [(side.get(name) or {}).get("model") or {} for side in (old, new)]
-    sizes, digests = ([file.get(key) for file in files] for key in ("size_bytes", "sha256"))
-    return [*rows, (name, "size_bytes", sizes[0], sizes[1]), (name, "sha256", digests[0], digests[1])]
-
-
-def _figure(target: dict[str, Any] | None, part: str, key: str) -> Figure:
-    value = ((target or {}).get(part) or {}).get(key)
-    return value if isinstance(value, int | float) else None
-
-
-def _shown(target: str, figure: str, old: Figure, new: Figure) -> tuple[str, ...]:
-    change = ""
-    if isinstance(old, int | float) and isinstance(new, int | float):
-        change = f"{new - old:+.3f}"
-    elif old != new:
-        change = "differs"
-    return (
-        target,
-        figure,
-        *("–" if v is None else f"{v:.3f}" if isinstance(v, float) else str(v) for v in (old, new)),
-        change,
-    )
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value + 0.0:.5g}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 
 from exporter.console import open_console
 from exporter.errors import RecipeError
+from exporter.plain_json import json_text
 from exporter.suggestions import nearest, shortened
 
 
@@ -52,8 +52,8 @@ def show(text: str = "") -> None:
 
 
 def show_json(value: object) -> None:
-    """JSON for a program; numbers JSON does not know (NaN) become null."""
-    sys.stdout.write(json.dumps(value, indent=1, default=str, ensure_ascii=False) + "\n")
+    """JSON for a program; a number that JSON cannot say is "inf", "-inf" or "nan", as in report.json."""
+    sys.stdout.write(json_text(value) + "\n")
 
 
 def show_table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

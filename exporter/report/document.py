@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from importlib.resources import files
-from pathlib import PurePath
 from typing import Any
 
 from exporter.artifact import Artifact
+from exporter.plain_json import plain
 from exporter.verify.advice import advise_targets
 from exporter.verify.clipping import clipping_layers
 from exporter.verify.results import (
@@ -61,27 +58,6 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "provenance": plain(outcome.provenance),
         "recipe": plain(outcome.recipe),
     }
-
-
-def plain(value: object) -> Any:
-    """`value` made of dicts, lists, strings, finite numbers, booleans and None."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, NotMeasured):
-        return {"not_measured": value.reason}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(inner) for inner in (sorted(value, key=str) if isinstance(value, set) else value)]
-    if isinstance(value, PurePath):
-        return value.as_posix()
-    if hasattr(value, "item"):  # a numpy scalar
-        return plain(value.item())
-    return str(value)
 
 
 def artifact_document(artifact: Artifact) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from exporter.plain_json import plain
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
-from exporter.report.document import plain
 from exporter.report.ladder import Step, names, steps
 from exporter.report.layers import layers_of_files
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos

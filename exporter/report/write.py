@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from exporter.atomic import write_text_atomically
+from exporter.plain_json import json_text
 from exporter.verify.results import Outcome
 
 
@@ -19,7 +19,7 @@ def write_report(outcome: Outcome, folder: Path) -> Path:
     from exporter.report.page import page
 
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(document(outcome), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json_text(document(outcome))
     write_text_atomically(folder / "report.json", text + "\n")
     write_text_atomically(folder / "junit.xml", junit(outcome))
     write_text_atomically(folder / "index.html", page(outcome))

@@ -26,6 +26,9 @@ class NotMeasured:
     def because(cls, error: ExportError) -> NotMeasured:
         return cls(str(error), isinstance(error, LostWorker))
 
+    def as_json(self) -> dict[str, str]:
+        return {"not_measured": self.reason}
+
 
 @dataclass(frozen=True, slots=True)
 class Parity:

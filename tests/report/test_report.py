@@ -11,8 +11,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from exporter.plain_json import plain
 from exporter.report import write_report
-from exporter.report.document import plain, schema
+from exporter.report.document import schema
 from exporter.verify.results import NotMeasured, Outcome, Picture, Tiled
 from tests.report.demo_outcome import demo_outcome
 
