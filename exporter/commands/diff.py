@@ -35,7 +35,7 @@ _SHORT_SHA256 = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = (__doc__ or "").partition("\n\n")[2].replace("\n", " ")
+    parser.epilog = (__doc__ or "").partition("\n\n")[2].replace("\n", " ")
     parser.add_argument("old", type=Path, help="a bundle")
     parser.add_argument("new", type=Path, help="the bundle that should not be worse")
     for option, (field, default, unit, what) in OPTIONS.items():
