@@ -53,7 +53,12 @@ def require_plain(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     total_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     if total_bytes > _TIMES_OVER * path.stat().st_size:
         raise CheckpointError(f"{path} would unpack to {total_bytes / 1e9:.3g} GB, far more than it holds")
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+    copies: dict[object, Tensor] = {}  # a tensor that is stored under two names stays one tensor
+    return {name: copies.setdefault(_identity(tensor), tensor.detach().clone()) for name, tensor in tensors.items()}
+
+
+def _identity(tensor: Tensor) -> tuple[object, ...]:
+    return tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.numel() or id(tensor)
 
 
 def _require_stored(path: Path) -> None:

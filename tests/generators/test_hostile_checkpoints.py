@@ -81,3 +81,11 @@ def test_wrappers_that_hold_themselves_end() -> None:
     raw: dict[str, object] = {"w": torch.ones(1)}
     raw["model"] = raw
     assert list(unwrap(raw)) == ["w"]
+
+
+def test_a_tensor_under_two_names_stays_one(tmp_path: Path) -> None:
+    weight = torch.rand(3, 3)
+    torch.save({"a": weight, "b": weight, "c": weight.clone()}, tmp_path / "shared.pth")
+    state = load_state(tmp_path / "shared.pth")
+    assert state["a"] is state["b"] and state["c"].data_ptr() != state["a"].data_ptr()
+    assert torch.equal(state["a"], weight)
