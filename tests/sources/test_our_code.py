@@ -136,6 +136,8 @@ def test_a_new_version_of_a_package_reruns_who_imports_it(keys, monkeypatch) -> 
 def test_what_a_stage_takes_from_its_workspace_is_what_it_says_it_reads(stage) -> None:
     files = [name for name in Sources([OURS.parent]).code_of(stage.__module__).files if "/stages/" in name]
     trees = [ast.parse((OURS.parent / name).read_text()) for name in files]
+    for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+        node.body = [part for part in node.body if getattr(part, "name", "") != "check"]  # tries, makes nothing
     nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     taken = {node.attr for node in nodes if "workspace" in ast.unparse(node.value)}
     assert taken & {"teacher", "calibration", "training", "seed"} == stage.reads
