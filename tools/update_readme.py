@@ -14,7 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from exporter.bundle.report_file import Promise
 from exporter.commands.generators import TITLES, read_verdicts
+from exporter.figures import fixed
+from exporter.verify.verdicts import Status, tally
 
 REPO = Path(__file__).parent.parent
 
@@ -58,15 +61,29 @@ def _summary(report: dict[str, Any]) -> str:
             target["name"],
             target["runtime"],
             f"{target['parity']['worst_psnr_db']:.1f} dB",
-            f"{target['quality']['gain_db']:+.2f} dB",
-            f"{abs(target['quality']['loss_db']):.3f} dB",
+            f"{fixed(target['quality']['gain_db'], 2, sign=True)} dB",
+            f"{fixed(target['quality']['loss_db'], 3)} dB",
             f"{target['latency']['p50_ms']:.1f} ms",
             f"{target['model']['size_bytes'] / 1e3:.0f} kB",
         )
         for target in report["targets"]
     ]
-    count, kept = len(report["promises"]), sum(v["status"] == "kept" for v in report["promises"])
-    return f"{_table(titles, rows)}\n\n{kept} of {count} promises kept; 256×256 px, two threads."
+    return f"{_table(titles, rows)}\n\n{promises(report)}; 256×256 px, two threads."
+
+
+def promises(report: dict[str, Any]) -> str:
+    """What the tool says of these promises at the end of a run, with the engines of `also_on` and without them."""
+    judged = [Promise.model_validate(entry) for entry in report["promises"]]
+    own = {target["name"]: target["runtime"] for target in report["targets"]}
+    further = [p for p in judged if p.runtime != own[p.target]]
+    absent = [p.model_copy(update={"status": Status.NOT_MEASURED, "demanded": False}) for p in further]
+    without = tally([*(p for p in judged if p not in further), *absent])
+    said = tally(judged).headline
+    said = said[:1].upper() + said[1:]
+    if not further:
+        return said
+    engines = f"{len(further)} of them on engines that `make runtimes` installs"
+    return f"{said}, {engines}; without these it says “{without.headline}”"
 
 
 def _measured() -> str:

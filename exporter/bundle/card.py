@@ -9,6 +9,7 @@ from pathlib import Path
 from exporter.artifact import Format, TensorSpec
 from exporter.bundle.engines import engine_cards
 from exporter.bundle.manifest import Manifest, Model
+from exporter.figures import fixed
 from exporter.verify.verdicts import Status, Verdict, tally
 
 _LSB_SCALE = 1 / 255
@@ -21,7 +22,7 @@ def runtime_card(manifest: Manifest, folder: Path, verdicts: Sequence[Verdict]) 
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters |= {"tensor": _tensor, "to_stored": _to_stored, "to_pixel": _to_pixel, "cell": _cell}
     environment.filters |= {"scaled": _scaled, "unscaled": _unscaled}
-    environment.filters["figure"] = lambda value, digits: "–" if value is None else f"{value:.{digits}f}"
+    environment.filters["figure"] = lambda value, digits: "–" if value is None else fixed(value, digits)
     template = files("exporter.bundle").joinpath("card.md").read_text(encoding="utf-8")
     vectors = sorted((folder / "golden").glob("*.pixels.npy"))
     return environment.from_string(template).render(

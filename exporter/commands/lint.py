@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.commands.words import add_json, show, show_json, show_table
+from exporter.figures import fixed
 
 if TYPE_CHECKING:
     from exporter.runtimes.base import Image
@@ -142,8 +143,8 @@ def _row(place: int, layer: LayerError) -> tuple[str, ...]:
         str(place),
         f"{layer.kind} {layer.tensor[-36:]}",
         "×".join(map(str, layer.shape)),
-        f"{layer.sqnr_db:.1f}",
-        f"{layer.own_sqnr_db:.1f}",
+        fixed(layer.sqnr_db, 1),
+        fixed(layer.own_sqnr_db, 1),
         f"{layer.clipped:.2%}",
         "{:.3g} … {:.3g}".format(*layer.values),
         "{:.3g} … {:.3g}".format(*layer.code) if layer.code else layer.dtype,

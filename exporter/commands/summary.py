@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exporter.commands.words import show, show_table
+from exporter.figures import fixed
 from exporter.verify.clipping import clipping_warnings
 from exporter.verify.results import NotMeasured, Outcome, TargetResult
 from exporter.verify.verdicts import Status, tally
@@ -23,9 +24,9 @@ def _row(outcome: Outcome, target: TargetResult) -> tuple[str, ...]:
     return (
         target.name,
         target.runtime,
-        "not measured" if isinstance(parity, NotMeasured) else f"{parity.worst_psnr_db:.1f}",
-        "not measured" if isinstance(quality, NotMeasured) else f"{quality.gain_db:+.2f}",
-        "not measured" if isinstance(quality, NotMeasured) else f"{quality.loss_db:.3f}",
+        "not measured" if isinstance(parity, NotMeasured) else fixed(parity.worst_psnr_db, 1),
+        "not measured" if isinstance(quality, NotMeasured) else fixed(quality.gain_db, 2, sign=True),
+        "not measured" if isinstance(quality, NotMeasured) else fixed(quality.loss_db, 3),
         "not measured" if isinstance(latency, NotMeasured) else f"{latency.p50_ms:.2f}",
         f"{target.artifact.size_bytes / 1e3:.0f}",
         tally(verdict for verdict in outcome.verdicts if verdict.target == target.name).count,

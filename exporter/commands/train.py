@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
+from exporter.figures import fixed
 from exporter.train_recipe import TrainRecipe, load_train_recipe
 
 
@@ -35,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     show(f"weights: {folder / card['weights']['file']}")
     show(f"curves:  {folder / 'curves.png'}")
     if validation:
-        gain, worst = validation["gain_db"], validation["worst_gain_db"]
-        show(f"{validation['set']}: {validation['psnr_db']:.2f} dB, {gain:+.2f} over the input, worst {worst:+.2f}")
+        gain, worst = (fixed(validation[key], 2, sign=True) for key in ("gain_db", "worst_gain_db"))
+        show(f"{validation['set']}: {validation['psnr_db']:.2f} dB, {gain} over the input, worst {worst}")
     return 0
 
 

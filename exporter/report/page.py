@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from exporter.figures import fixed
 from exporter.plain_json import plain
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
 from exporter.report.ladder import Step, names, steps
@@ -202,9 +203,7 @@ def _asset(name: str) -> str:
 def _db(value: float | None, digits: int = 2, sign: bool = False) -> str:
     if value is None:
         return "–"
-    value = round(value, digits) + 0.0  # no "-0.00"
-    text = f"{value:+.{digits}f}" if sign and value else f"{value:.{digits}f}"
-    return text.replace("-", "\u2212").replace("inf", "∞")
+    return fixed(value, digits, sign=sign).replace("-", "\u2212").replace("inf", "∞")
 
 
 def _kilobytes(size_bytes: int) -> str:

@@ -1,0 +1,42 @@
+"""What the README says of the default recipe's promises is what the tool says of them, with the rigs and without."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exporter.pipeline import pledges
+from exporter.plain_json import json_text
+from exporter.recipe import load_recipe
+from exporter.verify.budget import judge
+from exporter.verify.verdicts import Status, Verdict, tally
+from tests.conftest import REPO
+from tools import update_readme
+
+
+@pytest.fixture
+def promised(monkeypatch: pytest.MonkeyPatch) -> tuple[tuple[Verdict, ...], dict[str, str]]:
+    """Every promise of the default recipe as if it were kept, and each target's own runtime."""
+    monkeypatch.chdir(REPO)
+    recipe = load_recipe("mobile_deblur.yaml")
+    kept = tuple(replace(verdict, status=Status.KEPT) for verdict in judge(pledges(recipe), {}))
+    return kept, {name: target.runtime for name, target in recipe.targets.items()}
+
+
+def test_the_readme_counts_the_promises_of_the_default_recipe(promised: tuple[tuple[Verdict, ...], Any]) -> None:
+    verdicts, own = promised
+    targets = [{"name": name, "runtime": runtime} for name, runtime in own.items()]
+    report = json.loads(json_text({"targets": targets, "promises": verdicts}))
+    assert f"{update_readme.promises(report)};" in (REPO / "README.md").read_text()
+
+
+def test_without_the_rigs_the_tool_says_what_the_readme_announces(promised: tuple[tuple[Verdict, ...], Any]) -> None:
+    verdicts, own = promised
+    here = [
+        v if v.runtime == own[v.target] else replace(v, status=Status.NOT_MEASURED, demanded=False) for v in verdicts
+    ]
+    found = tally(here)
+    assert f"“{found.headline}”" in (REPO / "README.md").read_text() and found.status.exit_code == 0
