@@ -11,6 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from exporter.errors import DiskFull
 from exporter.plain_json import plain
 from exporter.report import write_report
 from exporter.report.document import schema
@@ -212,7 +213,7 @@ def test_a_report_that_cannot_be_written_leaves_the_former_one(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskFull, match="report.json"):
         write_report(replace(outcome, version="2.0.0"), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
