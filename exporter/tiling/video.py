@@ -24,6 +24,8 @@ from exporter.tiling.restore import Pixels
 from exporter.tiling.restorer import Restorer
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
+# What a file is, its content says, not its name: a playlist called .mp4 would have FFmpeg open whatever it lists.
+_OPENED = {"format_whitelist": "mov,matroska,avi", "protocol_whitelist": "file"}
 CHUNK_BYTES = 64 << 20  # decoded frames kept at a time
 LARGEST_CHUNK = 8
 _LIMITED_RANGE, _FULL_RANGE = 1, 2  # FFmpeg's numbers: luma 16..235, and 0..255
@@ -81,8 +83,10 @@ def restore_video(source: Path, target: Path, restorer: Restorer, progress: Prog
 def _opened(source: Path) -> Any:
     import av
 
+    if not source.is_file():
+        raise DataError(f"{source} is not a readable video: it is no plain file")
     try:
-        reading = av.open(str(source))
+        reading = av.open(f"file:{source}", options=_OPENED)  # so that no name is taken for a protocol
     except (OSError, ValueError) as error:  # FFmpeg's own errors are among them
         raise DataError(f"{source} is not a readable video: {error}") from None
     if not reading.streams.video:

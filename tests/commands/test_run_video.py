@@ -143,6 +143,50 @@ def test_a_file_that_only_ends_like_a_video(model, tmp_path, monkeypatch, capfd)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
+PLAYLISTS = {
+    "concat": "ffconcat version 1.0\nfile secret.mp4\n",
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1.0,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 9 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    "dash": '<?xml version="1.0"?><MPD type="static"><Period><AdaptationSet><Representation id="1"><BaseURL>secret.mp4'
+    "</BaseURL></Representation></AdaptationSet></Period></MPD>",
+}
+
+
+@pytest.mark.parametrize("name", ["list.mp4", "list.mkv", "concat:secret.mp4"])
+@pytest.mark.parametrize("kind", PLAYLISTS)
+def test_a_playlist_opens_no_other_file(model, tmp_path, monkeypatch, capfd, kind, name):
+    monkeypatch.chdir(tmp_path)
+    video_file(tmp_path / "secret.mp4", sound=False)
+    Path(name).write_text(PLAYLISTS[kind])
+    assert main(["run", "--model", str(model), name, "out.mp4"]) == 2
+    assert f"{name} is not a readable video" in capfd.readouterr().err
+    assert not Path("out.mp4").exists()
+
+
+def test_ffmpeg_would_follow_a_playlist(tmp_path):
+    """What the test above guards against is real: the same text, opened without a whitelist, shows the other file."""
+    import av
+
+    video_file(tmp_path / "secret.mp4", sound=False)
+    (tmp_path / "list.mp4").write_text(PLAYLISTS["concat"])
+    with av.open(str(tmp_path / "list.mp4")) as container:
+        assert len(list(container.decode(video=0))) == FRAMES
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"])
+def test_every_container_by_its_content(tmp_path, ending):
+    import av
+
+    source = tmp_path / f"a:b{ending}"
+    with av.open(f"file:{source}", "w") as container:
+        video = container.add_stream("libvpx-vp9" if ending == ".webm" else "libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        frame = av.VideoFrame.from_ndarray((picture(1, 48, 64) * 255).astype(np.uint8), format="rgb24")
+        container.mux([*video.encode(frame), *video.encode(None)])
+    same = Restorer(Same(), Tiling(64, 64, 8, 8))
+    assert restore_video(source, tmp_path / f"out{ending}", same, Silent()).frames == 1
+
+
 def test_an_interruption_leaves_nothing_that_looks_finished(model, tmp_path, monkeypatch, capfd):
     source = video_file(tmp_path / "a.mp4")
     stop_at(1, monkeypatch)
