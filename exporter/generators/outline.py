@@ -28,22 +28,18 @@ def outline(info: GeneratorInfo, kwargs: Mapping[str, Any]) -> nn.Module:
 
     Raises ValueError, saying why, for arguments its class does not take and for a network beyond all bounds.
     """
-    _require_plain(kwargs)
+    require_plain(kwargs)
     try:
-        with torch.device("meta"), _counted():
+        with torch.device("meta"), counted():
             network = build_network(info, dict(kwargs))
     except Exception as error:  # arguments of a stranger: whatever a constructor makes of them
         lines = str(error).splitlines() or [type(error).__name__]
         raise ValueError(f"{info.name} cannot be built from it: {lines[0][:200]}") from None
-    tensors = (*network.parameters(), *network.buffers())
-    size_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    if size_bytes > MOST_BYTES:
-        raise ValueError(f"it describes {info.name} with {size_bytes / 1e9:.1f} GB of weights")
     return network
 
 
-def _require_plain(value: Any, depth: int = 0) -> int:
-    """How many values there are; ValueError for one that no architecture here could mean."""
+def require_plain(value: Any, depth: int = 0) -> int:
+    """How many values a network's arguments hold; ValueError for one that no architecture here could mean."""
     if depth > 4:
         raise ValueError("its arguments are nested too deeply")
     if isinstance(value, str):
@@ -53,7 +49,7 @@ def _require_plain(value: Any, depth: int = 0) -> int:
         raise ValueError(f"one of its arguments is {value:.3g}, of at most {LARGEST_NUMBER}")
     elif isinstance(value, Mapping | list | tuple):
         inner = [*value, *value.values()] if isinstance(value, Mapping) else value
-        count = sum(_require_plain(item, depth + 1) for item in inner) if len(inner) <= MOST_ARGUMENTS else len(inner)
+        count = sum(require_plain(item, depth + 1) for item in inner) if len(inner) <= MOST_ARGUMENTS else len(inner)
         if count > MOST_ARGUMENTS:
             raise ValueError(f"it has more than {MOST_ARGUMENTS} arguments")
         return count
@@ -61,15 +57,18 @@ def _require_plain(value: Any, depth: int = 0) -> int:
 
 
 @contextmanager
-def _counted() -> Iterator[None]:
-    """Stops a constructor that registers more parts than any network has."""
-    parts = 0
+def counted(most_bytes: int = MOST_BYTES) -> Iterator[None]:
+    """Stops a constructor, with a ValueError, that registers more parts or bytes than any network has."""
+    parts, size_bytes = 0, 0
 
-    def count(*_: object) -> None:
-        nonlocal parts
+    def count(_module: object, _name: object, part: object) -> None:
+        nonlocal parts, size_bytes
         parts += 1
+        size_bytes += part.numel() * part.element_size() if isinstance(part, torch.Tensor) else 0
         if parts > MOST_PARTS:
             raise ValueError(f"it describes more than {MOST_PARTS} layers")
+        if size_bytes > most_bytes:
+            raise ValueError(f"it describes more than {most_bytes / 1e9:.1f} GB of weights")
 
     hooks = [
         registration.register_module_module_registration_hook(count),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import version
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,9 @@ from torch import Tensor, nn
 
 from exporter.errors import MissingTool
 from exporter.generators.base import MISSING_ZOO
+from exporter.generators.outline import counted, require_plain
+
+MOST_BYTES = 4 << 30  # of weights and buffers; AuraSR, its largest, has 2.5 GB
 
 # What spandrel raises for a state dict that only begins like one of its networks.
 _MISFITS = (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
@@ -29,18 +32,19 @@ class SpandrelNetwork(nn.Module):
     """(N, 3, H, W) RGB in 0..1 to the same or a whole number of times the size; any size.
 
     architecture  spandrel's id of it, such as "NAFNet"
-    network       its class, "module:Class"
+    network       its class, "module:Class", one of those that spandrel's registry says this architecture builds
     parameters    the class's arguments
+
+    All three may be a stranger's word: ValueError for what spandrel does not build, or only beyond all bounds.
     """
 
     def __init__(self, architecture: str, network: str, parameters: dict[str, Any]) -> None:
         super().__init__()
-        module, _, name = network.partition(":")
-        if not module.startswith("spandrel."):
-            raise ValueError(f"{network!r} is no network of spandrel")
-        spandrel = import_spandrel()
-        random = getattr(import_module(module), name)(**parameters)
-        described = spandrel.MAIN_REGISTRY[architecture].architecture.load(random.state_dict())
+        registered, kind = _registered(architecture, network)
+        require_plain(parameters)
+        with counted(MOST_BYTES):
+            random = kind(**parameters)
+        described = registered.load(random.state_dict())
         self.network = described.model
         self.architecture, self.tags, self.scale = architecture, described.tags, described.scale
         self.size_rule, self.discouraged = described.size_requirements, described.tiling.name == "DISCOURAGED"
@@ -81,7 +85,7 @@ class SpandrelNetwork(nn.Module):
         kind = type(found.model)
         return {
             "architecture": str(found.architecture.id),
-            "network": f"{kind.__module__}:{kind.__qualname__}",
+            "network": _name(kind),
             "parameters": {key: value for key, value in found.model.hyperparameters.items() if _is_plain(value)},
         }
 
@@ -101,6 +105,26 @@ def import_spandrel() -> Any:
             del sys.modules[name]
         sys.modules["torchvision._meta_registrations"] = ModuleType("torchvision._meta_registrations")
         return import_module("spandrel")
+
+
+def _registered(architecture: str, network: str) -> tuple[Any, type[nn.Module]]:
+    """spandrel's architecture of that id, and the class called `network` among those it is declared to build.
+
+    Nothing is imported or looked up by the name itself: modules of spandrel hold other things than networks.
+    """
+    known = import_spandrel().MAIN_REGISTRY.architectures("detection")
+    found = next((support.architecture for support in known if support.architecture.id == architecture), None)
+    if found is None:
+        raise ValueError(f"spandrel {version('spandrel')} has no architecture {str(architecture)[:100]!r}")
+    (declared,) = get_args(type(found).__orig_bases__[0])  # Architecture[RCAN], or of a union of classes
+    for kind in get_args(declared) or (declared,):
+        if _name(kind) == network and issubclass(kind, nn.Module):
+            return found, kind
+    raise ValueError(f"{str(network)[:100]!r} is no network of spandrel's {architecture}")
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def name_in_zoo(state: Mapping[str, Tensor]) -> str | None:

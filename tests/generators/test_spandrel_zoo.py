@@ -9,14 +9,16 @@ import torch
 
 from exporter import generators
 from exporter.artifact import Format
+from exporter.cli import main
 from exporter.errors import CheckpointError, MissingTool
-from exporter.generators import generator_info, load_network, recognise, recognition
+from exporter.generators import generator_info, load_network, outline, recognise, recognition, spandrel_zoo
 from exporter.generators.spandrel_zoo import SpandrelNetwork, import_spandrel
 from exporter.stages import LoadGenerator
 from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.self_check import lopsided_image, run_onnx, run_tflite
 from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.conftest import artifact_of
+from tests.hostile import Trap
 
 # Class, arguments, output size over input size. RCAN scales its input in place and shifts colours; Uformer wants
 # squares of 128, SAFMN multiples of 8.
@@ -142,6 +144,56 @@ def test_without_the_package_both_ways_name_the_extra(monkeypatch, tmp_path):
         recognise({"a": torch.ones(1)}, tmp_path / "w.pth")
 
 
-def test_a_network_file_names_classes_of_spandrel_only():
-    with pytest.raises(ValueError, match="no network of spandrel"):
-        SpandrelNetwork("NAFNet", "os:system", {})
+RCAN = "spandrel.architectures.RCAN.__arch.rcan_arch:RCAN"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "network"),
+    [
+        ("RCAN", "os:system"),
+        ("RCAN", "spandrel.util:os"),
+        ("RCAN", "spandrel.architectures.RCAN.__arch.rcan_arch:torch"),
+        ("RCAN", "spandrel.architectures.RCAN.__arch.rcan_arch:ResidualGroup"),  # a part of it
+        ("RCAN", "spandrel.architectures.RCAN:RCANArch"),
+        ("RCAN", "spandrel:ModelLoader"),
+        ("NAFNet", RCAN),
+        ("nope", RCAN),
+        ("RCAN", "spandrel.not_there:Net"),
+        ("RCAN", ""),
+        ("RCAN", 5),
+        ([], {}),
+    ],
+)
+def test_a_network_file_names_what_spandrel_builds(tmp_path, architecture, network, capfd):
+    """Even when its user says `--arch spandrel`."""
+    kwargs = {"architecture": architecture, "network": network, "parameters": {}}
+    evil = Trap(tmp_path).network("evil.safetensors", "spandrel", kwargs)
+    assert main(["bench", str(evil), "--arch", "spandrel"]) == 2
+    said = capfd.readouterr().err
+    assert "no network of spandrel" in said or "has no architecture" in said
+    with pytest.raises(ValueError, match="no network of spandrel|has no architecture"):
+        SpandrelNetwork(architecture, network, {})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"n_feats": 10**9}, "of at most 8192"),
+        ({"n_feats": 2048}, "more than 0.0 GB of weights"),
+        ({"n_feats": 16, "n_resgroups": 1, "n_resblocks": 8000}, "more than 5000 layers"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_what_a_file_says_of_it_cannot_blow_up(tmp_path, parameters, says, capfd, monkeypatch):
+    monkeypatch.setattr(spandrel_zoo, "MOST_BYTES", 10_000_000)
+    monkeypatch.setattr(outline, "MOST_PARTS", 5000)
+    kwargs = {"architecture": "RCAN", "network": RCAN, "parameters": parameters}
+    evil = Trap(tmp_path).network("evil.safetensors", "spandrel", kwargs)
+    assert main(["bench", str(evil), "--arch", "spandrel"]) == 2
+    assert says in capfd.readouterr().err
+
+
+def test_every_architecture_declares_its_networks():
+    for support in import_spandrel().MAIN_REGISTRY.architectures("detection"):
+        with pytest.raises(ValueError, match="no network of spandrel's"):
+            SpandrelNetwork(str(support.architecture.id), "os:system", {})
