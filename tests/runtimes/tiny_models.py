@@ -42,7 +42,7 @@ class TinyFiles:
         if not path.exists():
             _write_torch(path)
         spec = TensorSpec.image(height, width)
-        return Artifact(Format.TORCH, path, spec, spec, sha256_of(path))
+        return Artifact(Format.TORCH, path, spec, spec, sha256_of(path), user_classes=frozenset({ARCH}))
 
     def onnx(self, name: str = "tiny", height: int = HEIGHT, width: int = WIDTH, **changes: Any) -> Artifact:
         """`before` and `after`: ONNX nodes as (op, attributes, constant input) around the network."""
