@@ -13,11 +13,10 @@ from pathlib import Path
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.bundle import Golden, write_bundle
-from exporter.data.calibration import CalibrationSet, coverage, open_calibration
-from exporter.data.evaluation import EvaluationSet, open_evaluation
-from exporter.data.leakage import check_leakage
-from exporter.data.suitability import judge_calibration, judge_pairs
-from exporter.data.training import TrainingSet, open_training
+from exporter.data.calibration import open_calibration
+from exporter.data.evaluation import open_evaluation
+from exporter.data.judgement import Images, judge_sets
+from exporter.data.training import open_training
 from exporter.environment import environment
 from exporter.generators.weights_files import weights_digest
 from exporter.origin import exporter_origin
@@ -32,15 +31,6 @@ from exporter.verify.budget import Pledge, judge
 from exporter.verify.ladder import float_reference
 from exporter.verify.measurements import Built, measure_or_recall
 from exporter.verify.results import Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Images:
-    """The recipe's image sets at the recipe's size, checked against each other."""
-
-    calibration: CalibrationSet
-    evaluation: EvaluationSet
-    training: TrainingSet | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +53,12 @@ def export(
     chains = make_plan(recipe)
     require_packages(chains)
     images = open_images(recipe)
-    remarks = judge_images(images, any(is_int8(stage) for chain in chains for stage in chain.stages))
-    for remark in remarks:
+    learns_ranges = any(is_int8(stage) for chain in chains for stage in chain.stages)
+    judged = judge_sets(images, learns_ranges, run_folder.path / "image_sets.json")
+    for remark in judged.remarks:
         progress.say(f"warning: {remark}")
     seconds: dict[str, float] = {}
-    notes: dict[str, dict[str, object]] = {"image sets": {"warnings": list(remarks)}} if remarks else {}
+    notes: dict[str, dict[str, object]] = {"image sets": {"warnings": list(judged.remarks)}} if judged.remarks else {}
     workspace = _workspace(recipe, run_folder, images, progress, quiet)
     done: dict[Path, tuple[str, Artifact]] = {}
     loaded = run_chain(replace(chains[0], stages=chains[0].stages[:1]), workspace, run_folder, done, seconds, notes)
@@ -90,7 +81,7 @@ def export(
         targets=measured.targets,
         verdicts=judge(pledges(recipe), results, recipe.verify.demand_all),
         pictures=measured.pictures,
-        coverage=coverage(images.calibration),
+        coverage=judged.coverage,
         environment=environment(),
         provenance=provenance(recipe, images, notes.get("teacher", {})),
         stage_seconds=seconds,
@@ -103,7 +94,8 @@ def export(
 
         golden = golden_vectors(measured.golden)
         multiple = read_description(float_reference(built[0].steps).path).multiple
-        return Exported(outcome, write_bundle(outcome, golden, dist, multiple=multiple))
+        drawings = run_folder.path / "page.json"
+        return Exported(outcome, write_bundle(outcome, golden, dist, multiple=multiple, drawings=drawings))
 
 
 def pledges(recipe: Recipe) -> dict[str, Pledge]:
@@ -131,26 +123,17 @@ def golden_vectors(file: Path) -> list[Golden]:
 
 
 def open_images(recipe: Recipe) -> Images:
-    """Open the image sets. Raises DataError for a set that is unusable or that leaks into another."""
+    """Open the image sets. Raises DataError for a set that is unusable."""
     height, width = recipe.input.height, recipe.input.width
     calibration = open_calibration(recipe.data.calibration, height, width)
     evaluation = open_evaluation(recipe.data.evaluation, height, width)
     training = open_training(recipe.data.training) if recipe.data.training else None
-    check_leakage(calibration, evaluation)
-    if training is not None:
-        check_leakage(training, evaluation)
     return Images(calibration, evaluation, training)
 
 
 def is_int8(stage: Stage) -> bool:
     """Whether ranges of activations are learned from the calibration set."""
     return isinstance(stage, Int8Options) and getattr(stage, "precision", "") == "int8"
-
-
-def judge_images(images: Images, int8: bool) -> tuple[str, ...]:
-    """Warnings of what the sets lack. Raises DataError for one that would make the run worthless."""
-    remarks = judge_pairs(images.evaluation)
-    return remarks + (judge_calibration(images.calibration, images.evaluation) if int8 else ())
 
 
 def run_chain(

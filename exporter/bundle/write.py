@@ -32,12 +32,13 @@ def write_bundle(
     dist: Path,
     *,
     multiple: int = 1,
+    drawings: Path | None = None,
 ) -> Path:
     """Write the bundle of a finished run and return its folder: one of the two of `bundle_folders`.
 
-    `multiple`: of which height and width must be multiples. A bundle in the same folder is replaced as a whole, and
-    kept if anything fails. A run that missed nothing removes what an earlier one left that did; a run that missed a
-    promise leaves a good bundle of an earlier run alone.
+    `multiple`: of which height and width must be multiples. `drawings`: where what the page shows is kept.
+    A bundle in the same folder is replaced as a whole, and kept if anything fails. A run that missed nothing removes
+    what an earlier one left that did; a run that missed a promise leaves a good bundle of an earlier run alone.
     Raises DiskFull when the disk fills up, BundleError when there is no model to ship.
     """
     if not _SAFE_NAME.fullmatch(f"{outcome.name}-{outcome.version}"):
@@ -54,7 +55,7 @@ def write_bundle(
         manifest = build_manifest(outcome, models, folder, multiple)
         _text(folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
         _text(folder / "README.md", runtime_card(manifest, folder, outcome.verdicts))
-        _report(outcome, models, folder)
+        _report(outcome, models, folder, drawings)
         _text(folder / SUMS, sums_text(digests(folder)))
     if final != missed and missed.exists():
         remove_folder(missed)
@@ -88,7 +89,7 @@ def _ship(model: ShippedModel, outcome: Outcome, folder: Path) -> None:
         shutil.copyfile(sidecar_path(model.artifact.path), sidecar_path(path))
 
 
-def _report(outcome: Outcome, models: Sequence[ShippedModel], folder: Path) -> None:
+def _report(outcome: Outcome, models: Sequence[ShippedModel], folder: Path, drawings: Path | None) -> None:
     """The report about the files as they are shipped: their names, sizes and digests in the bundle."""
     from exporter.report import write_report
 
@@ -97,7 +98,7 @@ def _report(outcome: Outcome, models: Sequence[ShippedModel], folder: Path) -> N
         path = folder / model.file
         shipped[model.artifact.sha256] = replace(model.artifact, path=path, sha256=sha256_of(path))
     targets = tuple(replace(t, artifact=shipped[t.artifact.sha256]) for t in outcome.targets)
-    write_report(replace(outcome, targets=targets), folder / "report")
+    write_report(replace(outcome, targets=targets), folder / "report", drawings)
 
 
 def _text(path: Path, text: str) -> None:

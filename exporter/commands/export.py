@@ -17,10 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from exporter.plan import make_plan
-
     name, overrides = split_words(args.words)
     recipe = load_recipe(name, overrides)
+
+    from exporter.plan import make_plan
+
     make_plan(recipe)  # all mistakes, before anything heavy is imported
 
     from exporter.bundle import bundle_folders

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.report.charts import sqnr_chart
+from exporter.report.drawings import Drawings
 from exporter.report.pictures import CROP_PX, data_uri, worst_window
 from exporter.verify.clipping import clipping_sentence
 from exporter.verify.diagnosis import reason
@@ -53,7 +54,7 @@ class LayersOfFile:
     clipping: str | None  # what is cut off on evaluation pictures; None: next to nothing
 
 
-def layers_of_files(targets: Iterable[TargetResult]) -> list[LayersOfFile]:
+def layers_of_files(targets: Iterable[TargetResult], drawings: Drawings) -> list[LayersOfFile]:
     """One entry per distinct file that was compared layer by layer."""
     users: dict[str, list[str]] = defaultdict(list)
     compared: dict[str, Localisation] = {}
@@ -65,23 +66,24 @@ def layers_of_files(targets: Iterable[TargetResult]) -> list[LayersOfFile]:
         LayersOfFile(
             users=", ".join(users[sha256]),
             found=found,
-            chart=sqnr_chart(found, f"sqnr-{sha256[:8]}"),
+            chart=drawings.chart(sqnr_chart, found, f"sqnr-{sha256[:8]}"),
             rows=tuple(LayerRow(i, found.layers[i], reason(found.layers[i])) for i in found.worst[:SHOWN_ROWS]),
-            crops=tuple(_crops(found)),
+            crops=tuple(_crops(found, drawings)),
             clipping=clipping_sentence(found),
         )
         for sha256, found in compared.items()
     ]
 
 
-def _crops(found: Localisation) -> Iterator[LayerCrop]:
+def _crops(found: Localisation, drawings: Drawings) -> Iterator[LayerCrop]:
     import numpy as np
 
     if found.maps is None:
         return
     with np.load(found.maps) as maps:
         for place in dict.fromkeys(int(key.split("/")[0]) for key in maps.files):
-            yield _crop(place, found.layers[place], *(maps[f"{place}/{kind}"] for kind in ("float", "int8", "error")))
+            exact, rounded, error = (maps[f"{place}/{kind}"] for kind in ("float", "int8", "error"))
+            yield _crop(place, found.layers[place], exact, rounded, error, drawings)
 
 
 def _crop(
@@ -90,6 +92,7 @@ def _crop(
     exact: NDArray[np.float32],
     rounded: NDArray[np.float32],
     error: NDArray[np.float32],
+    drawings: Drawings,
 ) -> LayerCrop:
     y, x = worst_window(error.astype("float64"))
     exact, rounded, error = (values[y : y + CROP_PX, x : x + CROP_PX] for values in (exact, rounded, error))
@@ -97,15 +100,15 @@ def _crop(
     largest = float(error.max())
     return LayerCrop(
         place, layer, x, y,
-        _grey_uri(exact, black, white),
-        _grey_uri(rounded, black, white),
-        _grey_uri(error, 0.0, largest),
+        drawings.picture(data_uri, _grey(exact, black, white)),
+        drawings.picture(data_uri, _grey(rounded, black, white)),
+        drawings.picture(data_uri, _grey(error, 0.0, largest)),
         black, white, largest,
     )  # fmt: skip
 
 
-def _grey_uri(values: NDArray[np.float32], black: float, white: float) -> str:
+def _grey(values: NDArray[np.float32], black: float, white: float) -> NDArray[np.uint8]:
     import numpy as np
 
     grey = np.clip((values - black) / max(white - black, 1e-30), 0, 1)
-    return data_uri((grey * 255 + 0.5).astype(np.uint8))
+    return (grey * 255 + 0.5).astype(np.uint8)

@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from exporter.figures import fixed
 from exporter.plain_json import plain
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
+from exporter.report.drawings import Drawings
 from exporter.report.ladder import Step, names, steps
 from exporter.report.layers import layers_of_files
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
@@ -46,8 +48,11 @@ class OpRow:
     share: float  # of the file's MACs, 0..1
 
 
-def page(outcome: Outcome) -> str:
-    """The whole page as text. It loads nothing: styles, script, charts and photographs are inside."""
+def page(outcome: Outcome, kept: Path | None = None) -> str:
+    """The whole page as text. It loads nothing: styles, script, charts and photographs are inside.
+
+    Charts and photographs that an earlier page showed are taken from the file `kept`.
+    """
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
@@ -61,10 +66,13 @@ def page(outcome: Outcome) -> str:
     environment.filters["figures"] = lambda value: f"{value:.3g}".replace("-", "\u2212")
     environment.filters["without"] = str.removeprefix
     environment.tests["unmeasured"] = lambda value: isinstance(value, NotMeasured)
-    return environment.get_template("page.html").render(_context(outcome))
+    drawings = Drawings(kept)
+    text = environment.get_template("page.html").render(_context(outcome, drawings))
+    drawings.keep()
+    return text
 
 
-def _context(outcome: Outcome) -> dict[str, Any]:
+def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
     from markupsafe import Markup
 
     from exporter.data.metrics import PROTOCOLS
@@ -72,7 +80,7 @@ def _context(outcome: Outcome) -> dict[str, Any]:
     called = names(outcome.ladder)
     climbed = steps(outcome.ladder)
     timed = [(t.name, t.latency) for t in outcome.targets if isinstance(t.latency, Latency)]
-    shown_photos = photos(outcome, called)
+    shown_photos = photos(outcome, called, drawings)
     headline = outcome.tally.headline
     return {
         "style": Markup(_asset("page.css")),  # ours, so it goes in unescaped; so do the charts
@@ -87,10 +95,10 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "protocols": PROTOCOLS,
         "steps": climbed,
         "lesson": _lesson(climbed, outcome),
-        "quality_chart": Markup(quality_chart(climbed)),
-        "change_chart": Markup(change_chart(climbed)),
-        "cost_chart": Markup(cost_chart(climbed)),
-        "latency_chart": Markup(latency_chart(timed) if timed else ""),
+        "quality_chart": Markup(drawings.chart(quality_chart, climbed)),
+        "change_chart": Markup(drawings.chart(change_chart, climbed)),
+        "cost_chart": Markup(drawings.chart(cost_chart, climbed)),
+        "latency_chart": Markup(drawings.chart(latency_chart, timed) if timed else ""),
         "timed": timed,
         "advice": advise_targets(outcome.targets, outcome.timings),
         "timing_counts": list(dict.fromkeys(timing.threads for timing in outcome.timings)),
@@ -99,18 +107,20 @@ def _context(outcome: Outcome) -> dict[str, Any]:
         "proofs": [(target.name, proof) for target in outcome.targets for proof in target.proofs],
         "photos": shown_photos,
         "first_pair": _first_pair(outcome, [shot.rung for photo in shown_photos for shot in photo.shots]),
-        "crops": error_crops(outcome, called),
+        "crops": error_crops(outcome, called, drawings),
         "crop_px": CROP_PX,
         "error_gain": ERROR_GAIN,
-        "layered": layers_of_files(outcome.targets),
+        "layered": layers_of_files(outcome.targets, drawings),
         "audits": _audits(outcome.targets),
-        "brightness_chart": Markup(histogram(outcome.coverage.brightness, "mean brightness (linear luma)")),
+        "brightness_chart": Markup(
+            drawings.chart(histogram, outcome.coverage.brightness, "mean brightness (linear luma)")
+        ),
         "sharpness_chart": Markup(
-            histogram(outcome.coverage.sharpness, "sharpness (variance of the Laplacian)", log=True)
+            drawings.chart(histogram, outcome.coverage.sharpness, "sharpness (variance of the Laplacian)", log=True)
         ),
         "findings": _findings(outcome.targets),
         "provenance": plain(outcome.provenance),
-        "searches": searches(outcome.notes),
+        "searches": searches(outcome.notes, drawings),
         "shown_layers": SHOWN_LAYERS,
         "tunings": tunings(outcome.notes),
         "notes": plain(_other_notes(outcome.notes)),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.artifact import Format
+from exporter.report.drawings import Drawings
 from exporter.verify.results import Outcome, Picture, Rung
 
 if TYPE_CHECKING:
@@ -59,21 +60,21 @@ class ErrorCrop:
     max_error: int
 
 
-def photos(outcome: Outcome, names: dict[str, str]) -> tuple[Photo, ...]:
+def photos(outcome: Outcome, names: dict[str, str], drawings: Drawings) -> tuple[Photo, ...]:
     """Every picture at every rung it was saved at, at most MAX_PHOTOS; `names` labels the rungs."""
     shown = [picture for picture in outcome.pictures[:MAX_PHOTOS] if picture.files]
     with ThreadPoolExecutor() as pool:  # the encoder lets other threads run
-        return tuple(pool.map(_photo, shown, [names] * len(shown)))
+        return tuple(pool.map(lambda picture: _photo(picture, names, drawings), shown))
 
 
-def error_crops(outcome: Outcome, names: dict[str, str], count: int = 4) -> tuple[ErrorCrop, ...]:
+def error_crops(outcome: Outcome, names: dict[str, str], drawings: Drawings, count: int = 4) -> tuple[ErrorCrop, ...]:
     """The `count` worst crops, at most one a photo; none when a photo lacks the float or INT8 rung."""
     pair = int8_and_float(outcome.ladder)
     if pair is None:
         return ()
     int8, reference = pair
     crops = [
-        _error_crop(picture, reference, int8, names)
+        _error_crop(picture, reference, int8, names, drawings)
         for picture in outcome.pictures
         if {int8, reference} <= picture.files.keys()
     ]
@@ -96,7 +97,7 @@ def int8_and_float(ladder: tuple[Rung, ...]) -> tuple[str, str] | None:
     return (int8.name, reference.name) if reference is not None else None
 
 
-def _photo(picture: Picture, names: dict[str, str]) -> Photo:
+def _photo(picture: Picture, names: dict[str, str], drawings: Drawings) -> Photo:
     pixels = {rung: _pixels(path) for rung, path in picture.files.items()}
     height, width = next(iter(pixels.values())).shape[:2]
     top, left = max(0, (height - MAX_SIDE_PX) // 2), max(0, (width - MAX_SIDE_PX) // 2)
@@ -107,12 +108,12 @@ def _photo(picture: Picture, names: dict[str, str]) -> Photo:
         psnr_db = _psnr_db(image, sharp) if sharp is not None and same_size and rung != "sharp" else None
         window = image[top : top + MAX_SIDE_PX, left : left + MAX_SIDE_PX]
         label = names.get(rung, rung[:1].upper() + rung[1:])
-        shots.append(Shot(rung, label, data_uri(window), psnr_db))
+        shots.append(Shot(rung, label, drawings.picture(data_uri, window), psnr_db))
     shown = min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
     return Photo(picture.name, *shown, cropped=shown != (width, height), shots=tuple(shots))
 
 
-def _error_crop(picture: Picture, reference: str, int8: str, names: dict[str, str]) -> ErrorCrop:
+def _error_crop(picture: Picture, reference: str, int8: str, names: dict[str, str], drawings: Drawings) -> ErrorCrop:
     import numpy as np
 
     exact, rounded = _pixels(picture.files[reference]), _pixels(picture.files[int8])
@@ -127,9 +128,9 @@ def _error_crop(picture: Picture, reference: str, int8: str, names: dict[str, st
         y,
         names.get(reference, reference),
         names.get(int8, int8),
-        data_uri(exact[window]),
-        data_uri(rounded[window]),
-        data_uri(shown),
+        drawings.picture(data_uri, exact[window]),
+        drawings.picture(data_uri, rounded[window]),
+        drawings.picture(data_uri, shown),
         float(error[window].mean()),
         int(error[window].max()),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporter.report.charts import pareto_chart
+from exporter.report.drawings import Drawings
 
 FACTS = "mixed_precision"  # as the stage calls it in its notes
 SHOWN_LAYERS = 16
@@ -25,12 +26,12 @@ class Search:
     chart: str
 
 
-def searches(notes: Mapping[str, Mapping[str, Any]]) -> list[Search]:
+def searches(notes: Mapping[str, Mapping[str, Any]], drawings: Drawings) -> list[Search]:
     """One entry per stage that searched."""
-    return [_search(stage, noted[FACTS]) for stage, noted in notes.items() if FACTS in noted]
+    return [_search(stage, noted[FACTS], drawings) for stage, noted in notes.items() if FACTS in noted]
 
 
-def _search(stage: str, table: Mapping[str, Any]) -> Search:
+def _search(stage: str, table: Mapping[str, Any], drawings: Drawings) -> Search:
     trials = table["trials"]
     layers = [layer for layer in table["layers"] if layer["precision"] == "float"]
     chosen = trials[table["chosen"]]
@@ -42,7 +43,7 @@ def _search(stage: str, table: Mapping[str, Any]) -> Search:
         next(trial for trial in trials if not trial["float"]),
         front,
         tuple(sorted(layers, key=lambda layer: -(layer["alone_loss_db"] or 0))),
-        pareto_chart(trials, front, chosen, table["max_loss_db"], table["float_ms"], f"pareto-{stage}"),
+        drawings.chart(pareto_chart, trials, front, chosen, table["max_loss_db"], table["float_ms"], f"pareto-{stage}"),
     )
 
 

@@ -9,8 +9,8 @@ from exporter.plain_json import json_text
 from exporter.verify.results import Outcome
 
 
-def write_report(outcome: Outcome, folder: Path) -> Path:
-    """Write report.json, junit.xml and index.html into `folder`; returns the page.
+def write_report(outcome: Outcome, folder: Path, drawings: Path | None = None) -> Path:
+    """Write report.json, junit.xml and index.html into `folder`; returns the page. `drawings`: what is kept of it.
 
     Each file appears under its name only when it is complete.
     """
@@ -22,5 +22,5 @@ def write_report(outcome: Outcome, folder: Path) -> Path:
     text = json_text(document(outcome))
     write_text_atomically(folder / "report.json", text + "\n")
     write_text_atomically(folder / "junit.xml", junit(outcome))
-    write_text_atomically(folder / "index.html", page(outcome))
+    write_text_atomically(folder / "index.html", page(outcome, drawings))
     return folder / "index.html"

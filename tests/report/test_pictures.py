@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from exporter.report.drawings import Drawings
 from exporter.report.ladder import names
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, photos
 from exporter.verify.results import Outcome, Picture
@@ -29,7 +30,7 @@ def with_pictures(outcome: Outcome, folder: Path, **images: np.ndarray) -> Outco
 
 def test_photos_in_the_page_are_the_very_pixels(tmp_path: Path) -> None:
     outcome = demo_outcome(tmp_path)
-    photo = photos(outcome, names(outcome.ladder))[0]
+    photo = photos(outcome, names(outcome.ladder), Drawings())[0]
     for shot in photo.shots:
         file = outcome.pictures[0].files[shot.rung]
         assert np.array_equal(pixels(shot.uri), np.asarray(Image.open(file).convert("RGB"))), shot.rung
@@ -41,7 +42,7 @@ def test_the_crop_is_where_int8_departs_most_and_ten_times_as_strong(tmp_path: P
     rounded = exact.copy()
     rounded[96:160, 40:104, 0] = 103
     outcome = with_pictures(demo_outcome(tmp_path), tmp_path, onnx_to_tflite__fp32=exact, quantize_tflite=rounded)
-    (crop,) = error_crops(outcome, names(outcome.ladder))
+    (crop,) = error_crops(outcome, names(outcome.ladder), Drawings())
     assert (crop.y, crop.x) == (96, 40)
     assert crop.max_error == 3
     shown = pixels(crop.error_uri)
@@ -53,6 +54,6 @@ def test_the_crop_is_where_int8_departs_most_and_ten_times_as_strong(tmp_path: P
 def test_large_pictures_are_cropped_not_scaled(tmp_path: Path) -> None:
     large = np.random.default_rng(0).integers(0, 256, (600, 700, 3), dtype=np.uint8)
     outcome = with_pictures(demo_outcome(tmp_path), tmp_path, blurred=large, sharp=large)
-    (photo,) = photos(outcome, {})
+    (photo,) = photos(outcome, {}, Drawings())
     assert photo.cropped
     assert np.array_equal(pixels(photo.shots[0].uri), large[44:556, 94:606])
