@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from exporter.errors import CheckpointError
+from exporter.generators.pickle_bounds import require_bounded
 
 _ZIP = b"PK\x03\x04"
+_PICKLES_BEFORE_NUMBERS = 5  # of a file before torch 1.6: mark, version, machine, what was saved, names of its storages
 _TIMES_OVER = 4  # tensors may share memory; together they are still no more than so many times their file
 
 
@@ -25,6 +27,7 @@ def read_torch(path: Path) -> object:
         is_zip = file.read(len(_ZIP)) == _ZIP
     if is_zip:
         _require_stored(path)
+    _require_bounded_pickles(path, is_zip)
     try:
         # Mapped, a tensor lies within the file: of one that is read, torch believes the size its pickle says.
         return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip)
@@ -38,6 +41,22 @@ def read_torch(path: Path) -> object:
     except Exception as error:  # of a file that anybody may have written: whatever the reader ends in
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise CheckpointError(f"{path} is damaged: {reason}") from None
+
+
+def _require_bounded_pickles(path: Path, is_zip: bool) -> None:
+    try:
+        if is_zip:
+            with zipfile.ZipFile(path) as archive:
+                for entry in archive.infolist():  # found by torch whatever its case and wherever it lies
+                    if entry.filename.lower().endswith(".pkl"):
+                        require_bounded(archive.read(entry))
+        else:
+            with path.open("rb") as file:
+                for _ in range(_PICKLES_BEFORE_NUMBERS):
+                    require_bounded(file)
+    except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} is damaged, or no torch checkpoint at all: {reason}") from None
 
 
 def require_plain(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -89,3 +89,42 @@ def test_a_tensor_under_two_names_stays_one(tmp_path: Path) -> None:
     state = load_state(tmp_path / "shared.pth")
     assert state["a"] is state["b"] and state["c"].data_ptr() != state["a"].data_ptr()
     assert torch.equal(state["a"], weight)
+
+
+def saved_with_key(path: Path, key: bytes, legacy: bool) -> Path:
+    """A checkpoint {key: 1}, the pickle of the key as it is given."""
+    pickled = b"\x80\x02}" + key + b"K\x01s."
+    torch.save({"w": 1}, path, _use_new_zipfile_serialization=not legacy)
+    if legacy:
+        head, found, tail = path.read_bytes().partition(b"\x80\x02}q\x00X\x01\x00\x00\x00wq\x01K\x01s.")
+        assert found
+        path.write_bytes(head + pickled + tail)
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("w/data.pkl", pickled)
+            archive.writestr("w/version", "3\n")
+    return path
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        (b"K\x01" + b"\x85" * 10**6, "nested more than 100 deep"),  # would be hashed beyond the end of the stack
+        (b"K\x01" + b"q\x000h\x00h\x00\x86" * 60, "more than 10000000 values"),  # would be hashed for ever
+        (b"K\x01" + b"q\x000h\x00h\x00\x86" * 19 + b"K\x01sh\x00" * 40, "more than 10000000 values"),
+        (b"h\x07", "refers to what it does not hold"),
+    ],
+    ids=["deep", "wide", "often", "nothing"],
+)
+def test_keys_that_take_for_ever_to_hash_are_refused(tmp_path: Path, key: bytes, says: str, legacy: bool) -> None:
+    with pytest.raises(CheckpointError, match=says):
+        load_state(saved_with_key(tmp_path / "odd.pth", key, legacy))
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_modest_keys_pass(tmp_path: Path, legacy: bool) -> None:
+    with pytest.raises(CheckpointError, match="holds no weights"):
+        load_state(saved_with_key(tmp_path / "odd.pth", b"K\x01" + b"\x85" * 20, legacy))
+    torch.save({(("a", 1), 2): 3, "w": torch.ones(2)}, tmp_path / "w.pth", _use_new_zipfile_serialization=not legacy)
+    assert list(load_state(tmp_path / "w.pth")) == ["w"]
