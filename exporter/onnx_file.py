@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.contained import contained
-from exporter.errors import CheckpointError
+from exporter.errors import CheckpointError, ExportError
 
 
 def load_onnx(path: Path) -> Any:
@@ -15,7 +15,6 @@ def load_onnx(path: Path) -> Any:
     Raises CheckpointError when it is damaged, and for external data that is missing or outside the model's folder.
     """
     import onnx
-    from google.protobuf.message import DecodeError
     from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
 
     try:
@@ -25,6 +24,8 @@ def load_onnx(path: Path) -> Any:
                 location = ExternalDataInfo(tensor).location
                 contained(path.parent, location, named_in=path.name, error=CheckpointError)
         onnx.load_external_data_for_model(model, str(path.parent))
-    except (OSError, DecodeError, ValueError, onnx.checker.ValidationError) as error:
+    except ExportError:
+        raise
+    except Exception as error:  # of a file that anybody may have written: whatever its reader ends in
         raise CheckpointError(f"{path} is not a readable ONNX file: {error}") from None
     return model

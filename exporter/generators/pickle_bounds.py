@@ -34,7 +34,7 @@ _MARK = _Value(0, 0)
 def require_bounded(pickled: bytes | IO[bytes]) -> None:
     """Reads one pickle, to its end. Raises ValueError, saying why, for one that is damaged or beyond the bounds."""
     stack: list[_Value] = []
-    memo: dict[int, _Value] = {}
+    memo: dict[Any, _Value] = {}
     collected = 0
     for number, (operation, argument, _) in enumerate(pickletools.genops(pickled)):
         if number > MOST_OPERATIONS:
@@ -42,9 +42,9 @@ def require_bounded(pickled: bytes | IO[bytes]) -> None:
         name = operation.name
         try:
             if name in _PUT:
-                memo[len(memo) if name == "MEMOIZE" else int(argument)] = stack[-1]
+                memo[len(memo) if name == "MEMOIZE" else argument] = stack[-1]
             elif name in _GET:
-                stack.append(memo[int(argument)])
+                stack.append(memo[argument])
             elif name == "DUP":
                 stack.append(stack[-1])
             elif name == "MARK":

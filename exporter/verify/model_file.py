@@ -60,11 +60,10 @@ def _tflite_spec(path: Path, details: list[dict[str, Any]]) -> TensorSpec:
 
 
 def _onnx_specs(path: Path) -> tuple[TensorSpec, TensorSpec]:
-    from google.protobuf.message import DecodeError
-
+    model = load_onnx(path)
     try:
-        graph = at_known_size(load_onnx(path)).graph
-    except DecodeError as error:
+        graph = at_known_size(model).graph
+    except (ValueError, LookupError, TypeError) as error:  # its metadata may be anybody's
         raise DataError(f"{path} is not a readable .onnx: {error}") from None
     specs = []
     for values in (graph.input, graph.output):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from exporter.artifact import Format
-from exporter.errors import CheckpointError
+from exporter.errors import CheckpointError, ExportError
+from exporter.failures import in_one_line
 from exporter.onnx_file import load_onnx
 from exporter.rewrites.open_sizes import at_known_size
 from exporter.verify.graph import DYNAMIC, Graph, Node, Tensor, elements, is_sized
@@ -20,15 +21,17 @@ _KEEPS_CONSTANT = {"DequantizeLinear", "Identity", "Constant"}
 def read_onnx(path: Path) -> Graph:
     """The operators of the main graph. Raises CheckpointError for a missing or damaged file."""
     import onnx
-    from google.protobuf.message import DecodeError
 
     try:
         model = onnx.shape_inference.infer_shapes(at_known_size(load_onnx(path)), data_prop=True)
-    except (DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise CheckpointError(f"{path} is not a readable ONNX file: {error}") from None
-    if not model.graph.node:
+        graph = _Reader(model.graph, onnx).graph()
+    except ExportError:
+        raise
+    except Exception as error:  # of a file that anybody may have written: whatever walking through it ends in
+        raise CheckpointError(f"{path} is not a readable ONNX file: {in_one_line(error)[:200]}") from error
+    if not graph.nodes:
         raise CheckpointError(f"{path} is not a usable ONNX file: its graph is empty")
-    return _Reader(model.graph, onnx).graph()
+    return graph
 
 
 class _Reader:
