@@ -91,7 +91,11 @@ class RunFolder:
             (folder / RECORD).touch()  # empty: nothing here is gone on from
             return result
         write_text_atomically(folder / MADE_FROM, to_record(parts))
-        seal(folder / RECORD, result.to_record(), files_below(folder, but=folder / RECORD))
+        spent = {folder / name for name in stage.spent}
+        kept = [file for file in files_below(folder, but=folder / RECORD) if file not in spent]
+        seal(folder / RECORD, result.to_record(), kept)
+        for file in spent:
+            file.unlink(missing_ok=True)  # not before: killed in between, the training would be lost
         return result
 
 

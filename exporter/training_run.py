@@ -20,6 +20,7 @@ from exporter.plain_json import json_text
 from exporter.progress import Progress
 from exporter.sources import code_of
 from exporter.train_recipe import TrainRecipe
+from exporter.training.options import CHECKPOINT
 
 if TYPE_CHECKING:
     import torch
@@ -68,6 +69,8 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
         card = _claim(folder, _fingerprint(recipe, images), _code(recipe, images), processes, progress)
         if card is not None:
             progress.say(f"{recipe.name}: already trained, {folder / WEIGHTS}")
+            if processes.first:
+                (folder / CHECKPOINT).unlink(missing_ok=True)  # killed before it was
             return card
         if recipe.data.pool is not None and recipe.data.pool.labelled:
             images = replace(images, pairs=_labelled(recipe, images, pools, device, progress))
@@ -128,8 +131,6 @@ def _claim(
 ) -> dict[str, Any] | None:
     """Make `folder` this run's. The card when the run has been finished before, by whatever code: days of work are not
     thrown away for an edit, but it is said. Half a run of other code is refused: its weights would be nobody's."""
-    from exporter.training.checkpoint import CHECKPOINT
-
     folder.mkdir(parents=True, exist_ok=True)
     card, known = folder / CARD, _run_in(folder)
     begun = card.exists() or (folder / CHECKPOINT).exists()
@@ -172,8 +173,8 @@ def _finished(folder: Path, card_sha256: str | None) -> dict[str, Any] | None:
     try:
         finished = json.loads(card.read_bytes())
         sha256 = finished["weights"]["sha256"]
-        whole = isinstance(finished, dict) and card_sha256 in (None, sha256_of(card))
-    except (ValueError, KeyError, TypeError):
+        whole = isinstance(sha256, str) and card_sha256 in (None, sha256_of(card))
+    except (ValueError, KeyError, TypeError, RecursionError):
         whole = False
     if not whole:
         raise RecipeError(f"{card} is damaged", hint="restore it, or delete it to train again")
@@ -265,7 +266,7 @@ def _keep(
     folder: Path,
     processes: Processes,
 ) -> dict[str, Any]:
-    """Write the weights, then the card: with a card, the run is finished."""
+    """Write the weights, then the card: with a card, the run is finished, and its checkpoint is nobody's."""
     from exporter.generators.description import Description
     from exporter.generators.network_file import write_network
     from exporter.training.cost import cost_of
@@ -292,6 +293,7 @@ def _keep(
     write_text_atomically(folder / CARD, json_text(card) + "\n")
     known = _run_in(folder) | {"card_sha256": sha256_of(folder / CARD)}
     write_text_atomically(folder / RUN, json.dumps(known))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     return card
 
 

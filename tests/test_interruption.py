@@ -90,6 +90,19 @@ def test_a_worker_ends_with_its_run(tmp_path, number):
     assert not is_running(pid)
 
 
+def test_a_worker_ends_with_a_run_that_could_not_clear_up(tmp_path):
+    process = start([sys.executable, "-c", WORKER], tmp_path)
+    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), process)
+    pid = int((tmp_path / "pid").read_text())
+    assert is_running(pid)
+    process.kill()
+    process.communicate(timeout=60)
+    end = time.monotonic() + 30
+    while is_running(pid):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_a_second_signal_does_not_break_off_the_clearing_up(tmp_path):
     process = start([sys.executable, "-c", WORKER], tmp_path)
     wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), process)

@@ -54,6 +54,26 @@ def test_a_finished_stage_is_found_again(run_folder, source, workspace):
     assert made.history == ("copy",)
 
 
+def test_what_a_stage_goes_on_from_stays_until_its_result_is_kept(run_folder, source, workspace, monkeypatch):
+    class Trains(Copy):
+        resumes: ClassVar[bool] = True
+        spent: ClassVar[frozenset[str]] = frozenset({"training.pt"})
+
+        def run(self, source, workspace):
+            (workspace.folder / "training.pt").touch()
+            return super().run(source, workspace)
+
+    folder = run_folder.folder_of(Trains(), source, workspace)
+    with monkeypatch.context() as patch:
+        patch.setattr("exporter.run_folder.seal", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run_folder.run(Trains(), source, workspace)
+    assert (folder / "training.pt").exists()
+    made = run_folder.run(Trains(), source, workspace)
+    assert not (folder / "training.pt").exists()
+    assert run_folder.finished(folder) == made
+
+
 def test_a_corrupted_result_does_not_count(run_folder, source, workspace):
     made = run_folder.run(Copy(), source, workspace)
     made.path.write_bytes(b"flipped bits")

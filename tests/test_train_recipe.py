@@ -129,6 +129,65 @@ def test_pictures_of_other_code_are_another_pool(
     assert open_pool(tmp_path, photos, 2, 48, 0, Silent()).sha256 != first.sha256
 
 
+@pytest.mark.parametrize("module", ["exporter.generators.network_file.write_network", "exporter.training.cost.cost_of"])
+def test_a_run_killed_before_its_weights_are_kept_has_its_training_still(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    def dies(*_: object) -> None:
+        raise Killed
+
+    folder, said = tmp_path / "run", Lines()
+    words = {"training.steps": "5", "training.checkpoint_every": "4"}
+    with monkeypatch.context() as patch:
+        patch.setattr(module, dies)
+        with pytest.raises(Killed):
+            train(load_train_recipe(recipe, words), folder, tmp_path, said)
+    card = train(load_train_recipe(recipe, words), folder, tmp_path, said)
+    assert f"{card['name']}: going on from step 4 of 5" in said.said
+    assert not (folder / "training.pt").exists()
+
+
+def test_a_checkpoint_that_a_killed_run_left_beside_its_card_goes(recipe: Path, tmp_path: Path) -> None:
+    card = train(load_train_recipe(recipe), tmp_path / "run", tmp_path, Silent())
+    (tmp_path / "run" / "training.pt").touch()
+    assert train(load_train_recipe(recipe), tmp_path / "run", tmp_path, Silent()) == card
+    assert not (tmp_path / "run" / "training.pt").exists()
+
+
+DAMAGED_CARDS = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b'{"weights": {"sha256": 7}}',
+    b'{"weights": []}',
+]
+
+
+@pytest.mark.parametrize("content", [*DAMAGED_CARDS, None], ids=lambda content: str(content)[:12])
+def test_a_damaged_card_of_whole_weights_trains_nothing_again(
+    recipe: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    """None: it is JSON still, and another word."""
+    words = ["train", f"recipe={recipe}", "--build", str(tmp_path / "build")]
+    assert main(words) == 0
+    (card,) = (tmp_path / "build").glob("train/*/card.json")
+    weights = card.with_name("weights.safetensors").read_bytes()
+    whole = card.read_bytes()
+    card.write_bytes(whole.replace(b'"steps": 3', b'"steps": 9') if content is None else content)
+    capfd.readouterr()
+    assert main(words) == 2
+    said = capfd.readouterr().err
+    assert f"{card} is damaged\n  hint: restore it, or delete it to train again" in said
+    assert "Traceback" not in said
+    assert card.with_name("weights.safetensors").read_bytes() == weights
+    card.unlink()
+    assert main(words) == 0  # as the hint says
+    assert card.with_name("weights.safetensors").read_bytes() == weights
+
+
 def test_weights_can_be_gone_on_from(recipe: Path, tmp_path: Path) -> None:
     train(load_train_recipe(recipe), tmp_path / "one", tmp_path, Silent())
     words = {"model.init": str(tmp_path / "one" / "weights.safetensors"), "training.learning_rate": "1e-12"}

@@ -11,7 +11,7 @@ from exporter.artifact import Artifact
 from exporter.bundle.checks import Check
 from exporter.bundle.documents import shown
 from exporter.bundle.golden import real
-from exporter.bundle.golden_file import Expected, GoldenFile, Vector, load_array
+from exporter.bundle.golden_file import NO_VECTOR, Expected, GoldenFile, Vector, load_array
 from exporter.bundle.manifest import Manifest, Model
 from exporter.errors import CheckpointError, EngineError, ExportError, ForeignClass
 
@@ -42,6 +42,8 @@ def _check(
     from exporter.runtimes import runtime
 
     name = f"{model.file} on {runtime_name}"
+    if not wanted:
+        return Check(name, "not checked", NO_VECTOR)
     try:
         engine = runtime(runtime_name)
         if reason := engine.missing():

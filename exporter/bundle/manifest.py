@@ -72,6 +72,11 @@ class Judged(_Part):
     seam_psnr_db: float | None  # its tiles, put together, against its own tile with their seams in the middle
     also_on: dict[str, float | None] = {}  # further engine → worst parity there, dB; only those that ran
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether its runtime ran the file; when it was not here or was lost, nothing of it is known."""
+        return any(figure is not None for figure in (self.worst_parity_db, self.psnr_db, self.ssim, self.gain_db))
+
 
 class Model(_Part):
     file: ModelFile

@@ -47,6 +47,7 @@ class Stage(BaseModel, ABC):
     packages: ClassVar[tuple[str, ...]] = ()  # distributions that matter although no import of ours names them
     reads: ClassVar[frozenset[str]] = frozenset()  # of "teacher", "calibration", "training", "seed"
     resumes: ClassVar[bool] = False  # it keeps checkpoints in its folder and goes on from them
+    spent: ClassVar[frozenset[str]] = frozenset()  # files of its folder that nobody needs once its result is kept
 
     def facts(self, folder: Path) -> dict[str, object]:
         """What the report should say of a finished run in `folder`, e.g. MACs before and after."""

@@ -10,7 +10,7 @@ from exporter.errors import StageError
 from exporter.recipe_path import RecipeCheckpoint
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.taught import check_training, require_same_picture, train_with_teacher
-from exporter.training.options import FitOptions
+from exporter.training.options import CHECKPOINT, FitOptions
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,6 +29,7 @@ class Distill(FitOptions, Stage):
     gives: ClassVar[Format] = Format.TORCH
     reads: ClassVar[frozenset[str]] = frozenset({"teacher", "training", "seed"})
     resumes: ClassVar[bool] = True
+    spent: ClassVar[frozenset[str]] = frozenset({CHECKPOINT})
 
     student: str = "mobilenetv3_student"
     kwargs: dict[str, Any] = {"preset": "m"}

@@ -12,7 +12,7 @@ from exporter.errors import CheckpointError, ForeignClass, StageError
 from exporter.recipe_path import RecipeFile
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.taught import check_training, train_with_teacher
-from exporter.training.options import FitOptions
+from exporter.training.options import CHECKPOINT, FitOptions
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -32,6 +32,7 @@ class Prune(FitOptions, Stage):
     needs: ClassVar[tuple[str, ...]] = ("torch_pruning",)
     reads: ClassVar[frozenset[str]] = frozenset({"training", "seed"})
     resumes: ClassVar[bool] = True
+    spent: ClassVar[frozenset[str]] = frozenset({CHECKPOINT})
 
     ratio: float = Field(default=0.25, gt=0, lt=1)  # share of channels removed in every prunable layer
     round_to: int = Field(default=8, ge=1, le=1024)  # what is left is a multiple of this: lanes of phones and GPUs

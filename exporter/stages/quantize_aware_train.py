@@ -14,7 +14,7 @@ from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
 from exporter.stages.taught import check_training, train_with_teacher
 from exporter.stages.tuned import tuned
-from exporter.training.options import MOST_STEPS, FitOptions
+from exporter.training.options import CHECKPOINT, MOST_STEPS, FitOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +56,7 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
     needs: ClassVar[tuple[str, ...]] = ("ai_edge_litert",)
     reads: ClassVar[frozenset[str]] = frozenset({"calibration", "training", "seed"})
     resumes: ClassVar[bool] = True
+    spent: ClassVar[frozenset[str]] = frozenset({CHECKPOINT})
 
     steps: int = Field(default=200, ge=1, le=MOST_STEPS)
     batch: int = Field(default=2, ge=1, le=65536)

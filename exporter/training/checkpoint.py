@@ -11,8 +11,7 @@ import torch
 
 from exporter.atomic import write_atomically
 from exporter.progress import Progress
-
-CHECKPOINT = "training.pt"
+from exporter.training.options import CHECKPOINT
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:

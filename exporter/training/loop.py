@@ -26,7 +26,7 @@ from exporter.errors import StageError
 from exporter.progress import Progress
 from exporter.training.adversarial import Adversary
 from exporter.training.average import MovingAverage
-from exporter.training.checkpoint import CHECKPOINT, read_checkpoint, save_checkpoint
+from exporter.training.checkpoint import read_checkpoint, save_checkpoint
 from exporter.training.device import autocast, training_device
 from exporter.training.history import History
 from exporter.training.losses import Projection, Tap, bottleneck_of, picture_loss
@@ -56,7 +56,8 @@ class Fit:
     Where batches carry the teacher's picture (exporter.training.labels) it is not asked for one; the feature term, and
     the perceptual one without `features`, need its inner layers and ask it all the same.
 
-    `folder` keeps `training.pt` (removed on success), `history.jsonl` (one line per 20 steps) and `curves.png`.
+    `folder` keeps `training.pt`, `history.jsonl` (one line per 20 steps) and `curves.png`. Whoever keeps the weights
+    removes `training.pt` after that: until then a run that is killed has nothing else.
     `validate` maps the averaged network to named figures, e.g. {"psnr_db": 30.1}; `features` serves the perceptual
     term when there is no teacher. Inside a process group all processes call `run` with the same arguments; only
     the first writes.
@@ -93,7 +94,6 @@ class Fit:
         del self._forward  # a distributed wrapper must be gone before its process group is
         if history:
             history.close()
-            (self.folder / CHECKPOINT).unlink(missing_ok=True)
         if self.teacher is not None:
             self.teacher.to("cpu")
         return self.average.network.to("cpu")

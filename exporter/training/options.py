@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 MOST_STEPS = 1_000_000_000
+CHECKPOINT = "training.pt"  # in the folder of a run until its weights are kept
 
 
 class FitOptions(BaseModel):

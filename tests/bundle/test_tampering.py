@@ -126,7 +126,7 @@ IN_MANIFEST = [
 ]
 IN_GOLDEN = [
     ("vectors", put("vectors", []), "vectors: is empty"),
-    ("models", put("vectors", 0, "models", []), "vectors.0.models: is empty"),
+    ("models", put("vectors", 0, "models", []), "belongs to nothing in this bundle|not all for the same models"),
     ("one model", drop("vectors", 0, "models", 0), "belongs to nothing in this bundle|holds no vector"),
     ("another model", in_every_golden_entry("model", "models/mobile_deblur.int8.tflite"), "holds no vector for"),
     ("a wide tolerance", put("vectors", 0, "models", 0, "tolerances", "litert_cpu", "max_abs", 1e9), "is wider than"),

@@ -115,3 +115,22 @@ def test_a_runtime_that_is_not_here_is_not_a_pass(bundle: Path, monkeypatch: pyt
     verdict = verify_bundle(bundle)
     assert verdict.exit_code == 3
     assert [check.detail for check in verdict.checks if check.status == "not checked"] == ["install it"]
+
+
+@pytest.mark.parametrize("vectors", [1, 2])
+def test_a_measured_file_without_its_golden_vectors_is_no_bundle(
+    bundle: Path, resign: Callable[[Path], None], vectors: int
+) -> None:
+    """Only a file that no runtime ran may be without: taken away, they would hide what an engine answers."""
+    path = bundle / "golden" / "golden.json"
+    golden = json.loads(path.read_text())
+    for vector in golden["vectors"][:vectors]:
+        for entry in vector["models"]:
+            (bundle / entry["input"]).unlink(missing_ok=True)
+            (bundle / entry["output"]).unlink()
+        vector["models"] = []
+    path.write_text(json.dumps(golden))
+    resign(bundle)
+    says = "vectors are not all for the same models" if vectors == 1 else "holds no vector for models/"
+    with pytest.raises(BundleError, match=says):
+        verify_bundle(bundle)

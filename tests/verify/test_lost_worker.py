@@ -65,3 +65,23 @@ def test_an_export_without_its_old_runtime(tmp_path, teacher_file, monkeypatch, 
 
     assert main([f"recipe={recipe}"]) == 0
     assert "running" not in capfd.readouterr().out
+
+
+@pytest.mark.skipif(bool(TfliteRuntime().missing()), reason="the extra old-runtime is not installed")
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_file_whose_only_runtime_was_lost_has_no_vector_and_is_not_checked(
+    tmp_path, teacher_file, monkeypatch, capfd, alone
+):
+    monkeypatch.chdir(tmp_path)
+    targets = {"old": OLD["targets"]["old"]} | ({} if alone else {"onnx": {"runtime": "onnxruntime_cpu"}})
+    recipe = write_recipe_folder(tmp_path, teacher_file, stages=OLD["stages"], targets=targets)
+    (tmp_path / "killed.py").write_text(KILLED)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "WORKER_PROGRAM", tmp_path / "killed.py")
+        assert main([f"recipe={recipe}"]) == 3
+    capfd.readouterr()
+    assert main(["verify", "dist/tiny-1.0"]) == 3
+    said = capfd.readouterr()
+    reason = "no golden vector, its runtime was not measured when this was exported"
+    assert f"not checked: models/tiny.fp32.tflite on tflite_runtime: {reason}" in said.out + said.err
+    assert "failed" not in said.out + said.err
