@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from exporter.errors import ExportError
+from exporter.failures import WRONG_PATH, pass_on
 
 LONGEST_NAME = 4096  # Linux opens no longer path
 
@@ -40,6 +41,7 @@ def contained(folder: Path, name: object, *, named_in: str, error: type[ExportEr
         if not path.is_file():
             raise ValueError("is no plain file" if path.exists() else "is missing")
     except (ValueError, OSError, RuntimeError) as problem:  # RuntimeError: links in a circle
+        pass_on(problem, folder, but=WRONG_PATH)
         reason = problem if isinstance(problem, ValueError) else "cannot be reached"
         shown = name if isinstance(name, str) and name.isprintable() else repr(name)
         raise error(f"{folder}: {named_in} names {shown[:200]}, which {reason}") from None

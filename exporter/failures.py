@@ -12,7 +12,7 @@ import errno
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from exporter.errors import DiskFull, ExportError, InternalError, MachineFailed, UnusablePath
@@ -41,6 +41,8 @@ HINTS = {
     errno.EIO: "the disk or the network drive is failing",
     errno.ESTALE: "the network drive was changed or remounted: run the same command again",
 }
+# A file that is not there, or no file: for who looks for one that may be absent.
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENODEV})
 OUT_OF_MEMORY = "close other programs, or choose a smaller input, batch or crop"
 # What libraries say of a full disk when they do not pass the kernel's number on: Rust and C++ its words, NumPy how much
 # it got rid of, torch's zip writer that it is not where it should be.
@@ -49,6 +51,7 @@ _FULL_WORDS = re.compile(
     r"|inline_container\.cc\S* \. unexpected pos|basic_ios::clear: iostream error|PytorchStreamWriter failed writing"
 )
 
+_RUST_NUMBER = re.compile(r"\(os error (\d+)\)")  # its errors come without another
 _MEMORY_WORDS = re.compile(r"DefaultCPUAllocator: .*not enough memory|can't allocate memory|CUDA out of memory")
 
 
@@ -70,14 +73,31 @@ def explained(error: BaseException) -> ExportError | None:
         return disk_full(next((file for e in _chain(error) if (file := _file_of(e))), None))
     if isinstance(error, MemoryError) or _MEMORY_WORDS.search(str(error)):
         return MachineFailed(f"there is not enough memory: {in_one_line(error)}", hint=OUT_OF_MEMORY)
-    if not isinstance(error, OSError) or error.errno is None:
+    number = _number_of(error)
+    if number is None:
         return None  # libraries raise OSErrors of their own, without a number
-    reason = (error.strerror or os.strerror(error.errno)).lower()
+    reason = (getattr(error, "strerror", None) or os.strerror(number)).lower()
     file = _file_of(error)
     sentence = f"{file} cannot be used: {reason}" if file else f"the operating system reports: {reason}"
-    if error.errno in WRONG_PATH:
-        return UnusablePath(sentence, hint=WRONG_PATH[error.errno])
-    return MachineFailed(sentence, hint=HINTS.get(error.errno, ""))
+    if number in WRONG_PATH:
+        return UnusablePath(sentence, hint=WRONG_PATH[number])
+    return MachineFailed(sentence, hint=HINTS.get(number, ""))
+
+
+def pass_on(error: BaseException, path: Path, *, but: Container[int] = ()) -> None:
+    """What a reader calls before it blames the content of `path`: raises what the operating system said instead.
+
+    Errors of the content return: those without a number of the kernel's, EINVAL (a damaged file that sends its reader
+    to a place before its beginning), and the numbers in `but`, which the reader has a word of its own for.
+    """
+    if is_disk_full(error):
+        raise disk_full(_file_of(error) or path) from error
+    number = _number_of(error)
+    if number not in errno.errorcode or number == errno.EINVAL or number in but:
+        return
+    if isinstance(error, OSError) and error.filename is not None:
+        raise error
+    raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def disk_full(file: str | Path | None) -> DiskFull:
@@ -130,6 +150,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(at))
         yield at
         at = at.__cause__ or at.__context__
+
+
+def _number_of(error: BaseException) -> int | None:
+    """The kernel's number, also where a library in Rust kept it in its words alone."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    found = _RUST_NUMBER.search(str(error)) if isinstance(error, Exception) else None
+    return int(found[1]) if found else None
 
 
 def _file_of(error: BaseException) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from exporter.contained import contained
 from exporter.errors import CheckpointError, ExportError
+from exporter.failures import pass_on
 
 
 def load_onnx(path: Path) -> Any:
@@ -27,5 +28,6 @@ def load_onnx(path: Path) -> Any:
     except ExportError:
         raise
     except Exception as error:  # of a file that anybody may have written: whatever its reader ends in
+        pass_on(error, path)
         raise CheckpointError(f"{path} is not a readable ONNX file: {error}") from None
     return model

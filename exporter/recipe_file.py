@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.errors import RecipeError
+from exporter.failures import WRONG_PATH, pass_on
 from exporter.suggestions import did_you_mean, nearest, shortened
 from exporter.yaml_text import BadYaml, Lines, Path_, read_scalar, read_yaml
 
@@ -111,6 +112,7 @@ def _read_file(path: Path) -> tuple[Tree, Lines]:
     try:
         content = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
     except OSError as error:
+        pass_on(error, path, but=WRONG_PATH)
         raise RecipeError(f"{path} cannot be read: {error.strerror}") from None
     if content is None:
         raise RecipeError(f"{path} is larger than {MAX_BYTES} bytes; that is no recipe")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ValidationInfo
 
+from exporter.failures import WRONG_PATH, pass_on
+
 LONGEST_SHOWN = 200  # characters
 
 
@@ -21,6 +23,7 @@ def _find(path: Path, info: ValidationInfo) -> Path:
             if (folder / path).is_symlink():
                 raise ValueError(f"{_named(path)} is a link that leads nowhere")
         except OSError as error:  # a name that is too long, a folder that may not be looked into
+            pass_on(error, path, but=WRONG_PATH)
             raise ValueError(f"{_named(path)} cannot be opened: {error.strerror}") from None
     looked = " and ".join(str(folder) for folder in dict.fromkeys(folders))
     raise ValueError(f"there is no {_named(path)} (looked in {looked})")

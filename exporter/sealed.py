@@ -13,6 +13,7 @@ from typing import Any
 
 from exporter.artifact import sha256_of
 from exporter.atomic import is_unfinished, write_text_atomically
+from exporter.failures import ABSENT, pass_on
 
 
 def seal(record: Path, content: Any, files: Iterable[Path]) -> None:
@@ -33,7 +34,8 @@ def unseal(record: Path) -> Any:
         if raw["sha256"] != _digest(body):
             return None
         same = all(sha256_of(record.parent / name) == digest for name, digest in body["files"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        pass_on(error, record, but=ABSENT)  # what cannot be read today may be whole: it is not made again
         return None
     return body["content"] if same else None
 

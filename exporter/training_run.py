@@ -13,6 +13,7 @@ from exporter.artifact import sha256_of
 from exporter.atomic import write_atomically, write_text_atomically
 from exporter.environment import environment
 from exporter.errors import RecipeError
+from exporter.failures import ABSENT, pass_on
 from exporter.generators import GeneratorInfo, build_network, generator_info
 from exporter.generators.code import code_of_network_file, network_code
 from exporter.made_from import changes
@@ -159,7 +160,8 @@ def _run_in(folder: Path) -> dict[str, Any]:
     """What `folder`'s RUN says; nothing when it is absent or damaged."""
     try:
         known = json.loads((folder / RUN).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        pass_on(error, folder / RUN, but=ABSENT)
         return {}
     return known if isinstance(known, dict) else {}
 

@@ -109,7 +109,7 @@ def test_a_second_signal_does_not_break_off_the_clearing_up(tmp_path):
     for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
         process.send_signal(number)
     assert "error: interrupted" in process.communicate(timeout=60)[1]
-    assert process.returncode == 143
+    assert process.returncode in (143, 129)  # signals that arrive together have no order
 
 
 def test_nohup_keeps_a_run_alive(tmp_path):

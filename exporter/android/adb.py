@@ -20,6 +20,7 @@ from exporter.artifact import sha256_of
 from exporter.atomic import write_atomically
 from exporter.child_process import run_child
 from exporter.errors import EngineError, LostWorker, MissingTool
+from exporter.failures import WRONG_PATH, pass_on
 
 SHORT_S = 30.0
 COPY_S = 600.0
@@ -53,6 +54,7 @@ class Adb:
         try:
             return run_child([self.executable, *words], timeout_s=timeout_s)
         except OSError as error:
+            pass_on(error, Path(self.executable), but=WRONG_PATH)
             raise MissingTool(f"{self.executable} does not start: {error.strerror}") from error
         except subprocess.TimeoutExpired:
             raise ConnectionLost(f"adb {words[0]} did not end in {timeout_s:g} s") from None

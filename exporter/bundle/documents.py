@@ -49,13 +49,10 @@ def read_document(bundle: Path, file: str, kind: type[Document], schema_version:
 def read_bounded(bundle: Path, file: str) -> bytes:
     """The bytes of `file`, a plain file inside `bundle`. Raises BundleError for another, and for one too large."""
     path = contained(bundle, file, named_in="this exporter", error=BundleError)
-    try:
-        size_bytes = path.stat().st_size
-        if size_bytes > LARGEST_BYTES:
-            raise BundleError(f"{path} has {size_bytes} bytes, more than any such file needs")
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}") from None
+    size_bytes = path.stat().st_size
+    if size_bytes > LARGEST_BYTES:
+        raise BundleError(f"{path} has {size_bytes} bytes, more than any such file needs")
+    return path.read_bytes()
 
 
 def _tree(content: bytes, path: Path) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def load_array(bundle: Path, file: str) -> NDArray[Any]:
     path = contained(bundle, file, named_in=GOLDEN, error=BundleError)
     try:
         return read_npy(path)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise BundleError(f"{file} is not a usable .npy file: {error}") from None
 
 

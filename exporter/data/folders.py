@@ -38,4 +38,4 @@ def _pictures(folder: Path) -> Iterator[Path]:
 
 
 def _refuse(error: OSError) -> None:
-    raise DataError(f"{error.filename} cannot be read: {(error.strerror or str(error)).lower()}") from None
+    raise error  # a folder that cannot be read is not an empty one

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from exporter.atomic import write_atomically
 from exporter.errors import DataError
-from exporter.failures import in_one_line
+from exporter.failures import in_one_line, pass_on
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -56,6 +56,7 @@ def image_size(path: Path) -> tuple[int, int]:
         with Image.open(path, formats=FORMATS) as opened:
             return opened.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        pass_on(error, path)
         raise DataError(
             f"{path} is not a readable image: {in_one_line(error)}", hint="copy or export it again"
         ) from None
@@ -94,10 +95,7 @@ def frame(image: Floats, height: int, width: int) -> Floats:
 
 
 def _bytes_of(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    data = path.read_bytes()
     if not data:
         raise DataError(f"{path} is empty (0 bytes)", hint="copy the file again")
     return data
@@ -120,6 +118,7 @@ def _decode(data: bytes, path: Path, convert: Callable[[Image.Image, Path], NDAr
             return convert(ImageOps.exif_transpose(opened), path)
     # Pillow's decoders raise ValueError and SyntaxError, too, on broken files.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        pass_on(error, path)
         raise DataError(f"{path} is not a readable image: {error}", hint="copy or export it again") from None
 
 

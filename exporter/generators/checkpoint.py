@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from exporter.errors import CheckpointError, ExportError
+from exporter.failures import pass_on
 from exporter.generators.torch_file import read_torch, require_plain
 
 # In the order they are looked for; `params_ema` is the averaged, better one of BasicSR's two.
@@ -29,9 +30,8 @@ def load_state(path: Path) -> dict[str, Tensor]:
         raw = _reader_of(path)(path)
     except ExportError:
         raise
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from None
     except Exception as error:  # of a file that anybody may have written: whatever its reader ends in
+        pass_on(error, path)
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} is damaged: {type(error).__name__}: {reason}") from None
     state = unwrap(raw)
@@ -77,8 +77,10 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     try:
+        path.open("rb").close()  # safetensors calls every file it cannot open absent
         state: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:  # foreign dtypes
+        pass_on(error, path)
         raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from None
     return state
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.errors import CheckpointError, ForeignClass
+from exporter.failures import ABSENT, pass_on
 from exporter.generators.table import GENERATORS
 
 LARGEST_MULTIPLE = 4096  # px; pictures are filled up to it
@@ -48,6 +49,7 @@ def read_description(path: Path) -> Description:
     from safetensors import SafetensorError, safe_open
 
     try:
+        path.open("rb").close()  # safetensors calls every file it cannot open absent
         with safe_open(path, "np") as file:
             return Description.from_header(file.metadata() or {})
     except KeyError:
@@ -57,6 +59,7 @@ def read_description(path: Path) -> Description:
         where = ".".join(str(part) for part in first["loc"])[:60] or "its header"
         raise CheckpointError(f"{path} is no network file of this project: {where}: {first['msg']}") from None
     except (SafetensorError, OSError, TypeError, ValueError) as error:
+        pass_on(error, path, but=ABSENT)
         raise CheckpointError(f"{path} is no network file of this project: {error}") from None
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from exporter.errors import CheckpointError
+from exporter.failures import pass_on
 from exporter.generators.pickle_bounds import require_bounded
 
 _ZIP = b"PK\x03\x04"
@@ -39,6 +40,7 @@ def read_torch(path: Path) -> object:
             ) from None
         raise CheckpointError(f"{path} is damaged, or no torch checkpoint at all") from None
     except Exception as error:  # of a file that anybody may have written: whatever the reader ends in
+        pass_on(error, path)
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise CheckpointError(f"{path} is damaged: {reason}") from None
 
@@ -86,6 +88,7 @@ def _require_stored(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             entries, comment = archive.infolist(), archive.comment
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        pass_on(error, path)
         raise CheckpointError(f"{path} is damaged: {error}") from None
     unpacked_bytes = sum(entry.file_size for entry in entries)
     squeezed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exporter.errors import EngineError
+from exporter.failures import ABSENT, pass_on
 from exporter.nvidia.build import End, Profile
 from exporter.nvidia.library import Builder
 
@@ -49,5 +50,6 @@ def read_sidecar(engine: Path) -> Sidecar:
     try:
         return Sidecar.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
+        pass_on(error, path, but=ABSENT)
         reason = str(error).splitlines()[0]
         raise EngineError(f"{engine.name} has no usable description {path.name}: {reason}") from None

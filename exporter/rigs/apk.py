@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from exporter.errors import EngineError
+from exporter.failures import WRONG_PATH, pass_on
 from exporter.rigs.base import Say
 from exporter.rigs.folder import rigs_folder, stamp_of
 from exporter.rigs.packages import unpack_debs
@@ -109,6 +110,7 @@ def run_tool(command: Sequence[str | Path], environment: Mapping[str, str] | Non
         env = {**os.environ, **(environment or {})}
         done = run_program(command, timeout_s=TIMEOUT_S, late=f"{name} did not finish", env=env)
     except OSError as error:
+        pass_on(error, Path(command[0]), but=WRONG_PATH)
         raise EngineError(f"{name} cannot be started: {error.strerror}", hint=INSTALL) from None
     said = done.stdout + done.stderr
     if done.returncode:

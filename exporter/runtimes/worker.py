@@ -27,6 +27,7 @@ from typing import Any
 
 from exporter.artifact import Artifact, sha256_of
 from exporter.errors import EngineError
+from exporter.failures import pass_on
 from exporter.runtimes.base import Image, Session
 
 WORKER_PROGRAM = Path(__file__).with_name("interpreter_worker.py")
@@ -99,6 +100,7 @@ def read_answer(folder: Path, job_id: str) -> Answer:
             pictures = tuple(np.asarray(picture, np.float32) for picture in outputs["images"])
         samples_ms = tuple(float(sample) for sample in _json(folder / "timings.json")["samples_ms"])
     except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        pass_on(error, folder)
         raise EngineError(f"the worker's answer in {folder} is malformed: {error}") from error
     asked = (0, order["runs"]) if order["runs"] else (order["images"], 0)
     if (len(pictures), len(samples_ms)) != asked:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from exporter.child_process import how_it_ended, run_child, was_taken_away
 from exporter.errors import EngineError, LostWorker
+from exporter.failures import WRONG_PATH, pass_on
 
 _LAST_LINES = 5
 
@@ -28,6 +29,7 @@ def run_worker(
             env=None if env is None else {**os.environ, **env},
         )
     except OSError as error:
+        pass_on(error, Path(command[0]), but=WRONG_PATH)
         raise EngineError(f"{name}: cannot start {command[0]}: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise LostWorker(f"{name}: the worker gave no answer in {timeout_s:g} s") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import StageError
+from exporter.failures import pass_on
 from exporter.quantization.mixed_precision import CLEARLY, Impossible, search
 from exporter.stages.base import Workspace
 
@@ -102,6 +103,7 @@ def read_costs(file: Path, layers: Sequence[Layer]) -> Costs:
             for trial in table["trials"]
         }
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        pass_on(error, file)
         raise StageError(f"quantize_tflite: costs: {file} is no report of an export: {error!r}") from None
     if not costs:
         found = "another network, or another size" if tables else "no search for mixed precision"

@@ -6,6 +6,7 @@ which bounds memory however long it is, and shares each engine job among them.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 
 from exporter.atomic import write_atomically
 from exporter.errors import DataError, MissingTool
-from exporter.failures import is_disk_full
+from exporter.failures import pass_on
 from exporter.progress import Progress
 from exporter.tiling.restore import Pixels
 from exporter.tiling.restorer import Restorer
@@ -29,6 +30,7 @@ _OPENED = {"format_whitelist": "mov,matroska,avi", "protocol_whitelist": "file"}
 CHUNK_BYTES = 64 << 20  # decoded frames kept at a time
 LARGEST_CHUNK = 8
 _LIMITED_RANGE, _FULL_RANGE = 1, 2  # FFmpeg's numbers: luma 16..235, and 0..255
+_OF_STREAMS = (errno.EIO, errno.EPERM, errno.ERANGE, errno.EDOM)  # what FFmpeg says of damaged ones, too
 _CODECS = {".webm": "libvpx-vp9"}  # all others: H.264
 _QUALITY = {"libx264": {"crf": "16", "preset": "fast"}, "libvpx-vp9": {"crf": "24", "b": "0"}}
 
@@ -72,8 +74,7 @@ def restore_video(source: Path, target: Path, restorer: Restorer, progress: Prog
                 writing = stack.enter_context(av.open(str(new), "w"))
                 restored = _Clip(reading, writing, _CODECS.get(target.suffix, "libx264")).restore(restorer, progress)
         except av.error.FFmpegError as error:
-            if is_disk_full(error):
-                raise
+            pass_on(error, source, but=_OF_STREAMS)
             raise DataError(f"{source} cannot be restored: {error}", hint="is it a whole video file?") from None
         if not restored.frames:
             raise DataError(f"{source} holds no frame that can be decoded")
@@ -88,6 +89,7 @@ def _opened(source: Path) -> Any:
     try:
         reading = av.open(f"file:{source}", options=_OPENED)  # so that no name is taken for a protocol
     except (OSError, ValueError) as error:  # FFmpeg's own errors are among them
+        pass_on(error, source, but=_OF_STREAMS)
         raise DataError(f"{source} is not a readable video: {error}") from None
     if not reading.streams.video:
         reading.close()

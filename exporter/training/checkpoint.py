@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from exporter.atomic import write_atomically
+from exporter.failures import pass_on
 from exporter.progress import Progress
 from exporter.training.options import CHECKPOINT
 
@@ -37,5 +38,6 @@ def _is_damaged(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as records:
             return records.testzip() is not None
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        pass_on(error, file)  # what cannot be read today may be whole: training does not start again
         return True

@@ -11,6 +11,7 @@ from pathlib import Path
 from exporter.artifact import Format
 from exporter.child_process import how_it_ended, run_child
 from exporter.errors import EngineError
+from exporter.failures import WRONG_PATH, pass_on
 from exporter.runtimes import delegation
 from exporter.runtimes.base import Runtime
 from exporter.runtimes.litert_cpu import LiteRtCpu
@@ -59,5 +60,6 @@ def _left(runtime: Runtime, path: Path) -> list[int]:
                 raise EngineError(f"{runtime.name} does not load {path.name}: {how_it_ended(done.returncode)}")
             return [int(place) for place in json.loads(done.stdout)]
         except (OSError, subprocess.SubprocessError, ValueError) as error:
+            pass_on(error, path, but=WRONG_PATH)
             raise EngineError(f"{runtime.name} does not load {path.name}: {error}") from None
     return []

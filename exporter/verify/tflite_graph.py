@@ -17,13 +17,10 @@ _MARK = b"TFL3"  # the flatbuffer file identifier, at byte 4
 
 
 def read_tflite(path: Path) -> Graph:
-    """The operators of the first subgraph. Raises CheckpointError for a missing or damaged file."""
+    """The operators of the first subgraph. Raises CheckpointError for a damaged file."""
     from ai_edge_litert import schema_py_generated as schema
 
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror}") from None
+    data = path.read_bytes()
     if data[4:8] != _MARK:
         raise CheckpointError(f"{path} is not a .tflite file: it lacks the mark TFL3")
     try:
