@@ -93,7 +93,7 @@ def pass_on(error: BaseException, path: Path, *, but: Container[int] = ()) -> No
     if is_disk_full(error):
         raise disk_full(_file_of(error) or path) from error
     number = _number_of(error)
-    if number not in errno.errorcode or number == errno.EINVAL or number in but:
+    if number is None or number not in errno.errorcode or number == errno.EINVAL or number in but:
         return
     if isinstance(error, OSError) and error.filename is not None:
         raise error
