@@ -90,7 +90,7 @@ def main(rounds: int = ROUNDS) -> dict[str, Any]:
     students: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         for preset in PRESETS:
-            source, students[preset] = student_file(preset, Path(temporary) / f"{preset}.safetensors")
+            source, students[preset] = student_file(preset, Path(temporary) / f"{preset}.safetensors", HEIGHT, WIDTH)
             files = convert(source, calibration, Path(temporary) / preset)
             students[preset]["size_kb"] = {precision: file.size_bytes // 1000 for precision, file in files.items()}
             entrants += [entrant(preset, *file, threads, calibration) for file in files.items() for threads in THREADS]
@@ -110,8 +110,8 @@ def main(rounds: int = ROUNDS) -> dict[str, Any]:
     }
 
 
-def student_file(preset: str, path: Path) -> tuple[Artifact, dict[str, Any]]:
-    """The student as a network file, and what it is."""
+def student_file(preset: str, path: Path, height: int, width: int) -> tuple[Artifact, dict[str, Any]]:
+    """The student as a network file for pictures of height×width px, and what it is."""
     shipped = REPO / "recipes" / "weights" / f"mobilenetv3_student_{preset}.safetensors"
     torch.manual_seed(0)
     network = MobileNetV3Student(preset)
@@ -121,10 +121,10 @@ def student_file(preset: str, path: Path) -> tuple[Artifact, dict[str, Any]]:
         torch.nn.init.normal_(network.head.weight, std=0.02)
     network.eval()
     write_network(network, Description("mobilenetv3_student", {"preset": preset}, (0.0, 1.0), 16), path)
-    cost = cost_of(network, (1, 3, HEIGHT, WIDTH))
+    cost = cost_of(network, (1, 3, height, width))
     about = {"weights": shipped.name if shipped.exists() else "random", "parameters": cost.parameters}
-    spec = TensorSpec.image(HEIGHT, WIDTH)
-    return Artifact(Format.TORCH, path, spec, spec, sha256_of(path)), about | {"gmac": round(cost.macs / 1e9, 2)}
+    spec = TensorSpec.image(height, width)
+    return Artifact(Format.TORCH, path, spec, spec, sha256_of(path)), about | {"gmac": round(cost.macs / 1e9, 3)}
 
 
 def convert(student: Artifact, calibration: CalibrationSet, folder: Path) -> dict[str, Artifact]:
