@@ -33,7 +33,7 @@ export: $(STAMP) $(if $(BUILDS_ENGINES),$(RTX)) ## run a recipe: make export rec
 	@$(RUN)/exporter $(WORDS)
 
 test: $(STAMP) $(if $(slow),$(RTX)) ## run the tests (slow ones: make test slow=1)
-	$(RUN)/python -m pytest $(if $(slow),-m 'slow or not slow')
+	$(RUN)/python -m pytest $(if $(slow),-m 'slow or not slow',-n auto --dist loadfile)
 
 check: $(STAMP) ## ruff, mypy and the layer contract
 	$(RUN)/ruff check .
