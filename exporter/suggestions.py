@@ -20,7 +20,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
 
 
-def shortened(text: str, length: int = 80) -> str:
+def shortened(text: str, length: int = 200) -> str:
     """At most `length` characters, and none that a terminal would obey."""
     kept = text if len(text) <= length else f"{text[: length - 1]}…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in kept)

@@ -16,7 +16,7 @@ BUDGET = {"max_loss_db": 0.05, "images": 2}
 
 
 def _report() -> dict:
-    return json.loads(Path("dist/tiny-1.0/report/report.json").read_text())
+    return json.loads(Path("dist/tiny-1.0.missed/report/report.json").read_text())
 
 
 def test_both_files_are_reported_and_the_report_makes_the_same_file_again(tmp_path, monkeypatch, capfd):
@@ -42,7 +42,7 @@ def test_both_files_are_reported_and_the_report_makes_the_same_file_again(tmp_pa
     assert table["trials"][table["chosen"]]["float"]
     files = {target["name"]: target["model"]["sha256"] for target in first["targets"]}
     assert files["mixed"] != files["int8"]
-    assert '<section id="precision">' in Path("dist/tiny-1.0/report/index.html").read_text(encoding="utf-8")
+    assert '<section id="precision">' in Path("dist/tiny-1.0.missed/report/index.html").read_text(encoding="utf-8")
 
     (tmp_path / "earlier.json").write_text(json.dumps(first))
     words = ["quantize_tflite.costs=earlier.json", *(f"quantize_tflite.mixed.{k}={v}" for k, v in BUDGET.items())]

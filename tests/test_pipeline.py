@@ -190,10 +190,10 @@ def _no_training(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (_one_calibration_image, "holds 1 calibration images, at least 8 are needed"),
+        (_one_calibration_image, "holds 1 picture; calibration needs 8"),
         (_unreadable_image, "3.png"),
         (_calibration_is_evaluation, "is learned from and shows what"),
-        (_no_training, "holds no training photographs"),
+        (_no_training, "training holds no pictures"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

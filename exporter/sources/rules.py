@@ -37,7 +37,6 @@ COMPUTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "exporter.generators": (),  # the class of a network: exporter.generators.code
         "exporter.generators.recognition": ("spandrel",),
         "exporter.generators.signature": (),  # only asks where a class lies
-        "exporter.generators.spandrel_zoo": ("spandrel",),
         "exporter.nvidia.library": ("tensorrt", "tensorrt-rtx-cu12-libs", "tensorrt-rtx-cu13-libs"),
         "exporter.runtimes.delegation": (),  # the engine: what a runtime's `device` says has its version
         "exporter.runtimes.installed": (),  # only asks whether a package is there

@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.artifact import Format
 from exporter.errors import CheckpointError, ExportError
-from exporter.failures import in_one_line
+from exporter.failures import in_one_line, pass_on
 from exporter.onnx_file import load_onnx
 from exporter.rewrites.open_sizes import at_known_size
 from exporter.verify.graph import DYNAMIC, Graph, Node, Tensor, elements, is_sized
@@ -28,6 +28,7 @@ def read_onnx(path: Path) -> Graph:
     except ExportError:
         raise
     except Exception as error:  # of a file that anybody may have written: whatever walking through it ends in
+        pass_on(error, path)
         raise CheckpointError(f"{path} is not a readable ONNX file: {in_one_line(error)[:200]}") from error
     if not graph.nodes:
         raise CheckpointError(f"{path} is not a usable ONNX file: its graph is empty")

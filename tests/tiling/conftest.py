@@ -33,7 +33,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[Ar
         path = tmp_path_factory.mktemp("network") / "network.safetensors"
         network = build_network(generator_info(arch, (0.0, 1.0), 1), kwargs)
         write_network(network, Description(arch, kwargs, (0.0, 1.0), 1), path)
-        return stored_and_onnx(path, height, width)
+        return stored_and_onnx(path, height, width, frozenset({arch}))
 
     return export
 
@@ -46,7 +46,9 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, Artifac
     return stored_and_onnx(path, 256, 256)
 
 
-def stored_and_onnx(path: Path, height: int, width: int) -> tuple[Artifact, Artifact]:
+def stored_and_onnx(
+    path: Path, height: int, width: int, user_classes: frozenset[str] = frozenset()
+) -> tuple[Artifact, Artifact]:
     spec = TensorSpec.image(height, width)
-    stored = Artifact(Format.TORCH, path, spec, spec, sha256_of(path))
+    stored = Artifact(Format.TORCH, path, spec, spec, sha256_of(path), user_classes=user_classes)
     return stored, run(TorchToOnnx(), stored, path.parent / "onnx")
