@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
-from math import prod
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from exporter.child_process import run_child
 from exporter.errors import CheckpointError, MissingTool
-from exporter.generators.weights_files import weights_files
+from exporter.generators.tf_checkpoint_child import FAILURE, NAMES
 
-OPTIMISER = re.compile(r"/(Adam|Adam_1|Momentum|RMSProp|RMSProp_1|ExponentialMovingAverage)$")
+PROGRAM = "import sys; from exporter.generators.tf_checkpoint_child import main; sys.exit(main())"
+TIMEOUT_S = 900
 
 
 def read_tf_checkpoint(path: Path) -> dict[str, Tensor]:
@@ -23,32 +28,32 @@ def read_tf_checkpoint(path: Path) -> dict[str, Tensor]:
     Kernels are turned from (H, W, in, out) to (out, in, H, W); a transposed convolution's (H, W, out, in) becomes
     PyTorch's (in, out, H, W) by the same permutation. Raises CheckpointError when a part is missing or damaged.
     """
-    try:
-        import tensorflow as tf
-    except ImportError:
+    if find_spec("tensorflow") is None:
         raise MissingTool(
             f"{path} is a TensorFlow checkpoint and TensorFlow is not installed", hint="pip install 'exporter[export]'"
-        ) from None
-    prefix = re.sub(r"\.(index|data-\d+-of-\d+)$", "", str(path))
-    state = {}
-    try:
-        reader = tf.train.load_checkpoint(prefix)
-        types = reader.get_variable_to_dtype_map()
-        shapes = sorted(reader.get_variable_to_shape_map().items())
-        _require_held(shapes, types, path)
-        for name, shape in shapes:
-            if shape and types[name].is_floating and not OPTIMISER.search(name):
-                value = torch.from_numpy(reader.get_tensor(name))
-                state[name] = value.permute(3, 2, 0, 1).contiguous() if value.ndim == 4 else value
-    except (ValueError, RuntimeError, IndexError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path} is damaged, or its .data file is missing: {reason}") from None
-    return state
+        )
+    prefix = re.sub(r"\.(index|data-\d+-of-\d+)$", "", str(path.absolute()))
+    with tempfile.TemporaryDirectory(prefix="exporter-") as scratch:
+        folder = Path(scratch)
+        try:
+            done = run_child([sys.executable, "-c", PROGRAM, prefix, folder], timeout_s=TIMEOUT_S, one_stream=True)
+        except subprocess.TimeoutExpired:
+            raise CheckpointError(f"{path} cannot be read: TensorFlow did not finish in {TIMEOUT_S} s") from None
+        if done.returncode:
+            raise CheckpointError(f"{path} is damaged, or its .data file is missing: {_reason(folder, done)}")
+        names: list[str] = json.loads((folder / NAMES).read_text(encoding="utf-8"))
+        values = {name: np.load(folder / f"{number}.npy") for number, name in enumerate(names)}
+    return {name: _turned(torch.from_numpy(value)) for name, value in values.items()}
 
 
-def _require_held(shapes: list[tuple[str, list[int]]], types: Mapping[str, Any], path: Path) -> None:
-    """The shapes that the index declares have to lie in the data files, before memory is given to any of them."""
-    held = sum(part.stat().st_size for part in weights_files(path) if part.suffix != ".index")
-    needed = sum(prod(shape) * types[name].size for name, shape in shapes)
-    if needed > held or any(side < 0 for _, shape in shapes for side in shape):
-        raise CheckpointError(f"{path} is damaged: it declares {needed} bytes of tensors, its .data files hold {held}")
+def _turned(value: Tensor) -> Tensor:
+    return value.permute(3, 2, 0, 1).contiguous() if value.ndim == 4 else value
+
+
+def _reason(folder: Path, done: subprocess.CompletedProcess[str]) -> str:
+    """What the reader said; TensorFlow's own last words when it ended the process."""
+    failure = folder / FAILURE
+    if failure.exists():
+        return failure.read_text(encoding="utf-8")
+    fatal = re.search(r"Check failed: .*", done.stdout)
+    return fatal.group()[:200] if fatal else f"TensorFlow's reader ended with exit code {done.returncode}"
