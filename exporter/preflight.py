@@ -30,7 +30,7 @@ MARGIN_BYTES = 100_000_000  # logs, report, golden vectors, what a converter wri
 # writes a checkpoint the one before; others keep the model and what the writer of its format needs meanwhile.
 TRAINING_COPIES, OTHER_COPIES = 9, 3
 SMALLEST_CROP_PX = 32
-EVERY_EXPORT = ("torch", "safetensors", "PIL", "imagehash", "skimage")
+EVERY_EXPORT = ("torch", "safetensors", "PIL", "skimage")
 
 
 def require_packages(chains: Iterable[Chain]) -> None:

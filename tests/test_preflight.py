@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from exporter import preflight as under_test
 from exporter.cli import main
@@ -135,3 +137,11 @@ def test_no_training_begins_and_a_finished_run_is_not_checked_again(
     assert "checked: 3 networks" in capfd.readouterr().out
     assert main([f"recipe={recipe}"]) == 0
     assert "checked:" not in capfd.readouterr().out
+
+
+def test_what_every_export_needs_is_what_the_project_asks_for():
+    """A package that is here by chance only would stop every export on a fresh machine."""
+    asked = {Requirement(line).name.lower() for line in requires("exporter") or ()}
+    distributions = packages_distributions()
+    for module in under_test.EVERY_EXPORT:
+        assert asked & {name.lower() for name in distributions[module]}, module
