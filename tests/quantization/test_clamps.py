@@ -1,9 +1,12 @@
 """A clamp goes only where the code does its work: the INT8 file's values are looked at, not its scales."""
 
+import math
+
 import numpy as np
 import pytest
 from onnx import helper
 
+from exporter.quantization.clamps import clamp_limits, drop_saturating_clamps
 from exporter.quantization.engine import Engine
 from exporter.quantization.int8_graph import write_int8
 from exporter.quantization.ranges import RangeCollector, tflite_ranges
@@ -23,6 +26,46 @@ CASES = {
     "the picture's own clamp": ([CONV, make("Clip", ["a", "zero", "one"], ["y"])], ()),
     "before a convolution": ([CONV, make("Min", ["a", "half"], ["b"]), make("Conv", ["b", "v"], ["y"])], ()),
     "a picture that ends below 1": ([CONV, make("Min", ["a", "half"], ["y"])], ("MINIMUM",)),
+    "at zero from above": ([CONV, make("Min", ["a", "zero"], ["b"]), make("Conv", ["b", "v"], ["y"])], ()),
+    "at zero from below": ([CONV, make("Max", ["a", "zero"], ["b"]), make("Conv", ["b", "v"], ["y"])], ()),
+    "the picture's lower end": ([CONV, make("Max", ["a", "zero"], ["y"])], ()),
+    "after an addition": (
+        [make("Add", ["x", "x"], ["a"]), make("Min", ["a", "half"], ["b"]), make("Conv", ["b", "v"], ["y"])],
+        (),
+    ),
+    "after an operator that keeps its scale": (
+        [
+            CONV,
+            make("MaxPool", ["a"], ["b"], kernel_shape=[3, 3], pads=[1] * 4),
+            make("Min", ["b", "half"], ["c"]),
+            make("Conv", ["c", "v"], ["y"]),
+        ],
+        ("MINIMUM",),
+    ),
+    "after an operator in float": (
+        [
+            CONV,
+            make("Add", ["x", "one"], ["b"]),
+            make("Div", ["a", "b"], ["c"]),
+            make("Min", ["c", "half"], ["d"]),
+            make("Conv", ["d", "v"], ["y"]),
+        ],
+        ("MINIMUM",),
+    ),
+    "the smaller of two pictures": (
+        [CONV, make("Min", ["a", "x"], ["b"]), make("Conv", ["b", "v"], ["y"])],
+        ("MINIMUM",),
+    ),
+    "the second goes though the first stays": (
+        [
+            CONV,
+            make("Max", ["a", "low"], ["b"]),
+            make("Conv", ["b", "v"], ["c"]),
+            make("Min", ["c", "half"], ["d"]),
+            make("Conv", ["d", "v"], ["y"]),
+        ],
+        ("MAXIMUM",),
+    ),
     "above zero": (
         [CONV, make("Max", ["a", "low"], ["b"]), make("Conv", ["b", "v"], ["y"])],
         ("MAXIMUM",),
@@ -92,5 +135,41 @@ def test_with_or_without_its_operator_a_clamp_clamps(case):
 @pytest.mark.parametrize("case", CASES)
 def test_only_a_clamp_that_the_code_does_is_dropped(case):
     nodes, stay = CASES[case]
-    left = {kind for kind in kinds(files(nodes)[1]) if kind in CLAMPS}
-    assert left >= set(stay) if stay else not left
+    assert {kind for kind in kinds(files(nodes)[1]) if kind in CLAMPS} == set(stay)
+
+
+def graph_of(case):
+    nodes, _ = CASES[case]
+    used = {name for node in nodes for name in node.input}
+    constants = {name: value for name, value in CONSTANTS.items() if name in used}
+    return translate(model_of(nodes, SIZE, SIZE, **constants))
+
+
+def test_how_many_went():
+    assert drop_saturating_clamps(graph_of("above zero"), set()) == 0
+    assert drop_saturating_clamps(graph_of("before a convolution"), set()) == 1
+    twice = [
+        CONV,
+        make("Min", ["a", "half"], ["b"]),
+        make("Conv", ["b", "v"], ["c"]),
+        make("Min", ["c", "half"], ["d"]),
+    ]
+    graph = translate(model_of([*twice, make("Conv", ["d", "v"], ["y"])], SIZE, SIZE, w=W, v=BACK, half=HALF))
+    assert drop_saturating_clamps(graph, set()) == 2
+
+
+@pytest.mark.parametrize("end", ["inputs", "outputs"])
+def test_a_clamp_beside_float_stays(end):
+    graph = graph_of("before a convolution")
+    clamp = next(operator for operator in graph.operators if graph.kind(operator) == "MINIMUM")
+    assert drop_saturating_clamps(graph, {getattr(clamp, end)[0]}) == 0
+
+
+def test_limits():
+    graph = graph_of("the smaller of two pictures")
+    (two,) = [operator for operator in graph.operators if graph.kind(operator) == "MINIMUM"]
+    assert clamp_limits(graph, two) is None and clamp_limits(graph, graph.operators[0]) is None
+    for case, limits in (("before a convolution", (-math.inf, 0.5)), ("at zero from below", (0.0, math.inf))):
+        graph = graph_of(case)
+        found = [clamp_limits(graph, operator) for operator in graph.operators]
+        assert [(each.low, each.high) for each in found if each] == [limits]
