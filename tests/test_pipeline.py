@@ -348,14 +348,14 @@ def test_killed_anywhere_it_ends_with_the_same_bundle(tmp_path, teacher_file, mo
     assert whole.returncode == 0, whole.stdout + whole.stderr
     words = "--build", "killed", "--dist", "killed_dist"
     begun = 0
-    while begun < len(list(Path("whole/stages").iterdir())):
+    while begun < len(list(Path("whole/tiny/stages").iterdir())):
         process = subprocess.Popen(command(recipe, *words), env=plain_env())
-        while len(list(Path("killed/stages").glob("*"))) <= begun:
+        while len(list(Path("killed/tiny/stages").glob("*"))) <= begun:
             assert process.poll() is None, "it ended before it had begun every stage"
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        begun = len(list(Path("killed/stages").iterdir()))
+        begun = len(list(Path("killed/tiny/stages").iterdir()))
     done = run_cli(recipe, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     undisturbed = reproducible_files(Path("whole_dist/tiny-1.0"))

@@ -74,10 +74,13 @@ def test_two_processes_label_a_pool_as_one_does(recipe: Path, tmp_path: Path, na
     given = [f"{key}={value}" for key, value in words.items()]
     done = torchrun(2, f"recipe={recipe}", *given, "--build", str(tmp_path / "build"))
     assert done.returncode == 0, done.stderr
-    one, two = (sorted(folder.glob("*.taught.*")) for folder in (tmp_path / "pools", tmp_path / "build" / "pools"))
+    one, two = (
+        sorted(path for path in folder.glob("*.taught.*") if path.suffix != ".lock")
+        for folder in (tmp_path / "pools", tmp_path / "build" / "pools")
+    )
     assert [path.name for path in one] == [path.name for path in two]
-    assert one[0].suffix == ".raw"
-    pictures = [np.fromfile(files[0], np.float16, 70 * 32 * 32 * 3) for files in (one, two)]
+    raw = [next(path for path in files if path.suffix == ".raw") for files in (one, two)]
+    pictures = [np.fromfile(path, np.float16, 70 * 32 * 32 * 3) for path in raw]
     assert np.abs(np.subtract(*pictures, dtype=np.float32)).max() < 2e-3
     curves = [curve(folder, "teacher") for folder in (tmp_path / "one", tmp_path / "build" / "train" / "plain")]
     assert curves[0] == pytest.approx(curves[1], rel=1e-3)
