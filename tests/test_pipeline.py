@@ -66,6 +66,7 @@ def test_an_unchanged_run_measures_nothing(recipe, capfd, monkeypatch):
     assert len(calls) == 1
 
 
+@pytest.mark.slow
 def test_code_that_was_edited_since_is_run_again_and_named(recipe, capfd, monkeypatch):
     assert main([f"recipe={recipe}"]) == 0
     capfd.readouterr()

@@ -57,7 +57,9 @@ def read_bounded(bundle: Path, file: str) -> bytes:
 
 def _tree(content: bytes, path: Path) -> dict[str, Any]:
     try:
-        tree = json.loads(content, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
+        tree = json.loads(
+            content, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite, parse_int=_exact
+        )
     except RecursionError:
         raise BundleError(f"{path} is nested too deeply") from None
     except ValueError as error:
@@ -99,3 +101,10 @@ def shown(text: str) -> str:
     """A stranger's text for one line of a terminal: nothing that moves the cursor, not endless."""
     clean = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     return clean if len(clean) <= LONGEST_LINE else f"{clean[:LONGEST_LINE]}…"
+
+
+def _exact(text: str) -> int:
+    """Seeds take 64 bits; nothing that is written here takes more."""
+    if len(text) > 20 or abs(int(text)) >= 2**64:
+        raise ValueError(f"a whole number of {len(text)} characters is beyond 64 bits")
+    return int(text)

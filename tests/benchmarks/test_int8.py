@@ -37,6 +37,7 @@ def arguments(benchmark: ModuleType, build: Path, *words: str) -> Any:
     return benchmark.arguments(["--images", "8", "--pairs", "2", "--build", str(build), *words])
 
 
+@pytest.mark.slow
 def test_every_entrant_is_judged_and_a_failure_is_a_row(
     benchmark: ModuleType, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from exporter.bundle import verify_bundle
+from exporter.bundle.documents import read_document
 from exporter.errors import BundleError
 
 
@@ -134,3 +136,17 @@ def test_a_measured_file_without_its_golden_vectors_is_no_bundle(
     says = "vectors are not all for the same models" if vectors == 1 else "holds no vector for models/"
     with pytest.raises(BundleError, match=says):
         verify_bundle(bundle)
+
+
+@pytest.mark.parametrize(("number", "fits"), [(2**63 - 1, True), (-(2**63), True), (2**64, False), (10**400, False)])
+def test_whole_numbers_of_more_than_64_bits_are_refused(number: int, fits: bool, tmp_path: Path) -> None:
+    class Numbers(BaseModel):
+        schema_version: int
+        a: int
+
+    (tmp_path / "n.json").write_text(f'{{"schema_version": 1, "a": {number}}}')
+    if fits:
+        assert read_document(tmp_path, "n.json", Numbers, 1).a == number
+    else:
+        with pytest.raises(BundleError, match=r"n\.json is not JSON that can be trusted: .* beyond 64 bits"):
+            read_document(tmp_path, "n.json", Numbers, 1)

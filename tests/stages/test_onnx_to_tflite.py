@@ -67,6 +67,7 @@ def test_the_whole_mobilenetv3_needs_no_transposition(tmp_path):
     assert found["HARD_SWISH"] > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["mobilenetv3_student", "Wavy"])
 def test_onnx2tf_gives_the_same_picture_and_bytes(tmp_path, arch):
     source, lines = to_onnx(tmp_path, arch), Lines()
@@ -82,6 +83,7 @@ def test_onnx2tf_gives_the_same_picture_and_bytes(tmp_path, arch):
         assert "Sin" in lines.said[0]
 
 
+@pytest.mark.slow
 def test_onnx2tf_options_reach_it(tmp_path):
     source = to_onnx(tmp_path, "Gated")
     plain = run(OnnxToTflite(converter="onnx2tf"), source, tmp_path / "plain")

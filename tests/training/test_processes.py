@@ -49,6 +49,7 @@ def curve(folder: Path, key: str) -> list[float]:
     return [line[key] for line in map(json.loads, (folder / "history.jsonl").read_text().splitlines())]
 
 
+@pytest.mark.slow
 def test_two_processes_follow_the_curve_of_one(recipe: Path, tmp_path: Path) -> None:
     train(load_train_recipe(recipe), tmp_path / "one", tmp_path / "pools", Silent())
     done = torchrun(2, f"recipe={recipe}", "training.adversarial=0", "--build", str(tmp_path / "build"))
@@ -92,6 +93,7 @@ def torch_file(path: Path) -> dict[str, torch.Tensor]:
     return load_file(path)
 
 
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_is_refused(recipe: Path, tmp_path: Path) -> None:
     done = torchrun(2, f"recipe={recipe}", "training.batch=3", "--build", str(tmp_path))
     assert done.returncode != 0

@@ -45,6 +45,7 @@ def test_how_a_worker_ended(tmp_path, program, error, says):
     assert type(caught.value) is error
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(TfliteRuntime().missing()), reason="the extra old-runtime is not installed")
 def test_an_export_without_its_old_runtime(tmp_path, teacher_file, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
