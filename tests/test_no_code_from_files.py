@@ -124,6 +124,7 @@ def test_warm_starts(trap: Trap, arch: str, tiny_recipe, capfd) -> None:
     trap.require_untouched()
 
 
+@pytest.mark.extra("zoo")
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("labelled", [False, True])
 def test_the_teacher_of_a_training(trap: Trap, arch: str, labelled: bool, tiny_recipe, capfd) -> None:

@@ -70,7 +70,7 @@ class Judged(_Part):
     ssim: float | None
     gain_db: float | None
     seam_psnr_db: float | None  # its tiles, put together, against its own tile with their seams in the middle
-    also_on: dict[str, float | None] = {}  # further engine → worst parity there, dB; only those that ran
+    also_on: dict[str, float | None]  # further engine → worst parity there, dB; only those that ran
 
     @property
     def is_measured(self) -> bool:

@@ -47,7 +47,7 @@ def test_the_card_does_not_bind_an_engine_with_a_profile_to_one_size(largest, sa
     engine = Model(
         file="models/x.rtx.engine", sha256="b" * 64, size_bytes=1000, source_sha256="b" * 64, format=Format.TENSORRT,
         precision="int8", **ends, ops=None, history=("built",),
-        targets=[{"name": "x", "runtime": "tensorrt_rtx"} | dict.fromkeys(NOT_MEASURED)],
+        targets=[{"name": "x", "runtime": "tensorrt_rtx", "also_on": {}} | dict.fromkeys(NOT_MEASURED)],
     )  # fmt: skip
     tiling = Tiling(
         tile_px=(256, 256), multiple_px=8, halo_px=16, blend_px=0, beyond_picture="mirrored",

@@ -38,6 +38,7 @@ def not_measured(finished: Finished, tmp_path: Path) -> Path:
     return write_bundle(judged_by(replace(outcome, targets=targets), recipe), golden, tmp_path, multiple=4)
 
 
+@pytest.mark.extra("old-runtime")
 def test_all_kept_is_said_with_what_was_checked(pristine: Path, capsys) -> None:
     assert main(["verify", str(pristine)]) == 0
     *_, sentence, last = capsys.readouterr().out.splitlines()

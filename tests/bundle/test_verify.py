@@ -22,6 +22,7 @@ def test_sha256sum_agrees(pristine: Path) -> None:
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=pristine, check=True)
 
 
+@pytest.mark.extra("old-runtime")
 def test_it_verifies_from_the_folder_alone(bundle: Path) -> None:
     verdict = verify_bundle(bundle)
     assert verdict.exit_code == 0, [c for c in verdict.checks if c.status != "passed"]
@@ -99,6 +100,7 @@ def test_a_model_outside_the_folder_is_refused(bundle: Path, resign: Callable[[P
         verify_bundle(bundle)
 
 
+@pytest.mark.extra("old-runtime")
 def test_a_model_that_answers_differently_fails_its_check(bundle: Path, resign: Callable[[Path], None]) -> None:
     path = bundle / "golden" / "0_noise.mobile_deblur.int8.tflite.output.npy"
     expected = np.load(path)

@@ -91,6 +91,7 @@ write_bundle(outcome, golden, Path(sys.argv[2]), multiple=4)
 """
 
 
+@pytest.mark.extra("old-runtime")
 def test_two_processes_write_one_bundle(finished: Finished, tmp_path: Path) -> None:
     (tmp_path / "finished").write_bytes(pickle.dumps(finished))
     words = [sys.executable, "-c", WRITE, tmp_path / "finished", tmp_path / "dist"]

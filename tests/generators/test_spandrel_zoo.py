@@ -20,6 +20,7 @@ from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.conftest import artifact_of
 from tests.hostile import Trap
 
+pytestmark = pytest.mark.extra("zoo")
 # Class, arguments, output size over input size. RCAN scales its input in place and shifts colours; Uformer wants
 # squares of 128, SAFMN multiples of 8.
 SMALL = {

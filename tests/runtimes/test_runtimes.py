@@ -15,6 +15,8 @@ from exporter.runtimes.base import Runtime
 from tests.runtimes.tiny_models import TinyFiles, photo, weights
 
 RUNTIME_IDS = [r.name for r in CPU_RUNTIMES]
+OLD_RUNTIME = pytest.mark.extra("old-runtime")
+MEMBERS = [pytest.param(r, marks=OLD_RUNTIME) if r.name == "tflite_runtime" else r for r in CPU_RUNTIMES]
 
 
 def artifact_for(member: Runtime, tiny: TinyFiles) -> Artifact:
@@ -45,7 +47,7 @@ def test_names_are_unique_and_found():
         runtime("litert_npu")
 
 
-@pytest.mark.parametrize("member", CPU_RUNTIMES, ids=RUNTIME_IDS)
+@pytest.mark.parametrize("member", MEMBERS, ids=RUNTIME_IDS)
 def test_contract(member: Runtime, tiny: TinyFiles):
     assert member.missing() is None
     assert isinstance(member.takes, Format)
@@ -63,7 +65,7 @@ def test_contract(member: Runtime, tiny: TinyFiles):
     assert len(samples_ms) == 3 and all(ms > 0 for ms in samples_ms)
 
 
-@pytest.mark.parametrize("member", CPU_RUNTIMES, ids=RUNTIME_IDS)
+@pytest.mark.parametrize("member", MEMBERS, ids=RUNTIME_IDS)
 def test_a_file_that_is_no_model_is_an_engine_error(member: Runtime, tiny: TinyFiles, tmp_path):
     good = artifact_for(member, tiny)
     path = tmp_path / f"broken{good.path.suffix}"
@@ -73,7 +75,7 @@ def test_a_file_that_is_no_model_is_an_engine_error(member: Runtime, tiny: TinyF
     assert type(caught.value).__name__ in ("EngineError", "CheckpointError")
 
 
-@pytest.mark.parametrize("member", CPU_RUNTIMES, ids=RUNTIME_IDS)
+@pytest.mark.parametrize("member", MEMBERS, ids=RUNTIME_IDS)
 def test_a_picture_of_another_size_never_gives_a_wrong_sized_answer(member: Runtime, tiny: TinyFiles):
     if member.takes == Format.TORCH:  # it takes any size
         return
@@ -81,7 +83,7 @@ def test_a_picture_of_another_size_never_gives_a_wrong_sized_answer(member: Runt
         session.infer(photo(0, 48, 32))
 
 
-@pytest.mark.parametrize("name", ["litert_cpu", "tflite_runtime"])
+@pytest.mark.parametrize("name", ["litert_cpu", pytest.param("tflite_runtime", marks=OLD_RUNTIME)])
 @pytest.mark.parametrize("kind", ["int8", "uint8", "float_io", "fp16"])
 def test_quantised_input_and_output(name: str, kind: str, tiny: TinyFiles):
     image = photo(20)

@@ -135,6 +135,7 @@ def test_a_worker_that_ends_well_without_an_answer(tiny: TinyFiles, tmp_path: Pa
         session.infer(IMAGES[0])
 
 
+@pytest.mark.extra("old-runtime")
 def test_forty_images_start_one_process(tiny: TinyFiles):
     journeys: list[Path] = []
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from exporter.runtimes import runtime
 from exporter.verify.delegation import delegation_findings
 from tests.runtimes.tiny_models import TinyFiles
@@ -12,6 +14,7 @@ from tests.verify.tflite_files import N, T, write_tflite
 LITERT, OLD = runtime("litert_cpu"), runtime("tflite_runtime")
 
 
+@pytest.mark.extra("old-runtime")
 def test_an_int8_file_runs_in_xnnpack_today_and_in_built_in_kernels_yesterday(tiny: TinyFiles) -> None:
     path = tiny.tflite("int8").path
     (finding,) = delegation_findings(LITERT, path)

@@ -114,6 +114,7 @@ def test_a_target_is_measured_whole_and_shares_the_ladders_pictures(tiny: TinyFi
     assert result.findings == () and (result.name, result.runtime) == ("android", "litert_cpu")
 
 
+@pytest.mark.extra("old-runtime")
 def test_the_same_file_on_another_runtime_is_run_there(tiny: TinyFiles, renderings: Renderings):
     old = runtime("tflite_runtime")
     result = measure_target("old", old, tiny.tflite("int8"), tiny.torch(), TORCH, renderings, threads=1, runs=2)

@@ -48,6 +48,7 @@ def renderings() -> Renderings:
     return Renderings(iter(evaluation()), threads=1)
 
 
+@pytest.mark.extra("old-runtime")
 def test_an_older_engine_gives_the_same_int8_pictures(tiny: TinyFiles, renderings: Renderings):
     file = tiny.tflite("int8")
     own, expected = renderings.of(file, LITERT), renderings.of(tiny.torch(), TORCH)
