@@ -27,9 +27,9 @@ import numpy as np
 from exporter.data.evaluation import EvaluationSet, open_evaluation
 from exporter.data.images import to_uint8
 from exporter.data.metrics import PROTOCOLS, ci95, psnr_db
-from exporter.environment import environment
+from exporter.inspect.model_file import artifact_of_file
+from exporter.runs.environment import environment
 from exporter.runtimes import runtime
-from exporter.verify.model_file import artifact_of_file
 
 REPO = Path(__file__).parent.parent
 RECIPE = REPO / "recipes" / "train_student.yaml"

@@ -22,11 +22,13 @@ import torch
 from record import record
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
+from exporter.checkpoints.read import load_into, load_state
 from exporter.data.calibration import CalibrationSet, open_calibration
 from exporter.generators import load_network
-from exporter.generators.checkpoint import load_into, load_state
 from exporter.generators.mobilenetv3_student import MobileNetV3Student
 from exporter.generators.network_file import Description, write_network
+from exporter.inspect.model_file import artifact_of_file
+from exporter.measure.latency import measure_latency
 from exporter.progress import Silent
 from exporter.runtimes import runtime
 from exporter.stages import Stage, Workspace
@@ -34,8 +36,6 @@ from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
-from exporter.verify.latency import measure_latency
-from exporter.verify.model_file import artifact_of_file
 
 REPO = Path(__file__).parent.parent
 WEIGHTS = REPO / "recipes" / "weights" / "mobilenetv3_student_m.safetensors"

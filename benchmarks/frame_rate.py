@@ -26,8 +26,8 @@ from ai_edge_litert.interpreter import Interpreter
 from record import record
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
+from exporter.checkpoints.read import load_into, load_state
 from exporter.data.calibration import CalibrationSet, open_calibration
-from exporter.generators.checkpoint import load_into, load_state
 from exporter.generators.mobilenetv3_student import PRESETS, MobileNetV3Student
 from exporter.generators.network_file import Description, write_network
 from exporter.progress import Silent

@@ -37,13 +37,13 @@ from record import record
 from exporter.artifact import sha256_of
 from exporter.data.evaluation import Pair
 from exporter.errors import EngineError, ExportError
+from exporter.graph.read import read_graph
+from exporter.inspect.audit import audit_graph
+from exporter.inspect.model_file import artifact_of_file
+from exporter.measure.parity import measure_parity
+from exporter.measure.quality import psnr_each_db
 from exporter.runtimes import runtime
 from exporter.runtimes.base import Image, Session
-from exporter.verify.audit import audit_graph
-from exporter.verify.graph import read_graph
-from exporter.verify.model_file import artifact_of_file
-from exporter.verify.parity import measure_parity
-from exporter.verify.quality import psnr_each_db
 
 THREADS = 2
 RUNTIMES = {".tflite": "litert_cpu", ".onnx": "onnxruntime_cpu"}

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from exporter.environment import environment
+from exporter.runs.environment import environment
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE / "int8_entrants"

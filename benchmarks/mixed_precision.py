@@ -38,7 +38,7 @@ from exporter.artifact import Artifact, Format, TensorSpec, sha256_of  # noqa: E
 from exporter.data.calibration import open_calibration  # noqa: E402
 from exporter.data.evaluation import open_evaluation  # noqa: E402
 from exporter.data.metrics import psnr_db  # noqa: E402
-from exporter.quantization.trials import loss_db  # noqa: E402
+from exporter.quantization.search.candidates import loss_db  # noqa: E402
 from exporter.report.precision import FACTS, pareto_front  # noqa: E402
 from exporter.runtimes import runtime  # noqa: E402
 from exporter.stages.quantize_tflite import QuantizeTflite  # noqa: E402

@@ -32,6 +32,8 @@ from record import record
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.data.calibration import CalibrationSet, open_calibration
 from exporter.data.evaluation import EvaluationSet, open_evaluation
+from exporter.measure.parity import measure_parity
+from exporter.measure.quality import measure_quality
 from exporter.progress import Silent
 from exporter.runtimes import runtime
 from exporter.stages import LoadGenerator, Stage, Workspace
@@ -40,8 +42,6 @@ from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.reestimate_norm import ReestimateNorm
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
-from exporter.verify.parity import measure_parity
-from exporter.verify.quality import measure_quality
 
 SIDE, COMPACT_SIDE = 256, 64
 FEW_IMAGES = (1, 4, 16)

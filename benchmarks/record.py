@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from exporter.environment import environment
+from exporter.runs.environment import environment
 
 
 def record(name: str, figures: dict[str, object]) -> dict[str, object]:

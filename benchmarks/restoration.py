@@ -20,18 +20,18 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.defects import border_loss, colour_shift, grid
+from benchmarks.keypoints import PROTOCOL as KEYPOINTS
+from benchmarks.keypoints import keypoint_matches
 from exporter.data.baselines import richardson_lucy, uniform_blur, unsharp_mask, wiener
 from exporter.data.evaluation import Pair, open_evaluation
 from exporter.data.images import to_uint8
 from exporter.data.metrics import PROTOCOLS, ci95, psnr_db, ssim
-from exporter.environment import environment
 from exporter.errors import ExportError
+from exporter.inspect.model_file import artifact_of_file
+from exporter.runs.environment import environment
 from exporter.runtimes import runtime
 from exporter.runtimes.base import Image
-from exporter.verify.defects import border_loss, colour_shift, grid
-from exporter.verify.keypoints import PROTOCOL as KEYPOINTS
-from exporter.verify.keypoints import keypoint_matches
-from exporter.verify.model_file import artifact_of_file
 
 REPO = Path(__file__).parent.parent
 WEIGHTS = REPO / "recipes" / "weights"
@@ -70,7 +70,7 @@ def main(more: list[Path], sets: tuple[Set, ...], results: Path) -> dict[str, An
         | {
             "keypoints": KEYPOINTS,
             "gain_db, keypoints_gain": "minus that of the blurred input, picture by picture",
-            "colour_shift, grid, border_loss": "8-bit levels, see exporter.verify.defects",
+            "colour_shift, grid, border_loss": "8-bit levels, see benchmarks.defects",
             "st_lpips": why_not or "shift-tolerant LPIPS, AlexNet, of PyPI stlpips-pytorch 0.0.2 (not LPIPS v0.1)",
         },
         "sets": {

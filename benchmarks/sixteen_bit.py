@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from record import record
 
-from exporter.quantization.engine import Engine
-from exporter.rewrites.tflite_graph import TfliteGraph
+from exporter.graph.tflite_editor import TfliteGraph
+from exporter.quantization.search.engine import Engine
 from exporter.runtimes import runtime
 
 DTYPES = {"float32": "FLOAT32", "int8": "INT8", "int16": "INT16"}

@@ -33,12 +33,12 @@ from exporter.data.calibration import open_calibration
 from exporter.data.evaluation import EvaluationSet, open_evaluation
 from exporter.data.images import to_uint8
 from exporter.data.metrics import PROTOCOLS, ci95, psnr_db
-from exporter.environment import environment
 from exporter.generators.mobilenetv3_student import PRESETS, ConvNormAct
 from exporter.generators.network_file import Description, read_description, read_network, write_network
+from exporter.inspect.model_file import artifact_of_file
+from exporter.runs.environment import environment
 from exporter.runtimes import runtime
 from exporter.training.cost import cost_of
-from exporter.verify.model_file import artifact_of_file
 
 REPO = Path(__file__).parent.parent
 WEIGHTS = REPO / "recipes" / "weights"

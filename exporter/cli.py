@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from exporter.errors import EXIT_CODES, RecipeError
 from exporter.failures import said_plainly
-from exporter.interruption import end_on_signals, exit_code_of
+from exporter.processes.interruption import end_on_signals, exit_code_of
 
 # name → one line of help; the module exporter.commands.<name> has `add_arguments(parser)` and `run(args) -> int`.
 COMMANDS = {

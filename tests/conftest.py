@@ -14,6 +14,7 @@ from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.progress import Silent
 from exporter.stages import Workspace
 from tests.extras import lacking
+from tests.runtimes.tiny_models import TinyFiles
 
 REPO = Path(__file__).parent.parent
 
@@ -89,6 +90,12 @@ def pair_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_png(folder / "sharp" / f"{seed}.png", picture(seed))
         write_png(folder / "blurred" / f"{seed}.png", blur(picture(seed), np.random.default_rng(seed)))
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFiles:
+    """The same tiny network as a file of every format: TensorFlow need not convert twice."""
+    return TinyFiles(tmp_path_factory.getbasetemp() / "tiny-models")
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import pytest
 
 from exporter.cli import COMMANDS
 from exporter.errors import EXIT_CODES
-from exporter.plan import make_plan
-from exporter.recipe import load_recipe
+from exporter.recipes.export import load_recipe
+from exporter.recipes.plan import make_plan
 from tests.conftest import REPO
 
 DOCUMENTS = (

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.bundle import reproducible_files
 from exporter.cli import main
-from tests.recipe_folder import TINY_TRAINING, write_recipe_folder
+from tests.recipes.recipe_folder import TINY_TRAINING, write_recipe_folder
 
 SEED = 7
 
@@ -56,8 +56,8 @@ def test_a_damaged_build_folder_heals(finished, tmp_path, monkeypatch, capfd, wa
 
 @pytest.mark.parametrize("name", ["facts.json", "golden.npz", "history.jsonl", "measurements.json", "artifact.json"])
 def test_one_flipped_bit_in_one_side_file_reruns_its_stage(finished, tmp_path, monkeypatch, capfd, name):
-    from exporter.run_folder import RunFolder
-    from exporter.sealed import unseal
+    from exporter.cache.sealed import unseal
+    from exporter.runs.folder import RunFolder
 
     folder = tmp_path / "copy"
     shutil.copytree(finished, folder)

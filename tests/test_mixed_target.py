@@ -9,7 +9,7 @@ import torch
 
 from exporter.cli import main
 from tests.conftest import REPO
-from tests.recipe_folder import FULL_CHAINS, write_recipe_folder
+from tests.recipes.recipe_folder import FULL_CHAINS, write_recipe_folder
 from tests.stages.networks import OneSensitive
 
 BUDGET = {"max_loss_db": 0.05, "images": 2}

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from onnx import helper
 from safetensors.torch import save as safetensors_bytes
 
+from exporter.checkpoints.read import load_state
 from exporter.errors import ExportError
 from exporter.generators import recognise
-from exporter.generators.checkpoint import load_state
 from exporter.generators.description import read_description
 from exporter.generators.network_file import read_network
-from exporter.verify.graph import read_graph
-from tests.generators.test_hostile_checkpoints import write_tfjs
-from tests.rewrites.graphs import model_of, normal
-from tests.verify.tflite_files import N, T, write_tflite
+from exporter.graph.read import read_graph
+from tests.checkpoints.test_hostile_checkpoints import write_tfjs
+from tests.graph.onnx_models import model_of, normal
+from tests.graph.tflite_files import N, T, write_tflite
 
 MANY = settings(
     max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]

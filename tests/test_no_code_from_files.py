@@ -14,7 +14,7 @@ from PIL import Image
 from exporter.cli import main
 from tests.conftest import save_network
 from tests.hostile import Trap
-from tests.recipe_folder import SIDE, TINY_TRAINING, write_recipe_folder
+from tests.recipes.recipe_folder import SIDE, TINY_TRAINING, write_recipe_folder
 from tests.stages.networks import UNet
 
 ARCHS = ["subprocess:Popen", "os:system", "trap_module:Net", "builtins:eval", "spandrel"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conftest import REPO
-from tests.recipe_folder import write_recipe_folder
+from tests.recipes.recipe_folder import write_recipe_folder
 
 MARK = "marker7f3secret"
 

@@ -15,19 +15,19 @@ import torch
 from exporter.bundle.documents import read_bounded
 from exporter.bundle.golden_file import load_array
 from exporter.bundle.sums import digests
+from exporter.cache.sealed import seal, unseal
+from exporter.checkpoints.read import load_state
 from exporter.data.folders import picture_files
 from exporter.data.images import image_size, read_image, read_pixels
 from exporter.errors import ExportError, MachineFailed
 from exporter.failures import explained
-from exporter.generators.checkpoint import load_state
 from exporter.generators.description import own_description, read_description
-from exporter.onnx_file import load_onnx
+from exporter.graph.onnx_file import load_onnx
+from exporter.graph.tflite_reader import read_tflite
 from exporter.progress import Silent
-from exporter.recipe_file import read_recipe_tree
-from exporter.sealed import seal, unseal
+from exporter.recipes.file import read_recipe_tree
+from exporter.runs.train import _run_in
 from exporter.training.checkpoint import read_checkpoint, save_checkpoint
-from exporter.training_run import _run_in
-from exporter.verify.tflite_graph import read_tflite
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from exporter.cli import main
 from tests.conftest import REPO
-from tests.recipe_folder import write_recipe_folder
+from tests.recipes.recipe_folder import write_recipe_folder
 from tests.small_disk import mounted, read_only
 
 LONG = "n" * 300

@@ -15,9 +15,9 @@ from PIL import Image
 
 from exporter.data.evaluation import open_evaluation
 from exporter.data.images import to_uint8
+from exporter.inspect.model_file import artifact_of_file
+from exporter.measure.quality import psnr_each_db
 from exporter.runtimes import runtime
-from exporter.verify.model_file import artifact_of_file
-from exporter.verify.quality import psnr_each_db
 
 EVALUATION = Path(__file__).parent.parent / "calibration" / "evaluation_256"
 ROWS = 2

@@ -121,8 +121,8 @@ def _pictures_of(artifact: Artifact, runtime_name: str | None, pictures: list[An
 
 
 def _engine_facts(engine: Artifact, source: Artifact) -> dict[str, Any]:
+    from exporter.inspect.lint import lint_model
     from exporter.nvidia.sidecar import read_sidecar
-    from exporter.verify.lint import lint_model
 
     sidecar, (audit, findings) = read_sidecar(engine.path), lint_model(source.path)
     return {
@@ -135,8 +135,8 @@ def _engine_facts(engine: Artifact, source: Artifact) -> dict[str, Any]:
 
 def _longest_sum(path: Path) -> int:
     """The number of terms of the longest sum in an int8 product of two activations; 0 without any."""
-    from exporter.verify.audit import compute_dtypes
-    from exporter.verify.graph import read_graph
+    from exporter.graph.read import read_graph
+    from exporter.inspect.audit import compute_dtypes
 
     graph = read_graph(path)
     products = [

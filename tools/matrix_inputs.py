@@ -44,8 +44,8 @@ def network_file(name: str, int8: bool, folder: Path, height: int, width: int) -
 
 
 def _trained_file(info: GeneratorInfo, trained: Trained, folder: Path) -> Path:
+    from exporter.checkpoints.read import load_into, load_state
     from exporter.generators import build_network
-    from exporter.generators.checkpoint import load_into, load_state
     from exporter.generators.network_file import Description, write_network
 
     network, weights = build_network(info, trained.kwargs), WEIGHTS / trained.weights

@@ -21,13 +21,14 @@ REPO = Path(__file__).parent.parent
 LEAST_NOTICED = 0.90
 # A module and the tests that answer for it.
 SUBJECTS: dict[str, tuple[str, ...]] = {
-    "exporter/verify/budget.py": ("tests/verify/test_budget.py", "tests/verify/test_verdicts.py"),
-    "exporter/verify/verdicts.py": ("tests/verify/test_verdicts.py", "tests/verify/test_budget.py"),
-    "exporter/quantization/affine.py": ("tests/quantization/test_affine.py", "tests/quantization/test_extremes.py"),
-    "exporter/quantization/clamps.py": ("tests/quantization/test_clamps.py",),
-    "exporter/run_folder.py": ("tests/test_run_folder.py",),
+    "exporter/judge/budget.py": ("tests/judge/test_budget.py", "tests/judge/test_verdicts.py"),
+    "exporter/judge/verdicts.py": ("tests/judge/test_verdicts.py", "tests/judge/test_budget.py"),
+    "exporter/quantization/params.py": ("tests/quantization/test_params.py", "tests/quantization/test_extremes.py"),
+    "exporter/quantization/tflite/clamps.py": ("tests/quantization/tflite/test_clamps.py",),
+    "exporter/runs/folder.py": ("tests/runs/test_folder.py",),
     "exporter/bundle/verify.py": ("tests/bundle/test_verify.py", "tests/bundle/test_names_that_lead_out.py"),
-    "exporter/rewrites/translate.py": ("tests/rewrites/test_translate.py", "tests/rewrites/test_translated_arrays.py"),
+    "exporter/convert/builder.py": ("tests/convert/test_translate.py", "tests/convert/test_arrays.py"),
+    "exporter/convert/translate.py": ("tests/convert/test_translate.py", "tests/convert/test_arrays.py"),
 }
 SURVIVED, NO_TEST = 0, (5, 33)  # mutmut's codes; what ended in any other way was noticed
 SETTINGS = """

@@ -73,7 +73,7 @@ def fill(only: set[str], targets: list[str], missing: bool = False, run: Run | N
 
 
 def _write(rows: list[dict[str, Any]]) -> None:
-    from exporter.atomic import write_text_atomically
+    from exporter.files.atomic import write_text_atomically
 
     write_text_atomically(RESULTS, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 

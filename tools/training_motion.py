@@ -17,7 +17,7 @@ import numpy as np
 from build_image_sets import PICKS, finish, pair, stem
 from motion_pairs import Floats, Frame, frames_of, motion_pair
 
-from exporter.atomic import replace_folder
+from exporter.files.atomic import replace_folder
 
 SCALE = 0.5  # compression noise goes, and what moves 15 px a frame moves 7
 SIZE = 320

@@ -25,8 +25,8 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from exporter.atomic import replace_folder
 from exporter.data.calibration import laplacian_variance
+from exporter.files.atomic import replace_folder
 
 LIST = Path(__file__).with_name("training_photographs.yaml")
 LONGEST_PX = 1920  # scaled down to this, compression noise goes and the picture is sharp in every pixel

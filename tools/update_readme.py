@@ -17,7 +17,7 @@ from typing import Any
 from exporter.bundle.report_file import Promise
 from exporter.commands.generators import TITLES, read_verdicts
 from exporter.figures import fixed
-from exporter.verify.verdicts import Status, tally
+from exporter.judge.verdicts import Status, tally
 
 REPO = Path(__file__).parent.parent
 

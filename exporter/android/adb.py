@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from exporter.artifact import sha256_of
-from exporter.atomic import write_atomically
-from exporter.child_process import run_child
 from exporter.errors import EngineError, LostWorker, MissingTool
 from exporter.failures import WRONG_PATH, pass_on
+from exporter.files.atomic import write_atomically
+from exporter.processes.child_process import run_child
 
 SHORT_S = 30.0
 COPY_S = 600.0

@@ -18,8 +18,8 @@ from exporter.bundle.golden import Tolerance, real, tolerances
 from exporter.bundle.golden_file import NO_VECTOR, load_array, read_golden
 from exporter.bundle.golden_runs import distance
 from exporter.bundle.manifest import Manifest, read_manifest
-from exporter.contained import contained
 from exporter.errors import BundleError, EngineError
+from exporter.files.contained import contained
 from exporter.rigs.arm import CPUS, DEFAULT_CPU
 from exporter.runtimes.arm import LiteRtArm, TfliteRuntimeArm
 from exporter.runtimes.cpu import available_cores

@@ -10,7 +10,7 @@ from exporter.artifact import Format, TensorSpec
 from exporter.bundle.engines import engine_cards
 from exporter.bundle.manifest import Manifest, Model
 from exporter.figures import fixed
-from exporter.verify.verdicts import Status, Verdict, tally
+from exporter.judge.verdicts import Status, Verdict, tally
 
 _LSB_SCALE = 1 / 255
 

@@ -13,9 +13,9 @@ from exporter.bundle.compared_figures import FIGURES, Figure, Tolerances, other_
 from exporter.bundle.documents import shown
 from exporter.bundle.report_file import REPORT, Absent, Promise, Proof, Report, Target
 from exporter.errors import BundleError
-from exporter.verify.budget import PARITY, PROMISES
-from exporter.verify.budget import Promise as Kind
-from exporter.verify.verdicts import PromiseId, Status
+from exporter.judge.budget import PARITY, PROMISES
+from exporter.judge.budget import Promise as Kind
+from exporter.judge.verdicts import PromiseId, Status
 
 ROUNDING = 1e-9  # a fall of exactly the tolerance is within it
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from exporter.contained import contained
 from exporter.errors import BundleError
+from exporter.files.contained import contained
 
 LARGEST_BYTES = 64 << 20  # a report of a hundred targets takes a tenth of it
 LONGEST_LINE = 400

@@ -12,9 +12,9 @@ from exporter.artifact import Format
 from exporter.bundle.documents import read_document
 from exporter.bundle.golden import GOLDEN_SCHEMA_VERSION, Tolerance, stored, tolerances
 from exporter.bundle.manifest import Manifest, Model, Tensor
-from exporter.contained import contained
 from exporter.errors import BundleError
-from exporter.npy_file import read_npy
+from exporter.files.contained import contained
+from exporter.files.npy_file import read_npy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

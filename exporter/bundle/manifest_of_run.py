@@ -9,10 +9,13 @@ from pathlib import Path
 from exporter.artifact import TensorSpec, sha256_of
 from exporter.bundle.manifest import MANIFEST_SCHEMA_VERSION, Judged, Manifest, Model, Tensor, Tiling
 from exporter.bundle.models import ShippedModel
-from exporter.plain_json import plain
+from exporter.files.plain_json import plain
+from exporter.inspect.results import Audit
+from exporter.judge.outcome import Outcome
+from exporter.measure.results import Parity, Quality, Seam, TargetResult, Tiled
+from exporter.not_measured import NotMeasured
 from exporter.tiling import grid
 from exporter.tiling.processing import Processing
-from exporter.verify.results import Audit, NotMeasured, Outcome, Parity, Quality, Seam, TargetResult, Tiled
 
 DEFAULT_HALO_PX = 32  # when nobody measured the reach of the network
 
@@ -86,7 +89,7 @@ def tensor_names(path: Path) -> tuple[str, str]:
     """What a .tflite or .onnx file calls its input and output; other formats have no names."""
     if path.suffix not in (".tflite", ".onnx"):
         return "input", "output"
-    from exporter.verify.graph import read_graph
+    from exporter.graph.read import read_graph
 
     graph = read_graph(path)
     return graph.inputs[0].name, graph.outputs[0].name

@@ -13,12 +13,13 @@ from exporter.artifact import Format
 from exporter.bundle.documents import read_document, shown
 from exporter.bundle.manifest import Manifest, Model, Tensor
 from exporter.bundle.model_metadata import metadata_of
-from exporter.bundle.tflite_metadata import read_metadata
 from exporter.errors import BundleError, ExportError
+from exporter.graph.graph import INTEGER_DTYPES, Graph
+from exporter.graph.graph import Tensor as GraphTensor
+from exporter.graph.read import read_graph
+from exporter.graph.tflite_metadata import read_metadata
+from exporter.inspect.audit import audit_graph, precision_of
 from exporter.nvidia.sidecar import SIDECAR_SCHEMA_VERSION, Sidecar, sidecar_path
-from exporter.verify.audit import audit_graph, precision_of
-from exporter.verify.graph import INTEGER_DTYPES, Graph, read_graph
-from exporter.verify.graph import Tensor as GraphTensor
 
 _TFLITE_MARK = b"TFL3"  # at byte 4 of every .tflite
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from exporter.artifact import Artifact, TensorSpec
-from exporter.bundle.tflite_metadata import ImageTensor, TfliteMetadata
+from exporter.graph.tflite_metadata import ImageTensor, TfliteMetadata
 
 
 def metadata_of(artifact: Artifact, name: str, version: str, recipe: Mapping[str, object]) -> TfliteMetadata:

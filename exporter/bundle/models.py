@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from exporter.artifact import Artifact, Format
-from exporter.verify.results import Outcome, TargetResult
+from exporter.judge.outcome import Outcome
+from exporter.measure.results import TargetResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from exporter.artifact import Format, Precision
 from exporter.bundle.documents import read_document
+from exporter.inspect import results as inspected
+from exporter.judge.verdicts import Status
+from exporter.measure import results
+from exporter.not_measured import NotMeasured
 from exporter.report.document import SCHEMA_VERSION
-from exporter.verify import results
-from exporter.verify.results import NotMeasured
-from exporter.verify.verdicts import Status
 
 REPORT = "report/report.json"
 
@@ -94,8 +95,8 @@ class Audit(_Record):
     float_islands: int = Field(ge=0)
     max_rank: int = Field(ge=0)
 
-    def value(self) -> results.Audit:
-        return results.Audit(**self.fields | {"ops": tuple(results.Op(**op.fields) for op in self.ops)})
+    def value(self) -> inspected.Audit:
+        return inspected.Audit(**self.fields | {"ops": tuple(inspected.Op(**op.fields) for op in self.ops)})
 
 
 class Seam(_Record):
@@ -165,7 +166,7 @@ class Target(_Record):
 
 
 class Promise(_Record):
-    """A judged promise; counted by `exporter.verify.verdicts.tally`."""
+    """A judged promise; counted by `exporter.judge.verdicts.tally`."""
 
     target: str
     promise: str

@@ -12,14 +12,15 @@ from xml.etree import ElementTree
 from pydantic import ValidationError
 
 from exporter.artifact import Artifact
-from exporter.budget import Budget
 from exporter.bundle.documents import mapping, read_bounded
 from exporter.bundle.manifest import Manifest, Model
 from exporter.bundle.model_files import source_size_bytes
 from exporter.bundle.report_file import REPORT, Absent, Promise, Report, Target
-from exporter.verify.budget import Pledge, judge
-from exporter.verify.results import Finding, TargetResult
-from exporter.verify.verdicts import Status, Verdict, tally
+from exporter.inspect.results import Finding
+from exporter.judge.budget import Pledge, judge
+from exporter.judge.verdicts import Status, Verdict, tally
+from exporter.measure.results import TargetResult
+from exporter.recipes.promises import Budget
 
 JUNIT = "report/junit.xml"
 _ROUNDING_DB = 1e-6

@@ -22,7 +22,7 @@ from exporter.bundle.report_file import Promise, Report, read_report
 from exporter.bundle.stored_verdict import junit_problems, verdict_problems
 from exporter.bundle.sums import SUMS, account_problems, digests, read_sums, sum_problems
 from exporter.errors import BundleError
-from exporter.verify.verdicts import Status, tally
+from exporter.judge.verdicts import Status, tally
 
 _SHOWN = 20  # problems of one bundle
 

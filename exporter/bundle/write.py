@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.artifact import Format, sha256_of
-from exporter.atomic import remove_folder, replace_folder
 from exporter.bundle.card import runtime_card
 from exporter.bundle.golden import Golden, write_golden
 from exporter.bundle.manifest import read_manifest
@@ -17,10 +16,11 @@ from exporter.bundle.manifest_of_run import build_manifest
 from exporter.bundle.model_metadata import metadata_of
 from exporter.bundle.models import ShippedModel, shipped_models
 from exporter.bundle.sums import SUMS, covers, digests, sums_text
-from exporter.bundle.tflite_metadata import stamp
 from exporter.errors import BundleError, RecipeError
+from exporter.files.atomic import remove_folder, replace_folder
+from exporter.graph.tflite_metadata import stamp
+from exporter.judge.outcome import Outcome
 from exporter.nvidia.sidecar import sidecar_path
-from exporter.verify.results import Outcome
 
 MISSED = ".missed"  # ends the name of a bundle that is not what its recipe promised
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

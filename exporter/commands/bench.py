@@ -15,8 +15,8 @@ from exporter.commands.words import add_arch, add_json, show, show_json, show_ta
 
 if TYPE_CHECKING:
     from exporter.artifact import Artifact
+    from exporter.measure.results import Timing
     from exporter.runtimes.base import Runtime
-    from exporter.verify.results import Timing
 
 DEFAULT_RUNTIMES = {".tflite": "litert_cpu", ".onnx": "onnxruntime_cpu", ".safetensors": "torch_cpu"}
 ALL = "all"
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from exporter.verify.advice import advise
+    from exporter.measure.advice import advise
 
     if args.runtime == PHONE:
         return bench_phone.run(args, _threads(args.threads))
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _single(args: argparse.Namespace, engine: Runtime, artifact: Artifact, threads: int) -> int:
     from exporter.data.dead_leaves import dead_leaves
-    from exporter.verify.latency import measure_latency
+    from exporter.measure.latency import measure_latency
 
     image = dead_leaves(artifact.input.height, artifact.input.width)
     latency = measure_latency(engine, artifact, image, threads, args.runs, args.warmup)
@@ -79,10 +79,10 @@ def _jobs(
     models: list[Path], name: str | None, threads: list[int], arch: str | None
 ) -> list[tuple[Runtime, Artifact, int]]:
     from exporter.errors import MissingTool, RecipeError
+    from exporter.inspect.model_file import artifact_of_file
+    from exporter.measure.latency import table_jobs
     from exporter.runtimes import runtime
     from exporter.runtimes.base import untimed
-    from exporter.verify.latency import table_jobs
-    from exporter.verify.model_file import artifact_of_file
 
     jobs: list[tuple[Runtime, Artifact, int]] = []
     for model in models:
@@ -114,14 +114,14 @@ def _threads(text: str) -> list[int]:
 
 def _time(job: tuple[Runtime, Artifact, int], args: argparse.Namespace) -> Timing:
     from exporter.data.dead_leaves import dead_leaves
-    from exporter.verify.latency import time_one
+    from exporter.measure.latency import time_one
 
     _, artifact, _ = job
     return time_one(*job, dead_leaves(artifact.input.height, artifact.input.width), args.runs, args.warmup)
 
 
 def _figures(timing: Timing) -> dict[str, Any]:
-    from exporter.verify.results import NotMeasured
+    from exporter.not_measured import NotMeasured
 
     latency = timing.latency
     if isinstance(latency, NotMeasured):
@@ -136,7 +136,7 @@ def _rows(timings: list[Timing], counts: list[int]) -> list[tuple[str, ...]]:
 
 
 def _cell(timing: Timing | None) -> str:
-    from exporter.verify.results import NotMeasured
+    from exporter.not_measured import NotMeasured
 
     if timing is None:
         return ""

@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, threads: list[int]) -> int:
 def _artifacts(models: list[Path]) -> list[Artifact]:
     from exporter.artifact import Format
     from exporter.errors import RecipeError
-    from exporter.verify.model_file import artifact_of_file
+    from exporter.inspect.model_file import artifact_of_file
 
     artifacts = [artifact_of_file(model) for model in models]
     for artifact in artifacts:

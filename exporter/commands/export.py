@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
-from exporter.recipe import load_recipe
+from exporter.recipes.export import load_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,15 +20,15 @@ def run(args: argparse.Namespace) -> int:
     name, overrides = split_words(args.words)
     recipe = load_recipe(name, overrides)
 
-    from exporter.plan import make_plan
+    from exporter.recipes.plan import make_plan
 
     make_plan(recipe)  # all mistakes, before anything heavy is imported
 
     from exporter.bundle import bundle_folders
     from exporter.commands.summary import show_summary
     from exporter.console import open_terminal
-    from exporter.pipeline import export
-    from exporter.run_folder import RunFolder
+    from exporter.runs.export import export
+    from exporter.runs.folder import RunFolder
 
     good, missed = bundle_folders(args.dist, recipe.name, recipe.version)
     had_missed = missed.exists()

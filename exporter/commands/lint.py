@@ -15,9 +15,9 @@ from exporter.commands.words import add_json, show, show_json, show_table
 from exporter.figures import fixed
 
 if TYPE_CHECKING:
+    from exporter.inspect.gpu.lint import GpuLint
+    from exporter.localise.results import LayerError, Localisation
     from exporter.runtimes.base import Image
-    from exporter.verify.gpu_lint import GpuLint
-    from exporter.verify.results import LayerError, Localisation
 
 MOST_PICTURES = 4
 WORST_LAYERS = 10
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from exporter.errors import RecipeError
-    from exporter.verify.lint import lint_model, run_time_findings
+    from exporter.inspect.lint import lint_model, run_time_findings
 
     if args.pictures and not (args.against or args.gpu):
         raise RecipeError("--pictures says on what to compare, but not with what", hint="add --against FLOAT.tflite")
@@ -72,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _compare(model: Path, against: Path, folder: Path | None) -> Localisation:
     from exporter.errors import RecipeError
-    from exporter.verify.localisation import localise
-    from exporter.verify.model_file import artifact_of_file
+    from exporter.inspect.model_file import artifact_of_file
+    from exporter.localise.localisation import localise
 
     for path in (model, against):
         if path.suffix != ".tflite":
@@ -84,7 +84,7 @@ def _compare(model: Path, against: Path, folder: Path | None) -> Localisation:
 
 def _on_gpu(model: Path, folder: Path | None) -> GpuLint:
     from exporter.errors import RecipeError
-    from exporter.verify.gpu_lint import lint_gpu
+    from exporter.inspect.gpu.lint import lint_gpu
 
     if model.suffix != ".tflite":
         raise RecipeError(f"{model}: --gpu looks at .tflite files")
@@ -92,7 +92,7 @@ def _on_gpu(model: Path, folder: Path | None) -> GpuLint:
 
 
 def _show_gpu(found: GpuLint) -> None:
-    from exporter.verify.results import NotMeasured
+    from exporter.not_measured import NotMeasured
 
     engines = [prediction.engine for prediction in found.predictions]
     rows = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
-from exporter.plan import CHECKED, LEFT, make_plan
-from exporter.recipe import load_recipe
+from exporter.recipes.export import load_recipe
+from exporter.recipes.plan import CHECKED, LEFT, make_plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

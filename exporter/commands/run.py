@@ -78,8 +78,8 @@ def _paths(args: argparse.Namespace) -> tuple[Path, Path, Path]:
 
 
 def _restore(model: Path, source: Path, target: Path, args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    from exporter.inspect.model_file import artifact_of_file
     from exporter.tiling.restorer import Restorer
-    from exporter.verify.model_file import artifact_of_file
 
     artifact = artifact_of_file(model, arch=args.arch)
     engine = _engine(model, artifact, args.runtime)
@@ -108,7 +108,7 @@ def _contract(artifact: Artifact, args: argparse.Namespace) -> tuple[Tiling, Pro
     from pydantic import ValidationError
 
     from exporter.bundle.manifest import read_manifest
-    from exporter.recipe_mistakes import explain
+    from exporter.recipes.mistakes import explain
     from exporter.tiling.processing import Processing
 
     bundle = artifact.path.resolve().parent.parent

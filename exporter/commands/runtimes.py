@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _install(names: list[str], say: Callable[[str], None]) -> int:
     from exporter.errors import EngineError
-    from exporter.locking import locked
+    from exporter.files.locking import locked
     from exporter.rigs import RIGS, rig
     from exporter.rigs.folder import rigs_folder
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from exporter.commands.words import show, show_table
 from exporter.figures import fixed
-from exporter.verify.clipping import clipping_warnings
-from exporter.verify.results import NotMeasured, Outcome, TargetResult
-from exporter.verify.verdicts import Status, tally
+from exporter.judge.outcome import Outcome
+from exporter.judge.verdicts import Status, tally
+from exporter.measure.clipping import clipping_warnings
+from exporter.measure.results import TargetResult
+from exporter.not_measured import NotMeasured
 
 
 def show_summary(outcome: Outcome) -> None:

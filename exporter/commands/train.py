@@ -9,7 +9,7 @@ from typing import Any
 
 from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
 from exporter.figures import fixed
-from exporter.train_recipe import TrainRecipe, load_train_recipe
+from exporter.recipes.train import TrainRecipe, load_train_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     folder, pools = args.build / "train" / recipe.name, args.build / "pools"
     if int(os.environ.get("RANK", "0")):  # one of torchrun's helpers: the first process talks and writes
         from exporter.progress import Silent
-        from exporter.training_run import train
+        from exporter.runs.train import train
 
         train(recipe, folder, pools, Silent())
         return 0
@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_and_show(recipe: TrainRecipe, folder: Path, pools: Path, json_only: bool) -> dict[str, Any]:
     from exporter.console import open_terminal
-    from exporter.run_folder import RunFolder
-    from exporter.training_run import train
+    from exporter.runs.folder import RunFolder
+    from exporter.runs.train import train
 
     run_folder = RunFolder(folder)
     with run_folder.locked():

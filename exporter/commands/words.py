@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from exporter.console import open_console
 from exporter.errors import RecipeError
-from exporter.plain_json import json_text
+from exporter.files.plain_json import json_text
 from exporter.suggestions import nearest, shortened
 
 

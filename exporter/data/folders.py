@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from exporter.atomic import is_unfinished
 from exporter.errors import DataError
+from exporter.files.atomic import is_unfinished
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 FEWEST_IMAGES = 8  # of a calibration set: below this the ranges follow the single picture; 100 to 500 are usual

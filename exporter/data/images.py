@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.atomic import write_atomically
 from exporter.errors import DataError
 from exporter.failures import in_one_line, pass_on
+from exporter.files.atomic import write_atomically
 
 if TYPE_CHECKING:
     from PIL import Image

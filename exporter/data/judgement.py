@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from exporter.artifact import sha256_of
+from exporter.cache.kept import recalled
 from exporter.data.calibration import CalibrationSet, Coverage, coverage
 from exporter.data.evaluation import EvaluationSet
 from exporter.data.leakage import check_leakage
 from exporter.data.suitability import judge_calibration, judge_pairs
 from exporter.data.training import TrainingSet
-from exporter.kept import recalled
 from exporter.sources import code_of
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from exporter.contained import contained, inside_name
 from exporter.errors import DataError
-from exporter.yaml_text import BadYaml, read_yaml
+from exporter.files.contained import contained, inside_name
+from exporter.files.yaml_text import BadYaml, read_yaml
 
 MANIFEST = "manifest.yaml"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from exporter.contained import contained, inside_name
 from exporter.errors import DataError
+from exporter.files.contained import contained, inside_name
 
 
 def find_list(folder: Path, name: str, source: str) -> Path:

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.atomic import write_atomically
+from exporter.cache.sealed import seal, unseal
 from exporter.data.training import WHOLE, Batch, TrainingSet
-from exporter.locking import locked
+from exporter.files.atomic import write_atomically
+from exporter.files.locking import locked
 from exporter.progress import Progress
-from exporter.sealed import seal, unseal
 from exporter.sources import code_of
 
 

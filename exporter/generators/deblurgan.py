@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from exporter.generators.image_norm import ImageNorm2d, NormMode, per_image
+from exporter.generators.blocks.image_norm import ImageNorm2d, NormMode, per_image
 
 
 class _Block(nn.Module):

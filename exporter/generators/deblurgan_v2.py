@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from exporter.generators.image_norm import ImageNorm2d, NormMode, per_image
-from exporter.generators.pyramid_generator import Pyramid, PyramidGenerator
+from exporter.generators.blocks.feature_pyramid import Pyramid, PyramidGenerator
+from exporter.generators.blocks.image_norm import ImageNorm2d, NormMode, per_image
 
 # MobileNetV2 (Sandler et al., 2018) up to feature 15: expansion, channels, repeats, stride.
 _BLOCKS = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 2, 2))

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from exporter.generators.image_norm import ImageNorm2d, NormMode, per_image
-from exporter.generators.pyramid_generator import Pyramid, PyramidGenerator
+from exporter.generators.blocks.feature_pyramid import Pyramid, PyramidGenerator
+from exporter.generators.blocks.image_norm import ImageNorm2d, NormMode, per_image
 from exporter.generators.state_keys import count
 
 Kernel = int | tuple[int, int]

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from exporter.generators.enlarging import pixel_shuffle_steps, steps_scale
+from exporter.generators.blocks.enlarging import pixel_shuffle_steps, steps_scale
 from exporter.generators.state_keys import count
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)

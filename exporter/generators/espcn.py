@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from exporter.generators.luminance import Bicubic, Luminance, change_luminance
+from exporter.generators.blocks.luminance import Bicubic, Luminance, change_luminance
 from exporter.generators.state_keys import root
 
 

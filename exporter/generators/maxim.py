@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from exporter.generators.jax_resize import Resize, nearest
-from exporter.generators.multi_axis import CrossGating, MultiAxisMlp, convolve, gelu, norm
+from exporter.generators.blocks.jax_resize import Resize, nearest
+from exporter.generators.blocks.multi_axis import CrossGating, MultiAxisMlp, convolve, gelu, norm
 from exporter.generators.state_keys import count, root
 
 

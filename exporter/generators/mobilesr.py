@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from exporter.generators.blocks.windows import attend, merge, partition, split_heads
 from exporter.generators.state_keys import count, root
-from exporter.generators.windows import attend, merge, partition, split_heads
 
 
 class _Attention(nn.Module):

@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import Tensor
 
+from exporter.checkpoints.read import Fit, fit
 from exporter.errors import CheckpointError
 from exporter.generators import GENERATORS, ZOO, GeneratorInfo, network_class
 from exporter.generators.base import MISSING_ZOO
-from exporter.generators.checkpoint import Fit, fit
 from exporter.generators.outline import outline
 
 # What reading a foreign state dict can end in: a name or number that is not there, a shape that makes no sense.

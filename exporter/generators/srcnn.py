@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from exporter.generators.luminance import Luminance, change_luminance
+from exporter.generators.blocks.luminance import Luminance, change_luminance
 
 
 class SRCNN(nn.Module):

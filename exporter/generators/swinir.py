@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from exporter.generators.enlarging import pixel_shuffle_steps, steps_scale
+from exporter.generators.blocks.enlarging import pixel_shuffle_steps, steps_scale
+from exporter.generators.blocks.windows import PositionBias, attend, attend_in_windows, split_heads
 from exporter.generators.state_keys import count, root
-from exporter.generators.windows import PositionBias, attend, attend_in_windows, split_heads
 
 Upsampler = Literal["", "pixelshuffle", "pixelshuffledirect", "nearest+conv"]
 

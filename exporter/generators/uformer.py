@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from exporter.generators.blocks.windows import PositionBias, attend, attend_in_windows, split_heads
 from exporter.generators.state_keys import count, root
-from exporter.generators.windows import PositionBias, attend, attend_in_windows, split_heads
 
 _LAYERS = (
     *(f"encoderlayer_{i}" for i in range(4)),

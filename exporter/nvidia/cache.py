@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from exporter.atomic import write_atomically
+from exporter.files.atomic import write_atomically
 
 
 def _folder() -> Path:

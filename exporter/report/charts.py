@@ -8,8 +8,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from exporter.localise.results import Localisation
+from exporter.measure.results import Latency
 from exporter.report.ladder import Step
-from exporter.verify.results import Latency, Localisation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,20 +7,14 @@ from importlib.resources import files
 from typing import Any
 
 from exporter.artifact import Artifact
-from exporter.plain_json import plain
-from exporter.verify.advice import advise_targets
-from exporter.verify.clipping import clipping_layers
-from exporter.verify.results import (
-    Audit,
-    Latency,
-    Localisation,
-    NotMeasured,
-    Outcome,
-    Picture,
-    Rung,
-    TargetResult,
-    Timing,
-)
+from exporter.files.plain_json import plain
+from exporter.inspect.results import Audit
+from exporter.judge.outcome import Outcome
+from exporter.localise.results import Localisation
+from exporter.measure.advice import advise_targets
+from exporter.measure.clipping import clipping_layers
+from exporter.measure.results import Latency, Picture, Rung, TargetResult, Timing
+from exporter.not_measured import NotMeasured
 
 SCHEMA_VERSION = 2  # raised when a reader of the former version could misread the new one
 

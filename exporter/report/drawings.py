@@ -8,8 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
-from exporter.kept import keep, recall
-from exporter.plain_json import plain
+from exporter.cache.kept import keep, recall
+from exporter.files.plain_json import plain
 from exporter.sources import code_of
 from exporter.sources.installed import installed_version
 

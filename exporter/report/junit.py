@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from exporter.verify.results import Outcome
-from exporter.verify.verdicts import Status, Verdict
+from exporter.judge.outcome import Outcome
+from exporter.judge.verdicts import Status, Verdict
 
 # What XML 1.0 has no way to write, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -8,7 +8,7 @@ from math import isfinite
 from statistics import fmean
 
 from exporter.artifact import Format
-from exporter.verify.results import Rung
+from exporter.measure.results import Rung
 
 _TORCH_LABELS = {"teacher": "Teacher", "prune": "Pruned", "distill": "Student"}
 _PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "int8": "INT8"}

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exporter.localise.diagnosis import reason
+from exporter.localise.results import LayerError, Localisation
+from exporter.measure.clipping import clipping_sentence
+from exporter.measure.results import TargetResult
 from exporter.report.charts import sqnr_chart
 from exporter.report.drawings import Drawings
 from exporter.report.pictures import CROP_PX, data_uri, worst_window
-from exporter.verify.clipping import clipping_sentence
-from exporter.verify.diagnosis import reason
-from exporter.verify.results import LayerError, Localisation, TargetResult
 
 if TYPE_CHECKING:
     import numpy as np

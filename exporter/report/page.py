@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from exporter.figures import fixed
-from exporter.plain_json import plain
+from exporter.files.plain_json import plain
+from exporter.inspect.results import Audit, Finding
+from exporter.judge.outcome import Outcome
+from exporter.judge.verdicts import Status, Tally, Verdict, tally
+from exporter.measure.advice import advise_targets
+from exporter.measure.results import Latency, TargetResult, Timing
+from exporter.not_measured import NotMeasured
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
 from exporter.report.drawings import Drawings
 from exporter.report.ladder import Step, names, steps
@@ -20,9 +26,6 @@ from exporter.report.precision import FACTS as PRECISION
 from exporter.report.precision import SHOWN_LAYERS, searches
 from exporter.report.tuning import FACTS as TUNING
 from exporter.report.tuning import tunings
-from exporter.verify.advice import advise_targets
-from exporter.verify.results import Audit, Finding, Latency, NotMeasured, Outcome, TargetResult, Timing
-from exporter.verify.verdicts import Status, Tally, Verdict, tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.artifact import Format
+from exporter.judge.outcome import Outcome
+from exporter.measure.results import Picture, Rung
 from exporter.report.drawings import Drawings
-from exporter.verify.results import Outcome, Picture, Rung
 
 if TYPE_CHECKING:
     import numpy as np

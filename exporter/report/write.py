@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exporter.atomic import write_text_atomically
-from exporter.plain_json import json_text
-from exporter.verify.results import Outcome
+from exporter.files.atomic import write_text_atomically
+from exporter.files.plain_json import json_text
+from exporter.judge.outcome import Outcome
 
 
 def write_report(outcome: Outcome, folder: Path, drawings: Path | None = None) -> Path:

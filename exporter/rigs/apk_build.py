@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exporter.artifact import sha256_of
-from exporter.atomic import write_atomically
-from exporter.contained import contained
 from exporter.errors import BundleError
+from exporter.files.atomic import write_atomically
+from exporter.files.contained import contained
 from exporter.rigs.apk import ApkRig, run_tool
 
 Flavour = Literal["bare", "litert", "legacy"]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from exporter.atomic import replace_folder
+from exporter.files.atomic import replace_folder
 
 STAMP = ".rig.json"
 

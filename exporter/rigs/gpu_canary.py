@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from exporter.errors import EngineError
-from exporter.rewrites.tflite_graph import TfliteGraph
+from exporter.graph.tflite_editor import TfliteGraph
 from exporter.rigs.gpu_probe import SOFTWARE, GpuAnswer, GpuPrecision, ask_gpu
 
 SIDE = 8

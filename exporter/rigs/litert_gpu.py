@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from exporter.atomic import write_text_atomically
+from exporter.files.atomic import write_text_atomically
 from exporter.rigs.base import Say
 from exporter.rigs.folder import rigs_folder, stamp_of
 from exporter.rigs.packages import unpack_debs

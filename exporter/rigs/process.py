@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from exporter.child_process import how_it_ended, run_child, was_taken_away
 from exporter.errors import LostWorker
+from exporter.processes.child_process import how_it_ended, run_child, was_taken_away
 
 
 def run_program(

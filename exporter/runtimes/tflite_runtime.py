@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from exporter.artifact import Artifact, Format
-from exporter.child_process import run_child
+from exporter.processes.child_process import run_child
 from exporter.runtimes.base import Session
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.worker import FolderSession

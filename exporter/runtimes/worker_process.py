@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from exporter.child_process import how_it_ended, run_child, was_taken_away
 from exporter.errors import EngineError, LostWorker
 from exporter.failures import WRONG_PATH, pass_on
+from exporter.processes.child_process import how_it_ended, run_child, was_taken_away
 
 _LAST_LINES = 5
 

@@ -10,14 +10,14 @@ OURS = "exporter"
 # Not part of any result, with the reason why an edit cannot change one.
 INERT: Mapping[str, str] = MappingProxyType(
     {
-        "exporter.atomic": "how a file comes to its place, not what is in it",
-        "exporter.contained": "which files may be opened: others are an error",
+        "exporter.files.atomic": "how a file comes to its place, not what is in it",
+        "exporter.files.contained": "which files may be opened: others are an error",
         "exporter.errors": "an error ends a stage: then there is no result",
         "exporter.failures": "what is said of an error",
         "exporter.generators.code": "names results, makes none",
-        "exporter.interruption": "signals end a stage",
-        "exporter.locking": "who writes first, not what",
-        "exporter.made_from": "names results, makes none",
+        "exporter.processes.interruption": "signals end a stage",
+        "exporter.files.locking": "who writes first, not what",
+        "exporter.cache.made_from": "names results, makes none",
         "exporter.progress": "what is told while a stage runs",
         "exporter.sources": "names results, makes none",
     }

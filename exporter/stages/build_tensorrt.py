@@ -80,7 +80,7 @@ class BuildTensorrt(Stage):
         """What the engine will not be although the builder takes it, and what fills its memory."""
         import onnx
 
-        from exporter.quantization.tensorrt_rules import check_for_tensorrt
+        from exporter.quantization.tensorrt.rules import check_for_tensorrt
 
         remarks = check_for_tensorrt(onnx.load(source.path))
         errors = [remark for remark in remarks if remark.severity == "error"]
@@ -154,7 +154,7 @@ def _float_weights_bytes(source: Artifact) -> int:
     """What factors and biases of the weighted operators take in float32."""
     import onnx
 
-    from exporter.quantization.tensorrt_qdq import WEIGHTED
+    from exporter.quantization.tensorrt.qdq import WEIGHTED
 
     graph = onnx.load(source.path).graph
     stored = {tensor.name: tensor for tensor in graph.initializer}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
-from exporter.recipe_path import RecipeCheckpoint
+from exporter.files.recipe_path import RecipeCheckpoint
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.taught import check_training, require_same_picture, train_with_teacher
 from exporter.training.options import CHECKPOINT, FitOptions
@@ -81,7 +81,7 @@ class Distill(FitOptions, Stage):
         return student
 
     def _start(self, student: nn.Module) -> nn.Module:
-        from exporter.generators.checkpoint import load_into, load_state
+        from exporter.checkpoints.read import load_into, load_state
 
         if self.warm_start is not None:
             load_into(student, load_state(self.warm_start), self.warm_start, self.student)

@@ -40,7 +40,7 @@ class LoadGenerator(Stage):
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises CheckpointError for weights that do not fit, PlanError for a size the network cannot run at."""
-        from exporter.generators.checkpoint import load_state
+        from exporter.checkpoints.read import load_state
         from exporter.generators.network_file import in_unit_range, write_network
 
         state = load_state(source.path)
@@ -63,8 +63,8 @@ class LoadGenerator(Stage):
 
     def _build(self, state: dict[str, Tensor], path: Path) -> tuple[GeneratorInfo, nn.Module, Description, list[str]]:
         """The filled network; what the recipe does not say of it, the file's header or the shapes of its weights do."""
+        from exporter.checkpoints.read import load_into
         from exporter.generators import build_network, generator_info, recognise
-        from exporter.generators.checkpoint import load_into
         from exporter.generators.description import Description, is_known, own_description, require_allowed
         from exporter.generators.network_file import fit_channels
         from exporter.generators.recognition import deduced_kwargs

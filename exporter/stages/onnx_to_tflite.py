@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format, TensorSpec
-from exporter.child_process import how_it_ended, run_child
 from exporter.errors import StageError
+from exporter.processes.child_process import how_it_ended, run_child
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.onnx2tf_child import FAILURE, JOB, MODEL, RESULT
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx, run_tflite
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from exporter.rewrites.tflite_graph import TfliteGraph
+    from exporter.graph.tflite_editor import TfliteGraph
 
 # onnx2tf runs its own check on pictures of this name and shape, and downloads them when they are not there.
 SAMPLE_FILE, SAMPLE_SHAPE = "calibration_image_sample_data_20x128x128x3_float32.npy", (20, 128, 128, 3)
@@ -66,8 +66,9 @@ class OnnxToTflite(Stage):
     def _convert(self, onnx_file: Path, workspace: Workspace) -> TfliteGraph:
         import onnx
 
-        from exporter.rewrites.tflite_graph import TfliteGraph
-        from exporter.rewrites.translate import Untranslatable, translate
+        from exporter.convert.builder import Untranslatable
+        from exporter.convert.translate import translate
+        from exporter.graph.tflite_editor import TfliteGraph
 
         if self.converter != "onnx2tf":
             try:
@@ -150,8 +151,8 @@ def _channels_first(stage: str, file: Path) -> Any:
     """The model without the permutations at its ends: (1, 3, H, W) in and out, all shapes known."""
     import onnx
 
-    from exporter.rewrites.channels_last import strip_end_permutations
-    from exporter.rewrites.onnx_graph import OnnxGraph
+    from exporter.graph.onnx_editor import OnnxGraph
+    from exporter.passes.onnx.channels_last import strip_end_permutations
 
     graph = OnnxGraph(onnx.shape_inference.infer_shapes(onnx.load(file)))
     try:
@@ -162,7 +163,7 @@ def _channels_first(stage: str, file: Path) -> Any:
 
 
 def _clean(graph: TfliteGraph) -> bytes:
-    from exporter.rewrites import tflite_cleanup as cleanup
+    from exporter.passes.tflite import cleanup as cleanup
 
     cleanup.give_out_channels_last(graph)
     cleanup.cancel_transpositions(graph)

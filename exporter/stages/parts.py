@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from exporter.artifact import Artifact, Format, sha256_of
+from exporter.cache.made_from import Parts
+from exporter.checkpoints.weights_files import files_by_place
 from exporter.generators.code import code_of_network_file, network_code
-from exporter.generators.weights_files import files_by_place
-from exporter.made_from import Parts
 from exporter.sources import Code, code_of
 from exporter.sources.installed import installed_version
 from exporter.stages.base import Stage, Workspace

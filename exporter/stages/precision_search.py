@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.errors import StageError
 from exporter.failures import pass_on
-from exporter.quantization.mixed_precision import CLEARLY, Impossible, search
+from exporter.quantization.search.mixed_precision import CLEARLY, Impossible, search
 from exporter.stages.base import Workspace
 
 if TYPE_CHECKING:
-    from exporter.quantization.activations import Floats
-    from exporter.quantization.int8_graph import Int8File
-    from exporter.quantization.mixed_precision import Found
     from exporter.quantization.options import MixedPrecision
-    from exporter.quantization.sensitivity import Layer
-    from exporter.quantization.trials import Costs, Layers, Trials
+    from exporter.quantization.ranges.float_activations import Floats
+    from exporter.quantization.search.candidates import Costs, Layers, Trials
+    from exporter.quantization.search.mixed_precision import Found
+    from exporter.quantization.search.sensitivity import Layer
+    from exporter.quantization.tflite.int8_graph import Int8File
 
 FACTS = "mixed_precision"
 LEDGER = "trials.jsonl"
@@ -39,9 +39,9 @@ class PrecisionSearch:
 
     def run(self, workspace: Workspace) -> tuple[Int8File, dict[str, Any]]:
         """The chosen file and what the report should tell. Raises StageError for a budget that cannot be kept."""
-        from exporter.quantization.engine import Engine
-        from exporter.quantization.sensitivity import all_names, errors_alone, layers_of
-        from exporter.quantization.trials import Ledger, Trials
+        from exporter.quantization.search.candidates import Ledger, Trials
+        from exporter.quantization.search.engine import Engine
+        from exporter.quantization.search.sensitivity import all_names, errors_alone, layers_of
 
         layers, names = layers_of(self.content), all_names(self.content)
         images = spread(workspace.calibration, len(workspace.calibration), self.budget.images)
@@ -113,7 +113,7 @@ def read_costs(file: Path, layers: Sequence[Layer]) -> Costs:
 
 
 def _say(found: Found, layers: tuple[Layer, ...], trials: Trials, float_ms: float, workspace: Workspace) -> None:
-    from exporter.quantization.trials import ALL_INT8
+    from exporter.quantization.search.candidates import ALL_INT8
 
     chosen, plain = found.chosen, trials.of(ALL_INT8)
     workspace.progress.say(

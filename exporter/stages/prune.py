@@ -9,7 +9,7 @@ from pydantic import Field
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import CheckpointError, ForeignClass, StageError
-from exporter.recipe_path import RecipeFile
+from exporter.files.recipe_path import RecipeFile
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.taught import check_training, train_with_teacher
 from exporter.training.options import CHECKPOINT, FitOptions
@@ -72,7 +72,7 @@ class Prune(FitOptions, Stage):
         return pruned
 
     def _go_on_from(self, pruned: nn.Module, source: Artifact) -> None:
-        from exporter.generators.checkpoint import load_into
+        from exporter.checkpoints.read import load_into
         from exporter.generators.network_file import read_network
 
         if self.warm_start is None:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from exporter.quantization.affine import Range
-    from exporter.quantization.int8_graph import Int8File
-    from exporter.training.simulation import TfliteNetwork
+    from exporter.quantization.params import Range
+    from exporter.quantization.qat import TfliteNetwork
+    from exporter.quantization.tflite.int8_graph import Int8File
 
     Floats = NDArray[np.float32]
 
@@ -96,8 +96,8 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
 
     def _made(self, original: bytes, workspace: Workspace) -> tuple[bytes, dict[str, Any]]:
-        from exporter.quantization.stored_ranges import require_untrained
-        from exporter.training.simulation import TfliteNetwork
+        from exporter.quantization.qat import TfliteNetwork
+        from exporter.quantization.ranges.stored import require_untrained
 
         require_untrained(original)
         teacher = TfliteNetwork(original)  # first, as it says what cannot be simulated
@@ -115,7 +115,7 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
         return made if facts["trained"] else start, facts
 
     def _tuned(self, original: bytes, workspace: Workspace) -> tuple[QuantizeAwareTrain, dict[str, Any]]:
-        from exporter.quantization.engine import Engine
+        from exporter.quantization.search.engine import Engine
 
         def quantized(stage: QuantizeAwareTrain, trial: Workspace) -> Callable[[Floats], Floats]:
             return Engine(stage._rounded(stage._prepared(original, trial)[0], trial).content).picture
@@ -123,8 +123,8 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
         return tuned(self, workspace, Engine(original).picture, quantized)
 
     def _prepared(self, content: bytes, workspace: Workspace) -> tuple[bytes, dict[str, Any]]:
-        from exporter.quantization.prepare import prepare
-        from exporter.quantization.tflite_convolutions import TfliteConvolutions
+        from exporter.quantization.tflite.convolutions import TfliteConvolutions
+        from exporter.quantization.weights.prepare import prepare
 
         if not self.changes_weights:
             return content, {}
@@ -135,8 +135,8 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
 
     def _rounded(self, content: bytes, workspace: Workspace) -> Int8File:
         """What quantize_tflite would make of `content` now."""
-        from exporter.quantization.int8_graph import write_int8
-        from exporter.quantization.ranges import RangeCollector, tflite_ranges
+        from exporter.quantization.ranges.estimators import RangeCollector, tflite_ranges
+        from exporter.quantization.tflite.int8_graph import write_int8
 
         def estimate(tensors: set[int], exact: set[int]) -> Mapping[int, Range]:
             collector = RangeCollector(self.ranges, self.percentile, exact)
@@ -146,7 +146,7 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
         return write_int8(content, estimate, keep_float=self.keep_float)
 
     def _student(self, content: bytes, file: Int8File) -> TfliteNetwork:
-        from exporter.training.simulation import CodedTensor, TfliteNetwork, read_weights
+        from exporter.quantization.qat import CodedTensor, TfliteNetwork, read_weights
 
         coded = [CodedTensor(use.tensor, use.shared, use.free and self.train_ranges, use.pinned) for use in file.codes]
         real = read_weights(content)
@@ -155,8 +155,8 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
 
     def _judge(self, made: bytes, start: bytes, original: bytes, workspace: Workspace) -> dict[str, Any]:
         """Both INT8 files beside the float one on LiteRT."""
-        from exporter.quantization.engine import Engine
-        from exporter.quantization.tuning import Trial
+        from exporter.quantization.search.engine import Engine
+        from exporter.quantization.search.tune import Trial
 
         exact, *engines = (Engine(content) for content in (original, self._int8(start), self._int8(made)))
         errors: tuple[list[float], list[float]] = [], []
@@ -176,7 +176,7 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
         """The network that was trained beside the INT8 file that is made of it."""
         import numpy as np
 
-        from exporter.quantization.engine import Engine
+        from exporter.quantization.search.engine import Engine
 
         engine = Engine(self._int8(made))
         images = _spread(workspace, PROOF_IMAGES)
@@ -188,8 +188,8 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
 
     def _int8(self, content: bytes) -> bytes:
         """What quantize_tflite makes of a file that carries its ranges."""
-        from exporter.quantization.int8_graph import write_int8
-        from exporter.quantization.stored_ranges import stored_ranges
+        from exporter.quantization.ranges.stored import stored_ranges
+        from exporter.quantization.tflite.int8_graph import write_int8
 
         known = stored_ranges(content)
         return write_int8(content, lambda tensors, exact: known, keep_float=self.keep_float).content
@@ -205,10 +205,10 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
 
 def _written(content: bytes, file: Int8File, trained: TfliteNetwork) -> bytes:
     """The float file `content` with the trained weights and ranges."""
-    from exporter.quantization.affine import Range
-    from exporter.quantization.stored_ranges import store_ranges
-    from exporter.rewrites.tflite_graph import TfliteGraph
-    from exporter.training.simulation import write_weights
+    from exporter.graph.tflite_editor import TfliteGraph
+    from exporter.quantization.params import Range
+    from exporter.quantization.qat import write_weights
+    from exporter.quantization.ranges.stored import store_ranges
 
     graph = TfliteGraph(content)
     weights = {file.sources[number]: values for number, values in trained.trained_weights().items()}

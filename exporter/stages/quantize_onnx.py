@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from exporter.quantization.activations import Floats
-    from exporter.quantization.affine import Range
+    from exporter.quantization.params import Range
+    from exporter.quantization.ranges.float_activations import Floats
 
 
 class QuantizeOnnx(TunableInt8Options, Stage):
@@ -87,7 +87,7 @@ class QuantizeOnnx(TunableInt8Options, Stage):
         return Artifact.of_file(path, self.gives, like=source, step=str(self), precision=self.precision)
 
     def _write_for_tensorrt(self, source: Artifact, path: Path, workspace: Workspace) -> None:
-        from exporter.quantization.tensorrt_onnx import TensorrtForm, write_for_tensorrt
+        from exporter.quantization.tensorrt.onnx import TensorrtForm, write_for_tensorrt
 
         int8 = self.precision == "int8"
         half = self.precision == "fp16" or (int8 and self.remainder == "fp16")
@@ -129,9 +129,9 @@ class QuantizeOnnx(TunableInt8Options, Stage):
     ) -> None:
         import onnx
 
-        from exporter.quantization.onnx_convolutions import OnnxConvolutions
-        from exporter.quantization.onnx_qdq import write_qdq
-        from exporter.quantization.prepare import prepare
+        from exporter.quantization.onnx.convolutions import OnnxConvolutions
+        from exporter.quantization.onnx.qdq import write_qdq
+        from exporter.quantization.weights.prepare import prepare
 
         model = onnx.load(source.path)
         kept = {
@@ -162,8 +162,8 @@ class QuantizeOnnx(TunableInt8Options, Stage):
         facts: Mapping[str, object] = MappingProxyType({}),
     ) -> Mapping[str, Range]:
         """One pass over the calibration images; what the report should tell goes into facts.json, with `facts`."""
-        from exporter.quantization.convergence import movement
-        from exporter.quantization.ranges import RangeCollector, onnx_ranges
+        from exporter.quantization.ranges.convergence import movement
+        from exporter.quantization.ranges.estimators import RangeCollector, onnx_ranges
 
         collector = RangeCollector(self.ranges, self.percentile, exact)
         ranges = onnx_ranges(model, tensors, Passes(workspace), collector)

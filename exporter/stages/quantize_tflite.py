@@ -10,8 +10,8 @@ from pydantic import model_validator
 
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.errors import StageError
+from exporter.files.recipe_path import RecipeFile
 from exporter.quantization.options import MixedPrecision, TunableInt8Options
-from exporter.recipe_path import RecipeFile
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
 from exporter.stages.self_check import lopsided_image, require_close, run_tflite
@@ -20,9 +20,9 @@ from exporter.stages.tuned import tuned
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exporter.quantization.activations import Floats
-    from exporter.quantization.affine import Range
-    from exporter.quantization.int8_graph import Estimate, Int8File
+    from exporter.quantization.params import Range
+    from exporter.quantization.ranges.float_activations import Floats
+    from exporter.quantization.tflite.int8_graph import Estimate, Int8File
     from exporter.stages.precision_search import PrecisionSearch
 
 FLOAT_ON_CPUS = ("PRELU", "HARD_SWISH")  # XNNPACK has float kernels of them alone; LiteRT's own are 10 times slower
@@ -97,7 +97,7 @@ class QuantizeTflite(TunableInt8Options, Stage):
         )
 
     def _to_fp16(self, content: bytes) -> bytes:
-        from exporter.quantization.fp16_graph import write_fp16
+        from exporter.quantization.tflite.fp16_graph import write_fp16
 
         return write_fp16(content)
 
@@ -108,8 +108,8 @@ class QuantizeTflite(TunableInt8Options, Stage):
         return self._finish(file.content)
 
     def _tuned(self, content: bytes, workspace: Workspace) -> tuple[QuantizeTflite, dict[str, Any]]:
-        from exporter.quantization.engine import Engine
-        from exporter.quantization.stored_ranges import require_untrained
+        from exporter.quantization.ranges.stored import require_untrained
+        from exporter.quantization.search.engine import Engine
 
         def quantized(stage: QuantizeTflite, trial: Workspace) -> Callable[[Floats], Floats]:
             return Engine(stage._int8_file(content, trial)[0].content).picture
@@ -121,10 +121,10 @@ class QuantizeTflite(TunableInt8Options, Stage):
 
     def _int8_file(self, content: bytes, workspace: Workspace) -> tuple[Int8File, dict[str, Any]]:
         """The file before its last touch, and what the report should tell."""
-        from exporter.quantization.int8_graph import write_int8
-        from exporter.quantization.prepare import prepare
-        from exporter.quantization.stored_ranges import require_untrained
-        from exporter.quantization.tflite_convolutions import TfliteConvolutions
+        from exporter.quantization.ranges.stored import require_untrained
+        from exporter.quantization.tflite.convolutions import TfliteConvolutions
+        from exporter.quantization.tflite.int8_graph import write_int8
+        from exporter.quantization.weights.prepare import prepare
 
         original, facts = content, dict[str, Any]()
         if self.changes_weights:
@@ -150,9 +150,9 @@ class QuantizeTflite(TunableInt8Options, Stage):
     def _ranges(
         self, content: bytes, tensors: set[int], exact: set[int], workspace: Workspace, facts: dict[str, Any]
     ) -> Mapping[int, Range]:
-        from exporter.quantization.convergence import movement
-        from exporter.quantization.ranges import RangeCollector, tflite_ranges
-        from exporter.quantization.stored_ranges import stored_ranges
+        from exporter.quantization.ranges.convergence import movement
+        from exporter.quantization.ranges.estimators import RangeCollector, tflite_ranges
+        from exporter.quantization.ranges.stored import stored_ranges
 
         known = stored_ranges(content)
         if known:
@@ -166,9 +166,9 @@ class QuantizeTflite(TunableInt8Options, Stage):
         return ranges | known
 
     def _search(self, content: bytes, original: bytes, estimate: Estimate) -> PrecisionSearch:
-        from exporter.quantization.int8_graph import write_int8
-        from exporter.quantization.scales import pictures, residual_tensors
-        from exporter.rewrites.tflite_graph import TfliteGraph
+        from exporter.graph.tflite_editor import TfliteGraph
+        from exporter.quantization.tflite.int8_graph import write_int8
+        from exporter.quantization.tflite.scales import pictures, residual_tensors
         from exporter.stages.precision_search import PrecisionSearch
 
         assert self.mixed is not None
@@ -221,8 +221,8 @@ class QuantizeTflite(TunableInt8Options, Stage):
 
 
 def _by_copies(content: bytes) -> bytes:
-    from exporter.rewrites.nearest_by_copies import enlarge_by_copies
-    from exporter.rewrites.tflite_graph import TfliteGraph
+    from exporter.graph.tflite_editor import TfliteGraph
+    from exporter.passes.tflite.nearest_by_copies import enlarge_by_copies
 
     graph = TfliteGraph(content)
     enlarge_by_copies(graph)

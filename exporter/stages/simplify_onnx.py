@@ -25,9 +25,9 @@ class SimplifyOnnx(Stage):
         import onnx
         import onnxsim
 
-        from exporter.rewrites.onnx_graph import OnnxGraph
-        from exporter.rewrites.reshapes import write_out_copied_sizes
-        from exporter.rewrites.unit_length import take_lengths_by_means
+        from exporter.graph.onnx_editor import OnnxGraph
+        from exporter.passes.onnx.reshapes import write_out_copied_sizes
+        from exporter.passes.onnx.unit_length import take_lengths_by_means
 
         path = workspace.folder / "model.onnx"
         skipped = [] if self.fold_batch_norm else ["fuse_bn_into_conv"]

@@ -103,11 +103,11 @@ def _channels_last(network: nn.Module) -> nn.Module:
 
 def _rewrite(model: Any) -> tuple[Any, list[str]]:
     """The model in the form every later engine has kernels for, and what the user should know about it."""
-    from exporter.rewrites.affine import fold_affine
-    from exporter.rewrites.onnx_graph import OnnxGraph
-    from exporter.rewrites.pixel_shuffle import use_depth_first
-    from exporter.rewrites.pixel_unshuffle import use_strided_convolutions
-    from exporter.rewrites.same_padding import fold_padding
+    from exporter.graph.onnx_editor import OnnxGraph
+    from exporter.passes.onnx.affine import fold_affine
+    from exporter.passes.onnx.pixel_shuffle import use_depth_first
+    from exporter.passes.onnx.pixel_unshuffle import use_strided_convolutions
+    from exporter.passes.onnx.same_padding import fold_padding
 
     graph = OnnxGraph(model)
     fold_padding(graph)

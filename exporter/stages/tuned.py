@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from exporter.progress import Silent
 from exporter.quantization.options import TunableInt8Options
-from exporter.quantization.tuning import COUNT, Settings, divided, tune
+from exporter.quantization.search.tune import COUNT, Settings, divided, tune
 from exporter.stages.base import Workspace
 
 if TYPE_CHECKING:

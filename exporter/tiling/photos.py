@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from exporter.atomic import write_atomically
 from exporter.data.folders import IMAGE_SUFFIXES, picture_files
 from exporter.data.images import FORMATS, read_pixels
 from exporter.errors import DataError
+from exporter.files.atomic import write_atomically
 from exporter.progress import Task
 from exporter.tiling.restore import Pixels
 from exporter.tiling.restorer import Restorer

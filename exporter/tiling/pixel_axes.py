@@ -77,7 +77,7 @@ def _shape(node: Any, graph: Any, tensor: str) -> tuple[int, ...]:
 
 
 def _transposed(node: Any, graph: Any, tensor: str, places: Axes) -> Axes:
-    from exporter.rewrites.onnx_graph import attribute
+    from exporter.graph.onnx_editor import attribute
 
     rank = len(_shape(node, graph, tensor))
     order = list(attribute(node, "perm", list(reversed(range(rank)))))
@@ -99,7 +99,7 @@ def _reshaped(node: Any, graph: Any, tensor: str, places: Axes) -> Axes:
 
 
 def _reduced(node: Any, graph: Any, tensor: str, places: Axes) -> Axes:
-    from exporter.rewrites.onnx_graph import attribute
+    from exporter.graph.onnx_editor import attribute
 
     rank = len(_shape(node, graph, tensor))
     listed = attribute(node, "axes")
@@ -116,7 +116,7 @@ def _reduced(node: Any, graph: Any, tensor: str, places: Axes) -> Axes:
 
 def _untouched(node: Any, graph: Any, tensor: str, places: Axes) -> Axes:
     """Operators along one axis (LayerNormalization: from one axis on), which must be none of the picture's."""
-    from exporter.rewrites.onnx_graph import attribute
+    from exporter.graph.onnx_editor import attribute
 
     rank = len(_shape(node, graph, tensor))
     default = {"Concat": 0, "Gather": 0, "Split": 0, "ArgMax": 0}.get(node.op_type, -1)

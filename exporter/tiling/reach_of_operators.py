@@ -59,7 +59,7 @@ def _window(node: Any, graph: Any, axis: int, before: int, after: int, made: Int
 
 def _transposed_window(node: Any, graph: Any, axis: int, made: Interval) -> Interval:
     """Input i writes the outputs from i * stride - pad on, `span` of them."""
-    from exporter.rewrites.onnx_graph import attribute
+    from exporter.graph.onnx_editor import attribute
 
     if attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise Unbounded(f"ConvTranspose {node.name!r} leaves its padding to the engine")
@@ -69,7 +69,7 @@ def _transposed_window(node: Any, graph: Any, axis: int, made: Interval) -> Inte
 
 
 def _resampled(node: Any, before: int, after: int, made: Interval) -> Interval:
-    from exporter.rewrites.onnx_graph import attribute
+    from exporter.graph.onnx_editor import attribute
 
     if before == after:
         return made
@@ -102,7 +102,7 @@ def _nearest(place: Fraction, mode: str) -> int:
 
 
 def _blocks(node: Any, made: Interval) -> Interval:
-    from exporter.rewrites.onnx_graph import attribute
+    from exporter.graph.onnx_editor import attribute
 
     block = attribute(node, "blocksize")
     if node.op_type == "DepthToSpace":
@@ -112,7 +112,7 @@ def _blocks(node: Any, made: Interval) -> Interval:
 
 def _moved(node: Any, graph: Any, place: int, before: int, made: Interval) -> Interval:
     """Pad and Slice move pixels; a padding that mirrors adds nothing inside a picture."""
-    from exporter.rewrites.onnx_graph import attribute
+    from exporter.graph.onnx_editor import attribute
 
     if node.op_type == "Pad":
         pads = attribute(node, "pads")
@@ -141,14 +141,14 @@ def _slice_of(node: Any, graph: Any, place: int, before: int) -> tuple[int, int]
 
 
 def _stride(node: Any, axis: int) -> int:
-    from exporter.rewrites.onnx_graph import attribute
+    from exporter.graph.onnx_editor import attribute
 
     return int((attribute(node, "strides") or [1, 1])[axis])
 
 
 def _span(node: Any, graph: Any, axis: int) -> int:
     """Pixels from the first to the last tap of the kernel."""
-    from exporter.rewrites.onnx_graph import attribute
+    from exporter.graph.onnx_editor import attribute
 
     kernel = attribute(node, "kernel_shape") or _shape_of_weights(node, graph)
     return int((attribute(node, "dilations") or [1, 1])[axis] * (kernel[axis] - 1) + 1)
@@ -163,7 +163,7 @@ def _shape_of_weights(node: Any, graph: Any) -> tuple[int, ...]:
 
 
 def _pad_before(node: Any, axis: int, before: int, after: int, stride: int, span: int) -> int:
-    from exporter.rewrites.onnx_graph import attribute
+    from exporter.graph.onnx_editor import attribute
 
     mode = attribute(node, "auto_pad", "NOTSET")
     if mode in ("SAME_UPPER", "SAME_LOWER"):

@@ -38,7 +38,7 @@ def receptive_field(path: Path) -> ReceptiveField:
     import onnx
     from google.protobuf.message import DecodeError
 
-    from exporter.rewrites.onnx_graph import OnnxGraph
+    from exporter.graph.onnx_editor import OnnxGraph
 
     try:
         model = onnx.shape_inference.infer_shapes(onnx.load(str(path)), data_prop=True)

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from exporter.atomic import write_atomically
 from exporter.errors import DataError, MissingTool
 from exporter.failures import pass_on
+from exporter.files.atomic import write_atomically
 from exporter.progress import Progress
 from exporter.tiling.restore import Pixels
 from exporter.tiling.restorer import Restorer

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from exporter.atomic import write_atomically
 from exporter.failures import pass_on
+from exporter.files.atomic import write_atomically
 from exporter.progress import Progress
 from exporter.training.options import CHECKPOINT
 

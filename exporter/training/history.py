@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.atomic import write_atomically, write_text_atomically
 from exporter.errors import MissingTool
+from exporter.files.atomic import write_atomically, write_text_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from exporter.cache.made_from import key_of
+from exporter.cache.sealed import seal, unseal
 from exporter.data.pool import PairPool, allocated
 from exporter.errors import StageError
-from exporter.locking import locked
-from exporter.made_from import key_of
+from exporter.files.locking import locked
 from exporter.progress import Progress
-from exporter.sealed import seal, unseal
 from exporter.sources import code_of
 from exporter.training.processes import Processes, joined
 

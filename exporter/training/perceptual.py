@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from exporter.checkpoints.read import load_state
 from exporter.errors import CheckpointError
-from exporter.generators.checkpoint import load_state
 from exporter.generators.deblurgan_v2 import FPNMobileNet, load_imagenet_encoder
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's weights expect

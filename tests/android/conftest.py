@@ -12,9 +12,9 @@ import pytest
 
 from exporter.bundle import Golden, write_bundle
 from exporter.data.images import read_pixels
+from exporter.judge.outcome import Outcome
 from exporter.rigs.apk import ApkRig
 from exporter.runtimes import runtime
-from exporter.verify.results import Outcome
 from tests.bundle.conftest import SIDE
 from tests.bundle.conftest import finished as finished  # a finished run, as the bundle's own tests have it
 from tests.conftest import REPO

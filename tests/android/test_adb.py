@@ -18,15 +18,15 @@ from exporter.android.device import (
     thermal_status,
 )
 from exporter.android.official import read_official
-from exporter.budget import Budget
 from exporter.data.evaluation import Pair
 from exporter.errors import EngineError, MissingTool
+from exporter.judge.budget import Pledge, judge
+from exporter.measure.evaluation import Renderings
+from exporter.measure.targets import measure_target
+from exporter.not_measured import NotMeasured
+from exporter.recipes.promises import Budget
 from exporter.runtimes.android_adb import AndroidAdb
 from exporter.runtimes.torch_cpu import TorchCpu
-from exporter.verify.budget import Pledge, judge
-from exporter.verify.evaluation import Renderings
-from exporter.verify.results import NotMeasured
-from exporter.verify.targets import measure_target
 from tests.runtimes.tiny_models import TinyFiles, photo
 
 STAND_IN = """#!/bin/sh

@@ -26,12 +26,12 @@ from exporter.bundle.arm import change_weights
 from exporter.cli import main
 from exporter.commands.bench_phone import golden_pair
 from exporter.errors import EngineError, MissingTool
+from exporter.inspect.model_file import artifact_of_file
 from exporter.rigs.adb import AdbRig
 from exporter.rigs.apk import ApkRig
 from exporter.rigs.arm import DEFAULT_CPU, ArmRig
 from exporter.runtimes import runtime
 from exporter.runtimes.android_adb import AndroidAdb
-from exporter.verify.model_file import artifact_of_file
 from tests.android.conftest import DEMO
 from tests.android.phone import SERIAL, FakePhone, fake_phone
 from tests.rig import put_together

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from exporter.train_recipe import load_train_recipe
+from exporter.recipes.train import load_train_recipe
 from tests.conftest import REPO
 
 TINY = (

@@ -14,11 +14,12 @@ import pytest
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.bundle import Golden, write_bundle
 from exporter.bundle.stored_verdict import pledges_of
+from exporter.inspect.lint import lint_model
+from exporter.judge.budget import judge
+from exporter.judge.outcome import Outcome
+from exporter.measure.results import TargetResult, Tiled
 from exporter.runtimes import runtime
 from exporter.tiling.grid import Tiling
-from exporter.verify.budget import judge
-from exporter.verify.lint import lint_model
-from exporter.verify.results import Outcome, TargetResult, Tiled
 from tests.report.demo_outcome import demo_outcome
 
 SIDE = 32

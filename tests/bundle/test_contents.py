@@ -14,9 +14,10 @@ from exporter.artifact import sha256_of
 from exporter.bundle.card import runtime_card
 from exporter.bundle.manifest import read_manifest
 from exporter.bundle.manifest_of_run import tiling_part
-from exporter.bundle.tflite_metadata import read_metadata
+from exporter.graph.tflite_metadata import read_metadata
+from exporter.measure.results import Tiled
+from exporter.not_measured import NotMeasured
 from exporter.tiling.grid import Tiling
-from exporter.verify.results import NotMeasured, Tiled
 from tests.bundle.conftest import SIDE, Finished, tree
 
 

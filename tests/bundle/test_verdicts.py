@@ -12,7 +12,7 @@ import pytest
 
 from exporter.bundle import verify_bundle, write_bundle
 from exporter.cli import main
-from exporter.verify.results import NotMeasured
+from exporter.not_measured import NotMeasured
 from tests.bundle.conftest import RECIPE, Finished, judged_by
 
 

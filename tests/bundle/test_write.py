@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter import atomic
 from exporter.bundle import reproducible_files, verify_bundle, write_bundle
 from exporter.errors import BundleError, DiskFull, RecipeError
-from exporter.verify.results import Outcome
-from exporter.verify.verdicts import Status
+from exporter.files import atomic
+from exporter.judge.outcome import Outcome
+from exporter.judge.verdicts import Status
 from tests.bundle.conftest import Finished, tree
 from tests.small_disk import mounted
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from exporter.bundle.compared_figures import FIGURES, Tolerances
 from exporter.cli import main
 from exporter.commands.diff import OPTIONS
-from exporter.plain_json import json_text
+from exporter.files.plain_json import json_text
+from exporter.judge.budget import PROMISES
 from exporter.report.document import document
-from exporter.verify.budget import PROMISES
 from tests.report.demo_outcome import demo_outcome
 
 Tree = dict[str, Any]

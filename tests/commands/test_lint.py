@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from exporter.cli import main
+from tests.graph.tflite_net import Net
 from tests.runtimes.tiny_models import TinyFiles
-from tests.verify.tflite_net import Net
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def photo_file(path: Path, height: int, width: int, seed: int = 0, **options) ->
 
 
 def expected(model: Path, pixels: np.ndarray) -> np.ndarray:
-    from exporter.verify.model_file import artifact_of_file
+    from exporter.inspect.model_file import artifact_of_file
 
     with runtime("onnxruntime_cpu").open(artifact_of_file(model), 1) as session:
         return restore([pixels], session.infer_all, Tiling(HEIGHT, WIDTH, 2))[0]

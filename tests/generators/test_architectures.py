@@ -5,9 +5,9 @@ import re
 import pytest
 import torch
 
+from exporter.checkpoints.read import load_into, load_state
 from exporter.errors import CheckpointError
 from exporter.generators import GENERATORS, build_network, generator_info, recognise
-from exporter.generators.checkpoint import load_into, load_state
 from exporter.generators.network_file import in_unit_range
 from exporter.generators.recognition import deduced_kwargs
 from tools.generator_variants import VARIANTS, seeded_network

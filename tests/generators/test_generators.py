@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from exporter.checkpoints.read import load_into, load_state
 from exporter.errors import RecipeError
 from exporter.generators import GENERATORS, build_network, generator_info, load_network
-from exporter.generators.checkpoint import load_into, load_state
 from exporter.generators.deblurgan_v2 import FPNMobileNet, load_imagenet_encoder
 from exporter.generators.network_file import Description, in_unit_range, write_network
 from tests.conftest import NARROW, save_network

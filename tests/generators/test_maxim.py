@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import nn
 
+from exporter.checkpoints.read import load_into, load_state
+from exporter.checkpoints.tfjs_file import read_graph_model
 from exporter.data.images import read_image
 from exporter.generators import build_network, generator_info, load_network, recognise
-from exporter.generators.checkpoint import load_into, load_state
-from exporter.generators.jax_resize import Resize, nearest
+from exporter.generators.blocks.jax_resize import Resize, nearest
+from exporter.generators.blocks.multi_axis import mix
 from exporter.generators.maxim import MAXIM
-from exporter.generators.multi_axis import mix
 from exporter.generators.network_file import Description, in_unit_range, write_network
-from exporter.generators.tfjs_file import read_graph_model
 from tests.conftest import REPO
 from tests.generators.drawn_maxim import GOLDEN, KWARGS, drawn
 

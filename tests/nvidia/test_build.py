@@ -19,14 +19,14 @@ from exporter.generators.network_file import Description, write_network
 from exporter.nvidia.build import build_plan
 from exporter.nvidia.library import open_library
 from exporter.nvidia.sidecar import Sidecar, read_sidecar
-from exporter.quantization.tensorrt_rules import check_for_tensorrt
+from exporter.quantization.tensorrt.rules import check_for_tensorrt
 from exporter.runtimes import runtime
 from exporter.stages.build_tensorrt import BuildTensorrt
 from exporter.stages.quantize_onnx import QuantizeOnnx
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.conftest import REPO, Pictures
-from tests.quantization.broken_qdq import BROKEN, computed_scale
+from tests.quantization.tensorrt.broken_qdq import BROKEN, computed_scale
 from tests.stages.chain import run, to_onnx
 
 pytestmark = [pytest.mark.slow, pytest.mark.extra("tensorrt-rtx")]
@@ -98,8 +98,8 @@ def test_a_convolution_of_one_channel_does_not_shrink(arch, tmp_path):
 @pytest.fixture(scope="module")
 def student(tmp_path_factory) -> Artifact:
     """The shipped weights."""
+    from exporter.checkpoints.read import load_into, load_state
     from exporter.generators import build_network
-    from exporter.generators.checkpoint import load_into, load_state
 
     folder, kwargs = tmp_path_factory.mktemp("student"), {"preset": "m"}
     weights = REPO / "recipes" / "weights" / "mobilenetv3_student_m.safetensors"

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from exporter.quantization.affine import HIGHEST, LOWEST, Affine, Range, quantize_weights
-from exporter.quantization.bias_correction import correct_bias
-from exporter.quantization.equalization import equalize
 from exporter.quantization.options import Int8Options
-from exporter.quantization.prepare import prepare
-from exporter.quantization.ranges import RangeCollector
-from exporter.quantization.rounding import gather_moments, round_adaptively
-from tests.quantization.layers import Chain, convolution, images, outputs
+from exporter.quantization.params import HIGHEST, LOWEST, Affine, Range, quantize_weights
+from exporter.quantization.ranges.estimators import RangeCollector
+from exporter.quantization.weights.bias_correction import correct_bias
+from exporter.quantization.weights.equalization import equalize
+from exporter.quantization.weights.prepare import prepare
+from exporter.quantization.weights.rounding import gather_moments, round_adaptively
+from tests.quantization.weights.layers import Chain, convolution, images, outputs
 
 HALF_STEP = 0.502  # of a code of 255 steps, whose scale follows from the zero point
 METHODS = ("minmax", "percentile", "mse", "entropy")

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from exporter.quantization.affine import PIXELS, Affine, Range, quantize_weights
-from exporter.quantization.histogram import Histogram
-from exporter.quantization.ranges import RangeCollector
-from exporter.quantization.scales import SharedScales
+from exporter.quantization.params import PIXELS, Affine, Range, quantize_weights
+from exporter.quantization.ranges.estimators import RangeCollector
+from exporter.quantization.ranges.histogram import Histogram
+from exporter.quantization.tflite.scales import SharedScales
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
-from exporter.verify.results import Parity, Quality, Rung
+from exporter.measure.results import Parity, Quality, Rung
 
 SIDE = 256
 NHWC = TensorSpec.image(SIDE, SIDE, "NHWC")

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from exporter.data.calibration import Coverage
+from exporter.judge.outcome import Outcome
+from exporter.measure.results import Tiled
 from exporter.tiling.grid import Tiling
-from exporter.verify.results import Coverage, Outcome, Tiled
 from tests.report.demo_ladder import EVALUATION_IMAGES, SIDE, artifacts, ladder
 from tests.report.demo_pictures import comparison, photos
 from tests.report.demo_targets import judged, measured_targets, timings

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.verify.results import Picture
+from exporter.measure.results import Picture
 
 
 def photos() -> dict[str, NDArray[np.float32]]:

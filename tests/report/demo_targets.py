@@ -7,23 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from exporter.artifact import Artifact
-from exporter.budget import Budget
-from exporter.verify.budget import Pledge, judge
-from exporter.verify.results import (
-    Audit,
-    Finding,
-    Latency,
-    LayerError,
-    Localisation,
-    NotMeasured,
-    Op,
-    Parity,
-    Proof,
-    Seam,
-    TargetResult,
-    Timing,
-)
-from exporter.verify.verdicts import Verdict
+from exporter.inspect.results import Audit, Finding, Op
+from exporter.judge.budget import Pledge, judge
+from exporter.judge.verdicts import Verdict
+from exporter.localise.results import LayerError, Localisation
+from exporter.measure.results import Latency, Parity, Proof, Seam, TargetResult, Timing
+from exporter.not_measured import NotMeasured
+from exporter.recipes.promises import Budget
 from tests.report.demo_ladder import EVALUATION_IMAGES, LADDER, SIDE, quality
 from tests.report.demo_pictures import photos
 

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+from exporter.measure.results import Latency
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
 from exporter.report.ladder import steps
-from exporter.verify.results import Latency
 from tests.report.demo_outcome import demo_outcome
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from exporter.judge.outcome import Outcome
+from exporter.measure.results import Picture
 from exporter.report.drawings import Drawings
 from exporter.report.ladder import names
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, photos
-from exporter.verify.results import Outcome, Picture
 from tests.report.demo_outcome import demo_outcome
 
 

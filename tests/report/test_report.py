@@ -12,10 +12,12 @@ import jsonschema
 import pytest
 
 from exporter.errors import DiskFull
-from exporter.plain_json import plain
+from exporter.files.plain_json import plain
+from exporter.judge.outcome import Outcome
+from exporter.measure.results import Picture, Tiled
+from exporter.not_measured import NotMeasured
 from exporter.report import write_report
 from exporter.report.document import schema
-from exporter.verify.results import NotMeasured, Outcome, Picture, Tiled
 from tests.report.demo_outcome import demo_outcome
 
 HOSTILE = "<script>alert(1)</script>--> \"'&$\\frac{x}$ ]]>\x07"

@@ -10,7 +10,7 @@ from exporter.errors import EngineError
 from exporter.rigs import gpu_canary
 from exporter.rigs.gpu_canary import check_engine
 from exporter.rigs.gpu_probe import GpuAnswer
-from tests.verify.gpu_engine import gpu_rig
+from tests.inspect.gpu.engine import gpu_rig
 
 ADAPTER = "llvmpipe (LLVM 15.0.6, 256 bits)"
 RIGHT = GpuAnswer(True, "", ADAPTER, inputs=((0.1, 0.9),), outputs=((0.2, 1.8),))

@@ -15,13 +15,13 @@ from exporter.bundle.arm import change_weights
 from exporter.bundle.golden import tolerances
 from exporter.cli import main
 from exporter.errors import EngineError, RecipeError
+from exporter.inspect.model_file import artifact_of_file
+from exporter.measure.latency import time_one
+from exporter.not_measured import NotMeasured
 from exporter.rigs.arm import CPUS, ArmRig
 from exporter.runtimes import runtime
 from exporter.runtimes.arm import CPU_VARIABLE, LiteRtArm, TfliteRuntimeArm
 from exporter.runtimes.base import Image
-from exporter.verify.latency import time_one
-from exporter.verify.model_file import artifact_of_file
-from exporter.verify.results import NotMeasured
 from tests.conftest import REPO
 from tests.rig import put_together
 from tests.runtimes.tiny_models import TinyFiles, photo

@@ -9,14 +9,14 @@ import pytest
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.errors import EngineError
+from exporter.inspect.gpu.acceptance import accepted
+from exporter.measure.latency import measure_latency, table_jobs
+from exporter.measure.parity import parity_db
 from exporter.rigs.gpu_probe import adapter_in, reason_in
 from exporter.runtimes import runtime
-from exporter.verify.gpu_acceptance import accepted
-from exporter.verify.latency import measure_latency, table_jobs
-from exporter.verify.parity import parity_db
+from tests.inspect.gpu.corpus import CORPUS
+from tests.inspect.gpu.engine import gpu_rig
 from tests.runtimes.tiny_models import TinyFiles, photo
-from tests.verify.gpu_corpus import CORPUS
-from tests.verify.gpu_engine import gpu_rig
 
 NAMES = ("litert_gpu", "litert_gpu_fp32")
 LOG = """I0000 1 2 environment.cc:532] Selected adapter: llvmpipe (LLVM 15.0.6, 256 bits), arch=software, vendor=mesa

@@ -13,13 +13,13 @@ from exporter.artifact import Artifact, Format
 from exporter.data.evaluation import EvaluationSet
 from exporter.data.manifest import PairManifest
 from exporter.generators.table import GENERATORS, ZOO
-from exporter.recipe import Verification
+from exporter.measure import measurements
+from exporter.measure.measurements import Built
+from exporter.recipes.export import Verification
 from exporter.runtimes import RUNTIMES
 from exporter.sources import Sources, closure, rules
 from exporter.stages import STAGES, LoadGenerator, Stage
 from exporter.stages.parts import parts_of
-from exporter.verify import measurements
-from exporter.verify.measurements import Built
 from tests.conftest import artifact_of
 
 OURS = Path(exporter.__file__).parent
@@ -84,25 +84,25 @@ def rerun(keys, copied: Path, path: str, edit: Callable[[str], str]) -> set[str]
 @pytest.mark.parametrize(
     ("path", "reruns"),
     [
-        ("quantization/int8_graph.py", INT8_OF_TFLITE),
-        ("quantization/rounding.py", {"quantize_onnx", *INT8_OF_TFLITE}),
-        ("quantization/fp16_graph.py", {"quantize_tflite"}),
-        ("rewrites/translate_convolutions.py", {"onnx_to_tflite"}),
-        ("rewrites/same_padding.py", {"torch_to_onnx"}),
+        ("quantization/tflite/int8_graph.py", INT8_OF_TFLITE),
+        ("quantization/weights/rounding.py", {"quantize_onnx", *INT8_OF_TFLITE}),
+        ("quantization/tflite/fp16_graph.py", {"quantize_tflite"}),
+        ("convert/convolutions.py", {"onnx_to_tflite"}),
+        ("passes/onnx/same_padding.py", {"torch_to_onnx"}),
         ("training/losses.py", TRAINED),
         ("stages/distill.py", {"distill"}),
         ("stages/onnx2tf_child.py", {"onnx_to_tflite"}),
         ("data/calibration.py", CALIBRATED | TRAINED | {VERIFY}),
         ("generators/nafnet.py", set()),
         ("generators/mobilenetv3_student.py", {"distill", "reestimate_norm", "torch_to_onnx", VERIFY}),
-        ("verify/parity.py", {VERIFY}),
+        ("measure/parity.py", {VERIFY}),
         ("runtimes/torch_cpu.py", {VERIFY}),
         ("runtimes/android_adb.py", set()),
         ("report/page.py", set()),
         ("report/page.css", set()),
         ("bundle/card.md", set()),
         ("commands/plan.py", set()),
-        ("pipeline.py", set()),
+        ("runs/export.py", set()),
         ("errors.py", set()),
         ("stages/__init__.py", set()),
     ],
@@ -112,7 +112,7 @@ def test_an_edit_reruns_what_it_can_change(keys, copied, path, reruns) -> None:
 
 
 def test_a_comment_or_a_docstring_reruns_nothing(keys, copied) -> None:
-    for path in ("quantization/ranges.py", "training/losses.py", "stages/base.py", "artifact.py"):
+    for path in ("quantization/ranges/estimators.py", "training/losses.py", "stages/base.py", "artifact.py"):
         assert rerun(keys, copied, path, lambda content: f"# A comment.\n{content}\n# Another.\n") == set()
         assert rerun(keys, copied, path, lambda content: content.replace('"""', '"""Other words: ', 1)) == set()
 
@@ -155,7 +155,7 @@ def test_every_module_of_ours_that_computes_an_import_is_declared() -> None:
     from exporter.sources.module import read_module
 
     modules = [type_.__module__ for type_ in (LoadGenerator, *STAGES, *map(type, RUNTIMES))]
-    modules += [measurements.__name__, "exporter.training_run", "exporter.training.labels", "exporter.data.pool"]
+    modules += [measurements.__name__, "exporter.runs.train", "exporter.training.labels", "exporter.data.pool"]
     modules += [info.network.partition(":")[0] for info in (*GENERATORS, ZOO)]
     paths = [OURS.parent / name for name in Sources([OURS.parent]).code_of(*modules).files]
     names = {path: ".".join(path.relative_to(OURS.parent).with_suffix("").parts) for path in paths}

@@ -15,8 +15,8 @@ import torch
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.generators import build_network, generator_info
 from exporter.generators.network_file import Description, write_network
+from exporter.graph.tflite_editor import TfliteGraph
 from exporter.progress import Silent
-from exporter.rewrites.tflite_graph import TfliteGraph
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.simplify_onnx import SimplifyOnnx

@@ -9,15 +9,15 @@ from itertools import combinations
 import pytest
 from pydantic import ValidationError
 
-from exporter.budget import Budget
 from exporter.errors import StageError
-from exporter.quantization.sensitivity import layers_of
-from exporter.recipe_mistakes import explain
+from exporter.inspect.lint import lint_model
+from exporter.judge.budget import Pledge, judge
+from exporter.measure.results import TargetResult
+from exporter.quantization.search.sensitivity import layers_of
+from exporter.recipes.mistakes import explain
+from exporter.recipes.promises import Budget
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import run_tflite
-from exporter.verify.budget import Pledge, judge
-from exporter.verify.lint import lint_model
-from exporter.verify.results import TargetResult
 from tests.stages.chain import Lines, counts, photo, psnr_db, run, to_tflite
 
 BUDGET = {"max_loss_db": 0.05, "images": 4}

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from exporter.data.calibration import open_calibration
 from exporter.data.training import open_training
 from exporter.errors import StageError
-from exporter.quantization.affine import Affine
-from exporter.quantization.stored_ranges import stored_ranges
+from exporter.quantization.params import Affine
+from exporter.quantization.ranges.stored import stored_ranges
 from exporter.stages.base import Workspace
 from exporter.stages.quantize_aware_train import QuantizeAwareTrain
 from exporter.stages.quantize_tflite import QuantizeTflite

@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from exporter.data.calibration import open_calibration
 from exporter.errors import StageError
-from exporter.quantization.affine import Range
-from exporter.quantization.stored_ranges import store_ranges
-from exporter.quantization.tuning import COUNT
-from exporter.rewrites.tflite_graph import TfliteGraph
+from exporter.graph.tflite_editor import TfliteGraph
+from exporter.quantization.params import Range
+from exporter.quantization.ranges.stored import store_ranges
+from exporter.quantization.search.tune import COUNT
 from exporter.stages.quantize_onnx import QuantizeOnnx
 from exporter.stages.quantize_tflite import QuantizeTflite
 from tests.conftest import REPO

@@ -13,15 +13,9 @@ from exporter.generators import build_network, generator_info
 from exporter.generators.network_file import Description, write_network
 from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.conftest import REPO
-from tests.runtimes.tiny_models import TinyFiles
 from tests.stages.chain import run
 
 STUDENT = REPO / "recipes" / "weights" / "mobilenetv3_student_m.safetensors"
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFiles:
-    return TinyFiles(tmp_path_factory.getbasetemp() / "tiny-models")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.data.evaluation import open_evaluation
 from exporter.errors import RecipeError
-from exporter.recipe import load_recipe
+from exporter.recipes.export import load_recipe
 from exporter.tiling.blur_detection import sharpness
 from exporter.tiling.grid import Tiling
 from exporter.tiling.processing import SHARP_ABOVE, Processing

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporter.rewrites.tflite_graph import TfliteGraph
+from exporter.graph.tflite_editor import TfliteGraph
 from tests.runtimes.tiny_models import TinyFiles
 from tools.replay import ExportFailed, compare, export, replay, unpack_work_tree
 
@@ -60,7 +60,7 @@ def test_a_changed_line_of_code_is_noticed_and_an_unchanged_copy_is_not(tmp_path
     for tree in (here, edited):
         unpack_work_tree(tree)
     assert list(replay(here, shutil.copytree(here, tmp_path / "copy"), tmp_path / "one", ["down_and_up"])) == []
-    module, line = edited / "exporter/quantization/affine.py", "max(above, below, least / STEPS)"
+    module, line = edited / "exporter/quantization/params.py", "max(above, below, least / STEPS)"
     assert module.read_text().count(line) == 1
     module.write_text(module.read_text().replace(line, f"{line} * (1 + 2**-16)"))
     differing = set(replay(here, edited, tmp_path / "two", ["down_and_up"]))

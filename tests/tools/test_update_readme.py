@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from exporter.pipeline import pledges
-from exporter.plain_json import json_text
-from exporter.recipe import load_recipe
-from exporter.verify.budget import judge
-from exporter.verify.verdicts import Status, Verdict, tally
+from exporter.files.plain_json import json_text
+from exporter.judge.budget import judge
+from exporter.judge.verdicts import Status, Verdict, tally
+from exporter.recipes.export import load_recipe
+from exporter.runs.export import pledges
 from tests.conftest import REPO
 from tools import update_readme
 

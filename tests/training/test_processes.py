@@ -12,8 +12,8 @@ import torch
 
 from exporter.errors import RecipeError
 from exporter.progress import Silent
-from exporter.train_recipe import load_train_recipe
-from exporter.training_run import train
+from exporter.recipes.train import load_train_recipe
+from exporter.runs.train import train
 from tests.conftest import REPO
 
 RECIPE = """

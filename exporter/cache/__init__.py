@@ -1,0 +1,1 @@
+"""What is kept of one run for the next, under a key of all it was made from."""

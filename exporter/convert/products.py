@@ -1,0 +1,123 @@
+"""Matrix products. With constant weights they are 1×1 convolutions, which every engine has per-channel INT8 kernels
+for; of two activations they are BATCH_MATMUL, without its transposing flags, which delegates ignore or refuse."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from exporter.convert.builder import Order, Translation, Translator, Untranslatable
+from exporter.graph.onnx_editor import Array, OnnxGraph, attribute
+
+VALID = 1
+
+
+def take_in_bias(graph: OnnxGraph) -> None:
+    """A row of numbers that is added to a product with constant weights becomes its third input."""
+    nodes = graph.nodes
+    readers: dict[str, list[Any]] = {}
+    for node in nodes:
+        for name in set(node.input):
+            readers.setdefault(name, []).append(node)
+    taken: set[int] = set()
+    for node in [node for node in nodes if node.op_type == "MatMul" and len(node.input) == 2]:
+        weights = graph.constants.get(node.input[1])
+        users = readers.get(node.output[0], [])
+        if weights is None or weights.ndim != 2 or len(users) != 1 or node.output[0] in graph.outputs:
+            continue
+        summand = next((name for name in users[0].input if name != node.output[0]), "")
+        bias = graph.constants.get(summand)
+        if users[0].op_type == "Add" and bias is not None and bias.ndim == 1 and bias.size == weights.shape[1]:
+            node.input.append(summand)
+            node.output[0] = users[0].output[0]
+            taken.add(id(users[0]))
+    if taken:
+        graph.replace_nodes(node for node in nodes if id(node) not in taken)
+
+
+def product(work: Translation, node: Any) -> None:
+    left, right = (work.source.constants.get(name) for name in node.input[:2])
+    bias = work.constant(node, 2, np.zeros(0, np.float32))
+    if left is not None and right is not None:
+        raise Untranslatable(node, "both operands are constant")
+    for weights, place in ((right, 0), (left, 1)):
+        if weights is not None and prod(weights.shape[:-2]) == 1 and weights.ndim >= 2:
+            matrix = weights.reshape(weights.shape[-2:])
+            linear(
+                work,
+                node,
+                place,
+                -1 if place == 0 else -2,
+                matrix if place == 0 else matrix.T,
+                bias if bias.size else None,
+            )
+            return
+    _of_two(work, node)
+
+
+def general(work: Translation, node: Any) -> None:
+    """Gemm: alpha·A·B + beta·C with constant B and C."""
+    weights, bias = work.constant(node, 1), work.constant(node, 2, np.zeros(1, np.float32))
+    if attribute(node, "transA", 0):
+        raise Untranslatable(node, "its first operand is transposed")
+    matrix = weights.T if attribute(node, "transB", 0) else weights
+    added = np.broadcast_to(bias, (1, matrix.shape[1])) if bias.ndim < 2 or bias.shape[0] == 1 else None
+    if added is None:
+        raise Untranslatable(node, f"its constant summand has shape {bias.shape}, not one number a column")
+    alpha, beta = np.float32(attribute(node, "alpha", 1.0)), np.float32(attribute(node, "beta", 1.0))
+    linear(work, node, 0, -1, alpha * matrix, (beta * added).reshape(-1))
+
+
+def linear(work: Translation, node: Any, place: int, axis: int, matrix: Array, bias: Array | None = None) -> None:
+    """Input `place` with `axis` contracted with the rows of `matrix` (in, out), as a 1×1 convolution."""
+    order = work.order(node, place)
+    axis %= len(order)
+    last = (*(a for a in order if a != axis), axis)
+    picture = work.held(node, place, last)
+    contract(work, picture, work.result(node, order=last), matrix, bias)
+
+
+def contract(work: Translation, picture: int, out: int, matrix: Array, bias: Array | None = None) -> None:
+    """The last axis of `picture` contracted with the rows of `matrix` (in, out), into `out`."""
+    rows = work.target.shape(picture)[:-1]
+    places = (1, 1, 1, *rows)[-3:] if len(rows) <= 3 else (prod(rows[:-2]), *rows[-2:])
+    inputs, outputs = matrix.shape
+    picture = work.reshaped(picture, (*places, inputs))
+    name, shape = work.target.name(out), work.target.shape(out)
+    made = out if (*places, outputs) == shape else work.target.add_tensor(f"{name}_flat", (*places, outputs), "FLOAT32")
+    weights = np.ascontiguousarray(matrix.T, np.float32).reshape(outputs, 1, 1, inputs)
+    stored = work.stored(f"{name}_weights", weights)
+    added = work.stored(f"{name}_bias", np.zeros(outputs, np.float32) if bias is None else bias)
+    options = {"padding": VALID, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    work.emit("CONV_2D", [picture, stored, added], [made], "Conv2DOptions", fusedActivationFunction=0, **options)
+    if made != out:
+        work.reshaped(made, shape, out)
+
+
+def _of_two(work: Translation, node: Any) -> None:
+    """A·B, or transposed as Bᵀ·Aᵀ where B is held so and the result has more columns than rows.
+
+    The latter keeps the pixels of a picture before its channels.
+    """
+    rank = max(len(work.sizes(node, name)) for name in node.input)
+    if min(len(work.sizes(node, name)) for name in node.input) < 2:
+        raise Untranslatable(node, "one of its operands is a vector")
+    plain: Order = tuple(range(rank))
+    turned: Order = (*plain[:-2], rank - 1, rank - 2)
+    *_, rows, columns = work.sizes(node, node.output[0])
+    if node.input[1] in work.forms and columns > rows and _is_turned(work.order(node, 1)):
+        order, inputs = turned, [work.operand(node, 1, turned), work.operand(node, 0, turned)]
+    else:
+        order, inputs = plain, [work.operand(node, 0, plain), work.operand(node, 1, plain)]
+    out = work.result(node, order=order)
+    work.emit("BATCH_MATMUL", inputs, [out], "BatchMatMulOptions", adjX=False, adjY=False)
+
+
+def _is_turned(order: Order) -> bool:
+    rank = len(order)
+    return order.index(rank - 1) < order.index(rank - 2)
+
+
+PRODUCTS: dict[str, Translator] = {"MatMul": product, "Gemm": general}

@@ -1,0 +1,69 @@
+"""ONNX → TFLite, operator by operator, for what restoration networks are made of.
+
+All shapes are known, and every tensor is held with a note of which of its axes is which: a picture (N, C, H, W) as
+(N, H, W, C), anything else in whatever order its operator left it. A Transpose in ONNX only changes the note, and a
+TRANSPOSE is written where an operator cannot do with the order at hand. So no layout is guessed from sizes, and
+transpositions that undo each other never come to be. What is not listed here raises `Untranslatable`.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+from exporter.convert.builder import NHWC, Order, Translation, Translator, Untranslatable
+from exporter.graph.onnx_editor import OnnxGraph
+from exporter.graph.tflite_editor import TfliteGraph
+
+
+def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
+    """The .tflite graph of an onnx.ModelProto that takes and gives (1, 3, H, W), or (1, H, W, 3) with `channels_last`.
+
+    Raises Untranslatable.
+    """
+    from exporter.convert.arrays import ARRAYS
+    from exporter.convert.convolutions import CONVOLUTIONS
+    from exporter.convert.pictures import PICTURES
+    from exporter.convert.products import PRODUCTS
+    from exporter.convert.values import VALUES
+
+    known: dict[str, Translator] = {**CONVOLUTIONS, **PICTURES, **VALUES, **ARRAYS, **PRODUCTS}
+    work = Translation(_prepared(model))
+    ends: Order = (0, 1, 2, 3) if channels_last else NHWC
+    first, last = model.graph.input[0].name, model.graph.output[0].name
+    shape = work.source.shape(first) or (0, 0, 0, 0)
+    picture = work.target.add_tensor("input", tuple(shape[axis] for axis in ends), "FLOAT32")
+    work.forms[first] = {ends: picture}
+    for node in work.source.nodes:
+        translator = known.get(node.op_type)
+        if translator is None or node.domain not in ("", "ai.onnx"):
+            raise Untranslatable(node, "TFLite has no counterpart that this project knows")
+        translator(work, node)
+    order, made = next(iter(work.forms[last].items()))
+    work.target.inputs = [picture]
+    work.target.outputs = [work.forms[last].get(ends) or work.transposed(made, tuple(map(order.index, ends)))]
+    return work.target
+
+
+def _prepared(model: Any) -> OnnxGraph:
+    """A copy in the operators that are known here."""
+    import onnx
+
+    from exporter.convert.products import take_in_bias
+    from exporter.passes.onnx.gelu import join_gelu
+    from exporter.passes.onnx.normalisation import scale_before_norms, write_out_norms
+    from exporter.passes.onnx.pixel_shuffle import use_depth_first
+    from exporter.passes.onnx.pixel_unshuffle import use_strided_convolutions
+    from exporter.passes.onnx.unit_length import take_lengths_by_means
+
+    graph = OnnxGraph(deepcopy(model))
+    write_out_norms(graph)
+    graph = OnnxGraph(onnx.shape_inference.infer_shapes(graph.commit()))
+    use_strided_convolutions(graph)
+    use_depth_first(graph)
+    scale_before_norms(graph)
+    take_lengths_by_means(graph)
+    graph = OnnxGraph(onnx.shape_inference.infer_shapes(graph.commit()))
+    join_gelu(graph)
+    take_in_bias(graph)
+    return graph

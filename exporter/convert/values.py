@@ -1,0 +1,164 @@
+"""Operators that work number by number."""
+
+from __future__ import annotations
+
+import math
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from exporter.convert.builder import NHWC, Order, Translation, Translator, Untranslatable
+from exporter.graph.onnx_editor import attribute
+
+_TABLES = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions"}
+_PAIRS = {"Add": "ADD", "Sub": "SUB", "Mul": "MUL", "Div": "DIV", "Min": "MINIMUM", "Max": "MAXIMUM"}
+_SINGLE = {
+    "Relu": ("RELU", ""), "Sigmoid": ("LOGISTIC", ""), "Tanh": ("TANH", ""), "HardSwish": ("HARD_SWISH", ""),
+    "Sqrt": ("SQRT", ""), "Exp": ("EXP", "ExpOptions"), "Neg": ("NEG", "NegOptions"), "Abs": ("ABS", "AbsOptions"),
+}  # fmt: skip
+_CLAMPS = {
+    (0.0, math.inf): "RELU",
+    (0.0, 6.0): "RELU6",
+    (0.0, 1.0): "RELU_0_TO_1",
+    (-1.0, 1.0): "RELU_N1_TO_1",
+}
+
+
+def single(work: Translation, node: Any) -> None:
+    kind, table = _SINGLE[node.op_type]
+    work.emit(kind, *_in_and_out(work, node), table)
+
+
+def _in_and_out(work: Translation, node: Any) -> tuple[list[int], list[int]]:
+    order = work.order(node)
+    return [work.held(node, 0, order)], [work.result(node, order=order)]
+
+
+def gelu(work: Translation, node: Any) -> None:
+    approximate = attribute(node, "approximate", "none") == "tanh"
+    work.emit("GELU", *_in_and_out(work, node), "GeluOptions", approximate=approximate)
+
+
+def pair(work: Translation, node: Any) -> None:
+    if len(node.input) != 2:
+        raise Untranslatable(node, f"it has {len(node.input)} operands, not 2")
+    if node.op_type == "Div" and _divide(work, node):
+        return
+    order = _common_order(work, node)
+    inputs = [work.operand(node, place, order) for place in (0, 1)]
+    _emit_pair(work, _PAIRS[node.op_type], inputs, work.result(node, order=order))
+
+
+def _common_order(work: Translation, node: Any) -> Order:
+    """An order of the result that costs the fewest elements moved: the largest operand's, or one both are held in."""
+    rank = len(work.sizes(node, node.output[0]))
+    held = [name for name in node.input if name in work.forms and len(work.sizes(node, name)) == rank]
+    if not held:
+        return NHWC if rank == 4 else tuple(range(rank))
+    held.sort(key=lambda name: -prod(work.sizes(node, name)))
+    orders = list(work.forms[held[0]])
+    return next((order for order in orders if all(order in work.forms[name] for name in held)), orders[0])
+
+
+def _emit_pair(work: Translation, kind: str, inputs: list[int], out: int) -> None:
+    if kind in _TABLES:
+        work.emit(kind, inputs, [out], _TABLES[kind], fusedActivationFunction=0)
+    else:
+        work.emit(kind, inputs, [out], "MaximumMinimumOptions")
+
+
+def _divide(work: Translation, node: Any) -> bool:
+    """By a constant: multiply by its inverse. By a square root: multiply by RSQRT. DIV has no int8 kernel."""
+    divisor = work.source.constants.get(node.input[1])
+    if divisor is not None:
+        inverse = (1 / divisor.astype(np.float64)).astype(np.float32)
+        node.input[1] = work.source.add_constant(f"{node.input[1]}_inverse", inverse)
+        order = _common_order(work, node)
+        inputs = [work.operand(node, place, order) for place in (0, 1)]
+        _emit_pair(work, "MUL", inputs, work.result(node, order=order))
+        return True
+    root = work.source.producer(node.input[1])
+    if root is None or root.op_type != "Sqrt":
+        return False
+    above = work.source.constants.get(node.input[0])
+    order = _common_order(work, node)
+    inside = work.operand(root, 0, order)
+    if above is not None and np.all(above == 1):
+        work.emit("RSQRT", [inside], [work.result(node, order=order)])
+        return True
+    inverse_root = work.between(node, "rsqrt", work.target.shape(inside))
+    work.emit("RSQRT", [inside], [inverse_root])
+    _emit_pair(work, "MUL", [work.operand(node, 0, order), inverse_root], work.result(node, order=order))
+    return True
+
+
+def clamp(work: Translation, node: Any) -> None:
+    low = float(work.constant(node, 1, np.array(-math.inf)).reshape(-1)[0])
+    high = float(work.constant(node, 2, np.array(math.inf)).reshape(-1)[0])
+    (picture,), (out,) = _in_and_out(work, node)
+    if (low, high) in _CLAMPS:
+        work.emit(_CLAMPS[low, high], [picture], [out])
+        return
+    bounds = [(kind, value) for kind, value in (("MAXIMUM", low), ("MINIMUM", high)) if math.isfinite(value)]
+    if not bounds:
+        raise Untranslatable(node, "it clamps to nothing")
+    for number, (kind, value) in enumerate(bounds):
+        last = number == len(bounds) - 1
+        target = out if last else work.between(node, "bounded", work.target.shape(out))
+        bound = work.stored(f"{node.output[0]}_{kind.lower()}", np.array(value, np.float32))
+        work.emit(kind, [picture, bound], [target], "MaximumMinimumOptions")
+        picture = target
+
+
+def leaky_relu(work: Translation, node: Any) -> None:
+    alpha = attribute(node, "alpha", 0.01)
+    work.emit("LEAKY_RELU", *_in_and_out(work, node), "LeakyReluOptions", alpha=alpha)
+
+
+def prelu(work: Translation, node: Any) -> None:
+    slope = work.constant(node, 1).astype(np.float32)
+    if np.all(slope == slope.reshape(-1)[0]):
+        alpha = float(slope.reshape(-1)[0])
+        work.emit("LEAKY_RELU", *_in_and_out(work, node), "LeakyReluOptions", alpha=alpha)
+        return
+    channels = work.shape(node, node.input[0])[3]
+    if slope.size != channels or slope.ndim < 3 or slope.shape[-3] != channels:
+        raise Untranslatable(node, f"its slope has shape {slope.shape}, not one number a channel")
+    stored = work.stored(node.input[1], slope.reshape(1, 1, channels))
+    work.emit("PRELU", [work.picture(node), stored], [work.result(node)])
+
+
+def hard_sigmoid(work: Translation, node: Any) -> None:
+    """clamp(alpha·x + beta, 0, 1)."""
+    (picture,), (out,) = _in_and_out(work, node)
+    shape = work.target.shape(out)
+    scaled, moved = work.between(node, "scaled", shape), work.between(node, "moved", shape)
+    alpha = work.stored(f"{node.output[0]}_alpha", np.array(attribute(node, "alpha", 0.2), np.float32))
+    beta = work.stored(f"{node.output[0]}_beta", np.array(attribute(node, "beta", 0.5), np.float32))
+    _emit_pair(work, "MUL", [picture, alpha], scaled)
+    _emit_pair(work, "ADD", [scaled, beta], moved)
+    work.emit("RELU_0_TO_1", [moved], [out])
+
+
+def batch_norm(work: Translation, node: Any) -> None:
+    scale, shift, mean, variance = (work.constant(node, place).astype(np.float64) for place in range(1, 5))
+    factor = scale / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
+    out = work.result(node)
+    scaled = work.between(node, "scaled", work.target.shape(out))
+    stored = work.stored(f"{node.output[0]}_factor", factor.astype(np.float32))
+    moved = work.stored(f"{node.output[0]}_shift", (shift - mean * factor).astype(np.float32))
+    _emit_pair(work, "MUL", [work.picture(node), stored], scaled)
+    _emit_pair(work, "ADD", [scaled, moved], out)
+
+
+VALUES: dict[str, Translator] = {
+    **dict.fromkeys(_SINGLE, single),
+    **dict.fromkeys(_PAIRS, pair),
+    "Gelu": gelu,
+    "Clip": clamp,
+    "LeakyRelu": leaky_relu,
+    "PRelu": prelu,
+    "HardSigmoid": hard_sigmoid,
+    "BatchNormalization": batch_norm,
+}

@@ -1,0 +1,1 @@
+"""Model files: one reader and one editor per format."""

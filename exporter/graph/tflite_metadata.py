@@ -1,0 +1,178 @@
+"""The standard metadata inside a .tflite file: what it is, its licence, what its two tensors mean.
+
+A flatbuffer of its own (schema: metadata_schema.fbs of tensorflow/tflite-support, file identifier "M001"),
+kept in a buffer of the model that its metadata list calls "TFLITE_METADATA".
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.graph.tflite_buffer import add_buffer, read_buffer
+
+BUFFER_NAME = "TFLITE_METADATA"
+IDENTIFIER = b"M001"
+_PARSER_VERSION = "1.0.0"  # every field written here is in the schema's first version
+_IMAGE_PROPERTIES, _NORMALIZATION, _RGB = 2, 1, 1  # ids of two union members and of a colour space
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTensor:
+    """An RGB image tensor: a pixel p in 0..255 is fed as (p - mean) / std, then quantised if the tensor is."""
+
+    name: str
+    description: str
+    mean: float
+    std: float
+    low: float
+    high: float
+    axes: tuple[str, ...] = ("batch", "height", "width", "channel")
+
+
+@dataclass(frozen=True, slots=True)
+class TfliteMetadata:
+    name: str
+    description: str
+    version: str
+    author: str
+    license: str
+    input: ImageTensor
+    output: ImageTensor
+
+
+def stamp(model: bytes, metadata: TfliteMetadata) -> bytes:
+    """`model` with `metadata` inside, in place of metadata it may have had. Raises ValueError for another file."""
+    return add_buffer(model, BUFFER_NAME, _pack(metadata))
+
+
+def read_metadata(model: bytes) -> TfliteMetadata | None:
+    """The metadata inside a .tflite file; None when it has none. Raises ValueError when it is damaged."""
+    payload = read_buffer(model, BUFFER_NAME)
+    return None if payload is None else _unpack(payload)
+
+
+def _pack(metadata: TfliteMetadata) -> bytes:
+    """The metadata flatbuffer. Tables are written children first, as the format wants."""
+    from flatbuffers import Builder
+
+    builder = Builder(1024)
+    tensors = [_pack_tensor(builder, tensor) for tensor in (metadata.input, metadata.output)]
+    inputs, outputs = (_vector(builder, [tensor]) for tensor in tensors)
+    subgraph = _table(builder, 10, {2: inputs, 3: outputs})
+    strings = (metadata.name, metadata.description, metadata.version, metadata.author, metadata.license)
+    name, description, version, author, license = map(builder.CreateString, strings)
+    parser = builder.CreateString(_PARSER_VERSION)
+    subgraphs = _vector(builder, [subgraph])
+    fields = {0: name, 1: description, 2: version, 3: subgraphs, 4: author, 5: license, 7: parser}
+    builder.Finish(_table(builder, 8, fields), file_identifier=IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _pack_tensor(builder: Any, tensor: ImageTensor) -> int:
+    image = _table(builder, 2, {}, {0: _RGB})
+    content = _table(builder, 3, {1: image}, {0: _IMAGE_PROPERTIES})
+    mean, std = _floats(builder, tensor.mean), _floats(builder, tensor.std)
+    options = _table(builder, 2, {0: mean, 1: std})
+    unit = _table(builder, 2, {1: options}, {0: _NORMALIZATION})
+    high, low = _floats(builder, tensor.high), _floats(builder, tensor.low)
+    stats = _table(builder, 2, {0: high, 1: low})
+    name, description = builder.CreateString(tensor.name), builder.CreateString(tensor.description)
+    axes = _vector(builder, [builder.CreateString(axis) for axis in tensor.axes])
+    units = _vector(builder, [unit])
+    return _table(builder, 7, {0: name, 1: description, 2: axes, 3: content, 4: units, 5: stats})
+
+
+def _table(builder: Any, fields: int, offsets: dict[int, int], bytes_: dict[int, int] | None = None) -> int:
+    """A table of `fields` fields: `offsets` to what was written before, `bytes_` for enums and union kinds."""
+    builder.StartObject(fields)
+    for number, offset in offsets.items():
+        builder.PrependUOffsetTRelativeSlot(number, offset, 0)
+    for number, value in (bytes_ or {}).items():
+        builder.PrependInt8Slot(number, value, 0)
+    return int(builder.EndObject())
+
+
+def _vector(builder: Any, offsets: list[int]) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        builder.PrependUOffsetTRelative(offset)
+    return int(builder.EndVector())
+
+
+def _floats(builder: Any, value: float) -> int:
+    builder.StartVector(4, 1, 4)
+    builder.PrependFloat32(value)
+    return int(builder.EndVector())
+
+
+def _unpack(payload: bytes) -> TfliteMetadata:
+    if payload[4:8] != IDENTIFIER:
+        raise ValueError(f"the buffer {BUFFER_NAME} lacks the mark {IDENTIFIER.decode()}")
+    try:
+        root = _Reader.root(payload)
+        subgraph = root.tables(3)[0]
+        inputs, outputs = (_unpack_tensor(subgraph.tables(number)[0]) for number in (2, 3))
+        name, description, version, author, license = (root.text(number) for number in (0, 1, 2, 4, 5))
+        return TfliteMetadata(name, description, version, author, license, inputs, outputs)
+    except (IndexError, struct.error, UnicodeDecodeError) as error:
+        raise ValueError(f"the buffer {BUFFER_NAME} is damaged: {error}") from error
+
+
+def _unpack_tensor(tensor: _Reader) -> ImageTensor:
+    content, options, stats = tensor.table(3), tensor.tables(4)[0].table(1), tensor.table(5)
+    if content.byte(0) != _IMAGE_PROPERTIES or content.table(1).byte(0) != _RGB:
+        raise ValueError(f"the tensor {tensor.text(0)!r} is not described as an RGB image")
+    mean, std, high, low = options.number(0), options.number(1), stats.number(0), stats.number(1)
+    axes = tuple(axis.string() for axis in tensor.tables(2))
+    return ImageTensor(tensor.text(0), tensor.text(1), mean, std, low, high, axes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """One flatbuffer table: just the field kinds used above. Raises IndexError for an absent field."""
+
+    data: bytes
+    position: int
+
+    @classmethod
+    def root(cls, data: bytes) -> _Reader:
+        return cls(data, *struct.unpack_from("<I", data, 0))
+
+    def _field(self, number: int) -> int:
+        (distance,) = struct.unpack_from("<i", self.data, self.position)
+        vtable = self.position - distance
+        (size,) = struct.unpack_from("<H", self.data, vtable)
+        slot = 4 + 2 * number
+        (offset,) = struct.unpack_from("<H", self.data, vtable + slot) if slot < size else (0,)
+        if not offset:
+            raise IndexError(f"field {number} is absent")
+        return int(self.position + offset)
+
+    def _follow(self, at: int) -> int:
+        (distance,) = struct.unpack_from("<I", self.data, at)
+        return int(at + distance)
+
+    def byte(self, number: int) -> int:
+        return self.data[self._field(number)]
+
+    def table(self, number: int) -> _Reader:
+        return _Reader(self.data, self._follow(self._field(number)))
+
+    def tables(self, number: int) -> list[_Reader]:
+        start = self._follow(self._field(number))
+        (count,) = struct.unpack_from("<I", self.data, start)
+        return [_Reader(self.data, self._follow(start + 4 + 4 * i)) for i in range(count)]
+
+    def text(self, number: int) -> str:
+        return self.table(number).string()
+
+    def string(self) -> str:
+        """The string that stands where a table might."""
+        (size,) = struct.unpack_from("<I", self.data, self.position)
+        return self.data[self.position + 4 : self.position + 4 + size].decode()
+
+    def number(self, number: int) -> float:
+        (value,) = struct.unpack_from("<f", self.data, self._follow(self._field(number)) + 4)
+        return float(value)

@@ -1,0 +1,1 @@
+"""Looking into model files without running them: operators, number formats, what a device will refuse."""

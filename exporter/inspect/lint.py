@@ -1,0 +1,290 @@
+"""What will go wrong with a file on a phone, seen without running it.
+
+Severities: an `error` makes the file wrong or unusable on the engines it is for, a `warning` costs speed or
+accuracy there, a `note` is worth knowing. Rules for .tflite are in `TFLITE_RULES`, for .onnx in `ONNX_RULES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from exporter.artifact import Format
+from exporter.graph.graph import DYNAMIC, INTEGER_DTYPES, Graph, Node, Tensor
+from exporter.graph.read import read_graph
+from exporter.inspect.audit import audit_graph, compute_dtypes, float_islands, is_declared
+from exporter.inspect.gpu.supported_operators import GPU_DELEGATE_OPS
+from exporter.inspect.results import Audit, Finding
+from exporter.inspect.tensorrt import tensorrt_findings
+
+Rule = Callable[[Graph], Iterator[Finding]]
+HIGHEST_RANK = 4
+_LINEAR = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+_PINNED_SCALE = 1 / 255
+_PINNED_ZERO_POINT = {"int8": -128, "uint8": 0}
+_SCALE_TOLERANCE = 1e-4  # relative: 0.03 of a grey level at white
+
+
+def lint_model(path: Path) -> tuple[Audit, tuple[Finding, ...]]:
+    """Audit and findings of a bare .tflite or .onnx file, errors first.
+
+    Raises RecipeError for another kind of file, CheckpointError for a damaged one.
+    """
+    graph = read_graph(path)
+    for_tensorrt = tensorrt_findings(path) if graph.format == Format.ONNX else None
+    rules = TFLITE_RULES if graph.format == Format.TFLITE else ONNX_RULES if for_tensorrt is None else TENSORRT_RULES
+    findings = [*(for_tensorrt or ()), *(finding for rule in rules for finding in rule(graph))]
+    findings.sort(key=lambda finding: ("error", "warning", "note").index(finding.severity))
+    return audit_graph(graph), tuple(findings)
+
+
+def run_time_findings(path: Path) -> tuple[Finding, ...]:
+    """What the installed runtimes that take a .tflite leave to built-in kernels."""
+    from exporter.inspect.delegation import delegation_findings
+    from exporter.runtimes import RUNTIMES
+
+    if path.suffix != ".tflite":
+        return ()
+    installed = [runtime for runtime in RUNTIMES if runtime.takes == Format.TFLITE and runtime.missing() is None]
+    return tuple(finding for runtime in installed for finding in delegation_findings(runtime, path))
+
+
+def _rank(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes:
+        deepest = max(node.outputs, key=lambda t: len(t.shape), default=None)
+        if deepest is not None and len(deepest.shape) > HIGHEST_RANK:
+            yield Finding(
+                "error",
+                "rank",
+                f"{node.where} makes a tensor of rank {len(deepest.shape)}; delegates stop at rank 4",
+            )
+
+
+def _transposes(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes:
+        if node.kind == "TRANSPOSE" and node.activations:
+            yield Finding("warning", "transpose", f"{node.where} moves a whole tensor: the layout is not clean NHWC")
+
+
+def _onnx_transposes(graph: Graph) -> Iterator[Finding]:
+    ends = {t.name for t in (*graph.inputs, *graph.outputs)}
+    for node in graph.nodes:
+        at_the_end = any(t.name in ends for t in (*node.inputs, *node.outputs))
+        is_picture = bool(node.outputs) and node.outputs[0].dtype != "int64"  # not the arithmetic of shapes
+        if node.kind == "Transpose" and node.activations and is_picture and not at_the_end:
+            yield Finding("warning", "transpose", f"{node.where} moves a whole tensor inside the graph")
+
+
+def _islands(graph: Graph) -> Iterator[Finding]:
+    dtypes = compute_dtypes(graph)
+    for island in float_islands(graph, dtypes):
+        nodes = ", ".join(graph.nodes[i].where for i in island[:3]) + (", …" if len(island) > 3 else "")
+        said = f"{len(island)} float operator(s) between integer ones: {nodes}"
+        if is_declared(graph, island):
+            yield Finding("note", "float-island", f"{said}, as the recipe asked for")
+        else:
+            yield Finding("warning", "float-island", said)
+
+
+def _hard_swish(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes:
+        if node.kind == "HARD_SWISH" and node.outputs[0].dtype in INTEGER_DTYPES:
+            yield Finding(
+                "warning",
+                "hard-swish",
+                f"{node.where} in {node.outputs[0].dtype} is not taken by XNNPACK: it runs slowly",
+            )
+
+
+def _gpu_delegate(graph: Graph) -> Iterator[Finding]:
+    severity = "note" if _computes_in_integers(graph) else "warning"  # integer files go to the CPU or an NPU
+    refused: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        if node.kind not in GPU_DELEGATE_OPS and not _custom(node):
+            refused.setdefault(node.kind, []).append(node)
+    for nodes in refused.values():
+        yield Finding(
+            severity,
+            "gpu-delegate",
+            f"the GPU delegate has no {nodes[0].where} ({len(nodes)} in the file): it stays on the CPU",
+        )
+
+
+def _custom_ops(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes:
+        if _custom(node):
+            yield Finding("error", "custom-op", f"{node.where} is no built-in operator: plain LiteRT refuses the file")
+
+
+def _custom(node: Node) -> bool:
+    return node.kind.startswith("CUSTOM")
+
+
+def _images_nhwc(graph: Graph) -> Iterator[Finding]:
+    for end, tensor in _ends(graph):
+        if len(tensor.shape) != 4 or tensor.shape[3] != 3 or tensor.shape[0] not in (1, DYNAMIC):
+            yield Finding(
+                "error",
+                "image-nhwc",
+                f"the {end} {tensor.name!r} is {_shape(tensor)}, not one NHWC image (1, H, W, 3)",
+            )
+
+
+def _images_onnx(graph: Graph) -> Iterator[Finding]:
+    for end, tensor in _ends(graph):
+        if len(tensor.shape) != 4 or 3 not in (tensor.shape[1], tensor.shape[3]):
+            yield Finding("error", "image", f"the {end} {tensor.name!r} is {_shape(tensor)}, not one RGB image")
+
+
+def _one_input_one_output(graph: Graph) -> Iterator[Finding]:
+    inputs, outputs = len(graph.inputs), len(graph.outputs)
+    if (inputs, outputs) != (1, 1):
+        yield Finding("error", "one-image", f"{inputs} inputs and {outputs} outputs, not one image in and one out")
+
+
+def _pinned(graph: Graph) -> Iterator[Finding]:
+    for end, tensor in _ends(graph):
+        if tensor.dtype not in _PINNED_ZERO_POINT:
+            continue
+        zero_point = _PINNED_ZERO_POINT[tensor.dtype]
+        scale_is = len(tensor.scales) == 1 and abs(tensor.scales[0] / _PINNED_SCALE - 1) <= _SCALE_TOLERANCE
+        if not scale_is or tensor.zero_points != (zero_point,):
+            yield Finding(
+                "warning",
+                "pinned-io",
+                f"the {end} {tensor.name!r} has scale {tensor.scales} and zero point {tensor.zero_points}; with "
+                f"1/255 and {zero_point} every 8-bit pixel is exact",
+            )
+
+
+def _dynamic_shapes(graph: Graph) -> Iterator[Finding]:
+    open_ends = [(end, t) for end, t in _ends(graph) if DYNAMIC in t.shape]
+    for end, tensor in open_ends:
+        yield Finding(
+            "error",
+            "dynamic-shape",
+            f"the {end} {tensor.name!r} is {_shape(tensor)}: delegates need a fixed size",
+        )
+    if not open_ends:
+        for node in graph.nodes:
+            if any(DYNAMIC in t.shape for t in node.outputs):
+                yield Finding("warning", "dynamic-shape", f"{node.where} makes a tensor of unknown size")
+
+
+def _unknown_shapes(graph: Graph) -> Iterator[Finding]:
+    nodes = [node for node in graph.nodes if node.kind in _LINEAR and not node.macs]
+    if nodes:
+        yield Finding(
+            "warning",
+            "unknown-shape",
+            f"shape inference does not reach {len(nodes)} operators, first {nodes[0].where}: "
+            "their multiply-accumulates are not counted; simplify the graph",
+        )
+
+
+def _per_tensor_depthwise(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes:
+        if not _is_depthwise(node):
+            continue
+        weights = node.inputs[1]
+        channels = weights.shape[-1] if node.kind == "DEPTHWISE_CONV_2D" else weights.shape[0]
+        if len(weights.scales) == 1 and channels > 1:
+            yield Finding(
+                "warning",
+                "per-tensor-depthwise",
+                f"{node.where} has one weight scale for {channels} channels: costly in accuracy",
+            )
+
+
+def _is_depthwise(node: Node) -> bool:
+    if node.kind == "DEPTHWISE_CONV_2D":
+        return True
+    return node.kind == "Conv" and node.options.get("group", 1) > 1 and node.inputs[1].shape[1:2] == (1,)
+
+
+def _resize(graph: Graph) -> Iterator[Finding]:
+    for node in graph.nodes:
+        if not node.kind.startswith("RESIZE_"):
+            continue
+        if node.options.get("alignCorners"):
+            yield Finding(
+                "warning",
+                "resize",
+                f"{node.where} uses align_corners: its result depends on the picture's size, so tiles do not join",
+            )
+        elif node.kind == "RESIZE_BILINEAR" and not node.options.get("halfPixelCenters"):
+            yield Finding(
+                "warning",
+                "resize",
+                f"{node.where} samples without half-pixel centres: the picture shifts by half a pixel",
+            )
+
+
+def _weights_only(graph: Graph) -> Iterator[Finding]:
+    """Integer weights under float activations: dynamic-range quantisation, no faster convolution."""
+    kinds = ("ConvInteger", "MatMulInteger", "DynamicQuantizeLinear")
+    for node in graph.nodes:
+        hybrid = node.macs and len(node.inputs) > 1 and node.inputs[1].dtype in ("int8", "uint8")
+        if (hybrid and node.inputs[0].dtype == "float32") or node.kind in kinds:
+            yield Finding(
+                "warning",
+                "dynamic-range",
+                f"{node.where} has int8 weights and float activations: quantise statically for speed",
+            )
+            return  # the whole file is made that way; one line says it
+
+
+def _sixteen_bit(graph: Graph) -> Iterator[Finding]:
+    nodes = [node for node in graph.nodes if node.macs and node.activations and node.activations[0].dtype == "int16"]
+    if nodes:
+        yield Finding(
+            "warning",
+            "int16",
+            f"{len(nodes)} operators, first {nodes[0].where}, take int16: on CPUs they run in slow reference kernels",
+        )
+
+
+def _depth_to_space(graph: Graph) -> Iterator[Finding]:
+    nodes = [node for node in graph.nodes if node.kind in ("DEPTH_TO_SPACE", "DepthToSpace")]
+    if len(nodes) > 1:
+        yield Finding("note", "depth-to-space", f"{len(nodes)} DEPTH_TO_SPACE where one at the end would do")
+
+
+def _computes_in_integers(graph: Graph) -> bool:
+    dtypes = compute_dtypes(graph)
+    return any(node.macs and dtype in INTEGER_DTYPES for node, dtype in zip(graph.nodes, dtypes, strict=True))
+
+
+def _ends(graph: Graph) -> Iterator[tuple[str, Tensor]]:
+    for tensor in graph.inputs:
+        yield "input", tensor
+    for tensor in graph.outputs:
+        yield "output", tensor
+
+
+def _shape(tensor: Tensor) -> str:
+    return "(" + ", ".join("?" if size == DYNAMIC else str(size) for size in tensor.shape) + ")"
+
+
+COMMON_RULES: tuple[Rule, ...] = (
+    _one_input_one_output,
+    _dynamic_shapes,
+    _rank,
+    _islands,
+    _per_tensor_depthwise,
+    _weights_only,
+    _depth_to_space,
+)
+TFLITE_RULES: tuple[Rule, ...] = (
+    *COMMON_RULES,
+    _images_nhwc,
+    _pinned,
+    _custom_ops,
+    _transposes,
+    _hard_swish,
+    _gpu_delegate,
+    _resize,
+    _sixteen_bit,
+)
+ONNX_RULES: tuple[Rule, ...] = (*COMMON_RULES, _images_onnx, _onnx_transposes, _unknown_shapes)
+TENSORRT_RULES: tuple[Rule, ...] = (_one_input_one_output, _images_onnx, _unknown_shapes)

@@ -1,0 +1,1 @@
+"""Promises against what was measured."""

@@ -1,0 +1,176 @@
+"""Judge what was measured against what the recipe promised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from exporter.inspect.results import Audit
+from exporter.judge.verdicts import Status, Verdict
+from exporter.measure.results import Proof, TargetResult
+from exporter.not_measured import NotMeasured
+from exporter.recipes.promises import Budget
+
+Value = float | NotMeasured
+_TRANSPOSES = ("TRANSPOSE", "Transpose")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """`key` is the field of Budget; its prefix says the direction. `what` and `unit` make the sentence."""
+
+    key: str
+    what: str
+    unit: str
+    value: Callable[[TargetResult], Value]
+
+    @property
+    def is_minimum(self) -> bool:
+        return self.key.startswith("min_")
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Asks `within`, not `not outside`: NaN is never within."""
+        return value >= limit if self.is_minimum else value <= limit
+
+
+@dataclass(frozen=True, slots=True)
+class Pledge:
+    """All that a recipe promises of one target: its budget on `runtime`, and its parity on `also_on`, too."""
+
+    runtime: str
+    budget: Budget
+    also_on: tuple[str, ...] = ()
+
+
+def _parity(result: TargetResult) -> Value:
+    return result.parity if isinstance(result.parity, NotMeasured) else result.parity.worst_psnr_db
+
+
+def _latency(result: TargetResult) -> Value:
+    return result.latency if isinstance(result.latency, NotMeasured) else result.latency.p50_ms
+
+
+def _size(result: TargetResult) -> Value:
+    return result.artifact.size_bytes / 1e6
+
+
+def _quality(field: str) -> Callable[[TargetResult], Value]:
+    def value(result: TargetResult) -> Value:
+        if isinstance(result.quality, NotMeasured):
+            return result.quality
+        return float(getattr(result.quality, field))
+
+    return value
+
+
+def _audit(figure: Callable[[Audit], float]) -> Callable[[TargetResult], Value]:
+    return lambda result: result.audit if isinstance(result.audit, NotMeasured) else figure(result.audit)
+
+
+def _seam(result: TargetResult) -> Value:
+    return result.seam if isinstance(result.seam, NotMeasured) else result.seam.psnr_db
+
+
+def _transposes(audit: Audit) -> float:
+    return sum(op.kind in _TRANSPOSES for op in audit.ops)
+
+
+def _errors(result: TargetResult) -> Value:
+    errors = sum(finding.severity == "error" for finding in result.findings)
+    if errors:
+        return errors
+    for measured in (result.audit, result.parity):  # nobody looked: no errors found means nothing
+        if isinstance(measured, NotMeasured):
+            return measured
+    return 0.0
+
+
+PARITY = Promise("min_parity_db", "worst-image parity with the float model", " dB", _parity)
+PROMISES = (
+    PARITY,
+    Promise("max_loss_db", "mean PSNR lost against the float model", " dB", _quality("loss_db")),
+    Promise("max_worst_loss_db", "PSNR lost on the worst image", " dB", _quality("worst_loss_db")),
+    Promise("min_gain_db", "mean PSNR gained over the blurred input", " dB", _quality("gain_db")),
+    Promise("min_psnr_db", "mean PSNR", " dB", _quality("psnr_db")),
+    Promise("min_ssim", "mean SSIM", "", _quality("ssim")),
+    Promise("min_seam_db", "PSNR along the seams of tiles", " dB", _seam),
+    Promise("max_latency_ms", "median model call", " ms", _latency),
+    Promise("max_size_mb", "file size", " MB", _size),
+    Promise("min_int8_mac_share", "share of MACs in int8", "", _audit(lambda audit: audit.int8_mac_share)),
+    Promise("max_float_islands", "float islands", "", _audit(lambda audit: audit.float_islands)),
+    Promise("max_transposes", "TRANSPOSE ops", "", _audit(_transposes)),
+    Promise("max_rank", "highest tensor rank", "", _audit(lambda audit: audit.max_rank)),
+    Promise("forbid_errors", "lint findings of severity error", "", _errors),
+)
+
+
+def judge(
+    pledges: Mapping[str, Pledge], results: Mapping[str, TargetResult], demand_all: bool = False
+) -> tuple[Verdict, ...]:
+    """One verdict per promise made, target by target: first on the target's own runtime, then on every further engine.
+
+    Walks what the recipe promises, not what happened to be measured: a target that is absent, a figure that is
+    absent and a NaN are never kept promises. With `demand_all` an engine that is not installed is demanded, too.
+    """
+    return tuple(
+        verdict
+        for target, pledge in pledges.items()
+        for verdict in _judge_target(target, pledge, results.get(target), demand_all)
+    )
+
+
+def _judge_target(target: str, pledge: Pledge, result: TargetResult | None, demand_all: bool) -> Iterator[Verdict]:
+    for promise, limit in promises_of(pledge.budget):
+        value = NotMeasured("the target was not built") if result is None else promise.value(result)
+        yield _verdict(target, pledge.runtime, promise, limit, value)
+    if pledge.budget.min_parity_db is None:
+        return
+    for runtime in pledge.also_on:
+        value, installed = _proved(result, runtime)
+        limit, demanded = pledge.budget.min_parity_db, installed or demand_all
+        yield _verdict(target, runtime, PARITY, limit, value, f" on {runtime}", demanded)
+
+
+def promises_of(budget: Budget) -> Iterator[tuple[Promise, float]]:
+    """The promises this budget makes, with their limits."""
+    for promise in PROMISES:
+        limit = getattr(budget, promise.key)
+        if promise.key == "forbid_errors":
+            limit = 0.0 if limit else None
+        if limit is not None:
+            yield promise, float(limit)
+
+
+def _proved(result: TargetResult | None, runtime: str) -> tuple[Value, bool]:
+    """The parity on a further engine, and whether that engine is here as far as anybody looked."""
+    if result is None:
+        return NotMeasured("the target was not built"), True
+    proof = next((proof for proof in result.proofs if proof.runtime == runtime), None)
+    if proof is None:
+        why = result.parity.reason if isinstance(result.parity, NotMeasured) else "nobody tried"
+        return NotMeasured(f"{result.runtime} gave no pictures to compare with: {why}"), True
+    return _proof_parity(proof), proof.installed
+
+
+def _proof_parity(proof: Proof) -> Value:
+    return proof.parity if isinstance(proof.parity, NotMeasured) else proof.parity.worst_psnr_db
+
+
+def _verdict(
+    target: str, runtime: str, promise: Promise, limit: float, value: Value, where: str = "", demanded: bool = True
+) -> Verdict:
+    what = f"{target}: {promise.what}{where}"
+    if isinstance(value, NotMeasured):
+        sentence = f"{what} was not measured: {value.reason}"
+        return Verdict(target, promise.key, runtime, limit, None, Status.NOT_MEASURED, sentence, demanded)
+    status = Status.KEPT if promise.holds(value, limit) else Status.MISSED
+    bound = "at least" if promise.is_minimum else "at most"
+    sentence = f"{what} is {_figure(value, limit)}{promise.unit}, promised {bound} {limit:g}{promise.unit}"
+    return Verdict(target, promise.key, runtime, limit, value, status, sentence, demanded)
+
+
+def _figure(value: float, limit: float) -> str:
+    """`value` in four digits, or in as many as it takes not to look like a limit that it is not."""
+    value += 0.0  # no "-0"
+    texts = (f"{value:.{digits}g}" for digits in range(4, 18))
+    return next((text for text in texts if value == limit or float(text) != float(f"{limit:g}")), repr(value))

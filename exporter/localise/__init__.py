@@ -1,0 +1,1 @@
+"""Where an INT8 file loses accuracy, layer by layer."""

@@ -1,0 +1,1 @@
+"""Measuring what files do: parity, quality, latency, tiles, the accuracy after each stage."""

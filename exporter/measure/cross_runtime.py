@@ -1,0 +1,58 @@
+"""The same file on further engines: a GPU, an ARM CPU, an older runtime. A few pictures each, no times.
+
+Such engines are often emulated and slow, so they see only the pictures that are hardest for the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from exporter.artifact import Artifact
+from exporter.errors import EngineError
+from exporter.measure.evaluation import Renderings
+from exporter.measure.parity import measure_parity, parity_db
+from exporter.measure.results import Proof
+from exporter.not_measured import NotMeasured
+from exporter.runtimes.base import Image, Runtime
+
+PICTURES = 2
+
+
+def prove(
+    artifact: Artifact,
+    runtimes: Sequence[Runtime],
+    own: Sequence[Image],
+    expected: Sequence[Image],
+    renderings: Renderings,
+) -> tuple[Proof, ...]:
+    """One proof per runtime, on the pictures where `own`, the file on its own runtime, is farthest from `expected`.
+
+    `own` and `expected` (the float model) hold one picture per evaluation image. An engine that is not here or that
+    fails gives a proof with the reason.
+    """
+    hardest = sorted(range(len(own)), key=lambda i: parity_db(expected[i], own[i]))[:PICTURES]
+    return tuple(_prove(artifact, runtime, own, expected, renderings, hardest) for runtime in runtimes)
+
+
+def _prove(
+    artifact: Artifact,
+    runtime: Runtime,
+    own: Sequence[Image],
+    expected: Sequence[Image],
+    renderings: Renderings,
+    chosen: Sequence[int],
+) -> Proof:
+    if why := runtime.missing():
+        return Proof(runtime.name, "", NotMeasured(why), None, installed=False)
+    device = ""
+    try:
+        device = runtime.device(renderings.threads)
+        with runtime.open(artifact, renderings.threads) as session:
+            pictures = list(session.infer_all(renderings.evaluation[i].blurred for i in chosen))
+    except EngineError as error:
+        return Proof(runtime.name, device, NotMeasured.because(error), None)
+    parity = measure_parity([expected[i] for i in chosen], pictures, [renderings.names[i] for i in chosen])
+    apart = float(np.max([np.max(np.abs(own[i] - new)) for i, new in zip(chosen, pictures, strict=True)]))
+    return Proof(runtime.name, device, parity, apart)

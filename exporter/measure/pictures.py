@@ -1,0 +1,71 @@
+"""Saves what every rung makes of a few telling evaluation images, for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from exporter.artifact import Artifact
+from exporter.measure.evaluation import Renderings
+from exporter.measure.results import Picture, Quality
+from exporter.runtimes.base import Image, Runtime
+
+
+def save_pictures(
+    folder: Path,
+    renderings: Renderings,
+    rungs: Mapping[str, tuple[Artifact, Runtime]],
+    chosen_by: Quality,
+    count: int = 3,
+) -> tuple[Picture, ...]:
+    """PNG files `<image>.<rung>.png` in `folder`, `blurred` and `sharp` included, for `count` images.
+
+    `chosen_by`: the quality whose gain tells best, worst and median images apart, in that order.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for index in choose(_gains_db(chosen_by, renderings), count):
+        pair = renderings.evaluation[index]
+        images = {"blurred": pair.blurred, "sharp": pair.sharp}
+        images |= {name: renderings.of(artifact, runtime)[index] for name, (artifact, runtime) in rungs.items()}
+        files = {}
+        for rung, image in images.items():
+            files[rung] = folder / f"{_file_name(pair.name)}.{_file_name(rung)}.png"
+            _save_png(image, files[rung])
+        pictures.append(Picture(pair.name, files))
+    return tuple(pictures)
+
+
+def choose(gains_db: Sequence[float], count: int) -> tuple[int, ...]:
+    """Indices of the best, the worst and the median image, then the next best, next worst …; no index twice.
+
+    A NaN counts as worst; equal gains go by position, so the choice is the same every time.
+    """
+    order = sorted(range(len(gains_db)), key=lambda i: (not np.isnan(gains_db[i]), gains_db[i], i))
+    wanted = [order[-1], order[0], order[len(order) // 2]] if order else []
+    for best, worst in zip(reversed(order), order, strict=True):
+        wanted += [best, worst]
+    return tuple(dict.fromkeys(wanted))[:count]
+
+
+def _gains_db(quality: Quality, renderings: Renderings) -> list[float]:
+    from exporter.measure.quality import psnr_each_db
+
+    blurred = psnr_each_db([pair.blurred for pair in renderings.evaluation], renderings.evaluation)
+    return [float(after - before) for after, before in zip(quality.psnr_each_db, blurred, strict=True)]
+
+
+def _save_png(image: Image, path: Path) -> None:
+    """8-bit, rounded to nearest; what is not finite becomes magenta, so that it is seen."""
+    from PIL import Image as PillowImage
+
+    broken = ~np.isfinite(image).all(axis=2)
+    eight_bit = np.rint(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
+    eight_bit[broken] = (255, 0, 255)
+    PillowImage.fromarray(eight_bit).save(path, format="PNG")  # whole when the measurements' record says so
+
+
+def _file_name(text: str) -> str:
+    return "".join(c if c.isalnum() or c in "-_" else "_" for c in text)

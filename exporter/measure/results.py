@@ -1,0 +1,151 @@
+"""What was measured, in named units; or why it was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from exporter.artifact import Artifact
+from exporter.inspect.results import Audit, Finding
+from exporter.localise.results import Localisation
+from exporter.not_measured import NotMeasured
+from exporter.tiling.grid import Tiling
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far a file's pictures are from those of the float model of its own chain."""
+
+    images: int
+    worst_psnr_db: float
+    mean_psnr_db: float
+    max_abs: float  # full scale is 1.0
+    worst_image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How close a file's pictures are to the sharp truth, on 8-bit rounded RGB.
+
+    `gain_db` is the mean PSNR gain over the blurred input; `loss_db` the mean PSNR lost against the
+    float model of the same chain (negative: better), `worst_loss_db` the same on the image that loses most.
+    """
+
+    images: int
+    psnr_db: float
+    psnr_ci95_db: float  # half width of the 95 % confidence interval of the mean
+    ssim: float
+    input_psnr_db: float
+    gain_db: float
+    worst_gain_db: float
+    worst_image: str  # the image with the smallest gain
+    loss_db: float
+    worst_loss_db: float
+    psnr_each_db: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tiled:
+    """How pictures larger than the model's input go through it, and how far the float network's tiles, put together,
+    are from its whole picture (unrounded, full scale 1.0, the worst image)."""
+
+    tiling: Tiling
+    theoretical_halo_px: int | None  # the receptive field's; None when nothing bounds it
+    unbounded_because: str | None
+    images: int
+    psnr_db: float
+    max_abs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """How far a file's tiles, put together, are from its own tile that has their seams in its middle."""
+
+    images: int
+    psnr_db: float
+    max_abs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One model call each, after warm-up; copies and conversions outside the model not included."""
+
+    device: str
+    threads: int
+    samples_ms: tuple[float, ...]
+
+    @property
+    def p50_ms(self) -> float:
+        return median(self.samples_ms)
+
+    @property
+    def p90_ms(self) -> float:
+        return float(np.percentile(self.samples_ms, 90))
+
+    @property
+    def p99_ms(self) -> float:
+        return float(np.percentile(self.samples_ms, 99))
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One file timed on one runtime with one number of threads."""
+
+    file: str  # its name; in a run's table the target's
+    precision: str  # "fp32" | "fp16" | "int8"
+    runtime: str
+    threads: int
+    latency: Latency | NotMeasured
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One step of the ladder: what the stage's output does on the evaluation images."""
+
+    name: str  # the stage, e.g. "prune"; "teacher" for the trained model
+    artifact: Artifact
+    runtime: str
+    quality: Quality
+    parity: Parity | None  # None for the float torch models themselves
+    parameters: int | None
+    macs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A target's file on a further engine (`also_on`), on its hardest pictures. Engines differ in rounding: `max_abs`
+    (full scale 1.0) is how far this one's pictures are from those of the target's own runtime."""
+
+    runtime: str
+    device: str
+    parity: Parity | NotMeasured  # with the float model, as the target's own
+    max_abs: float | None
+    installed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """Everything measured of one target's file on that target's runtime."""
+
+    name: str
+    runtime: str
+    artifact: Artifact
+    parity: Parity | NotMeasured
+    quality: Quality | NotMeasured
+    latency: Latency | NotMeasured
+    audit: Audit | NotMeasured
+    findings: tuple[Finding, ...] = ()
+    seam: Seam | NotMeasured = NotMeasured("tiles were not compared")
+    layers: Localisation | NotMeasured = NotMeasured("only INT8 .tflite files are compared layer by layer")
+    proofs: tuple[Proof, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The same evaluation image at every rung: PNG files, `blurred` and `sharp` included."""
+
+    name: str
+    files: dict[str, Path] = field(default_factory=dict)

@@ -1,0 +1,113 @@
+"""Everything measured of one target's file on that target's runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from exporter.artifact import Artifact, Format
+from exporter.errors import EngineError
+from exporter.inspect.delegation import delegation_findings
+from exporter.inspect.lint import lint_model
+from exporter.inspect.results import Audit, Finding
+from exporter.measure.cross_runtime import prove
+from exporter.measure.evaluation import Renderings
+from exporter.measure.latency import DEFAULT_RUNS, DEFAULT_WARMUP, measure_latency
+from exporter.measure.layout import check_layout
+from exporter.measure.parity import measure_parity
+from exporter.measure.quality import measure_quality
+from exporter.measure.results import Latency, Parity, Proof, Quality, Seam, TargetResult, Tiled
+from exporter.measure.tiling import measure_seam
+from exporter.not_measured import NotMeasured
+from exporter.runtimes.base import Runtime
+
+NOT_TILED = NotMeasured("no tiling was chosen")
+LEAST_INT8_SHARE = 0.5  # a file that computes less in int8 is a float file, whatever its weights are stored as
+LINTED = (Format.TFLITE, Format.ONNX)
+
+
+def measure_target(
+    name: str,
+    runtime: Runtime,
+    artifact: Artifact,
+    reference: Artifact,
+    reference_runtime: Runtime,
+    renderings: Renderings,
+    *,
+    threads: int,
+    runs: int = DEFAULT_RUNS,
+    warmup: int = DEFAULT_WARMUP,
+    tiled: Tiled | NotMeasured = NOT_TILED,
+    also_on: Sequence[Runtime] = (),
+) -> TargetResult:
+    """Audit and lint `artifact`, then run it; `reference` is the float torch model of its own chain.
+
+    What cannot be measured becomes NotMeasured with its reason: a runtime that is missing, an engine that
+    crashes. Pictures the ladder already has are not computed again.
+    """
+    audit, findings = _look_inside(artifact)
+    parity: Parity | NotMeasured
+    quality: Quality | NotMeasured
+    latency: Latency | NotMeasured
+    seam: Seam | NotMeasured
+    proofs: tuple[Proof, ...] = ()
+    if why := runtime.missing():
+        parity = quality = latency = seam = NotMeasured(why)
+    else:
+        try:
+            pictures = renderings.of(artifact, runtime)
+            expected = renderings.of(reference, reference_runtime)
+            parity = measure_parity(expected, pictures, renderings.names)
+            quality = measure_quality(pictures, expected, renderings.evaluation)
+            findings += check_layout(runtime, artifact, reference_runtime, reference, threads)
+            proofs = prove(artifact, also_on, pictures, expected, renderings)
+            findings += tuple(_failures(proofs))
+        except EngineError as error:
+            parity = quality = NotMeasured.because(error)
+            findings += (_failure(runtime.name, parity),)
+        findings += tuple(delegation_findings(runtime, artifact.path))
+        latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
+        seam = _seam(runtime, artifact, tiled, renderings)
+    return TargetResult(name, runtime.name, artifact, parity, quality, latency, audit, findings, seam, proofs=proofs)
+
+
+def _failures(proofs: Sequence[Proof]) -> Iterator[Finding]:
+    for proof in proofs:
+        if proof.installed and isinstance(proof.parity, NotMeasured):
+            yield _failure(proof.runtime, proof.parity)
+
+
+def _failure(runtime: str, why: NotMeasured) -> Finding:
+    """A file that an engine cannot run is an error; a worker that was lost says nothing of the file."""
+    if why.lost:
+        return Finding("warning", "runs", f"{runtime} was lost while it ran the file: {why.reason}")
+    return Finding("error", "runs", f"{runtime} cannot run the file: {why.reason}")
+
+
+def _look_inside(artifact: Artifact) -> tuple[Audit | NotMeasured, tuple[Finding, ...]]:
+    if artifact.format not in LINTED:
+        return NotMeasured(f"there is no audit of {artifact.format} files"), ()
+    audit, findings = lint_model(artifact.path)
+    if artifact.precision == "int8" and audit.int8_mac_share < LEAST_INT8_SHARE:
+        share = f"{audit.int8_mac_share:.0%} of its multiply-accumulates are done in int8"
+        findings = (Finding("error", "not-int8", f"the file is called INT8, but {share}"), *findings)
+    return audit, findings
+
+
+def _latency(
+    runtime: Runtime, artifact: Artifact, renderings: Renderings, threads: int, runs: int, warmup: int
+) -> Latency | NotMeasured:
+    try:
+        return measure_latency(runtime, artifact, renderings.evaluation[0].blurred, threads, runs, warmup)
+    except EngineError as error:
+        return NotMeasured.because(error)
+
+
+def _seam(
+    runtime: Runtime, artifact: Artifact, tiled: Tiled | NotMeasured, renderings: Renderings
+) -> Seam | NotMeasured:
+    if isinstance(tiled, NotMeasured):
+        return tiled
+    try:
+        return measure_seam(runtime, artifact, tiled.tiling, renderings)
+    except EngineError as error:
+        return NotMeasured.because(error)

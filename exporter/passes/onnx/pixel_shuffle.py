@@ -1,0 +1,102 @@
+"""Pixel shuffles become the one order every engine has a kernel for: depth first (DCR).
+
+PyTorch's channel index is c·r²+i·r+j (CRD), TensorFlow's is (i·r+j)·C+c (DCR). Permuting the channels that the
+preceding convolution makes turns one into the other without touching a number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from exporter.graph.onnx_editor import Array, OnnxGraph, attribute, set_attribute
+
+_CHANNEL_BLIND = {
+    "Relu",
+    "Clip",
+    "LeakyRelu",
+    "Sigmoid",
+    "Tanh",
+    "HardSwish",
+    "HardSigmoid",
+    "Elu",
+    "Identity",
+}
+_PAIRWISE = {"Add", "Sub", "Mul", "Div"}
+
+
+def use_depth_first(graph: OnnxGraph) -> list[str]:
+    """Turn every DepthToSpace CRD into DCR; returns one warning per place that needed an extra 1×1 convolution."""
+    warnings = []
+    for node in [node for node in graph.nodes if node.op_type == "DepthToSpace"]:
+        if attribute(node, "mode", "DCR") == "DCR":
+            continue
+        made = _channels(graph, node)
+        if made is None:
+            warnings.append(f"{node.name} (DepthToSpace CRD) has no static shape and stays as it is")
+            continue
+        order = _depth_first_order(made, attribute(node, "blocksize"))
+        if _can_permute(graph, node.input[0]):
+            _permute(graph, node.input[0], order)
+        else:
+            node.input[0] = _permuting_convolution(graph, node, node.input[0], order)
+            warnings.append(f"{node.name}: no convolution to reorder before this pixel shuffle; a 1×1 one is put in")
+        set_attribute(node, "mode", "DCR")
+    return warnings
+
+
+def _depth_first_order(channels: int, block: int) -> Array:
+    """`order[new] = old`: which CRD channel stands at each DCR place."""
+    return np.arange(channels).reshape(channels // block**2, block**2).T.reshape(-1)
+
+
+def _channels(graph: OnnxGraph, node: Any) -> int | None:
+    shape = graph.shape(node.input[0])
+    return None if shape is None else shape[1]
+
+
+def _can_permute(graph: OnnxGraph, tensor: str) -> bool:
+    """True when `tensor` feeds one node and all its channels come from convolutions we may reorder."""
+    constant = graph.constants.get(tensor)
+    if constant is not None:
+        return constant.ndim in (0, 4) or constant.size == 1
+    node = graph.producer(tensor)
+    if node is None or not graph.has_one_use(tensor):
+        return False
+    if node.op_type == "Conv":
+        known = all(name in graph.constants for name in list(node.input)[1:])
+        return known and attribute(node, "group", 1) == 1
+    if node.op_type in _CHANNEL_BLIND:
+        return _can_permute(graph, node.input[0])
+    return node.op_type in _PAIRWISE and all(_can_permute(graph, name) for name in node.input)
+
+
+def _permute(graph: OnnxGraph, tensor: str, order: Array) -> None:
+    node = graph.producer(tensor)
+    assert node is not None
+    if node.op_type == "Conv":
+        for index in range(1, len(node.input)):
+            value = graph.constants[node.input[index]]
+            node.input[index] = graph.add_constant(f"{node.input[index]}_depth_first", value[order])
+    elif node.op_type in _CHANNEL_BLIND:
+        _permute(graph, node.input[0], order)
+    else:
+        for index, name in enumerate(node.input):
+            constant = graph.constants.get(name)
+            if constant is None:
+                _permute(graph, name, order)
+            elif constant.ndim == 4 and constant.shape[1] > 1:
+                node.input[index] = graph.add_constant(f"{name}_depth_first", constant[:, order])
+
+
+def _permuting_convolution(graph: OnnxGraph, node: Any, tensor: str, order: Array) -> str:
+    """A 1×1 convolution with one 1 per row: exact in any number format."""
+    from onnx import helper
+
+    target = f"{tensor}_depth_first"
+    matrix = np.eye(len(order), dtype=np.float32)[order][:, :, None, None]
+    weight = graph.add_constant(f"{node.name}_order", matrix)
+    made = helper.make_node("Conv", [tensor, weight], [target], name=f"{node.name}_order", kernel_shape=[1, 1])
+    graph.insert_before(node, made)
+    return target

@@ -1,0 +1,1 @@
+"""Writing INT8 .onnx files (QuantizeLinear and DequantizeLinear)."""

@@ -1,0 +1,203 @@
+"""A .tflite as a torch module: a float file in real values, an int8 one in its own integers, both with gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from exporter.quantization.qat.codes import CodedTensor, SharedCodes
+from exporter.quantization.qat.integers import (
+    HIGHEST,
+    INTEGERS,
+    SILENT_WEIGHT,
+    SMALLEST_SPAN,
+    STEPS,
+    Code,
+    Filters,
+    weighted,
+)
+from exporter.quantization.qat.moves import MOVES
+from exporter.quantization.qat.program import WEIGHTED, Array, Step, Unsimulated, read_program
+from exporter.quantization.qat.reals import REALS, activated, weighted_sum
+from exporter.quantization.qat.rounding import rounded
+from exporter.quantization.qat.weights import Floats, Weights
+
+LARGEST_BIAS = 2**30  # of an int32 accumulator; as in exporter.quantization.params
+
+
+class TfliteNetwork(nn.Module):
+    """(N, 3, H, W) RGB 0..1 to the same. H and W are those of the file or, where no operator depends on it, others.
+
+    Weights are parameters, as shares of the largest in their channel, and biases of half their output's range: folded
+    norms leave channels a hundred times as large as others, and one learning rate has to suit both.
+
+    An int8 file needs their real values, `weights` by the operator's number, to train them; without, it computes with
+    those that are stored. `coded` lists its activations; without, every tensor has a fixed code of its own. Where a
+    tensor is int8 the module computes the integers that LiteRT does, and gradients pass each rounding unchanged.
+    """
+
+    def __init__(
+        self, content: bytes, weights: Mapping[int, Weights] | None = None, coded: Sequence[CodedTensor] | None = None
+    ) -> None:
+        """Raises Unsimulated naming the operator that is not covered."""
+        super().__init__()
+        self.program = program = read_program(content)
+        int8 = sorted(t for t, kind in program.dtypes.items() if kind == "INT8" and t not in program.constants)
+        known = {tensor: (float(program.codes[tensor][0][0]), int(program.codes[tensor][1][0])) for tensor in int8}
+        self.codes = SharedCodes(coded or [CodedTensor(tensor, tensor, False, True) for tensor in int8], known)
+        self.weights, self.biases = nn.ParameterDict(), nn.ParameterDict()
+        self._constants: dict[int, Code] = {}
+        for number, step in enumerate(program.steps):
+            self._require(step)
+            if step.kind in WEIGHTED:
+                self._add_weights(number, step, (weights or {}).get(number))
+        self._add_constants()
+
+    def _require(self, step: Step) -> None:
+        if step.kind not in WEIGHTED and step.kind not in MOVES and step.kind not in REALS:
+            raise Unsimulated(f"{step.kind} {step.name} cannot be simulated in torch: the operator is not known")
+        if step.kind in WEIGHTED and step.inputs[WEIGHTED[step.kind][1]] not in self.program.constants:
+            raise step.unsimulated("a weight that is computed")
+
+    def _add_weights(self, number: int, step: Step, given: Weights | None) -> None:
+        program, (_, place, bias_place, axis) = self.program, WEIGHTED[step.kind]
+        stored = given or Weights(self._real(step.inputs[place], axis), self._bias(step, bias_place, axis))
+        dims = tuple(dim for dim in range(stored.weights.ndim) if dim != axis)
+        unit = _power_of_two(np.abs(stored.weights).max(dims, keepdims=True))
+        code = program.codes.get(step.outputs[0])
+        bias_unit = _power_of_two(np.abs(stored.bias).max(keepdims=True) if code is None else HIGHEST * code[0])
+        self.weights[str(number)] = nn.Parameter(torch.from_numpy(np.array(stored.weights / unit, np.float32)))
+        self.biases[str(number)] = nn.Parameter(torch.from_numpy(np.array(stored.bias / bias_unit, np.float32)))
+        self.register_buffer(f"unit_{number}", torch.from_numpy(unit), persistent=False)
+        self.register_buffer(f"bias_unit_{number}", torch.from_numpy(bias_unit), persistent=False)
+        if program.dtypes[step.outputs[0]] == "INT8" and given is None:
+            self.register_buffer(f"scales_{number}", torch.from_numpy(program.codes[step.inputs[place]][0].copy()))
+
+    def _values(self, number: int | str) -> tuple[Tensor, Tensor]:
+        """Weights and bias in real values."""
+        units: tuple[Tensor, Tensor] = (getattr(self, f"unit_{number}"), getattr(self, f"bias_unit_{number}"))
+        return self.weights[str(number)] * units[0], self.biases[str(number)] * units[1]
+
+    def _real(self, tensor: int, axis: int) -> Floats:
+        value = self.program.constants[tensor]
+        if value.dtype != np.int8:
+            return np.asarray(value, np.float32)
+        scales, zeros = self.program.codes[tensor]
+        shape = [1] * value.ndim
+        shape[axis] = -1
+        return np.asarray((value - zeros.reshape(shape)) * scales.reshape(shape), np.float32)
+
+    def _bias(self, step: Step, place: int, axis: int) -> Floats:
+        tensor = step.inputs[place] if place < len(step.inputs) else -1
+        if tensor < 0:
+            channels = self.program.constants[step.inputs[WEIGHTED[step.kind][1]]].shape[axis]
+            return np.zeros(channels, np.float32)
+        value = self.program.constants[tensor]
+        scales = self.program.codes[tensor][0] if value.dtype == np.int32 else np.float32(1)
+        return np.asarray(value.astype(np.float64) * scales, np.float32)
+
+    def _add_constants(self) -> None:
+        """Numbers that operators without weights read: in real values, or in steps of their code."""
+        program = self.program
+        for step in program.steps:
+            for tensor in step.inputs if step.kind not in WEIGHTED else ():
+                value = program.constants.get(tensor)
+                if value is None or value.dtype not in (np.float32, np.int8) or hasattr(self, f"constant_{tensor}"):
+                    continue
+                if value.dtype == np.int8:
+                    scales, zeros = program.codes[tensor]
+                    self._constants[tensor] = Code(torch.tensor(scales[0]), torch.tensor(float(zeros[0])))
+                    value = value.astype(np.float32) - np.float32(zeros[0])
+                buffer = torch.from_numpy(np.array(value, np.float32))
+                self.register_buffer(f"constant_{tensor}", buffer, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        program = self.program
+        codes: dict[int, Code] = self.codes() | self._constants
+        picture = x.permute(0, 2, 3, 1)
+        start = codes.get(program.source)
+        values = {program.source: picture if start is None else start.quantized(picture)}
+        left = _last_uses(program.steps, program.target)
+        for number, step in enumerate(program.steps):
+            values.update(zip(step.outputs, self._run(number, step, values, codes), strict=True))
+            for tensor in left.get(number, ()):
+                values.pop(tensor, None)
+        made, end = values[program.target], codes.get(program.target)
+        return (made if end is None else made * end.scale).permute(0, 3, 1, 2)
+
+    def _run(self, number: int, step: Step, values: dict[int, Tensor], codes: dict[int, Code]) -> list[Tensor]:
+        out = codes.get(step.outputs[0])
+        if step.kind in WEIGHTED:
+            picture = step.inputs[WEIGHTED[step.kind][0]]
+            return [self._weighted(number, step, values[picture], codes.get(picture), out)]
+        tensors = [tensor for tensor in step.inputs if tensor in values or hasattr(self, f"constant_{tensor}")]
+        x = [values[tensor] if tensor in values else getattr(self, f"constant_{tensor}") for tensor in tensors]
+        own = [codes.get(tensor) for tensor in tensors]
+        if step.kind in MOVES and _one_code(own, out):
+            return MOVES[step.kind](step, x)
+        if out is not None and step.kind in INTEGERS and None not in own:
+            return [INTEGERS[step.kind](step, x, [code for code in own if code is not None], out)]
+        real = [value if code is None else value * code.scale for value, code in zip(x, own, strict=True)]
+        made = MOVES[step.kind](step, real) if step.kind in MOVES else [REALS[step.kind](step, real)]
+        return [value if out is None else out.quantized(value) for value in made]
+
+    def _weighted(self, number: int, step: Step, x: Tensor, code: Code | None, out: Code | None) -> Tensor:
+        weights, bias = self._values(number)
+        if code is None or out is None:
+            return activated(step, weighted_sum(step, x, weights) + bias)
+        return weighted(step, x, code, self._filters(number, step, weights, bias, code.scale), out)
+
+    def _filters(self, number: int, step: Step, weights: Tensor, bias: Tensor, input_scale: Tensor) -> Filters:
+        """Weights and bias in the steps that exporter.quantization.params gives them, or those of the file."""
+        axis = WEIGHTED[step.kind][3]
+        scales: Tensor | None = getattr(self, f"scales_{number}", None)
+        if scales is None:
+            largest = weights.detach().abs().amax([dim for dim in range(weights.dim()) if dim != axis]).double()
+            if step.kind == "FULLY_CONNECTED":
+                largest = largest.max().reshape(1)
+            smallest = bias.detach().double().abs() / (input_scale.detach().double() * LARGEST_BIAS)
+            smallest = smallest.max() if step.kind == "FULLY_CONNECTED" else smallest
+            own = torch.where(largest > 0, (largest / HIGHEST).clamp(min=SMALLEST_SPAN / STEPS), SILENT_WEIGHT)
+            scales = torch.maximum(own, smallest).float()
+        shape = [1] * weights.dim()
+        shape[axis] = -1
+        steps = rounded(weights / scales.reshape(shape)).clamp(-HIGHEST, HIGHEST)
+        return Filters(steps, scales, rounded(bias.double() / (input_scale * scales)).float())
+
+    def trained_weights(self) -> dict[int, Weights]:
+        """By the operator's number."""
+        real = {int(number): self._values(number) for number in self.weights}
+        return {
+            number: Weights(weights.detach().cpu().numpy(), bias.detach().cpu().numpy())
+            for number, (weights, bias) in real.items()
+        }
+
+    def trained_ranges(self) -> dict[int, tuple[float, float]]:
+        """By the int8 tensor's number, the real values at both ends of its code."""
+        low, high = (end.detach().cpu().tolist() for end in self.codes.ranges())
+        return {tensor: (low[place], high[place]) for tensor, place in self.codes.set_of.items()}
+
+
+def _power_of_two(largest: Array) -> Floats:
+    """The nearest to each value: dividing by it and multiplying changes no bit. 1 for zeros."""
+    return np.asarray(np.exp2(np.round(np.log2(np.where(largest > 0, largest, 1)))), np.float32)
+
+
+def _one_code(codes: Iterable[Code | None], out: Code | None) -> bool:
+    """True in real values, or when all scales are one: steps then need no rounding."""
+    if out is None:
+        return all(code is None for code in codes)
+    return all(code is not None and torch.equal(code.scale, out.scale) for code in codes)
+
+
+def _last_uses(steps: Sequence[Step], target: int) -> dict[int, list[int]]:
+    """For each step the tensors that nothing reads behind it: they need not be kept."""
+    last = {tensor: number for number, step in enumerate(steps) for tensor in (*step.inputs, *step.outputs)}
+    gone: dict[int, list[int]] = {}
+    for tensor, number in last.items():
+        if tensor != target:
+            gone.setdefault(number, []).append(tensor)
+    return gone

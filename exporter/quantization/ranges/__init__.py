@@ -1,0 +1,1 @@
+"""Which values activations take: from calibration pictures to a range per tensor."""

@@ -1,0 +1,1 @@
+"""Trying settings and mixed precision on calibration pictures."""

@@ -1,0 +1,106 @@
+"""The layers of a float .tflite that could be int8, and what each of them alone in int8 costs the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exporter.graph.tflite_editor import TfliteGraph
+from exporter.passes.tflite.cleanup import fuse_activations
+from exporter.quantization.tflite.float_operators import has_int8_kernel
+from exporter.quantization.tflite.kernels import KERNELS
+from exporter.quantization.tflite.scales import pictures
+
+if TYPE_CHECKING:
+    from exporter.quantization.ranges.float_activations import Floats
+    from exporter.quantization.search.candidates import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """An operator that computes; what only moves or clamps pixels has the precision of what is around it."""
+
+    name: str  # of its output
+    kind: str
+    work: int  # multiply-accumulates, or elements where there are no weights
+    neighbours: frozenset[str]  # layers that make what it reads or read what it makes
+
+
+def layers_of(content: bytes) -> tuple[Layer, ...]:
+    """Those with an int8 kernel of their own, in the order they run, as `write_int8` knows them."""
+    graph = TfliteGraph(content)
+    fuse_activations(graph)
+    found = [operator for operator in graph.operators if _computes(graph, operator)]
+    around = _neighbours(graph, found)
+    return tuple(
+        Layer(name, graph.kind(operator), _work(graph, operator), frozenset(around[name]))
+        for operator in found
+        if (name := graph.name(operator.outputs[0]))
+    )
+
+
+def all_names(content: bytes) -> frozenset[str]:
+    """The output names of all operators, the moving ones too."""
+    graph = TfliteGraph(content)
+    fuse_activations(graph)
+    return frozenset(graph.name(operator.outputs[0]) for operator in graph.operators)
+
+
+def errors_alone(
+    layers: Sequence[Layer],
+    write: Callable[[str], bytes],
+    images: Sequence[Floats],
+    references: Sequence[Floats],
+    ledger: Ledger,
+) -> Iterable[tuple[str, float]]:
+    """(layer, mean squared error of the unrounded picture, full scale 1.0) with that layer alone in int8.
+
+    `write` gives the file in which only the named layer is int8, with float ends. Nagel et al., "A White Paper on
+    Neural Network Quantization", 2021, section 3.6.
+    """
+    from exporter.quantization.search.engine import Engine
+
+    for layer in layers:
+        key = f"alone {layer.name}"
+        if (known := ledger.known(key)) is None:
+            engine = Engine(write(layer.name))
+            squares = [np.mean((engine.picture(i) - r) ** 2) for i, r in zip(images, references, strict=True)]
+            known = ledger.keep(key, {"error": float(np.mean(squares))})
+        yield layer.name, float(known["error"])
+
+
+def _computes(graph: TfliteGraph, operator: Any) -> bool:
+    return has_int8_kernel(graph, operator) and KERNELS[graph.kind(operator)].rule != "same"
+
+
+def _work(graph: TfliteGraph, operator: Any) -> int:
+    kernel = KERNELS[graph.kind(operator)]
+    made = prod(graph.shape(operator.outputs[0]))
+    if kernel.rule != "weights":
+        return made
+    weights = graph.shape(operator.inputs[kernel.weights])
+    if graph.kind(operator) == "TRANSPOSE_CONV":  # each input element meets every weight of its channel
+        return prod(graph.shape(operator.inputs[kernel.picture])) * prod(weights[:3])
+    return made * prod(weights) // weights[kernel.channel_axis or 0]
+
+
+def _neighbours(graph: TfliteGraph, layers: Sequence[Any]) -> Mapping[str, set[str]]:
+    """Through what only moves pixels, too."""
+    known = {id(operator) for operator in layers}
+    makers: dict[int, set[str]] = {}  # tensor -> the layers whose values it holds
+    around: dict[str, set[str]] = {graph.name(operator.outputs[0]): set() for operator in layers}
+    for operator in graph.operators:  # in the order they run
+        before = {name for tensor in pictures(graph, operator.inputs) for name in makers.get(tensor, ())}
+        if id(operator) in known:
+            name = graph.name(operator.outputs[0])
+            for other in before - {name}:
+                around[name].add(other)
+                around[other].add(name)
+            before = {name}
+        for tensor in operator.outputs:
+            makers[tensor] = before
+    return around

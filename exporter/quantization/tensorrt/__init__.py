@@ -1,0 +1,1 @@
+"""Writing .onnx files that TensorRT builds INT8 engines from."""

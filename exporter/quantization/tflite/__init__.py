@@ -1,0 +1,1 @@
+"""Writing INT8 and fp16 .tflite files."""

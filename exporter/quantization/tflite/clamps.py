@@ -1,0 +1,71 @@
+"""Clamps that an int8 code does by itself.
+
+int8 saturates: when a tensor's code ends where a clamp begins, the clamp is the code and costs no pass over the
+picture.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from exporter.graph.tflite_editor import TfliteGraph
+from exporter.quantization.params import Range
+from exporter.quantization.tflite.kernels import KERNELS
+
+_LIMITS = {
+    "RELU": Range(0.0, math.inf),
+    "RELU6": Range(0.0, 6.0),
+    "RELU_0_TO_1": Range(0.0, 1.0),
+    "RELU_N1_TO_1": Range(-1.0, 1.0),
+}
+
+
+def drop_saturating_clamps(graph: TfliteGraph, kept_float: set[int]) -> int:
+    """Remove every clamp that its producer's code will do; returns how many.
+
+    `kept_float` holds tensors whose operators stay in float. The producer then writes the clamp's output, whose
+    measured range lies inside the clamp.
+    """
+    dropped = 0
+    for clamp in list(graph.operators):
+        limits = clamp_limits(graph, clamp)
+        if limits is None or not limits.low <= 0 <= limits.high:
+            continue
+        source = next(index for index in clamp.inputs if graph.constant(index) is None)
+        target = clamp.outputs[0]
+        producer = graph.producer(source)
+        alone = len(graph.consumers(source)) == 1 and source not in graph.outputs
+        if producer is None or not alone or {source, target} & kept_float:
+            continue
+        if _saturates(graph, producer, target, limits):
+            producer.outputs = [target]
+            graph.operators.remove(clamp)
+            dropped += 1
+    return dropped
+
+
+def clamp_limits(graph: TfliteGraph, operator: Any) -> Range | None:
+    """What `operator` clamps to; None when it is not a clamp by constants."""
+    kind = graph.kind(operator)
+    if kind in _LIMITS:
+        return _LIMITS[kind]
+    if kind not in ("MINIMUM", "MAXIMUM"):
+        return None
+    constants = [graph.constant(index) for index in operator.inputs]
+    bound = next((value for value in constants if value is not None and value.size == 1), None)
+    if bound is None:
+        return None
+    value = float(bound.reshape(-1)[0])
+    return Range(-math.inf, value) if kind == "MINIMUM" else Range(value, math.inf)
+
+
+def _saturates(graph: TfliteGraph, producer: Any, target: int, limits: Range) -> bool:
+    """True when `target` gets a code of its own, over its measured range, or is the picture in 0..1."""
+    kernel = KERNELS.get(graph.kind(producer))
+    if kernel is None or kernel.rule not in ("weights", "free"):
+        return False
+    if target in graph.outputs:
+        return limits.high >= 1  # the picture's code ends at 0 and 1
+    rules = [KERNELS.get(graph.kind(user)) for user in graph.consumers(target)]
+    return all(kernel is not None and kernel.rule != "same" for kernel in rules)

@@ -1,0 +1,1 @@
+"""Preparing weights: equalisation, rounding, corrected biases."""

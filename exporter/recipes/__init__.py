@@ -1,0 +1,1 @@
+"""Recipes: read, checked, planned. Nothing of them is run here."""

@@ -1,0 +1,188 @@
+"""A plan: the recipe's chains, with every mismatch found before the first second of work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.artifact import Format
+from exporter.data.folders import FEWEST_IMAGES, first_pictures
+from exporter.data.manifest import MANIFEST
+from exporter.errors import DataError, PlanError, RecipeError
+from exporter.files.yaml_text import Path_
+from exporter.generators import GeneratorInfo, generator_info
+from exporter.recipes.export import Recipe
+from exporter.runtimes import RUNTIMES
+from exporter.stages import LoadGenerator, Stage
+from exporter.stages.distill import Distill
+from exporter.suggestions import did_you_mean
+
+MOST_LOOKED_AT = 2000  # pictures of a folder; a plan answers at once
+# What a plan says of itself.
+CHECKED = (
+    "keys, values and ranges; that files and folders are there; names of architectures, runtimes and stages; arguments "
+    "of networks as their source says; sizes; what each stage takes and gives; training data where a stage learns"
+)
+LEFT = (
+    "before its first stage, an export also checks: weights against the network, students and warm starts, one picture "
+    "through each, every picture's bytes, sets against each other, installed packages, free disk"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """All stages one target's file goes through, the loading of the checkpoint first."""
+
+    target: str
+    runtime: str
+    stages: tuple[Stage, ...]
+    also_on: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.target:14} {' → '.join(stage.name for stage in self.stages)} @ {self.runtime}"
+
+
+def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
+    """One chain per target. Reads the recipe, source text of networks and names of files; runs nothing.
+
+    Raises PlanError listing every mismatch.
+    """
+    load = LoadGenerator(
+        arch=recipe.model.arch,
+        kwargs=recipe.model.kwargs,
+        range=recipe.model.range,
+        multiple=recipe.model.multiple,
+    )
+    chains = tuple(
+        Chain(name, target.runtime, (load, *recipe.stages, *target.stages), target.also_on)
+        for name, target in recipe.targets.items()
+    )
+    problems = [*_network_problems(recipe), *_data_problems(recipe)]
+    for chain in chains:
+        problems += _chain_problems(recipe, chain)
+        if chain.also_on and recipe.budget_of(chain.target).min_parity_db is None:
+            where = recipe.at("targets", chain.target, "also_on")
+            problems.append(f"{where}: proves min_parity_db there, which no budget promises")
+    problems = list(dict.fromkeys(problems))
+    if len(problems) == 1:
+        raise PlanError(problems[0])
+    if problems:
+        raise PlanError("\n  ".join(["the recipe does not fit together:", *problems]))
+    return chains
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    """A network that the recipe names: where, by which keyword, and with which arguments it is built."""
+
+    path: Path_
+    keyword: str
+    info: GeneratorInfo
+    kwargs: Mapping[str, Any]
+
+
+def _network_problems(recipe: Recipe) -> Iterator[str]:
+    """Names, arguments and sizes. Reads the networks' source text and runs none of it."""
+    from exporter.generators.signature import arch_problem, kwargs_problems
+
+    networks = []
+    for path, keyword, arch, kwargs in _named_networks(recipe):
+        try:
+            info = generator_info(arch, recipe.model.range, recipe.model.multiple)
+        except RecipeError as error:
+            yield f"{recipe.at(*path, keyword)}: {str(error).removeprefix('model.arch: ')}"
+            continue
+        if problem := arch_problem(info.network):
+            yield f"{recipe.at(*path, keyword)}: {problem}"
+            continue
+        for word, problem in kwargs_problems(info.network, kwargs):
+            yield f"{recipe.at(*path, 'kwargs', word)}: {problem}"
+        networks.append(_Network(path, keyword, info, kwargs))
+    yield from _size_problems(recipe, networks)
+
+
+def _named_networks(recipe: Recipe) -> Iterator[tuple[Path_, str, str, Mapping[str, Any]]]:
+    if recipe.model.arch:  # without a name, all is checked once the checkpoint has been recognised
+        yield ("model",), "arch", recipe.model.arch, recipe.model.kwargs
+    for path, stage in _placed_stages(recipe):
+        if isinstance(stage, Distill):
+            yield path, "student", stage.student, stage.kwargs
+
+
+def _size_problems(recipe: Recipe, networks: Sequence[_Network]) -> Iterator[str]:
+    # A teacher may be filled up as its official code does; the network that is deployed must fit as it is.
+    infos = [network.info for network in networks]
+    strict = [info for i, info in enumerate(infos) if i == len(infos) - 1 or info.padding == "none"]
+    for side in ("height", "width"):
+        length = getattr(recipe.input, side)
+        for info in strict:
+            if length % info.multiple:
+                below, above = length // info.multiple * info.multiple, -(-length // info.multiple) * info.multiple
+                yield (
+                    f"{recipe.at('input', side)}: {length} is not a multiple of {info.multiple}, as {info.name} needs; "
+                    f"nearest: {below or above} or {above}"
+                )
+
+
+def _data_problems(recipe: Recipe) -> Iterator[str]:
+    if recipe.data.training is None:
+        for stage in {type(stage): stage for _, stage in _placed_stages(recipe)}.values():
+            if "training" in stage.reads:
+                yield f"{recipe.at('data', 'training')}: is missing, {stage.name} trains on it"
+    for role in ("calibration", "evaluation", "training"):
+        folder = getattr(recipe.data, role)
+        if folder is not None and (problem := _folder_problem(role, folder)):
+            yield f"{recipe.at('data', role)}: {problem}"
+
+
+def _folder_problem(role: str, folder: Path) -> str:
+    """What a look at the names shows; a set with a manifest is read by the export."""
+    if (folder / MANIFEST).is_file():
+        return ""
+    try:
+        found = len(first_pictures(folder, MOST_LOOKED_AT))
+    except DataError as error:
+        return str(error)
+    if found >= (FEWEST_IMAGES if role == "calibration" else 1):
+        return ""
+    least = f"; calibration needs {FEWEST_IMAGES}" if role == "calibration" and found else ""
+    return f"{folder} holds {found or 'no'} picture{'s' if found != 1 else ''}{least}"
+
+
+def _placed_stages(recipe: Recipe) -> Iterator[tuple[Path_, Stage]]:
+    for i, stage in enumerate(recipe.stages):
+        yield ("stages", i, stage.name), stage
+    for name, target in recipe.targets.items():
+        for i, stage in enumerate(target.stages):
+            yield ("targets", name, "stages", i, stage.name), stage
+
+
+def stage_path(recipe: Recipe, chain: Chain, i: int) -> Path_:
+    """Where stage `i` of `chain` stands in the recipe."""
+    if i == 0:
+        return ("model",)
+    shared, name = len(recipe.stages), chain.stages[i].name
+    return ("stages", i - 1, name) if i <= shared else ("targets", chain.target, "stages", i - 1 - shared, name)
+
+
+def _chain_problems(recipe: Recipe, chain: Chain) -> Iterator[str]:
+    held = Format.CHECKPOINT
+    target = ("targets", chain.target)
+    for i, stage in enumerate(chain.stages):
+        if stage.takes != held:
+            yield f"{recipe.at(*stage_path(recipe, chain, i))}: takes {stage.takes}, but the model is {held} by then"
+            return
+        held = stage.gives
+    yield from _runtime_problems(recipe.at(*target, "runtime"), chain.runtime, held)
+    for i, name in enumerate(chain.also_on):
+        yield from _runtime_problems(recipe.at(*target, "also_on", i), name, held)
+
+
+def _runtime_problems(where: str, name: str, held: Format) -> Iterator[str]:
+    known = {runtime.name: runtime for runtime in RUNTIMES}
+    if name not in known:
+        yield f"{where}: no runtime is named {name!r}{did_you_mean(name, known)}"
+    elif known[name].takes != held:
+        yield f"{where}: {name} runs {known[name].takes}, but the chain ends in {held}"

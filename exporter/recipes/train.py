@@ -1,0 +1,193 @@
+"""A training recipe: what to train, on what, for how long. Checked in full before any work starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from exporter.checkpoints.weights_files import files_by_place
+from exporter.errors import RecipeError
+from exporter.files.recipe_path import RecipeCheckpoint, RecipeFile, RecipeFolder
+from exporter.generators import generator_info
+from exporter.recipes.export import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, portable
+from exporter.recipes.file import RecipeTree, find_recipe, read_recipe_tree
+from exporter.recipes.mistakes import located, mistakes, refuse
+from exporter.training.options import FitOptions
+
+
+def _one_or_several(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+class TrainedModel(Part):
+    """What is trained: a name of `exporter generators`, or `package.module:Class`, and where its weights begin."""
+
+    arch: str
+    kwargs: dict[str, Any] = {}
+    range: tuple[float, float] | None = None  # what a network of your own eats and gives; default 0..1
+    multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)
+    init: RecipeCheckpoint | None = None  # weights to go on from
+    encoder: RecipeCheckpoint | None = None  # ImageNet MobileNetV2, torchvision format: starts DeblurGAN-v2's encoder
+
+
+class Blur(Part):
+    """How photographs are blurred; see exporter.data.blur.BlurOptions, which it becomes."""
+
+    min_length_px: float = Field(default=2.0, ge=0)
+    max_length_px: float = Field(default=28.0, gt=0, le=1000)
+    max_kernels: int = Field(default=3, ge=1, le=100)
+    object_probability: float = Field(default=0.0, ge=0, le=1)
+    still_probability: float = Field(default=0.0, ge=0, le=1)
+    defocus_probability: float = Field(default=0.0, ge=0, le=1)
+    max_defocus_px: float = Field(default=3.0, ge=0.5)
+    exposure_stops: float = Field(default=0.0, ge=0, le=4)
+    highlight_probability: float = Field(default=0.3, ge=0, le=1)
+    max_noise_gain: float = Field(default=3e-4, ge=0)
+    max_read_noise: float = Field(default=1.5e-3, ge=0)
+    jpeg_probability: float = Field(default=0.5, ge=0, le=1)
+    min_jpeg_quality: int = Field(default=80, ge=1, lt=99)
+
+    @model_validator(mode="after")
+    def _lengths_are_a_range(self) -> Self:
+        if self.min_length_px > self.max_length_px:
+            raise ValueError(f"min_length_px {self.min_length_px:g} is above max_length_px {self.max_length_px:g}")
+        if self.object_probability + self.still_probability > 1:
+            raise ValueError("object_probability and still_probability together are above 1")
+        return self
+
+
+class Pool(Part):
+    """Draw the pairs once, into files of 6·pairs·size_px² bytes: synthesis then costs nothing per step.
+
+    `labelled`: also ask the teacher once, for as many bytes more, instead of at every step.
+    """
+
+    pairs: int = Field(ge=1, le=10_000_000)
+    size_px: int = Field(ge=32, le=LARGEST_SIDE_PX)
+    workers: int = Field(default=2, ge=1, le=MOST_THREADS)  # threads that draw
+    labelled: bool = False
+
+
+class Tiles(Part):
+    """Keep cut-outs, 3·count·size_px² bytes, on the training device and blur every batch there.
+
+    Then a GPU does not wait for a processor to blur. On a processor a pool costs less per step.
+    """
+
+    count: int = Field(ge=1)
+    size_px: int = Field(ge=32)
+    kernels: int = Field(default=2048, ge=1)  # shakes drawn once; which one blurs what is drawn anew each time
+
+
+class TrainingData(Part):
+    """Folders of photographs or of pairs, also GoPro, RealBlur and RSBlur as distributed: exporter.data.layouts.
+
+    Of several training folders each is as likely; one that is named twice is twice as likely.
+    """
+
+    training: Annotated[tuple[RecipeFolder, ...], BeforeValidator(_one_or_several)] = Field(min_length=1)
+    evaluation: RecipeFolder | None = None
+    variant: str = ""  # of a public set: blur or blur_gamma, J or R; default is the first
+    height: Side = 256  # evaluation pictures
+    width: Side = 256
+    blur: Blur = Blur()
+    min_sharpness: float = Field(default=0.0, ge=0)  # variance of the Laplacian below which a crop is drawn again
+    pool: Pool | None = None
+    tiles: Tiles | None = None
+
+    @model_validator(mode="after")
+    def _one_store(self) -> Self:
+        if self.pool is not None and self.tiles is not None:
+            raise ValueError("pool and tiles are two ways to keep pairs: name one")
+        return self
+
+
+class TrainRecipe(Part):
+    name: Name
+    description: str = ""
+    seed: Seed = 0
+    model: TrainedModel
+    teacher: RecipeFile | None = None  # a network file of this project
+    perceptual_encoder: RecipeCheckpoint | None = None  # ImageNet MobileNetV2 for the perceptual term
+    data: TrainingData
+    training: FitOptions = FitOptions()
+
+    @model_validator(mode="after")
+    def _terms_have_what_they_need(self) -> Self:
+        if self.training.feature and self.teacher is None:
+            raise ValueError(f"training.feature is {self.training.feature:g}, but there is no teacher")
+        if self.training.perceptual and self.teacher is None and self.perceptual_encoder is None:
+            raise ValueError(
+                f"training.perceptual is {self.training.perceptual:g}, but there is neither a perceptual_encoder "
+                "nor a teacher"
+            )
+        if self.data.pool is not None and self.data.pool.size_px < self.training.crop_px:
+            raise ValueError(
+                f"data.pool.size_px is {self.data.pool.size_px}, training.crop_px needs {self.training.crop_px}"
+            )
+        if self.data.tiles is not None:
+            self._require_large_tiles(self.data.tiles.size_px)
+        if self.data.pool is not None and self.data.pool.labelled and not (self.teacher and self.training.teacher):
+            raise ValueError("data.pool.labelled needs a teacher, and training.teacher above 0")
+        return self
+
+    def _require_large_tiles(self, size_px: int) -> None:
+        """A crop is cut with what its blur reaches and JPEG's grid may need: exporter.training.tiles.least_tile_px."""
+        blur = self.data.blur
+        least_px = self.training.crop_px + 16 + 2 * math.ceil(max(blur.max_length_px, blur.max_defocus_px + 1))
+        if size_px < least_px:
+            raise ValueError(
+                f"data.tiles.size_px is {size_px}, training.crop_px and data.blur.max_length_px need {least_px}"
+            )
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe as it runs: every default written out, no absolute path."""
+        tree: dict[str, Any] = portable(self.model_dump(mode="json"))
+        return tree
+
+    def files(self) -> dict[str, Path]:
+        """Files of weights that the result depends on, by the place in the recipe."""
+        named = {
+            "model.init": self.model.init,
+            "model.encoder": self.model.encoder,
+            "teacher": self.teacher,
+            "perceptual_encoder": self.perceptual_encoder,
+        }
+        places = (files_by_place(place, path) for place, path in named.items() if path is not None)
+        return {place: file for files in places for place, file in files.items()}
+
+
+def load_train_recipe(name: str | Path, overrides: Mapping[str, str] | None = None) -> TrainRecipe:
+    """Read a training recipe and lay `overrides`, such as {"training.steps": "50"}, over it.
+
+    Raises RecipeError that lists everything wrong, each with its YAML path.
+    """
+    tree = read_recipe_tree(find_recipe(str(name)), overrides or {})
+    try:
+        recipe = TrainRecipe.model_validate(tree.values, context={"folders": tree.folders})
+    except ValidationError as error:
+        hint = "this is an export recipe: exporter recipe=…" if "targets" in tree.values else ""
+        refuse(tree, list(mistakes(error, TrainRecipe, tree)), hint)
+        raise AssertionError("a validation error without a mistake") from error
+    refuse(tree, list(_network_problems(recipe.model, tree)))
+    return recipe
+
+
+def _network_problems(model: TrainedModel, tree: RecipeTree) -> Iterator[str]:
+    """What the source of the network's class tells of its name and arguments; nothing of it runs."""
+    from exporter.generators.signature import arch_problem, kwargs_problems
+
+    try:
+        network = generator_info(model.arch, model.range, model.multiple).network
+    except RecipeError as error:
+        yield located(tree, ("model", "arch"), str(error).removeprefix("model.arch: "))
+        return
+    if problem := arch_problem(network):
+        yield located(tree, ("model", "arch"), problem)
+        return
+    for word, problem in kwargs_problems(network, model.kwargs):
+        yield located(tree, ("model", "kwargs", word), problem)

@@ -1,1 +1,0 @@
-"""Exact graph rewrites, each with a numeric proof in its test."""

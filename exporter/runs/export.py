@@ -1,0 +1,229 @@
+"""The whole flow on one page: recipe → plan → stages → artifacts → measurements → budget → bundle.
+
+Read this first. Data walks one way; each line below is one arrow of that picture.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
+from exporter.bundle import Golden, write_bundle
+from exporter.checkpoints.weights_files import weights_digest
+from exporter.data.calibration import open_calibration
+from exporter.data.evaluation import open_evaluation
+from exporter.data.judgement import Images, judge_sets
+from exporter.data.training import open_training
+from exporter.judge.budget import Pledge, judge
+from exporter.judge.outcome import Outcome
+from exporter.measure.accuracy_per_stage import float_reference
+from exporter.measure.measurements import Built, measure_or_recall
+from exporter.progress import Progress
+from exporter.quantization.options import Int8Options
+from exporter.recipes.export import Recipe
+from exporter.recipes.plan import Chain, make_plan
+from exporter.runs.environment import environment
+from exporter.runs.folder import RunFolder
+from exporter.runs.origin import exporter_origin
+from exporter.runs.preflight import preflight, require_packages
+from exporter.stages import Stage, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    outcome: Outcome
+    bundle: Path
+
+
+def export(
+    recipe: Recipe,
+    run_folder: RunFolder,
+    dist: Path,
+    progress: Progress,
+    quiet: Callable[[], AbstractContextManager[None]],
+) -> Exported:
+    """Run `recipe` and write its bundle into `dist`. Raises an ExportError that says what to do about it.
+
+    A promise that was missed is no error: it is in the outcome, the report and the exit code.
+    """
+    chains = make_plan(recipe)
+    require_packages(chains)
+    images = open_images(recipe)
+    learns_ranges = any(is_int8(stage) for chain in chains for stage in chain.stages)
+    judged = judge_sets(images, learns_ranges, run_folder.path / "image_sets.json")
+    for remark in judged.remarks:
+        progress.say(f"warning: {remark}")
+    seconds: dict[str, float] = {}
+    notes: dict[str, dict[str, object]] = {"image sets": {"warnings": list(judged.remarks)}} if judged.remarks else {}
+    workspace = _workspace(recipe, run_folder, images, progress, quiet)
+    done: dict[Path, tuple[str, Artifact]] = {}
+    loaded = run_chain(replace(chains[0], stages=chains[0].stages[:1]), workspace, run_folder, done, seconds, notes)
+    ready = replace(workspace, teacher=loaded.steps[0][1])
+    if checked := preflight(recipe, chains, ready, images.evaluation, run_folder, dist):
+        progress.say(checked)
+    built = [run_chain(chain, workspace, run_folder, done, seconds, notes) for chain in chains]
+    progress.say("verify: parity, quality, latency and lint of every file")
+    started_s = time.monotonic()
+    kept = run_folder.path / "measurements"
+    with quiet():
+        measured = measure_or_recall(kept, built, images.evaluation, recipe.verify, progress)
+    seconds["verify"] = time.monotonic() - started_s
+    results = {target.name: target for target in measured.targets}
+    outcome = Outcome(
+        name=recipe.name,
+        version=recipe.version,
+        recipe=recipe.resolved(),
+        ladder=measured.ladder,
+        targets=measured.targets,
+        verdicts=judge(pledges(recipe), results, recipe.verify.demand_all),
+        pictures=measured.pictures,
+        coverage=judged.coverage,
+        environment=environment(),
+        provenance=provenance(recipe, images, notes.get("teacher", {})),
+        stage_seconds=seconds,
+        notes=notes,
+        tiled=measured.tiled,
+        timings=measured.timings,
+    )
+    with quiet():
+        from exporter.generators.description import read_description
+
+        golden = golden_vectors(measured.golden)
+        multiple = read_description(float_reference(built[0].steps).path).multiple
+        drawings = run_folder.path / "page.json"
+        return Exported(outcome, write_bundle(outcome, golden, dist, multiple=multiple, drawings=drawings))
+
+
+def pledges(recipe: Recipe) -> dict[str, Pledge]:
+    """What `recipe` promises, by target."""
+    return {
+        name: Pledge(target.runtime, recipe.budget_of(name), target.also_on) for name, target in recipe.targets.items()
+    }
+
+
+def golden_vectors(file: Path) -> list[Golden]:
+    """The vectors that verification kept in `file`."""
+    import numpy as np
+
+    with np.load(file) as arrays:
+        named = {tuple(key.rsplit("/", 1)): arrays[key] for key in arrays.files}
+    images = dict.fromkeys(image for image, _ in named)
+    return [
+        Golden(
+            image,
+            named[image, "input"],
+            {target: array for (of, target), array in named.items() if of == image and target != "input"},
+        )
+        for image in images
+    ]
+
+
+def open_images(recipe: Recipe) -> Images:
+    """Open the image sets. Raises DataError for a set that is unusable."""
+    height, width = recipe.input.height, recipe.input.width
+    calibration = open_calibration(recipe.data.calibration, height, width)
+    evaluation = open_evaluation(recipe.data.evaluation, height, width)
+    training = open_training(recipe.data.training) if recipe.data.training else None
+    return Images(calibration, evaluation, training)
+
+
+def is_int8(stage: Stage) -> bool:
+    """Whether ranges of activations are learned from the calibration set."""
+    return isinstance(stage, Int8Options) and getattr(stage, "precision", "") == "int8"
+
+
+def run_chain(
+    chain: Chain,
+    workspace: Workspace,
+    run_folder: RunFolder,
+    done: dict[Path, tuple[str, Artifact]],
+    seconds: dict[str, float],
+    notes: dict[str, dict[str, object]],
+) -> Built:
+    """Every step's output, the teacher first; what an earlier chain or run has done is not done again.
+
+    `done` are rung names and artifacts by folder; of two files of one stage, the second is named after its target, too.
+    """
+    source, steps = workspace.teacher, []
+    for stage in chain.stages:
+        folder = run_folder.folder_of(stage, source, workspace)
+        if folder not in done:
+            started_s = time.monotonic()
+            known = run_folder.finished(folder)
+            workspace.progress.say(f"{stage.name}: {'already done' if known else 'running'} [{folder.name}]")
+            if not known and (why := run_folder.why_anew(stage, source, workspace)):
+                workspace.progress.say(f"{stage.name}: {why}")
+            artifact = known or run_folder.run(stage, source, workspace)
+            artifact = replace(artifact, user_classes=source.user_classes)  # of the recipe, not of the folder
+            name = _rung_name(stage.name, artifact)
+            name = f"{name} {chain.target}" if name in seconds else name
+            done[folder] = name, artifact
+            seconds[name] = time.monotonic() - started_s
+            if facts := stage.facts(folder):
+                notes[name] = facts
+        name, source = done[folder]
+        steps.append((name, source))
+        if len(steps) == 1:
+            workspace = replace(workspace, teacher=source)
+    return Built(chain.target, chain.runtime, tuple(steps), chain.also_on)
+
+
+def _rung_name(stage: str, artifact: Artifact) -> str:
+    if stage == "load_generator":
+        return "teacher"
+    return stage if artifact.format == Format.TORCH else f"{stage} {artifact.precision}"
+
+
+def _workspace(
+    recipe: Recipe,
+    run_folder: RunFolder,
+    images: Images,
+    progress: Progress,
+    quiet: Callable[[], AbstractContextManager[None]],
+) -> Workspace:
+    """What every stage may read; until the first stage has run, the teacher is the checkpoint itself."""
+    spec = TensorSpec.image(recipe.input.height, recipe.input.width)
+    path = recipe.model.checkpoint
+    digest, named = weights_digest(path), recipe.user_classes
+    checkpoint = Artifact(Format.CHECKPOINT, path, spec, spec, digest, user_classes=named)
+    return Workspace(run_folder.path, checkpoint, images.calibration, images.training, recipe.seed, progress, quiet)
+
+
+def provenance(recipe: Recipe, images: Images, loaded: dict[str, object]) -> dict[str, object]:
+    """Where weights and images come from, with licence and digest, and which exporter this is.
+
+    `loaded`: what loading found the network to be.
+    """
+    described: dict[str, object] = {
+        "model": {
+            "arch": recipe.model.arch or loaded.get("arch"),
+            "checkpoint": recipe.model.checkpoint.name,
+            "sha256": weights_digest(recipe.model.checkpoint),
+            "licence": recipe.model.licence,
+            "source": recipe.model.source,
+        },
+        "files": {
+            place: {"file": path.name, "sha256": sha256_of(path)} for place, path in sorted(recipe.files().items())
+        },
+        "exporter": exporter_origin(),
+    }
+    for role, images_set in (("calibration", images.calibration), ("evaluation", images.evaluation)):
+        manifest = images_set.manifest
+        entries = manifest.images if hasattr(manifest, "images") else manifest.pairs
+        described[role] = {
+            "name": manifest.name,
+            "images": len(entries),
+            "sha256": images_set.sha256,
+            "licences": sorted({entry.licence for entry in entries}),
+        }
+    if images.training is not None:
+        described["training"] = {
+            "name": recipe.data.training.name if recipe.data.training else "",
+            "images": len(images.training),
+            "sha256": images.training.sha256,
+        }
+    return described

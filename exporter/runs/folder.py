@@ -1,0 +1,113 @@
+"""The build folder of one recipe: finished stages by key, the lock, the log.
+
+A stage folder counts as finished when `artifact.json` is in it and every file, itself included, is still what was
+written; all are looked at on every run. Keys hold everything that can change a result, so a folder is never stale.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from exporter.artifact import Artifact
+from exporter.cache.made_from import MADE_FROM, Parts, files_in, key_of, listed, to_record, why_anew
+from exporter.cache.sealed import files_below, seal, unseal
+from exporter.checkpoints.weights_files import weights_digest
+from exporter.errors import BusyFolder, InternalError, StageError
+from exporter.failures import explained, in_one_line
+from exporter.files.atomic import write_text_atomically
+from exporter.files.locking import Held, locked
+from exporter.sources import edited
+from exporter.stages import Stage, Workspace
+from exporter.stages.parts import parts_of
+
+RECORD = "artifact.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """`path`/stages/<name>-<key>/ for each stage, `path`/logs/ for each run."""
+
+    path: Path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process. Raises BusyFolder when another run has it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = self.path / ".lock"
+        try:
+            with locked(lock, wait=False):
+                lock.write_text(str(os.getpid()))
+                yield
+        except Held:
+            raise BusyFolder(
+                f"{self.path} is in use by another run (process {lock.read_text().strip() or 'unknown'})",
+                hint="wait for it, or give this run a build folder of its own: --build DIR",
+            ) from None
+
+    def log_file(self) -> Path:
+        """A new file for this run's log."""
+        folder = self.path / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+
+    def folder_of(self, stage: Stage, source: Artifact, workspace: Workspace) -> Path:
+        return self._folder(stage, parts_of(stage, source, workspace))
+
+    def _folder(self, stage: Stage, parts: Parts) -> Path:
+        return self.path / "stages" / f"{stage.name}-{key_of(parts)}"
+
+    def why_anew(self, stage: Stage, source: Artifact, workspace: Workspace) -> str:
+        """What is different from the nearest result that is there; empty when the stage has never finished."""
+        return why_anew(parts_of(stage, source, workspace), self.path.glob(f"stages/{stage.name}-*"))
+
+    def finished(self, folder: Path) -> Artifact | None:
+        """The artifact in `folder`, or None when there is none or a file beside it is not what was written."""
+        record = unseal(folder / RECORD)
+        return None if record is None else Artifact.from_record(record, folder)
+
+    def run(self, stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
+        """Run `stage` in its folder; `artifact.json`, written last, says it finished.
+
+        Code that was edited meanwhile may have run in either form, so that result is nobody's: it is not kept.
+
+        Raises StageError when the stage breaks its promise, InternalError when anything unforeseen escapes it.
+        """
+        parts = parts_of(stage, source, workspace)
+        folder = self._folder(stage, parts)
+        if not stage.resumes or (folder / RECORD).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        result = _guarded(stage, source, replace(workspace, folder=folder))
+        if changed := edited(files_in(parts)):
+            workspace.progress.say(
+                f"{stage.name}: not kept for the next run, {listed(changed)} was edited while it ran"
+            )
+            (folder / RECORD).touch()  # empty: nothing here is gone on from
+            return result
+        write_text_atomically(folder / MADE_FROM, to_record(parts))
+        spent = {folder / name for name in stage.spent}
+        kept = [file for file in files_below(folder, but=folder / RECORD) if file not in spent]
+        seal(folder / RECORD, result.to_record(), kept)
+        for file in spent:
+            file.unlink(missing_ok=True)  # not before: killed in between, the training would be lost
+        return result
+
+
+def _guarded(stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
+    try:
+        result = stage.run(source, workspace)
+    except Exception as error:
+        if known := explained(error):
+            raise known from error
+        raise InternalError(f"{stage.name} failed on {source.path.name}: {in_one_line(error)}") from error
+    if result.format != stage.gives or workspace.folder not in result.path.parents:
+        raise StageError(f"{stage.name} gave {result.format} at {result.path}, promised {stage.gives} in its folder")
+    if weights_digest(source.path) != source.sha256:
+        raise StageError(f"{stage.name} changed its source {source.path}")
+    return result

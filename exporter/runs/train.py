@@ -1,0 +1,315 @@
+"""The flow of `exporter train` on one page: recipe → images → network → loop → weights and their card."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exporter.artifact import sha256_of
+from exporter.cache.made_from import changes
+from exporter.errors import RecipeError
+from exporter.failures import ABSENT, pass_on
+from exporter.files.atomic import write_atomically, write_text_atomically
+from exporter.files.plain_json import json_text
+from exporter.generators import GeneratorInfo, build_network, generator_info
+from exporter.generators.code import code_of_network_file, network_code
+from exporter.progress import Progress
+from exporter.recipes.train import TrainRecipe
+from exporter.runs.environment import environment
+from exporter.sources import code_of
+from exporter.training.options import CHECKPOINT
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from exporter.data.evaluation import EvaluationSet
+    from exporter.data.pool import PairPool
+    from exporter.data.training import TrainingSet
+    from exporter.training.loop import Fit
+    from exporter.training.processes import Processes
+    from exporter.training.tiles import SharpTiles
+
+WEIGHTS, CARD, RUN = "weights.safetensors", "card.json", "run.json"
+# How a run is watched and where it computes; the same run may go on with others.
+FREE_OPTIONS = frozenset({"device", "workers", "checkpoint_every", "validate_every", "tensorboard"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Images:
+    training: TrainingSet
+    evaluation: EvaluationSet | None
+    pairs: TrainingSet | PairPool | SharpTiles  # what batches are taken from
+
+    @property
+    def digests(self) -> dict[str, str]:
+        judged = {} if self.evaluation is None else {"evaluation": self.evaluation.sha256}
+        return {"training": self.training.sha256, **judged}
+
+
+def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) -> dict[str, Any]:
+    """Train what `recipe` says and return the card; `folder` then holds weights.safetensors, card.json, curves.png.
+
+    A killed run goes on from its last checkpoint, a finished one is not repeated. Under torchrun every process calls
+    this; the first one writes. Raises RecipeError when the folder belongs to another run, StageError on NaN.
+    """
+    import torch
+
+    from exporter.training.device import training_device
+    from exporter.training.processes import process_group
+
+    info = generator_info(recipe.model.arch, recipe.model.range, recipe.model.multiple)
+    device = training_device(recipe.training.device)
+    _first_weights(recipe, info)  # what is wrong with the network is said before pools are drawn for hours
+    with process_group(device) as processes:
+        images = _open_images(recipe, pools, processes, progress)
+        card = _claim(folder, _fingerprint(recipe, images), _code(recipe, images), processes, progress)
+        if card is not None:
+            progress.say(f"{recipe.name}: already trained, {folder / WEIGHTS}")
+            if processes.first:
+                (folder / CHECKPOINT).unlink(missing_ok=True)  # killed before it was
+            return card
+        if recipe.data.pool is not None and recipe.data.pool.labelled:
+            images = replace(images, pairs=_labelled(recipe, images, pools, device, progress))
+        if recipe.data.tiles is not None:
+            images = replace(images, pairs=_tiles(recipe, images.training, device, progress))
+        torch.manual_seed(recipe.seed)  # the first weights
+        fit = _fit(recipe, info, images, folder, progress)
+        trained = fit.run()
+        return _keep(trained, fit, recipe, info, images, folder, processes) if processes.first else {}
+
+
+def _open_images(recipe: TrainRecipe, pools: Path, processes: Processes, progress: Progress) -> _Images:
+    """Raises DataError for a set that is unusable, or when pictures are both learned from and judged."""
+    from exporter.data.blur import BlurOptions
+    from exporter.data.evaluation import open_evaluation
+    from exporter.data.layouts import detect_layout
+    from exporter.data.leakage import check_leakage
+    from exporter.data.pool import open_pool
+    from exporter.data.training import mix, open_training
+
+    data = recipe.data
+    options = BlurOptions(**dict(data.blur))
+    sources = [open_training(folder, options, data.min_sharpness, data.variant) for folder in data.training]
+    training, evaluation = mix(sources), None
+    if data.evaluation is not None:
+        evaluation = open_evaluation(data.evaluation, data.height, data.width, data.variant)
+        if processes.first:
+            for folder, source in zip(data.training, sources, strict=True):
+                if folder != data.evaluation or detect_layout(folder) is None:  # public sets are split by their authors
+                    check_leakage(source, evaluation)
+    if data.pool is None:
+        return _Images(training, evaluation, training)
+    wanted = (pools, training, data.pool.pairs, data.pool.size_px, recipe.seed, progress, data.pool.workers)
+    pool = open_pool(*wanted) if processes.first else None
+    processes.wait()
+    return _Images(training, evaluation, pool or open_pool(*wanted))
+
+
+def _fingerprint(recipe: TrainRecipe, images: _Images) -> str:
+    """Changes when the weights that come out would."""
+    files = {where: sha256_of(path) for where, path in recipe.files().items()}
+    tree = recipe.model_dump(
+        mode="json",
+        exclude={"name": True, "description": True, "teacher": True, "perceptual_encoder": True}
+        | {"model": {"init", "encoder"}, "data": {"training", "evaluation"}, "training": set(FREE_OPTIONS)},
+    )
+    return sha256(json.dumps([tree, files, images.digests], sort_keys=True).encode()).hexdigest()
+
+
+def _code(recipe: TrainRecipe, images: _Images) -> dict[str, str]:
+    """What runs when the network is trained: this flow, the network, its teacher, the sets it learns from."""
+    code = code_of(__name__, type(images.training).__module__) | network_code(recipe.model.arch)
+    return (code | code_of_network_file(recipe.teacher) if recipe.teacher else code).parts()
+
+
+def _claim(
+    folder: Path, fingerprint: str, code: dict[str, str], processes: Processes, progress: Progress
+) -> dict[str, Any] | None:
+    """Make `folder` this run's. The card when the run has been finished before, by whatever code: days of work are not
+    thrown away for an edit, but it is said. Half a run of other code is refused: its weights would be nobody's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    card, known = folder / CARD, _run_in(folder)
+    begun = card.exists() or (folder / CHECKPOINT).exists()
+    if begun and known.get("fingerprint") != fingerprint:
+        raise RecipeError(
+            f"{folder} holds another run: its recipe, weights or images were different"
+            if known
+            else f"{folder / RUN} is missing or damaged, so nobody knows which run {folder} holds",
+            hint="give this one a name of its own (name=…), or delete the folder",
+        )
+    finished = _finished(folder, known.get("card_sha256"))
+    if begun and (changed := changes(known.get("code", {}), code)):
+        if finished is None:
+            raise RecipeError(
+                f"{folder} holds half a run of other code: {changed}",
+                hint="go on with that code, give this one a name of its own (name=…), or delete the folder",
+            )
+        progress.say(f"{folder} was trained by other code: {changed}; delete it to train again")
+    processes.wait()  # everyone has looked before the first one writes
+    if finished is None and processes.first:
+        write_text_atomically(folder / RUN, json.dumps({"fingerprint": fingerprint, "code": code}))
+    return finished
+
+
+def _run_in(folder: Path) -> dict[str, Any]:
+    """What `folder`'s RUN says; nothing when it is absent or damaged."""
+    try:
+        known = json.loads((folder / RUN).read_bytes())
+    except (OSError, ValueError) as error:
+        pass_on(error, folder / RUN, but=ABSENT)
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _finished(folder: Path, card_sha256: str | None) -> dict[str, Any] | None:
+    """The card, when it and the weights are what was written. Raises RecipeError for a damaged card of whole weights:
+    training again for hours is not ours to decide."""
+    card, weights = folder / CARD, folder / WEIGHTS
+    if not card.exists() or not weights.exists():
+        return None
+    try:
+        finished = json.loads(card.read_bytes())
+        sha256 = finished["weights"]["sha256"]
+        whole = isinstance(sha256, str) and card_sha256 in (None, sha256_of(card))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        whole = False
+    if not whole:
+        raise RecipeError(f"{card} is damaged", hint="restore it, or delete it to train again")
+    return dict(finished) if sha256_of(weights) == sha256 else None
+
+
+def _labelled(recipe: TrainRecipe, images: _Images, pools: Path, device: torch.device, progress: Progress) -> PairPool:
+    """Raises RecipeError when the teacher cannot take tiles of the pool's size."""
+    from exporter.data.pool import PairPool
+    from exporter.generators.description import read_description, require_allowed
+    from exporter.generators.network_file import read_network
+    from exporter.training.labels import label
+
+    assert recipe.teacher is not None  # the recipe has seen to it
+    assert isinstance(images.pairs, PairPool)
+    teacher = read_description(recipe.teacher)
+    require_allowed(teacher.arch, recipe.teacher, {recipe.model.arch})
+    size_px, info = images.pairs.blurred.shape[1], generator_info(teacher.arch, teacher.range, teacher.multiple)
+    if size_px % info.multiple and info.padding == "none":
+        raise RecipeError(f"data.pool.size_px: {size_px} is not a multiple of {info.multiple}, as {info.name} needs")
+    return label(
+        images.pairs,
+        read_network(recipe.teacher, {recipe.model.arch}),
+        sha256_of(recipe.teacher),
+        pools,
+        device,
+        progress,
+    )
+
+
+def _tiles(recipe: TrainRecipe, training: TrainingSet, device: torch.device, progress: Progress) -> SharpTiles:
+    from exporter.data.blur import BlurOptions
+    from exporter.training.tiles import cut_tiles
+
+    tiles, options = recipe.data.tiles, BlurOptions(**dict(recipe.data.blur))
+    assert tiles is not None  # the caller has looked
+    wanted = (options, tiles.count, tiles.size_px, tiles.kernels, recipe.seed, device, progress)
+    return cut_tiles(training, *wanted)
+
+
+def _fit(recipe: TrainRecipe, info: GeneratorInfo, images: _Images, folder: Path, progress: Progress) -> Fit:
+    from exporter.generators.network_file import in_unit_range, read_network
+    from exporter.training.loop import Fit
+    from exporter.training.perceptual import read_features
+    from exporter.training.validation import validator
+
+    network = in_unit_range(_first_weights(recipe, info), info.range)
+    encoder = recipe.perceptual_encoder
+    return Fit(
+        network,
+        read_network(recipe.teacher, {recipe.model.arch}) if recipe.teacher else None,
+        images.pairs,
+        recipe.training,
+        recipe.seed,
+        folder,
+        progress,
+        recipe.name,
+        None if images.evaluation is None else validator(images.evaluation),
+        read_features(encoder) if encoder and recipe.training.perceptual else None,
+        trained=recipe.model.init is not None,
+    )
+
+
+def _first_weights(recipe: TrainRecipe, info: GeneratorInfo) -> nn.Module:
+    """The bare network: random, with an ImageNet encoder, or where `init` left off. Raises CheckpointError."""
+    from exporter.checkpoints.read import load_into, load_state
+    from exporter.errors import CheckpointError
+    from exporter.generators.deblurgan_v2 import FPNMobileNet, load_imagenet_encoder
+
+    network, model = build_network(info, recipe.model.kwargs), recipe.model
+    if model.encoder is not None:
+        if not isinstance(network, FPNMobileNet):
+            raise RecipeError(f"model.encoder: {info.name} has no MobileNetV2 encoder to start")
+        try:
+            load_imagenet_encoder(network, load_state(model.encoder))
+        except ValueError as error:
+            raise CheckpointError(f"{model.encoder}: {error}") from None
+    if model.init is not None:
+        load_into(network, load_state(model.init), model.init, info.name)
+    return network
+
+
+def _keep(
+    trained: nn.Module,
+    fit: Fit,
+    recipe: TrainRecipe,
+    info: GeneratorInfo,
+    images: _Images,
+    folder: Path,
+    processes: Processes,
+) -> dict[str, Any]:
+    """Write the weights, then the card: with a card, the run is finished, and its checkpoint is nobody's."""
+    from exporter.generators.description import Description
+    from exporter.generators.network_file import write_network
+    from exporter.training.cost import cost_of
+
+    with write_atomically(folder / WEIGHTS) as new:
+        write_network(trained, Description(info.name, recipe.model.kwargs, info.range, info.multiple), new)
+    card = {
+        "name": recipe.name,
+        "description": recipe.description,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "weights": {"file": WEIGHTS, "sha256": sha256_of(folder / WEIGHTS)},
+        "cost_256": asdict(cost_of(trained, (1, 3, 256, 256))),
+        "seed": recipe.seed,
+        "steps": recipe.training.steps,
+        "wall_s": round(fit.elapsed_s, 1),
+        "processes": processes.count,
+        "device": str(fit.device),
+        "data": images.digests | {"photographs": len(images.training)},
+        "files": {where: {"name": path.name, "sha256": sha256_of(path)} for where, path in recipe.files().items()},
+        "validation": _validation(trained, fit, images),
+        "recipe": recipe.resolved(),
+        "environment": environment(),
+    }
+    write_text_atomically(folder / CARD, json_text(card) + "\n")
+    known = _run_in(folder) | {"card_sha256": sha256_of(folder / CARD)}
+    write_text_atomically(folder / RUN, json.dumps(known))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return card
+
+
+def _validation(trained: nn.Module, fit: Fit, images: _Images) -> dict[str, Any] | None:
+    """What the weights that are shipped measure, and by which protocol."""
+    from exporter.data.metrics import PROTOCOLS
+
+    if fit.validate is None or images.evaluation is None:
+        return None
+    figures = fit.validate(trained.to(fit.device))
+    trained.to("cpu")
+    return {
+        **{key: round(value, 4) for key, value in figures.items()},
+        "set": images.evaluation.manifest.name,
+        "pairs": len(images.evaluation),
+        "protocol": PROTOCOLS["psnr_db"],
+    }

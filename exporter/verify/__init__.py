@@ -1,1 +1,0 @@
-"""Parity, quality, latency, lint, ladder and the budget they are judged by."""
