@@ -9,10 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 
 from exporter.errors import ExportError
 from exporter.failures import disk_full, is_disk_full
@@ -103,22 +103,31 @@ def _unfinished(parent: Path) -> Iterator[Path]:
     """A locked folder in `parent` with an empty folder NEW, gone at the end; `parent` is made when it is not there."""
     parent.mkdir(parents=True, exist_ok=True)
     _clear_leavings(parent)
+    folder = parent / f"{PREFIX}{token_hex(8)}"  # known before it is made: a signal may come at any moment after that
     with ExitStack() as lock:
-        folder = _locked_folder(parent, lock)
         try:
+            _make_locked(folder, lock)
             (folder / NEW).mkdir()
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear_away(folder)
 
 
-def _locked_folder(parent: Path, lock: ExitStack) -> Path:
+def _make_locked(folder: Path, lock: ExitStack) -> None:
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        folder.mkdir(mode=0o700)
         with suppress(FileNotFoundError):  # another process took it for a leaving before it was locked
             lock.enter_context(locked(folder / LOCK))
             if folder.exists():
-                return folder
+                return
+
+
+def _clear_away(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:  # a signal in the middle of it; no second one breaks this off
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _clear_leavings(parent: Path) -> None:

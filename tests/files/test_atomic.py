@@ -1,10 +1,12 @@
 """Whole or not at all: names, leavings, several processes, full disks."""
 
+import linecache
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -178,3 +180,39 @@ def test_killed_at_any_moment_there_is_a_whole_folder(tmp_path):
         assert sorted(p.name for p in tmp_path.iterdir() if p.name != "file") == ["folder", "other"]
         assert sorted(content(tmp_path / "folder")) == ["a", "b", "c"]
         assert len(set(content(tmp_path / "folder").values())) == 1
+
+
+def test_a_signal_between_any_two_lines_leaves_nothing(tmp_path):
+    """But between those that clear away: what is left then goes with the next write of another process."""
+    file, lines = tmp_path / "file.txt", 0
+    file.write_text("former")
+    while file.read_text() == "former":
+        lines += 1
+        with suppress(KeyboardInterrupt), interrupted_at_line(lines):
+            write_text_atomically(file, "new")
+        assert file.read_text() in ("former", "new")
+        assert [path.name for path in tmp_path.iterdir()] == [file.name], f"after line {lines}"
+    assert lines > 20
+
+
+@contextmanager
+def interrupted_at_line(number: int):
+    """Raise KeyboardInterrupt before the `number`th line of the module that is run, clearing away not counted."""
+    left = number
+
+    def trace(frame, event, _):
+        nonlocal left
+        if frame.f_code.co_filename != atomic.__file__ or frame.f_code.co_name == "_clear_away":
+            return None
+        if event == "line" and "_clear_away" not in linecache.getline(atomic.__file__, frame.f_lineno):
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    former = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(former)
