@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.inspect.results import Audit
 from exporter.judge.verdicts import Status, Verdict
@@ -54,17 +55,12 @@ def _size(result: TargetResult) -> Value:
     return result.artifact.size_bytes / 1e6
 
 
-def _quality(field: str) -> Callable[[TargetResult], Value]:
-    def value(result: TargetResult) -> Value:
-        if isinstance(result.quality, NotMeasured):
-            return result.quality
-        return float(getattr(result.quality, field))
-
-    return value
+def _quality(field: str, result: TargetResult) -> Value:
+    return result.quality if isinstance(result.quality, NotMeasured) else float(getattr(result.quality, field))
 
 
-def _audit(figure: Callable[[Audit], float]) -> Callable[[TargetResult], Value]:
-    return lambda result: result.audit if isinstance(result.audit, NotMeasured) else figure(result.audit)
+def _audit(figure: Callable[[Audit], float], result: TargetResult) -> Value:
+    return result.audit if isinstance(result.audit, NotMeasured) else figure(result.audit)
 
 
 def _seam(result: TargetResult) -> Value:
@@ -88,18 +84,18 @@ def _errors(result: TargetResult) -> Value:
 PARITY = Promise("min_parity_db", "worst-image parity with the float model", " dB", _parity)
 PROMISES = (
     PARITY,
-    Promise("max_loss_db", "mean PSNR lost against the float model", " dB", _quality("loss_db")),
-    Promise("max_worst_loss_db", "PSNR lost on the worst image", " dB", _quality("worst_loss_db")),
-    Promise("min_gain_db", "mean PSNR gained over the blurred input", " dB", _quality("gain_db")),
-    Promise("min_psnr_db", "mean PSNR", " dB", _quality("psnr_db")),
-    Promise("min_ssim", "mean SSIM", "", _quality("ssim")),
+    Promise("max_loss_db", "mean PSNR lost against the float model", " dB", partial(_quality, "loss_db")),
+    Promise("max_worst_loss_db", "PSNR lost on the worst image", " dB", partial(_quality, "worst_loss_db")),
+    Promise("min_gain_db", "mean PSNR gained over the blurred input", " dB", partial(_quality, "gain_db")),
+    Promise("min_psnr_db", "mean PSNR", " dB", partial(_quality, "psnr_db")),
+    Promise("min_ssim", "mean SSIM", "", partial(_quality, "ssim")),
     Promise("min_seam_db", "PSNR along the seams of tiles", " dB", _seam),
     Promise("max_latency_ms", "median model call", " ms", _latency),
     Promise("max_size_mb", "file size", " MB", _size),
-    Promise("min_int8_mac_share", "share of MACs in int8", "", _audit(lambda audit: audit.int8_mac_share)),
-    Promise("max_float_islands", "float islands", "", _audit(lambda audit: audit.float_islands)),
-    Promise("max_transposes", "TRANSPOSE ops", "", _audit(_transposes)),
-    Promise("max_rank", "highest tensor rank", "", _audit(lambda audit: audit.max_rank)),
+    Promise("min_int8_mac_share", "share of MACs in int8", "", partial(_audit, lambda audit: audit.int8_mac_share)),
+    Promise("max_float_islands", "float islands", "", partial(_audit, lambda audit: audit.float_islands)),
+    Promise("max_transposes", "TRANSPOSE ops", "", partial(_audit, _transposes)),
+    Promise("max_rank", "highest tensor rank", "", partial(_audit, lambda audit: audit.max_rank)),
     Promise("forbid_errors", "lint findings of severity error", "", _errors),
 )
 
@@ -165,12 +161,17 @@ def _verdict(
         return Verdict(target, promise.key, runtime, limit, None, Status.NOT_MEASURED, sentence, demanded)
     status = Status.KEPT if promise.holds(value, limit) else Status.MISSED
     bound = "at least" if promise.is_minimum else "at most"
-    sentence = f"{what} is {_figure(value, limit)}{promise.unit}, promised {bound} {limit:g}{promise.unit}"
-    return Verdict(target, promise.key, runtime, limit, value, status, sentence, demanded)
+    sentence = f"{what} is {_figure(value, limit)}{promise.unit}, promised {bound} {limit:.15g}{promise.unit}"
+    return Verdict(target, promise.key, runtime, limit, value, status, sentence)
 
 
 def _figure(value: float, limit: float) -> str:
-    """`value` in four digits, or in as many as it takes not to look like a limit that it is not."""
+    """`value` in four digits, or in as many as it takes to stand on its own side of `limit`."""
     value += 0.0  # no "-0"
     texts = (f"{value:.{digits}g}" for digits in range(4, 18))
-    return next((text for text in texts if value == limit or float(text) != float(f"{limit:g}")), repr(value))
+    return next(text for text in texts if _side(float(text), limit) == _side(value, limit))
+
+
+def _side(value: float, limit: float) -> tuple[bool, bool]:
+    """Above, or below; NaN is neither."""
+    return value > limit, value < limit

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.inspect.results import Audit, Finding, Op
 from exporter.judge.budget import PROMISES, Pledge, judge
-from exporter.judge.verdicts import PromiseId, Verdict
+from exporter.judge.verdicts import PromiseId, Status, Verdict
 from exporter.measure.results import Latency, Parity, Proof, Quality, Seam, TargetResult
 from exporter.not_measured import NotMeasured
 from exporter.recipes.promises import Budget
@@ -160,9 +160,20 @@ def test_a_budget_with_a_typo_or_without_a_number_is_refused(limits: dict):
 
 @pytest.mark.parametrize(
     ("value", "limit", "says"),
-    [(39.99999, 40, "is 39.99999 dB"), (-0.0, 0, "is 0 dB"), (41.23456, 40, "is 41.23 dB"), (40, 40, "is 40 dB")],
+    [
+        (39.99999, 40, "is 39.99999 dB, promised at least 40 dB"),
+        (-0.0, 0, "is 0 dB, promised at least 0 dB"),
+        (41.23456, 40, "is 41.23 dB, promised at least 40 dB"),
+        (40, 40, "is 40 dB, promised at least 40 dB"),
+        (39.999996, 39.999998, "is 39.999996 dB, promised at least 39.999998 dB"),
+        (39.999998, 39.999996, "is 40 dB, promised at least 39.999996 dB"),
+        (39.999996, 39.999996, "is 39.999996 dB, promised at least 39.999996 dB"),
+        (40.00004, 40.00006, "is 40 dB, promised at least 40.00006 dB"),
+        (math.nan, 40, "is nan dB, promised at least 40 dB"),
+        (-math.inf, 40, "is -inf dB, promised at least 40 dB"),
+    ],
 )
-def test_a_figure_never_looks_like_the_limit_it_misses(value: float, limit: float, says: str, good: TargetResult):
+def test_a_figure_stands_on_its_side_of_the_limit(value: float, limit: float, says: str, good: TargetResult):
     (verdict,) = judged(Budget(min_parity_db=limit), replace(good, parity=Parity(5, value, 42, 0.01, "x")))
     assert says in verdict.sentence
 
@@ -184,3 +195,98 @@ def test_further_engines_are_not_forgotten_where_the_target_itself_was_not_measu
         assert [v.runtime for v in verdicts] == ["litert_cpu", "litert_gpu"]
         assert {v.status for v in verdicts} == {"not measured"}
         assert "no phone on adb" in verdicts[1].sentence or result is None
+
+
+PARITY = "worst-image parity with the float model"
+
+
+def test_a_verdict_says_all_of_itself(good: TargetResult):
+    promised = Budget(min_parity_db=40)
+    said = ("android", "min_parity_db", "litert_cpu", 40.0)
+    assert judged(promised, good) == (
+        Verdict(*said, 41, Status.KEPT, f"android: {PARITY} is 41 dB, promised at least 40 dB"),
+    )
+    assert judged(promised, None) == (
+        Verdict(*said, None, Status.NOT_MEASURED, f"android: {PARITY} was not measured: the target was not built"),
+    )
+
+
+def test_target_by_target_in_the_order_of_the_recipe(good: TargetResult):
+    pledge = Pledge("litert_cpu", Budget(min_parity_db=40, max_rank=4), ("litert_gpu",))
+    verdicts = judge({"later": pledge, "android": pledge}, {"android": good})
+    assert [(v.target, v.promise, v.runtime, v.status) for v in verdicts] == [
+        ("later", "min_parity_db", "litert_cpu", "not measured"),
+        ("later", "max_rank", "litert_cpu", "not measured"),
+        ("later", "min_parity_db", "litert_gpu", "not measured"),
+        ("android", "min_parity_db", "litert_cpu", "kept"),
+        ("android", "max_rank", "litert_cpu", "kept"),
+        ("android", "min_parity_db", "litert_gpu", "not measured"),
+    ]
+
+
+def test_a_further_engine_promises_parity_alone(good: TargetResult):
+    assert [v.runtime for v in judged(Budget(max_rank=4), good, "litert_gpu")] == ["litert_cpu"]
+
+
+NOT_HERE = Proof("litert_gpu", "", NotMeasured("no GPU"), None, installed=False)
+FAILED = Proof("litert_gpu", "a GPU", NotMeasured("it crashed"), None)
+
+
+@pytest.mark.parametrize(
+    ("proof", "demand_all", "demanded"),
+    [(NOT_HERE, False, False), (NOT_HERE, True, True), (FAILED, False, True), (FAILED, True, True)],
+)
+def test_only_an_engine_that_is_not_installed_is_excused(
+    proof: Proof, demand_all: bool, demanded: bool, good: TargetResult
+):
+    result = replace(good, proofs=(proof,))
+    own, further = judged(Budget(min_parity_db=40), result, "litert_gpu", demand_all=demand_all)
+    assert own.status == "kept" and own.demanded
+    assert (further.status, further.value, further.demanded) == ("not measured", None, demanded)
+    reason = proof.parity.reason if isinstance(proof.parity, NotMeasured) else ""
+    assert further.sentence == f"android: {PARITY} on litert_gpu was not measured: {reason}"
+
+
+def test_an_engine_is_excused_by_default_and_only_by_its_own_proof(good: TargetResult):
+    result = replace(good, proofs=(Proof("other", "", NotMeasured("not here"), None, installed=False), NOT_HERE))
+    pledge = Pledge("litert_cpu", Budget(min_parity_db=40), ("litert_gpu", "litert_arm"))
+    _, gpu, arm = judge({"android": pledge}, {"android": result})
+    assert (gpu.demanded, arm.demanded) == (False, True)
+
+
+def test_why_a_further_engine_was_not_measured(good: TargetResult):
+    def why(result: TargetResult | None) -> tuple[str, bool]:
+        further = judged(Budget(min_parity_db=40), result, "litert_gpu")[1]
+        return further.sentence.removeprefix(f"android: {PARITY} on litert_gpu was not measured: "), further.demanded
+
+    silent = "litert_cpu gave no pictures to compare with: "
+    assert why(None) == ("the target was not built", True)
+    assert why(good) == (f"{silent}nobody tried", True)
+    assert why(replace(good, parity=NotMeasured("no phone on adb"))) == (f"{silent}no phone on adb", True)
+
+
+def test_a_further_engine_keeps_its_promise_with_its_own_figure(good: TargetResult):
+    proof = Proof("litert_gpu", "a GPU", Parity(2, 40.5, 43, 0.1, "x"), 0.1)
+    _, further = judged(Budget(min_parity_db=40), replace(good, proofs=(proof,)), "litert_gpu")
+    assert (further.value, further.status) == (40.5, "kept")
+    assert further.sentence == f"android: {PARITY} on litert_gpu is 40.5 dB, promised at least 40 dB"
+
+
+def test_a_seam_that_nobody_looked_at_is_not_measured(good: TargetResult):
+    result = replace(good, seam=NotMeasured("tiles were not compared"))
+    (verdict,) = judged(Budget(min_seam_db=50), result)
+    assert (verdict.status, verdict.value) == ("not measured", None)
+
+
+def test_each_error_and_each_transpose_counts(good: TargetResult):
+    audit = good.audit
+    assert isinstance(audit, Audit)
+    moved = replace(audit, ops=tuple(Op(kind, "int8", (1,), 0) for kind in ("TRANSPOSE", "Transpose", "CONV_2D")))
+    result = replace(good, audit=moved, findings=(Finding("error", "a", "x"), Finding("error", "b", "x")))
+    verdicts = judged(Budget(max_transposes=0, forbid_errors=True), result)
+    assert [(v.value, v.limit) for v in verdicts] == [(2, 0.0), (2, 0.0)]
+    assert [v.value for v in judged(Budget(forbid_errors=True), good)] == [0.0]
+
+
+def test_sizes_are_in_millions_of_bytes(good: TargetResult):
+    assert [v.value for v in judged(Budget(max_size_mb=1), good)] == [0.5]

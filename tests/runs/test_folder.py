@@ -1,5 +1,7 @@
 """The build folder: what counts as finished, what is run again, who may be in it."""
 
+import os
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import ClassVar
@@ -7,9 +9,10 @@ from typing import ClassVar
 import pytest
 
 from exporter.artifact import Artifact, Format
+from exporter.cache.made_from import MADE_FROM, key_of
 from exporter.errors import BusyFolder, CheckpointError, DiskFull, InternalError, StageError, UnusablePath
 from exporter.progress import Silent
-from exporter.runs.folder import RunFolder
+from exporter.runs.folder import RECORD, RunFolder
 from exporter.sources import Sources, closure
 from exporter.stages import Stage, Workspace, parts
 from tests.conftest import Pictures, artifact_of
@@ -194,9 +197,116 @@ def test_what_escapes_a_stage(run_folder, source, workspace, raised, becomes, sa
         run_folder.run(Raises(), source, workspace)
 
 
+@pytest.mark.timeout(20)  # who waited for the lock here would wait for ever
 def test_two_runs_cannot_share_a_folder(run_folder):
     second = RunFolder(run_folder.path)
-    with run_folder.locked(), pytest.raises(BusyFolder, match="in use by another run"), second.locked():
+    with run_folder.locked(), pytest.raises(BusyFolder) as refused, second.locked():
         pass
+    assert str(refused.value) == (
+        f"{run_folder.path} is in use by another run (process {os.getpid()})\n"
+        "  hint: wait for it, or give this run a build folder of its own: --build DIR"
+    )
     with second.locked():
         pass
+
+
+@pytest.mark.timeout(20)
+def test_a_lock_of_a_process_that_has_not_said_its_number(run_folder):
+    with run_folder.locked():
+        (run_folder.path / ".lock").write_text("\n")
+        with pytest.raises(BusyFolder, match=r"in use by another run \(process unknown\)"), run_folder.locked():
+            pass
+
+
+def test_folders_are_made_as_deep_as_they_are_named(tmp_path):
+    deep = RunFolder(tmp_path / "builds" / "mine")
+    with deep.locked():
+        assert deep.path.is_dir()
+    log = RunFolder(tmp_path / "others" / "mine").log_file()
+    assert log.parent == tmp_path / "others" / "mine" / "logs" and log.parent.is_dir()
+
+
+def test_a_log_for_each_run(run_folder):
+    names = {run_folder.log_file().name for _ in range(2)}  # the folder may be there
+    assert all(re.fullmatch(rf"20\d{{6}}-\d{{6}}-{os.getpid()}\.log", name) for name in names)
+
+
+def test_a_stage_lies_where_the_folder_says(run_folder, source, workspace):
+    folder = run_folder.path / "stages" / f"copy-{key_of(parts.parts_of(Copy(), source, workspace))}"
+    assert run_folder.folder_of(Copy(), source, workspace) == folder
+    made = run_folder.run(Copy(), source, workspace)
+    assert made.path == folder / "copy.onnx"
+    assert {file.name for file in folder.iterdir()} == {"copy.onnx", MADE_FROM, RECORD}
+    assert run_folder.why_anew(Copy(suffix="?"), source, workspace) == 'suffix "!" → "?"'
+
+
+def test_why_anew_asks_only_results_of_the_same_stage(run_folder, source, workspace):
+    class Other(Copy):
+        name: ClassVar[str] = "other"
+
+    run_folder.run(Other(), source, workspace)
+    assert run_folder.why_anew(Copy(), source, workspace) == ""
+
+
+class Resumes(Copy):
+    """Goes on from what lies in its folder, and says what that was."""
+
+    name: ClassVar[str] = "resumes"
+    resumes: ClassVar[bool] = True
+    spent: ClassVar[frozenset[str]] = frozenset({"training.pt"})
+
+    def run(self, source, workspace):
+        found = sorted(file.name for file in workspace.folder.iterdir())
+        return replace(super().run(source, workspace), history=tuple(found))
+
+
+@pytest.mark.parametrize(
+    ("stage", "finished_before", "found"),
+    [(Resumes(), False, ("training.pt",)), (Resumes(), True, ()), (Copy(), False, ()), (Copy(), True, ())],
+)
+def test_only_an_unfinished_stage_that_resumes_finds_its_files(
+    run_folder, source, workspace, stage, finished_before, found
+):
+    folder = run_folder.folder_of(stage, source, workspace)
+    folder.mkdir(parents=True)
+    (folder / "training.pt").touch()
+    if finished_before:
+        (folder / RECORD).write_text("damaged")
+    made = run_folder.run(stage, source, workspace)
+    assert made.history == (found if isinstance(stage, Resumes) else ("copy",))
+    assert not (folder / "training.pt").exists()
+    assert run_folder.finished(folder) == made
+
+
+@pytest.mark.parametrize("lost", ["copy.onnx", "facts.json", MADE_FROM])
+def test_every_file_beside_the_record_has_to_be_there(run_folder, source, workspace, lost):
+    class Speaks(Copy):
+        def run(self, source, workspace):
+            (workspace.folder / "facts.json").write_text("{}")
+            return super().run(source, workspace)
+
+    made = run_folder.run(Speaks(), source, workspace)
+    assert run_folder.finished(made.path.parent) == made
+    (made.path.parent / lost).unlink()
+    assert run_folder.finished(made.path.parent) is None
+
+
+def test_a_stage_that_gives_another_format_is_caught(run_folder, source, workspace):
+    class Wrong(Copy):
+        def run(self, source, workspace):
+            return replace(super().run(source, workspace), format=Format.TFLITE)
+
+    folder = run_folder.folder_of(Wrong(), source, workspace)
+    with pytest.raises(StageError) as broken:
+        run_folder.run(Wrong(), source, workspace)
+    assert str(broken.value) == f"copy gave tflite at {folder / 'copy.onnx'}, promised onnx in its folder"
+
+
+def test_what_nobody_foresaw_keeps_its_cause(run_folder, source, workspace):
+    class Raises(Copy):
+        def run(self, source, workspace):
+            return 1 / 0
+
+    with pytest.raises(InternalError) as failed:
+        run_folder.run(Raises(), source, workspace)
+    assert isinstance(failed.value.__cause__, ZeroDivisionError)

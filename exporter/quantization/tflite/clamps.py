@@ -56,7 +56,7 @@ def clamp_limits(graph: TfliteGraph, operator: Any) -> Range | None:
     bound = next((value for value in constants if value is not None and value.size == 1), None)
     if bound is None:
         return None
-    value = float(bound.reshape(-1)[0])
+    value = float(bound.item())
     return Range(-math.inf, value) if kind == "MINIMUM" else Range(value, math.inf)
 
 

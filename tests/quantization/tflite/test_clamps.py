@@ -165,6 +165,15 @@ def test_a_clamp_beside_float_stays(end):
     assert drop_saturating_clamps(graph, {getattr(clamp, end)[0]}) == 0
 
 
+def test_a_clamp_beside_float_leaves_the_next_one_to_go():
+    clamps = [make("Min", ["a", "half"], ["b"]), make("Conv", ["b", "v"], ["c"]), make("Min", ["c", "half"], ["d"])]
+    nodes = [CONV, *clamps, make("Conv", ["d", "v"], ["y"])]
+    graph = translate(model_of(nodes, SIZE, SIZE, w=W, v=BACK, half=HALF))
+    first, second = [operator for operator in graph.operators if graph.kind(operator) == "MINIMUM"]
+    assert drop_saturating_clamps(graph, {first.outputs[0]}) == 1
+    assert any(each is first for each in graph.operators) and all(each is not second for each in graph.operators)
+
+
 def test_limits():
     graph = graph_of("the smaller of two pictures")
     (two,) = [operator for operator in graph.operators if graph.kind(operator) == "MINIMUM"]
