@@ -48,8 +48,9 @@ mutants: $(STAMP) ## how many small faults the tests notice: make mutants [only=
 	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[mutants]'
 	$(RUN)/python tools/mutants.py $(only)
 
-runtimes: $(STAMP) ## put together the GPU engine, the ARM CPU, adb and the APK tools in build/rigs (Debian; no root)
+runtimes: $(STAMP) ## put together phones' engines and the toolchains of the demo app in build/engines (Debian; no root)
 	$(RUN)/exporter runtimes --install
+	$(RUN)/python -m tools.toolchains
 
 bench: $(STAMP) ## run every benchmark but the ablation, which trains for hours, and rewrite its JSON
 	for script in $(filter-out %/ablation.py,$(wildcard benchmarks/*.py)); do $(RUN)/python $$script || exit 1; done

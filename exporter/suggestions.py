@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import TypeVar
+
+from exporter.errors import RecipeError
+
+T = TypeVar("T")
 
 LONGEST_WORD = 200  # characters; comparing is quadratic
 
@@ -18,6 +23,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = nearest(word, known)
     return f"; did you mean {close!r}?" if close else f"; known: {', '.join(known)}"
+
+
+def named(name: str, known: Mapping[str, T], kind: str) -> T:
+    """`known[name]`. Raises RecipeError, which says what was meant or is known, for another name; `kind`: "runtime"."""
+    if name not in known:
+        raise RecipeError(f"no {kind} is named {shortened(name)!r}{did_you_mean(name, known)}")
+    return known[name]
 
 
 def shortened(text: str, length: int = 200) -> str:

@@ -4,22 +4,24 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from exporter.errors import ExportError
-from exporter.rigs.apk import ApkRig
+from tools.toolchains.apk import ApkToolchain
 
 DEMO = Path(__file__).resolve().parents[1]
 
 
 def main(bundle: str) -> int:
     """Exit code 0, or 4 when a model answers otherwise than its golden vectors or cannot be run."""
-    rig, child = ApkRig(), DEMO / "jvm" / "litert_child.py"
+    tools, child = ApkToolchain(), DEMO / "jvm" / "litert_child.py"
     try:
-        rig.install_java(_say)
+        tools.install_java(_say)
         with tempfile.TemporaryDirectory(prefix="exporter-java-") as scratch:
             sources = [path for part in ("core", "jvm") for path in sorted((DEMO / part).rglob("*.java"))]
-            rig.javac(sources, Path(scratch), classpath=())
+            tools.javac(sources, Path(scratch), classpath=())
             program = ("-cp", scratch, "io.github.exporter.deblur.jvm.GoldenMain")
-            _say(rig.java(*program, sys.executable, child, bundle, "litert_cpu").strip())
+            _say(tools.java(*program, sys.executable, child, bundle, "litert_cpu").strip())
     except ExportError as error:
         _say(str(error))
         return error.exit_code

@@ -55,7 +55,7 @@ def _contents(sysroot: Path, site: Path) -> Iterator[tuple[str, Path]]:
     for root, inside in ((sysroot / "usr/lib" / PYTHON, f"usr/lib/{PYTHON}"), (site, "site")):
         for file in root.rglob("*"):
             parts = file.relative_to(root).parts
-            unwanted = LEFT_OUT & {*parts} or file.name.startswith(LEFT_OUT_STARTS) or file.name == ".rig.json"
+            unwanted = LEFT_OUT & {*parts} or file.name.startswith(LEFT_OUT_STARTS) or file.name == ".made_of.json"
             if file.is_file() and not unwanted:
                 yield f"{inside}/{'/'.join(parts)}", file.resolve()
 

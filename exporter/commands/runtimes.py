@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from functools import partial
 
 from exporter.commands.words import add_json, show, show_json, show_table
 from exporter.runtimes import RUNTIMES
+from exporter.suggestions import named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--install",
         nargs="*",
         metavar="NAME",
-        help="put engines (all, or those named) together from packages and wheels, in $EXPORTER_RIGS or build/rigs",
+        help="put engines (all, or those named) together from packages, in $EXPORTER_ENGINES or build/engines",
     )
     add_json(parser)
 
@@ -34,27 +34,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _install(names: list[str], say: Callable[[str], None]) -> int:
-    from exporter.errors import EngineError
-    from exporter.files.locking import locked
-    from exporter.rigs import RIGS, rig
-    from exporter.rigs.folder import rigs_folder
+    from exporter.engines import ENGINES
+    from exporter.engines.base import install_all
 
-    failed, folder = 0, rigs_folder()
-    chosen_rigs = [rig(name) for name in names] or RIGS
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / ".lock", waiting=lambda: say(f"another process installs into {folder}: waiting")):
-        for chosen in chosen_rigs:
-            say(f"{chosen.name}: {chosen.about}")
-            try:
-                chosen.install(partial(_indented, say, chosen.name))
-            except EngineError as error:
-                say(f"{chosen.name}:   not installed: {error}")
-                failed = error.exit_code
-    return failed
-
-
-def _indented(say: Callable[[str], None], name: str, line: str) -> None:
-    say(f"{name}:   {line}")
+    known = {engine.name: engine for engine in ENGINES}
+    return install_all([named(name, known, "engine") for name in names] or ENGINES, say)
 
 
 def _on_stderr(line: str) -> None:

@@ -33,7 +33,7 @@ LARGEST_SIDE_PX = 16384
 LARGEST_PICTURE_PX = 2**25  # an 8K frame; every activation of a network is a multiple of it
 MOST_THREADS = 1024
 LARGEST_SEED = 2**63 - 1  # what every generator of random numbers and every reader of JSON integers takes
-RESERVED_RUNS = ("pools", "rigs", "train")  # folders beside the runs in build/
+RESERVED_RUNS = ("engines", "pools", "train")  # folders beside the runs in build/
 
 
 def _plain_name(name: str) -> str:

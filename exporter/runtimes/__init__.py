@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from exporter.errors import RecipeError
 from exporter.runtimes.android_adb import AndroidAdb
 from exporter.runtimes.arm import LiteRtArm, TfliteRuntimeArm
 from exporter.runtimes.base import Runtime
@@ -20,8 +19,9 @@ from exporter.runtimes.torch_cuda import (
     TorchCudaGraph,
     TorchCudaHalf,
 )
+from exporter.suggestions import named
 
-__all__ = ["CPU_RUNTIMES", "CUDA_RUNTIMES", "PHONE_RUNTIMES", "RIG_RUNTIMES", "RUNTIMES", "runtime"]
+__all__ = ["CPU_RUNTIMES", "CUDA_RUNTIMES", "PHONE_RUNTIMES", "EMULATED_RUNTIMES", "RUNTIMES", "runtime"]
 
 CPU_RUNTIMES: tuple[Runtime, ...] = (TorchCpu(), OnnxRuntimeCpu(), LiteRtCpu(), TfliteRuntime())
 CUDA_RUNTIMES: tuple[Runtime, ...] = (
@@ -35,20 +35,16 @@ CUDA_RUNTIMES: tuple[Runtime, ...] = (
     Tensorrt(),
 )
 # Phones' engines on this machine, put together by `exporter runtimes --install`. They prove, they are not timed.
-RIG_RUNTIMES: tuple[Runtime, ...] = (
+EMULATED_RUNTIMES: tuple[Runtime, ...] = (
     LiteRtGpu(),
     LiteRtGpuFp32(),
     LiteRtArm(),
     TfliteRuntimeArm(),
 )
 PHONE_RUNTIMES: tuple[Runtime, ...] = (AndroidAdb(),)
-RUNTIMES = CPU_RUNTIMES + CUDA_RUNTIMES + RIG_RUNTIMES + PHONE_RUNTIMES
+RUNTIMES = CPU_RUNTIMES + CUDA_RUNTIMES + EMULATED_RUNTIMES + PHONE_RUNTIMES
 
 
 def runtime(name: str) -> Runtime:
     """The runtime called `name`. Raises RecipeError, with the known names, for any other."""
-    for known in RUNTIMES:
-        if known.name == name:
-            return known
-    names = ", ".join(known.name for known in RUNTIMES)
-    raise RecipeError(f"no runtime is named {name!r}", hint=f"known: {names}")
+    return named(name, {known.name: known for known in RUNTIMES}, "runtime")

@@ -12,12 +12,12 @@ from exporter.android.device import Phone, describe, fixed_performance, thermal_
 from exporter.android.runner import build_runner, start_words
 from exporter.android.runs import HOME, unpack_runner
 from exporter.artifact import Artifact, Format
+from exporter.engines.arm import ArmEngine, EngineModule
 from exporter.errors import EngineError, ExportError
-from exporter.rigs.arm import ArmRig, Engine
 from exporter.runtimes.base import Image
 from exporter.runtimes.worker import ANSWERS, END_MARKER, FolderSession
 
-MODULE: Engine = "ai_edge_litert"
+MODULE: EngineModule = "ai_edge_litert"
 JOB_TIMEOUT_S = 3600.0
 EMULATED = "an emulated phone's times say nothing about a real one's"
 
@@ -33,7 +33,7 @@ class AndroidAdb:
 
     def __init__(self, serial: str | None = None, adb: Adb | None = None, launcher: tuple[str, ...] = ()) -> None:
         self._serial, self._adb, self.launcher = serial, adb, launcher
-        self._rig = ArmRig()
+        self._arm = ArmEngine()
 
     def missing(self) -> str | None:
         adb = find_adb()
@@ -43,10 +43,10 @@ class AndroidAdb:
             choose_device(self._adb or Adb(str(adb)), self._serial)
         except ExportError as error:
             return str(error).replace("\n", " ")
-        return self._rig.installed()
+        return self._arm.installed()
 
     def device(self, threads: int) -> str:
-        engine = f"LiteRT {self._rig.version(MODULE)} XNNPACK, {threads} thread{'s' if threads != 1 else ''}"
+        engine = f"LiteRT {self._arm.version(MODULE)} XNNPACK, {threads} thread{'s' if threads != 1 else ''}"
         return f"{engine}, {self.phone}"
 
     def open(self, artifact: Artifact, threads: int) -> PhoneSession:
@@ -65,7 +65,7 @@ class AndroidAdb:
     @cached_property
     def runner(self) -> Path:
         """The archive that runs on the phone."""
-        return build_runner(self._rig.sysroot, self._rig.site(MODULE), self._rig.folder / "runner")
+        return build_runner(self._arm.sysroot, self._arm.site(MODULE), self._arm.folder / "runner")
 
 
 def require_arm64(phone: Phone) -> None:

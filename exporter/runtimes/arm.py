@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from exporter.artifact import Artifact, Format
+from exporter.engines.arm import CPUS, DEFAULT_CPU, ArmEngine, EngineModule
 from exporter.errors import EngineError, RecipeError
-from exporter.rigs.arm import CPUS, DEFAULT_CPU, ArmRig, Engine
 from exporter.runtimes.base import Image
 from exporter.runtimes.worker import FolderSession
 from exporter.runtimes.worker_process import run_worker
@@ -23,13 +23,13 @@ class LiteRtArm:
 
     name: ClassVar[str] = "litert_arm"
     takes: ClassVar[Format] = Format.TFLITE
-    engine: ClassVar[Engine] = "ai_edge_litert"
+    engine: ClassVar[EngineModule] = "ai_edge_litert"
     title: ClassVar[str] = "LiteRT"
     untimed: ClassVar[str] = EMULATED
 
     def __init__(self, cpu: str = "") -> None:
         self._cpu = cpu
-        self._rig = ArmRig()
+        self._arm = ArmEngine()
 
     @property
     def cpu(self) -> str:
@@ -40,26 +40,26 @@ class LiteRtArm:
         return cpu
 
     def missing(self) -> str | None:
-        return self._rig.installed()
+        return self._arm.installed()
 
     def device(self, threads: int) -> str:
-        engine = f"{self.title} {self._rig.version(self.engine)} XNNPACK"
+        engine = f"{self.title} {self._arm.version(self.engine)} XNNPACK"
         return (
             f"{engine}, {threads} thread{'s' if threads != 1 else ''}, "
-            f"{self.cpu} emulated by qemu {self._rig.qemu_version()}"
+            f"{self.cpu} emulated by qemu {self._arm.qemu_version()}"
         )
 
     def open(self, artifact: Artifact, threads: int) -> EmulatedSession:
         return EmulatedSession(self.engine, artifact, threads, self._run_worker)
 
     def _run_worker(self, folder: Path) -> None:
-        command, env = self._rig.python(self.cpu), self._rig.environment(self.engine)
+        command, env = self._arm.python(self.cpu), self._arm.environment(self.engine)
         run_worker(self.name, command, folder, timeout_s=JOB_TIMEOUT_S, env=env)
 
 
 class TfliteRuntimeArm(LiteRtArm):
     name: ClassVar[str] = "tflite_runtime_arm"
-    engine: ClassVar[Engine] = "tflite_runtime"
+    engine: ClassVar[EngineModule] = "tflite_runtime"
     title: ClassVar[str] = "tflite-runtime"
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from exporter.artifact import Artifact, Format
+from exporter.engines import gpu_interpreter
+from exporter.engines.gpu_probe import SOFTWARE, GpuPrecision, adapter_in, engine_environment, reason_in
+from exporter.engines.litert_gpu import LiteRtGpuEngine
+from exporter.engines.process import last_words, run_program
 from exporter.errors import EngineError
-from exporter.rigs import gpu_interpreter
-from exporter.rigs.gpu_probe import SOFTWARE, GpuPrecision, adapter_in, engine_environment, reason_in
-from exporter.rigs.litert_gpu import LiteRtGpuRig
-from exporter.rigs.process import last_words, run_program
 from exporter.runtimes.base import Session
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.worker import FolderSession
@@ -32,14 +32,14 @@ class LiteRtGpu:
     untimed: ClassVar[str] = "a software GPU's times say nothing about a phone's"
 
     def __init__(self) -> None:
-        self.rig = LiteRtGpuRig()
+        self._gpu = LiteRtGpuEngine()
 
     def missing(self) -> str | None:
-        return self.rig.installed()
+        return self._gpu.installed()
 
     def device(self, threads: int) -> str:
-        version = self.rig.versions["wheels"].get("ai_edge_litert", "(not installed)")
-        adapter = self.rig.checked.get("adapter", "(no adapter)")
+        version = self._gpu.versions["wheels"].get("ai_edge_litert", "(not installed)")
+        adapter = self._gpu.checked.get("adapter", "(no adapter)")
         return f"LiteRT {version} GPU in {self.precision} on software Vulkan {adapter}, {threads_on_cpu(threads)}"
 
     def open(self, artifact: Artifact, threads: int) -> Session:
@@ -54,7 +54,7 @@ class LiteRtGpu:
             timeout_s=JOB_TIMEOUT_S,
             late=f"{self.name}: the engine gave no answer",
             cwd=folder,
-            env=engine_environment(self.rig.folder, self.precision),
+            env=engine_environment(self._gpu.folder, self.precision),
         )
         if done.returncode:
             raise EngineError(f"{self.name}: {reason_in(done.stderr, last_words(done))}")

@@ -30,7 +30,7 @@ INERT_PACKAGES: Mapping[str, str] = MappingProxyType(
     }
 )
 # Tables of modules by name. Who looks something up there has the chosen module in its key; the others do not matter.
-TABLES = frozenset({"exporter.generators.table", "exporter.rigs", "exporter.runtimes", "exporter.stages"})
+TABLES = frozenset({"exporter.generators.table", "exporter.engines", "exporter.runtimes", "exporter.stages"})
 # Our modules that compute what they import, with the distributions that it comes from.
 COMPUTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -13,12 +13,12 @@ import pytest
 from exporter.bundle import Golden, write_bundle
 from exporter.data.images import read_pixels
 from exporter.judge.outcome import Outcome
-from exporter.rigs.apk import ApkRig
 from exporter.runtimes import runtime
 from tests.bundle.conftest import SIDE
 from tests.bundle.conftest import finished as finished  # a finished run, as the bundle's own tests have it
 from tests.conftest import REPO
-from tests.rig import put_together
+from tests.installed import put_together
+from tools.toolchains.apk import ApkToolchain
 
 DEMO = REPO / "android-demo"
 PHOTOS = sorted((REPO / "calibration" / "photos_256").glob("*.jpg"))[:2]
@@ -26,15 +26,15 @@ JUNIT = ("junit4.jar", "hamcrest.jar")
 
 
 @pytest.fixture(scope="session")
-def apk(monkeypatch_session: pytest.MonkeyPatch) -> ApkRig:
+def apk(monkeypatch_session: pytest.MonkeyPatch) -> ApkToolchain:
     """Java and JUnit."""
-    rig = ApkRig()
-    rig.install_java(lambda line: None)
-    return rig
+    tools = ApkToolchain()
+    tools.install_java(lambda line: None)
+    return tools
 
 
 @pytest.fixture(scope="session")
-def android(apk: ApkRig) -> ApkRig:
+def android(apk: ApkToolchain) -> ApkToolchain:
     """Java, and all that builds an APK."""
     put_together(apk)
     return apk
@@ -42,14 +42,14 @@ def android(apk: ApkRig) -> ApkRig:
 
 @pytest.fixture(scope="session")
 def monkeypatch_session() -> pytest.MonkeyPatch:
-    """Rigs lie under the repository, wherever a test stands."""
+    """Engines and toolchains lie under the repository, wherever a test stands."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXPORTER_RIGS", os.environ.get("EXPORTER_RIGS") or str(REPO / "build" / "rigs"))
+        patch.setenv("EXPORTER_ENGINES", os.environ.get("EXPORTER_ENGINES") or str(REPO / "build" / "engines"))
         yield patch
 
 
 @pytest.fixture(scope="session")
-def classes(apk: ApkRig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def classes(apk: ApkToolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """core/, jvm/ and the tests' own Java."""
     folder = tmp_path_factory.mktemp("classes")
     jars = [apk.jar(name) for name in JUNIT]
@@ -59,7 +59,7 @@ def classes(apk: ApkRig, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def ask(apk: ApkRig, classes: Path) -> Callable[..., bytes]:
+def ask(apk: ApkToolchain, classes: Path) -> Callable[..., bytes]:
     """`ask(folder, what, input, *numbers)`: what core/ makes of these bytes; `folder` is a scratch folder."""
 
     def answer(folder: Path, what: str, given: bytes | Path, *numbers: object) -> bytes:

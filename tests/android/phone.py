@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.android.adb import Adb, Device
-from exporter.rigs.adb import AdbRig
+from tools.toolchains.adb import AdbToolchain
 
 FAKES = Path(__file__).with_name("fakes")
 SERIAL = "127.0.0.1:5555"
@@ -45,25 +45,25 @@ class FakePhone:
 @contextmanager
 def fake_phone(folder: Path, *, port: int = 5038, emulator_ports: bool = False) -> Iterator[FakePhone]:
     """Needs root, or a kernel that lets users make user namespaces. `folder`: an empty scratch folder."""
-    rig = AdbRig()
+    tools = AdbToolchain()
     (folder / "root").mkdir(parents=True)
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     namespaces = ["unshare", *user, "--net", "--mount", "--propagation", "private", "--fork", "--kill-child"]
     program = [sys.executable, str(Path(__file__).with_name("phone_namespace.py")), str(folder / "root"), str(FAKES)]
     with (folder / "adbd.log").open("wb") as log:
-        outer = subprocess.Popen([*namespaces, *program, "--", *rig.adbd], stdout=log, stderr=log)
+        outer = subprocess.Popen([*namespaces, *program, "--", *tools.adbd], stdout=log, stderr=log)
     try:
         pid = _wait_for_child(outer, folder / "adbd.log")
-        yield from _connected(rig, folder, pid, port, emulator_ports)
+        yield from _connected(tools, folder, pid, port, emulator_ports)
     finally:
         outer.kill()  # and with it all that runs inside
         outer.wait()
 
 
-def _connected(rig: AdbRig, folder: Path, pid: int, port: int, emulator_ports: bool) -> Iterator[FakePhone]:
+def _connected(tools: AdbToolchain, folder: Path, pid: int, port: int, emulator_ports: bool) -> Iterator[FakePhone]:
     """The phone, once adb sees it. Its network stays open when it dies, so that adb finds it empty, as a real one."""
     kept = {kind: os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in ("net", "user")}
-    adb = _client(rig, folder, kept, port, emulator_ports)
+    adb = _client(tools, folder, kept, port, emulator_ports)
     try:
         deadline_s = time.monotonic() + START_S
         while "connected to" not in adb.run("connect", SERIAL, timeout_s=START_S).stdout:
@@ -77,15 +77,15 @@ def _connected(rig: AdbRig, folder: Path, pid: int, port: int, emulator_ports: b
             os.close(descriptor)
 
 
-def _client(rig: AdbRig, folder: Path, kept: dict[str, int], port: int, emulator_ports: bool) -> Adb:
+def _client(tools: AdbToolchain, folder: Path, kept: dict[str, int], port: int, emulator_ports: bool) -> Adb:
     """adb with a server of its own inside the phone's network; without `emulator_ports` it does not look around."""
     script = folder / "adb"
     spaces = {kind: f"--{kind}=/proc/{os.getpid()}/fd/{descriptor}" for kind, descriptor in kept.items()}
     inside = spaces["net"] if os.geteuid() == 0 else f"{spaces['user']} --preserve-credentials {spaces['net']}"
     highest = "" if emulator_ports else "export ADB_LOCAL_TRANSPORT_MAX_PORT=5553\n"
     exports = f"export ANDROID_ADB_SERVER_PORT={port} HOME={folder} TMPDIR={folder}\n{highest}"
-    exports += "".join(f"export {key}={value}\n" for key, value in rig.environment.items())
-    script.write_text(f'#!/bin/sh\n{exports}exec {shutil.which("nsenter")} {inside} {rig.adb} "$@"\n')
+    exports += "".join(f"export {key}={value}\n" for key, value in tools.environment.items())
+    script.write_text(f'#!/bin/sh\n{exports}exec {shutil.which("nsenter")} {inside} {tools.adb} "$@"\n')
     script.chmod(0o755)
     return Adb(str(script))
 

@@ -8,14 +8,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from build_apk import FLAVOURS, build_apk, check_apk, compile_flavour, dex, resources
 
 from exporter.bundle.card import runtime_card
 from exporter.bundle.manifest import read_manifest
 from exporter.errors import BundleError, EngineError
-from exporter.rigs.apk import ApkRig
-from exporter.rigs.apk_build import FLAVOURS, build_apk, check_apk, compile_flavour, dex, resources
-from exporter.rigs.kotlin import KotlinRig
 from tests.android.conftest import DEMO
+from tools.toolchains.apk import ApkToolchain
+from tools.toolchains.kotlin import KotlinToolchain
 
 
 def quiet(line: str) -> None:
@@ -23,13 +23,15 @@ def quiet(line: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def built(android: ApkRig, bundle: Path, tmp_path_factory) -> Path:
+def built(android: ApkToolchain, bundle: Path, tmp_path_factory) -> Path:
     path: Path = tmp_path_factory.mktemp("apk") / "demo.apk"
     build_apk(android, DEMO, bundle, path, say=quiet)
     return path
 
 
-def test_the_apk_holds_the_bundle_and_the_code(android: ApkRig, bundle: Path, built: Path, tmp_path: Path) -> None:
+def test_the_apk_holds_the_bundle_and_the_code(
+    android: ApkToolchain, bundle: Path, built: Path, tmp_path: Path
+) -> None:
     with zipfile.ZipFile(built) as entries:
         names = set(entries.namelist())
         assert {f"assets/bundle/{file}" for file in ("manifest.json", "golden/golden.json")} <= names
@@ -43,7 +45,7 @@ def test_the_apk_holds_the_bundle_and_the_code(android: ApkRig, bundle: Path, bu
 
 
 @pytest.mark.parametrize("words", [("-0", "tflite"), ("-0", ".tflite")])
-def test_a_compressed_model_is_caught(android: ApkRig, bundle: Path, tmp_path: Path, words) -> None:
+def test_a_compressed_model_is_caught(android: ApkToolchain, bundle: Path, tmp_path: Path, words) -> None:
     """Both are taken by aapt2 without a word, and both deflate name.int8.tflite."""
     resources(android, DEMO, bundle, tmp_path, words)
     with pytest.raises(BundleError, match=r"\.tflite is compressed in unaligned\.apk"):
@@ -54,7 +56,7 @@ def test_a_compressed_model_is_caught(android: ApkRig, bundle: Path, tmp_path: P
 
 
 def test_another_model_and_a_broken_signature_are_caught(
-    android: ApkRig, bundle: Path, built: Path, tmp_path: Path
+    android: ApkToolchain, bundle: Path, built: Path, tmp_path: Path
 ) -> None:
     other = Path(shutil.copytree(bundle, tmp_path / "bundle"))
     model = other / "models" / "mobile_deblur.int8.tflite"
@@ -73,7 +75,9 @@ def test_another_model_and_a_broken_signature_are_caught(
 
 
 @pytest.mark.parametrize("flavour", sorted(FLAVOURS.keys() - {"bare"}))
-def test_the_flavours_with_engines_compile_and_dex(android: ApkRig, bundle: Path, tmp_path: Path, flavour) -> None:
+def test_the_flavours_with_engines_compile_and_dex(
+    android: ApkToolchain, bundle: Path, tmp_path: Path, flavour
+) -> None:
     resources(android, DEMO, bundle, tmp_path)
     dex(android, compile_flavour(android, DEMO, flavour, tmp_path), tmp_path / "classes.dex")
     assert (tmp_path / "classes.dex").stat().st_size > 30_000
@@ -94,13 +98,13 @@ def snippet(card: str, language: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def stubs(android: ApkRig, tmp_path_factory) -> Path:
+def stubs(android: ApkToolchain, tmp_path_factory) -> Path:
     folder: Path = tmp_path_factory.mktemp("stubs")
     android.javac(sorted((DEMO / "stubs").rglob("*.java")), folder, classpath=(), android=True)
     return folder
 
 
-def test_the_cards_java_compiles(android: ApkRig, bundle: Path, stubs: Path, tmp_path: Path) -> None:
+def test_the_cards_java_compiles(android: ApkToolchain, bundle: Path, stubs: Path, tmp_path: Path) -> None:
     source = tmp_path / "Restored.java"
     source.write_text(snippet((bundle / "README.md").read_text(), "java"))
     android.javac([source], tmp_path / "classes", classpath=[stubs], android=True)
@@ -110,13 +114,13 @@ def test_the_cards_java_compiles(android: ApkRig, bundle: Path, stubs: Path, tmp
 
 
 @pytest.mark.slow
-def test_the_cards_kotlin_compiles(android: ApkRig, bundle: Path, stubs: Path, tmp_path: Path) -> None:
+def test_the_cards_kotlin_compiles(android: ApkToolchain, bundle: Path, stubs: Path, tmp_path: Path) -> None:
     manifest = read_manifest(bundle)
     int8_only = manifest.model_copy(update={"models": tuple(m for m in manifest.models if m.precision == "int8")})
     sources = [tmp_path / "Float.kt", tmp_path / "Int8.kt"]
     sources[0].write_text(snippet((bundle / "README.md").read_text(), "kotlin"))
     sources[1].write_text(snippet(runtime_card(int8_only, bundle, ()), "kotlin"))
-    kotlin = KotlinRig()
+    kotlin = KotlinToolchain()
     kotlin.install(quiet)
     kotlin.compile(sources, tmp_path / "classes", [stubs, android.android_jar])
     sources[1].write_text(sources[1].read_text().replace("readInt8", "readBytes"))

@@ -16,8 +16,8 @@ from exporter.android.protocol import Request, read_result
 from exporter.artifact import sha256_of
 from exporter.bundle.manifest import read_manifest
 from exporter.errors import EngineError
-from exporter.rigs.apk import ApkRig
 from tests.android.conftest import DEMO, JUNIT, PHOTOS
+from tools.toolchains.apk import ApkToolchain
 
 INT8 = "models/mobile_deblur.int8.tflite"
 
@@ -55,7 +55,9 @@ def test_java_judges_golden_vectors(bundle: Path, precision: str, ask: Callable[
     assert "allowed" in said[1]
 
 
-def bench(apk: ApkRig, classes: Path, folder: Path, bundle: Path, file: str, **changes: str) -> tuple[str, Request]:
+def bench(
+    apk: ApkToolchain, classes: Path, folder: Path, bundle: Path, file: str, **changes: str
+) -> tuple[str, Request]:
     """BenchMain with the words that the host gives BenchActivity: what it wrote, and what it was asked."""
     for index, entry in enumerate(vectors_of(bundle, file)):
         for kind in ("input", "output"):
@@ -70,7 +72,7 @@ def bench(apk: ApkRig, classes: Path, folder: Path, bundle: Path, file: str, **c
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_a_bench_run(bundle: Path, precision: str, apk: ApkRig, classes: Path, tmp_path: Path) -> None:
+def test_a_bench_run(bundle: Path, precision: str, apk: ApkToolchain, classes: Path, tmp_path: Path) -> None:
     file = f"models/mobile_deblur.{precision}.tflite"
     text, request = bench(apk, classes, tmp_path, bundle, file)
     sha256 = next(model.sha256 for model in read_manifest(bundle).models if model.file == file)
@@ -84,14 +86,14 @@ def test_a_bench_run(bundle: Path, precision: str, apk: ApkRig, classes: Path, t
     assert result.golden.psnr_db > 60
 
 
-def test_a_backend_that_is_not_there_is_said(bundle: Path, apk: ApkRig, classes: Path, tmp_path: Path) -> None:
+def test_a_backend_that_is_not_there_is_said(bundle: Path, apk: ApkToolchain, classes: Path, tmp_path: Path) -> None:
     text, request = bench(apk, classes, tmp_path, bundle, INT8, backend="gpu")
     result = read_result(text, request, sha256_of(bundle / INT8))
     assert not result.accelerated
     assert len(result.samples_ms) == 3, "it goes on with what it falls back to"
 
 
-def test_a_run_that_fails_says_so_in_its_result(bundle: Path, apk: ApkRig, classes: Path, tmp_path: Path) -> None:
+def test_a_run_that_fails_says_so_in_its_result(bundle: Path, apk: ApkToolchain, classes: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.tflite"
     broken.write_bytes((bundle / INT8).read_bytes()[:200])
     text, request = bench(apk, classes, tmp_path, bundle, INT8, model=str(broken))
@@ -101,7 +103,7 @@ def test_a_run_that_fails_says_so_in_its_result(bundle: Path, apk: ApkRig, class
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in Path(__file__).with_name("java").glob("*Test.java")))
-def test_core_by_itself(name: str, apk: ApkRig, classes: Path) -> None:
+def test_core_by_itself(name: str, apk: ApkToolchain, classes: Path) -> None:
     path = ":".join(str(part) for part in (classes, *(apk.jar(jar) for jar in JUNIT)))
     command = [str(apk.jdk_tool("java")), "-cp", path, "org.junit.runner.JUnitCore", name]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -22,20 +22,20 @@ from exporter.android.adb import ConnectionLost, Device, choose_device
 from exporter.android.device import describe, fixed_performance, wait_until_cool
 from exporter.android.runs import HOME, Load, require_comparable, run_in_app, run_in_shell, unpack_runner
 from exporter.artifact import Artifact
-from exporter.bundle.arm import change_weights
 from exporter.cli import main
 from exporter.commands.bench_phone import golden_pair
+from exporter.engines.arm import DEFAULT_CPU, ArmEngine
 from exporter.errors import EngineError, MissingTool
 from exporter.inspect.model_file import artifact_of_file
-from exporter.rigs.adb import AdbRig
-from exporter.rigs.apk import ApkRig
-from exporter.rigs.arm import DEFAULT_CPU, ArmRig
 from exporter.runtimes import runtime
 from exporter.runtimes.android_adb import AndroidAdb
 from tests.android.conftest import DEMO
 from tests.android.phone import SERIAL, FakePhone, fake_phone
-from tests.rig import put_together
+from tests.installed import put_together
 from tests.runtimes.tiny_models import TinyFiles, photo
+from tools.arm_gate import change_weights
+from tools.toolchains.adb import AdbToolchain
+from tools.toolchains.apk import ApkToolchain
 
 pytestmark = pytest.mark.slow
 FEW = Load(threads=1, warmup=0, runs=2)
@@ -47,14 +47,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 
 @pytest.fixture(scope="module")
-def rigs(monkeypatch_session: pytest.MonkeyPatch) -> ArmRig:
-    for rig in (AdbRig(), ArmRig()):
-        put_together(rig)
-    return ArmRig()
+def arm(monkeypatch_session: pytest.MonkeyPatch) -> ArmEngine:
+    for part in (AdbToolchain(), ArmEngine()):
+        put_together(part)
+    return ArmEngine()
 
 
 @pytest.fixture(scope="module")
-def shared_phone(rigs: ArmRig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakePhone]:
+def shared_phone(arm: ArmEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakePhone]:
     with fake_phone(tmp_path_factory.mktemp("phone") / "shared") as phone:
         yield phone
 
@@ -69,19 +69,19 @@ def phone(shared_phone: FakePhone) -> FakePhone:
 
 
 @pytest.fixture
-def dying_phone(rigs: ArmRig, tmp_path: Path) -> Iterator[FakePhone]:
+def dying_phone(arm: ArmEngine, tmp_path: Path) -> Iterator[FakePhone]:
     with fake_phone(tmp_path / "dying", port=5039) as phone:
         yield phone
 
 
 @pytest.fixture(scope="module")
-def runner(rigs: ArmRig) -> Path:
+def runner(arm: ArmEngine) -> Path:
     return AndroidAdb().runner
 
 
 @pytest.fixture(scope="module")
-def launcher(rigs: ArmRig) -> tuple[str, ...]:
-    return str(rigs.qemu), "-cpu", DEFAULT_CPU
+def launcher(arm: ArmEngine) -> tuple[str, ...]:
+    return str(arm.qemu), "-cpu", DEFAULT_CPU
 
 
 def test_files_and_commands_travel(phone: FakePhone, tmp_path: Path):
@@ -138,7 +138,7 @@ def test_a_server_that_is_killed_in_the_middle_is_no_success(phone: FakePhone):
     assert phone.device.shell("echo whole") == "whole"
 
 
-def test_one_phone_under_two_serials(rigs: ArmRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_one_phone_under_two_serials(arm: ArmEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("ANDROID_SERIAL", raising=False)
     with fake_phone(tmp_path / "twice", port=5040, emulator_ports=True) as phone:
         deadline_s = time.monotonic() + 20
@@ -165,7 +165,7 @@ def test_a_run_in_the_app(phone: FakePhone, model: Artifact, tmp_path: Path):
         require_comparable([run, replace(run, phone=replace(run.phone, boot_id="restarted"))])
 
 
-def test_the_apps_own_java_does_the_run(phone: FakePhone, model: Artifact, apk: ApkRig, classes: Path):
+def test_the_apps_own_java_does_the_run(phone: FakePhone, model: Artifact, apk: ApkToolchain, classes: Path):
     """What BenchActivity runs on a phone, on this machine's JVM, started and read as on a phone."""
     main_class, child = "io.github.exporter.deblur.jvm.BenchMain", DEMO / "jvm" / "litert_child.py"
     app_is(phone, f'shift; exec {apk.jdk_tool("java")} -cp {classes} {main_class} {sys.executable} {child} "$@"')

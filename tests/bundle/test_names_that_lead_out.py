@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import build_apk
 import numpy as np
 import pytest
 
-from exporter.bundle import arm, verify_bundle
+from exporter.bundle import verify_bundle
 from exporter.errors import BundleError
-from exporter.rigs import apk_build
+from tools import arm_gate
 
 
 @pytest.fixture
@@ -46,10 +47,10 @@ def test_golden_vectors_outside_are_refused(
 
 
 def test_the_arm_proof_asks_the_same_function(bundle: Path, secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arm, "LiteRtArm", lambda *_: SimpleNamespace(missing=lambda: None, open=None))
+    monkeypatch.setattr(arm_gate, "LiteRtArm", lambda *_: SimpleNamespace(missing=lambda: None, open=None))
     name_in_golden(bundle, "pixels", "../secret.npy")
     with pytest.raises(BundleError, match="leads out"):
-        arm.prove_on_arm(bundle)
+        arm_gate.prove_on_arm(bundle)
 
 
 def test_a_golden_file_that_promises_more_than_it_holds_takes_no_memory(
@@ -78,4 +79,4 @@ def test_an_apk_packs_nothing_from_outside(bundle: Path, secret: Path, name: str
     next(model for model in manifest["models"] if model["format"] == "tflite")["file"] = name
     (bundle / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BundleError, match="which (leads out|is missing)"):
-        apk_build._models(bundle)
+        build_apk._models(bundle)

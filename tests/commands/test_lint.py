@@ -46,7 +46,7 @@ def test_what_lint_cannot_compare_it_says(tiny: TinyFiles, tmp_path: Path, capsy
 def test_lint_for_a_gpu_names_operator_layer_and_rewrite(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EXPORTER_RIGS", str(tmp_path))  # no engine here: the prediction alone
+    monkeypatch.setenv("EXPORTER_ENGINES", str(tmp_path))  # no engine here: the prediction alone
     picture = Net((1, 16, 16, 3))
     path = picture.scaled(400).op("SQUARE").scaled(1e-5).op("RELU_0_TO_1").write(tmp_path / "model.tflite")
     assert main(["lint", str(path), "--gpu"]) == 1
@@ -64,7 +64,7 @@ def test_lint_for_a_gpu_names_operator_layer_and_rewrite(
 def test_lint_for_a_gpu_passes_a_good_file(
     tiny: TinyFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EXPORTER_RIGS", str(tmp_path))
+    monkeypatch.setenv("EXPORTER_ENGINES", str(tmp_path))
     for kind in ("fp32", "fp16", "int8"):
         assert main(["lint", str(tiny.tflite(kind).path), "--gpu"]) == 0, kind
     assert "lint the float file it was made from" in capsys.readouterr().out

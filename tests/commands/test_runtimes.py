@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import pytest
 
-from exporter import rigs
+from exporter import engines
 from exporter.cli import main
+from exporter.engines.base import Say
 from exporter.errors import EngineError
-from exporter.rigs.base import Say
 
 
-class GoodRig:
+class GoodEngine:
     name: ClassVar[str] = "good"
     about: ClassVar[str] = "an engine"
 
@@ -23,7 +23,7 @@ class GoodRig:
         say("engine 1.2")
 
 
-class LostRig(GoodRig):
+class LostEngine(GoodEngine):
     name: ClassVar[str] = "lost"
 
     def install(self, say: Say) -> None:
@@ -33,7 +33,7 @@ class LostRig(GoodRig):
 def test_the_list_names_every_engine_and_what_is_missing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("EXPORTER_RIGS", str(tmp_path))
+    monkeypatch.setenv("EXPORTER_ENGINES", str(tmp_path))
     assert main(["runtimes", "--json"]) == 0
     listed = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert listed["litert_cpu"] == {"name": "litert_cpu", "takes": "tflite", "missing": None}
@@ -43,7 +43,7 @@ def test_the_list_names_every_engine_and_what_is_missing(
 def test_one_lost_part_does_not_keep_the_others_away(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rigs, "RIGS", (LostRig(), GoodRig()))
+    monkeypatch.setattr(engines, "ENGINES", (LostEngine(), GoodEngine()))
     assert main(["runtimes", "--install"]) == 4
     out = capsys.readouterr().out
     assert "lost:   not installed: Debian bookworm does not serve the package engine" in out
@@ -53,6 +53,6 @@ def test_one_lost_part_does_not_keep_the_others_away(
     assert json.loads(said.out) and "engine 1.2" in said.err
 
 
-def test_a_rig_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_engine_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runtimes", "--install", "gpu"]) == 2
-    assert "known: litert_gpu" in capsys.readouterr().err
+    assert "no engine is named 'gpu'; known: arm, litert_gpu" in capsys.readouterr().err

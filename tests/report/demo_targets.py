@@ -60,7 +60,7 @@ def measured_targets(
 def _proofs() -> tuple[Proof, ...]:
     """One engine that is here, one that is not."""
     gpu = "LiteRT 2.1.0 GPU in fp16 on software Vulkan llvmpipe, 2 threads, AMD EPYC 7B13"
-    arm = NotMeasured("the arm rig is not installed: exporter runtimes --install arm")
+    arm = NotMeasured("the ARM64 engine is not installed: exporter runtimes --install arm")
     return (
         Proof("litert_gpu", gpu, Parity(2, 44.1, 44.6, 0.03, "maple-12"), 0.012),
         Proof("litert_arm", "", arm, None, installed=False),

@@ -11,30 +11,30 @@ import numpy as np
 import pytest
 
 from exporter.artifact import Artifact
-from exporter.bundle.arm import change_weights
 from exporter.bundle.golden import tolerances
 from exporter.cli import main
+from exporter.engines.arm import CPUS, ArmEngine
 from exporter.errors import EngineError, RecipeError
 from exporter.inspect.model_file import artifact_of_file
 from exporter.measure.latency import time_one
 from exporter.not_measured import NotMeasured
-from exporter.rigs.arm import CPUS, ArmRig
 from exporter.runtimes import runtime
 from exporter.runtimes.arm import CPU_VARIABLE, LiteRtArm, TfliteRuntimeArm
 from exporter.runtimes.base import Image
 from tests.conftest import REPO
-from tests.rig import put_together
+from tests.installed import put_together
 from tests.runtimes.tiny_models import TinyFiles, photo
+from tools.arm_gate import change_weights
 
 IMAGES = [photo(30), photo(31)]
 
 
 @pytest.fixture(scope="session")
-def arm_rig() -> Iterator[ArmRig]:
+def arm_engine() -> Iterator[ArmEngine]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EXPORTER_RIGS", os.environ.get("EXPORTER_RIGS") or str(REPO / "build" / "rigs"))
-        put_together(ArmRig())
-        yield ArmRig()
+        patch.setenv("EXPORTER_ENGINES", os.environ.get("EXPORTER_ENGINES") or str(REPO / "build" / "engines"))
+        put_together(ArmEngine())
+        yield ArmEngine()
 
 
 def pictures(engine: LiteRtArm, artifact: Artifact) -> list[Image]:
@@ -53,25 +53,25 @@ def largest(some: list[Image], others: list[Image]) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("cpu", CPUS)
-def test_int8_is_the_same_bits_on_every_processor(cpu: str, arm_rig: ArmRig, tiny: TinyFiles):
+def test_int8_is_the_same_bits_on_every_processor(cpu: str, arm_engine: ArmEngine, tiny: TinyFiles):
     assert largest(pictures(LiteRtArm(cpu), tiny.tflite("int8")), here(tiny.tflite("int8"))) == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fp32", "fp16"])
-def test_float_files_are_nearly_the_same(kind: str, arm_rig: ArmRig, tiny: TinyFiles):
+def test_float_files_are_nearly_the_same(kind: str, arm_engine: ArmEngine, tiny: TinyFiles):
     assert largest(pictures(LiteRtArm(), tiny.tflite(kind)), here(tiny.tflite(kind))) <= 1e-6
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fp16", "int8"])
-def test_the_runtime_of_2023_runs_the_files(kind: Literal["fp16", "int8"], arm_rig: ArmRig, tiny: TinyFiles):
+def test_the_runtime_of_2023_runs_the_files(kind: Literal["fp16", "int8"], arm_engine: ArmEngine, tiny: TinyFiles):
     allowed = tolerances(kind, "litert_cpu", ())["other"]
     assert largest(pictures(TfliteRuntimeArm(), tiny.tflite(kind)), here(tiny.tflite(kind))) <= allowed.max_abs
 
 
 @pytest.mark.slow
-def test_changed_weights_are_noticed(arm_rig: ArmRig, tiny: TinyFiles, tmp_path: Path):
+def test_changed_weights_are_noticed(arm_engine: ArmEngine, tiny: TinyFiles, tmp_path: Path):
     """The canary: a gate that this passes proves nothing."""
     change_weights(tiny.tflite("int8").path, tmp_path / "changed.int8.tflite")
     changed = artifact_of_file(tmp_path / "changed.int8.tflite")
@@ -79,7 +79,7 @@ def test_changed_weights_are_noticed(arm_rig: ArmRig, tiny: TinyFiles, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_file_that_is_no_model_is_an_engine_error(arm_rig: ArmRig, tiny: TinyFiles, tmp_path: Path):
+def test_a_file_that_is_no_model_is_an_engine_error(arm_engine: ArmEngine, tiny: TinyFiles, tmp_path: Path):
     good = tiny.tflite()
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(good.path.read_bytes()[:400])
@@ -106,7 +106,7 @@ def test_the_device_names_the_processor(monkeypatch: pytest.MonkeyPatch):
         LiteRtArm().device(1)
 
 
-def test_without_the_rig_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setenv("EXPORTER_RIGS", str(tmp_path))
+def test_without_the_engine_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("EXPORTER_ENGINES", str(tmp_path))
     why = LiteRtArm().missing() or ""
     assert why.endswith("exporter runtimes --install arm") and "\n" not in why

@@ -1,4 +1,4 @@
-"""The real GPU engine as a runtime. Everything that starts it is slow; its canaries are in tests/rigs."""
+"""The real GPU engine as a runtime. Everything that starts it is slow; its canaries are in tests/engines."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
+from exporter.engines.gpu_probe import adapter_in, reason_in
 from exporter.errors import EngineError
 from exporter.inspect.gpu.acceptance import accepted
 from exporter.measure.latency import measure_latency, table_jobs
 from exporter.measure.parity import parity_db
-from exporter.rigs.gpu_probe import adapter_in, reason_in
 from exporter.runtimes import runtime
 from tests.inspect.gpu.corpus import CORPUS
-from tests.inspect.gpu.engine import gpu_rig
+from tests.inspect.gpu.engine import gpu_engine
 from tests.runtimes.tiny_models import TinyFiles, photo
 
 NAMES = ("litert_gpu", "litert_gpu_fp32")
@@ -41,8 +41,8 @@ def test_the_engines_log_is_understood() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_missing_rig_says_what_to_type(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EXPORTER_RIGS", str(tmp_path))
+def test_a_missing_engine_says_what_to_type(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPORTER_ENGINES", str(tmp_path))
     assert "exporter runtimes --install litert_gpu" in str(runtime(name).missing())
 
 
@@ -57,7 +57,7 @@ def test_a_software_gpus_times_are_never_a_phones(name: str, tiny: TinyFiles) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_pictures_as_on_the_cpu(name: str, tiny: TinyFiles) -> None:
-    gpu_rig()
+    gpu_engine()
     images = [photo(seed) for seed in (10, 11)]
     # int8: the GPU computes in floats between rounded tensors, so single values differ by a few codes.
     for kind, least_db in (("fp32", 60 if name == "litert_gpu" else 120), ("int8", 45)):
@@ -72,7 +72,7 @@ def test_pictures_as_on_the_cpu(name: str, tiny: TinyFiles) -> None:
 
 @pytest.mark.slow
 def test_what_the_gpu_refuses_is_an_error_and_never_falls_back(tmp_path: Path) -> None:
-    gpu_rig()
+    gpu_engine()
     artifact = spec(CORPUS["windows of rank 6"]().write(tmp_path / "model.tflite"), 8, 4)
     assert "RESHAPE" in str(accepted(artifact))
     with (
@@ -87,8 +87,8 @@ def test_what_the_gpu_refuses_is_an_error_and_never_falls_back(tmp_path: Path) -
 def test_without_the_driver_there_is_no_answer(
     tiny: TinyFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wheels = gpu_rig().folder / "wheels"
-    monkeypatch.setenv("EXPORTER_RIGS", str(tmp_path))
+    wheels = gpu_engine().folder / "wheels"
+    monkeypatch.setenv("EXPORTER_ENGINES", str(tmp_path))
     (tmp_path / "litert_gpu/driver").mkdir(parents=True)
     (tmp_path / "litert_gpu/wheels").symlink_to(wheels)
     with pytest.raises(EngineError, match="adapter|WebGPU"), runtime("litert_gpu").open(tiny.tflite(), 1) as session:

@@ -1,4 +1,4 @@
-"""What the README says of the default recipe's promises is what the tool says of them, with the rigs and without."""
+"""What the README says of the default recipe's promises is what the tool says of them, with the engines and without."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_readme_counts_the_promises_of_the_default_recipe(promised: tuple[tu
     assert f"{update_readme.promises(report)};" in (REPO / "README.md").read_text()
 
 
-def test_without_the_rigs_the_tool_says_what_the_readme_announces(promised: tuple[tuple[Verdict, ...], Any]) -> None:
+def test_without_the_engines_the_tool_says_what_the_readme_announces(promised: tuple[tuple[Verdict, ...], Any]) -> None:
     verdicts, own = promised
     here = [
         v if v.runtime == own[v.target] else replace(v, status=Status.NOT_MEASURED, demanded=False) for v in verdicts

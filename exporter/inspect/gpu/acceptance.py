@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exporter.artifact import Artifact
+from exporter.engines.gpu_probe import GpuAnswer, GpuPrecision, ask_gpu
+from exporter.engines.litert_gpu import LiteRtGpuEngine
 from exporter.errors import MissingTool
-from exporter.rigs.gpu_probe import GpuAnswer, GpuPrecision, ask_gpu
-from exporter.rigs.litert_gpu import LiteRtGpuRig
 
 
 def accepted(artifact: Artifact, precision: GpuPrecision = "fp16") -> str | None:
     """None when the GPU takes every operator of the .tflite, else the refused operators with the engine's reasons.
 
-    Raises MissingTool when the rig `litert_gpu` is not installed.
+    Raises MissingTool when the engine is not installed.
     """
     (answer,) = engine_answers([artifact.path], precision)
     return None if answer.accepted else answer.reason
@@ -27,7 +27,7 @@ def engine_answers(
     paths: Sequence[Path], precision: GpuPrecision = "fp16", *, compile_only: bool = True
 ) -> list[GpuAnswer]:
     """The engine's answers to several .tflite files, from one start of it. Raises MissingTool as `accepted` does."""
-    rig = LiteRtGpuRig()
-    if why := rig.installed():
+    engine = LiteRtGpuEngine()
+    if why := engine.installed():
         raise MissingTool(why)
-    return ask_gpu([path.absolute() for path in paths], rig.folder, precision, compile_only=compile_only)
+    return ask_gpu([path.absolute() for path in paths], engine.folder, precision, compile_only=compile_only)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from exporter.engines.gpu_probe import GpuAnswer
+from exporter.engines.litert_gpu import LiteRtGpuEngine
 from exporter.errors import EngineError
 from exporter.graph.graph import INTEGER_DTYPES, Graph
 from exporter.graph.tflite_reader import read_tflite
@@ -16,8 +18,6 @@ from exporter.inspect.gpu.prediction import ML_DRIFT, OLD_DELEGATE, GpuPredictio
 from exporter.inspect.gpu.rewrites import rewrite_of_refused
 from exporter.inspect.results import Finding
 from exporter.not_measured import NotMeasured
-from exporter.rigs.gpu_probe import GpuAnswer
-from exporter.rigs.litert_gpu import LiteRtGpuRig
 from exporter.runtimes.base import Image
 
 Pictures = Callable[[int, int], Sequence[Image]]
@@ -62,7 +62,7 @@ def lint_gpu(path: Path, pictures: Pictures) -> GpuLint:
 
 
 def _ask(path: Path) -> GpuAnswer | NotMeasured:
-    if why := LiteRtGpuRig().installed():
+    if why := LiteRtGpuEngine().installed():
         return NotMeasured(why)
     try:
         return engine_answers([path])[0]

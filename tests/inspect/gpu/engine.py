@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exporter.rigs.gpu_probe import GpuAnswer, ask_gpu
-from exporter.rigs.litert_gpu import LiteRtGpuRig
-from tests.rig import put_together
+from exporter.engines.gpu_probe import GpuAnswer, ask_gpu
+from exporter.engines.litert_gpu import LiteRtGpuEngine
+from tests.installed import put_together
 
 
-def gpu_rig() -> LiteRtGpuRig:
-    """The rig, put together."""
-    rig = LiteRtGpuRig()
-    put_together(rig)
-    return rig
+def gpu_engine() -> LiteRtGpuEngine:
+    """The engine, put together."""
+    engine = LiteRtGpuEngine()
+    put_together(engine)
+    return engine
 
 
 def ask(*models: Path, precision: str = "fp16", compile_only: bool = False) -> list[GpuAnswer]:
-    return ask_gpu(models, gpu_rig().folder, precision, compile_only=compile_only)
+    return ask_gpu(models, gpu_engine().folder, precision, compile_only=compile_only)

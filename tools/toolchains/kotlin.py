@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from exporter.engines.base import Say
+from exporter.engines.folder import engines_folder, is_made_of, replacing, stamp_of
+from exporter.engines.process import last_words, run_program
 from exporter.errors import EngineError
-from exporter.rigs.apk import ApkRig, run_tool
-from exporter.rigs.base import Say
-from exporter.rigs.folder import is_made_of, replacing, rigs_folder, stamp_of
-from exporter.rigs.process import last_words, run_program
+from tools.toolchains.apk import ApkToolchain, run_tool
 
 PACKAGE = "kotlin-compiler@2.4.20"
 SHA512 = "IF5IVM7LpPhA/ntHQQpaVt1yxpaaQovtEVYLyqWMuaLr0XelLPPm7/sM6HLhtcRjjjoSsK7I7lP2kzYJkMy73w=="
@@ -28,17 +28,17 @@ COMPILER = (
     "kotlinx-coroutines-core-jvm",
 )
 JARS = tuple(f"{name}.jar" for name in (*COMPILER, "annotations-13.0"))
-INSTALL = "exporter runtimes --install kotlin"
+INSTALL = "python -m tools.toolchains kotlin"
 TIMEOUT_S = 600
 
 
-class KotlinRig:
+class KotlinToolchain:
     name: ClassVar[str] = "kotlin"
-    about: ClassVar[str] = "the Kotlin compiler, for the runtime card's Kotlin; runs on the rig apk's Java"
+    about: ClassVar[str] = "the Kotlin compiler, for the runtime card's Kotlin; runs on apk's Java"
 
     @property
     def folder(self) -> Path:
-        return rigs_folder() / self.name
+        return engines_folder() / self.name
 
     def compile(self, sources: Sequence[Path], classes: Path, classpath: Sequence[Path]) -> None:
         """Compiles to JVM classes, warnings as errors. Raises EngineError with the compiler's words."""
@@ -46,7 +46,9 @@ class KotlinRig:
         path = os.pathsep.join(map(str, (self.folder / "kotlin-stdlib.jar", *classpath)))
         java = ("-Xmx600m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jars)
         words: list[str | Path] = ["-no-stdlib", "-no-reflect", "-Werror", "-cp", path, "-d", classes]
-        run_tool([ApkRig().jdk_tool("java"), *java, "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", *words, *sources])
+        run_tool(
+            [ApkToolchain().jdk_tool("java"), *java, "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler", *words, *sources]
+        )
 
     def installed(self) -> str | None:
         return None if stamp_of(self.folder) else f"no Kotlin can be compiled: {INSTALL}"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from exporter.engines import packages
+from exporter.engines.folder import stamp_of
+from exporter.engines.packages import debian_mirror, unpack_debs
+from exporter.engines.wheels import unpack_wheels
 from exporter.errors import EngineError
-from exporter.rigs import packages
-from exporter.rigs.folder import stamp_of
-from exporter.rigs.packages import debian_mirror, unpack_debs
-from exporter.rigs.wheels import unpack_wheels
 
 
 def test_the_mirror_is_one_of_debian() -> None:
@@ -18,29 +18,29 @@ def test_the_mirror_is_one_of_debian() -> None:
 def test_without_a_network_one_sentence_names_the_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "debian_mirror", lambda: "http://127.0.0.1:9/debian")
     with pytest.raises(EngineError, match=r"cannot reach http://127.0.0.1:9/debian .*bookworm: .*offline\?"):
-        unpack_debs(["hello"], tmp_path / "rig")
+        unpack_debs(["hello"], tmp_path / "engine")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_machine_without_apt_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineError, match="apt-get is not here"):
-        unpack_debs(["hello"], tmp_path / "rig")
+        unpack_debs(["hello"], tmp_path / "engine")
 
 
 def test_a_wheel_that_no_index_has(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"pip cannot get numpy==0\.0\.1"):
-        unpack_wheels(["numpy==0.0.1"], tmp_path / "rig")
+        unpack_wheels(["numpy==0.0.1"], tmp_path / "engine")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
 def test_a_package_is_unpacked_once_and_a_lost_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    rig = unpack_debs(["hello"], tmp_path / "rig", say=said.append)
-    assert (rig / "usr/bin/hello").is_file() and set(stamp_of(rig)["versions"]) == {"hello"}
+    engine = unpack_debs(["hello"], tmp_path / "engine", say=said.append)
+    assert (engine / "usr/bin/hello").is_file() and set(stamp_of(engine)["versions"]) == {"hello"}
     monkeypatch.setattr(packages, "debian_mirror", lambda: "http://127.0.0.1:9/debian")  # not asked a second time
-    assert unpack_debs(["hello"], tmp_path / "rig", say=said.append) == rig and len(said) == 2
+    assert unpack_debs(["hello"], tmp_path / "engine", say=said.append) == engine and len(said) == 2
     monkeypatch.undo()
     with pytest.raises(EngineError, match="Debian bookworm at .* does not serve the package no-such-engine"):
         unpack_debs(["no-such-engine"], tmp_path / "other")
@@ -48,6 +48,6 @@ def test_a_package_is_unpacked_once_and_a_lost_one_is_named(tmp_path: Path, monk
 
 @pytest.mark.slow
 def test_another_architecture_brings_its_own_c_library(tmp_path: Path) -> None:
-    rig = unpack_debs(["hello"], tmp_path / "rig", architecture="arm64", with_dependencies=True)
-    assert (rig / "usr/bin/hello").read_bytes()[18:20] == b"\xb7\x00", "AArch64 in the ELF header"
-    assert "libc6" in stamp_of(rig)["versions"]
+    engine = unpack_debs(["hello"], tmp_path / "engine", architecture="arm64", with_dependencies=True)
+    assert (engine / "usr/bin/hello").read_bytes()[18:20] == b"\xb7\x00", "AArch64 in the ELF header"
+    assert "libc6" in stamp_of(engine)["versions"]

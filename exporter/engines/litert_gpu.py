@@ -11,24 +11,24 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
+from exporter.engines.base import Say
+from exporter.engines.folder import engines_folder, stamp_of
+from exporter.engines.packages import unpack_debs
+from exporter.engines.wheels import unpack_wheels
 from exporter.files.atomic import write_text_atomically
-from exporter.rigs.base import Say
-from exporter.rigs.folder import rigs_folder, stamp_of
-from exporter.rigs.packages import unpack_debs
-from exporter.rigs.wheels import unpack_wheels
 
 INSTALL = "exporter runtimes --install litert_gpu"
 REQUIREMENTS = ("ai-edge-litert==2.3.0", "numpy==1.26.4")
 DRIVER = ("mesa-vulkan-drivers", "libvulkan1")
 
 
-class LiteRtGpuRig:
+class LiteRtGpuEngine:
     name: ClassVar[str] = "litert_gpu"
     about: ClassVar[str] = "LiteRT 2.3.0's GPU engine (ML Drift over WebGPU) on software Vulkan (lavapipe)"
 
     @property
     def folder(self) -> Path:
-        return rigs_folder() / self.name
+        return engines_folder() / self.name
 
     def installed(self) -> str | None:
         if platform.machine() != "x86_64":
@@ -49,7 +49,7 @@ class LiteRtGpuRig:
         return {part: stamp_of(self.folder / part).get("versions", {}) for part in ("driver", "wheels")}
 
     def install(self, say: Say) -> None:
-        from exporter.rigs.gpu_canary import check_engine
+        from exporter.engines.gpu_canary import check_engine
 
         unpack_debs(DRIVER, self.folder / "driver", suite="bookworm-backports", with_dependencies=True, say=say)
         unpack_wheels(REQUIREMENTS, self.folder / "wheels", say=say)

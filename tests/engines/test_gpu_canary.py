@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from exporter.engines import gpu_canary
+from exporter.engines.gpu_canary import check_engine
+from exporter.engines.gpu_probe import GpuAnswer
 from exporter.errors import EngineError
-from exporter.rigs import gpu_canary
-from exporter.rigs.gpu_canary import check_engine
-from exporter.rigs.gpu_probe import GpuAnswer
-from tests.inspect.gpu.engine import gpu_rig
+from tests.inspect.gpu.engine import gpu_engine
 
 ADAPTER = "llvmpipe (LLVM 15.0.6, 256 bits)"
 RIGHT = GpuAnswer(True, "", ADAPTER, inputs=((0.1, 0.9),), outputs=((0.2, 1.8),))
@@ -22,7 +22,7 @@ NO_DRIVER = GpuAnswer(False, "No adapters found", "")
 
 def engine(monkeypatch: pytest.MonkeyPatch, fp32: list[GpuAnswer], fp16: list[GpuAnswer]) -> None:
     answers = {"fp32": fp32, "fp16": fp16}
-    monkeypatch.setattr(gpu_canary, "ask_gpu", lambda files, rig, precision: answers[precision])
+    monkeypatch.setattr(gpu_canary, "ask_gpu", lambda files, engine, precision: answers[precision])
 
 
 def test_an_honest_engine_passes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -50,4 +50,4 @@ def test_a_lie_is_noticed(
 
 @pytest.mark.slow
 def test_the_real_engine_passes(tmp_path: Path) -> None:
-    assert "llvmpipe" in check_engine(gpu_rig().folder, tmp_path)
+    assert "llvmpipe" in check_engine(gpu_engine().folder, tmp_path)

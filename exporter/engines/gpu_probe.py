@@ -1,4 +1,4 @@
-"""Asks the LiteRT GPU engine of the rig `litert_gpu` which files it takes, and why not."""
+"""Asks the LiteRT GPU engine which files it takes, and why not."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from exporter.rigs import gpu_interpreter
-from exporter.rigs.process import last_words, run_program
+from exporter.engines import gpu_interpreter
+from exporter.engines.process import last_words, run_program
 
 GpuPrecision = Literal["fp16", "fp32"]
 TIMEOUT_S = 1800
@@ -41,32 +41,32 @@ class GpuAnswer:
     outputs: tuple[tuple[float | None, ...], ...] = ()
 
 
-def engine_environment(rig: Path, precision: GpuPrecision) -> dict[str, str]:
-    """The environment in which Python finds the engine and the engine finds its driver; `rig` is the rig's folder."""
-    driver, triplet = rig / "driver", "x86_64-linux-gnu"
+def engine_environment(engine: Path, precision: GpuPrecision) -> dict[str, str]:
+    """The environment in which Python finds the engine and the engine finds its driver; `engine` is its folder."""
+    driver, triplet = engine / "driver", "x86_64-linux-gnu"
     icd = str(driver / "usr/share/vulkan/icd.d/lvp_icd.json")
     return {
         **os.environ,
         gpu_interpreter.PRECISION: precision,
-        "PYTHONPATH": str(rig / "wheels"),
+        "PYTHONPATH": str(engine / "wheels"),
         "LD_LIBRARY_PATH": f"{driver / 'lib' / triplet}:{driver / 'usr/lib' / triplet}",
         "VK_ICD_FILENAMES": icd,
         "VK_DRIVER_FILES": icd,
-        "MESA_SHADER_CACHE_DIR": str(rig / "cache"),
+        "MESA_SHADER_CACHE_DIR": str(engine / "cache"),
     }
 
 
 def ask_gpu(
-    models: Sequence[Path], rig: Path, precision: GpuPrecision = "fp16", *, compile_only: bool = False
+    models: Sequence[Path], engine: Path, precision: GpuPrecision = "fp16", *, compile_only: bool = False
 ) -> list[GpuAnswer]:
     """One answer per .tflite. A file that brings the engine down is not accepted; the others are asked all the same."""
     answers: list[GpuAnswer] = []
-    environment = engine_environment(rig, precision) | {gpu_interpreter.COMPILE_ONLY: str(int(compile_only))}
+    environment = engine_environment(engine, precision) | {gpu_interpreter.COMPILE_ONLY: str(int(compile_only))}
     while len(answers) < len(models):
         left = [str(model) for model in models[len(answers) :]]
         command = [sys.executable, gpu_interpreter.__file__, *left]
         late = "the LiteRT GPU engine gave no answer"
-        done = run_program(command, timeout_s=TIMEOUT_S, late=late, cwd=rig, env=environment)
+        done = run_program(command, timeout_s=TIMEOUT_S, late=late, cwd=engine, env=environment)
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         answers += [_answer(json.loads(line)) for line in lines]
         if len(lines) < len(left):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from exporter.engines.gpu_probe import SOFTWARE, GpuAnswer, GpuPrecision, ask_gpu
 from exporter.errors import EngineError
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.rigs.gpu_probe import SOFTWARE, GpuAnswer, GpuPrecision, ask_gpu
 
 SIDE = 8
 _LARGEST = 200_000.0  # above fp16's 65504 for inputs above 0.33
@@ -49,14 +49,14 @@ def write_six_dimensions(path: Path) -> Path:
     return path
 
 
-def check_engine(rig: Path, scratch: Path) -> str:
+def check_engine(engine: Path, scratch: Path) -> str:
     """Start the engine on both files, in both precisions; gives the adapter's name.
 
     Raises EngineError when there is no software Vulkan, when half precision does not overflow, or when rank 6 is taken.
     """
     files = [write_overflow(scratch / "overflow.tflite"), write_six_dimensions(scratch / "six_dimensions.tflite")]
-    exact, _ = _answers(files, rig, "fp32")
-    half, six = _answers(files, rig, "fp16")
+    exact, _ = _answers(files, engine, "fp32")
+    half, six = _answers(files, engine, "fp16")
     given, wanted = exact.outputs[0], [2 * value for value in exact.inputs[0]]
     if None in given or not np.allclose(np.array(given, np.float64), wanted, rtol=1e-5):
         raise EngineError("the LiteRT GPU engine computes wrongly in fp32: 2·x is not 2·x")
@@ -67,8 +67,8 @@ def check_engine(rig: Path, scratch: Path) -> str:
     return half.adapter
 
 
-def _answers(files: list[Path], rig: Path, precision: GpuPrecision) -> tuple[GpuAnswer, GpuAnswer]:
-    overflow, six = ask_gpu(files, rig, precision)
+def _answers(files: list[Path], engine: Path, precision: GpuPrecision) -> tuple[GpuAnswer, GpuAnswer]:
+    overflow, six = ask_gpu(files, engine, precision)
     if not overflow.accepted:
         raise EngineError(f"the LiteRT GPU engine does not start: {overflow.reason}")
     if SOFTWARE not in overflow.adapter:

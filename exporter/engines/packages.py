@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
+from exporter.engines.folder import is_made_of, replacing
+from exporter.engines.process import last_words, run_program
 from exporter.errors import EngineError
-from exporter.rigs.folder import is_made_of, replacing
-from exporter.rigs.process import last_words, run_program
 
 Suite = Literal["bookworm", "bookworm-backports", "bullseye"]
 Architecture = Literal["amd64", "arm64"]
@@ -154,13 +154,13 @@ def debian_mirror() -> str:
     for mirror in (line.rstrip("/") for line in listed.splitlines()):
         if mirror.endswith("/debian"):
             return mirror
-    raise EngineError("this machine's apt sources name no Debian mirror, and rigs are made of Debian's packages")
+    raise EngineError("this machine's apt sources name no Debian mirror, and engines are made of Debian's packages")
 
 
 def _check_tools() -> None:
     lacking = [tool for tool in ("apt-get", "dpkg-deb") if not shutil.which(tool)]
     if lacking:
-        raise EngineError(f"{lacking[0]} is not here: rigs are put together on Debian and its relatives")
+        raise EngineError(f"{lacking[0]} is not here: engines are put together on Debian and its relatives")
     if not KEYRING.is_file():
         raise EngineError(f"{KEYRING} is not here", hint="apt-get install debian-archive-keyring")
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from exporter.engines.base import Say
+from exporter.engines.folder import engines_folder, stamp_of
+from exporter.engines.packages import unpack_debs
+from exporter.engines.process import last_words, run_program
+from exporter.engines.wheels import unpack_wheels
 from exporter.errors import EngineError
-from exporter.rigs.base import Say
-from exporter.rigs.folder import rigs_folder, stamp_of
-from exporter.rigs.packages import unpack_debs
-from exporter.rigs.process import last_words, run_program
-from exporter.rigs.wheels import unpack_wheels
 
-Engine = Literal["ai_edge_litert", "tflite_runtime"]
+EngineModule = Literal["ai_edge_litert", "tflite_runtime"]
 CPUS = ("cortex-a53", "cortex-a76", "max")  # ARMv8.0 · with dotprod and fp16 · all that qemu knows
 DEFAULT_CPU = "cortex-a76"
 INSTALL = "exporter runtimes --install arm"
 QEMU = "qemu-user"  # of the backports: qemu 7.2 of Debian 12 itself crashes in LiteRT 2.3's ARM kernels
 SYSROOT = ("python3.11", "libstdc++6", "libgomp1")
-WHEELS: dict[Engine, tuple[str, ...]] = {
+WHEELS: dict[EngineModule, tuple[str, ...]] = {
     "ai_edge_litert": ("ai-edge-litert==2.3.0", "numpy==1.26.4"),
     "tflite_runtime": ("tflite-runtime==2.14.0", "numpy==1.26.4"),
 }
@@ -30,13 +30,13 @@ WHEEL_PLATFORMS = ("manylinux_2_34_aarch64", "manylinux_2_27_aarch64", "manylinu
 START_TIMEOUT_S = 300
 
 
-class ArmRig:
+class ArmEngine:
     name: ClassVar[str] = "arm"
     about: ClassVar[str] = "LiteRT 2.3.0 and tflite-runtime 2.14.0 on an emulated ARM64 processor (qemu)"
 
     @property
     def folder(self) -> Path:
-        return rigs_folder() / self.name
+        return engines_folder() / self.name
 
     @property
     def sysroot(self) -> Path:
@@ -46,7 +46,7 @@ class ArmRig:
     def qemu(self) -> Path:
         return self.folder / "qemu" / "usr" / "bin" / "qemu-aarch64"
 
-    def site(self, engine: Engine) -> Path:
+    def site(self, engine: EngineModule) -> Path:
         """The folder of Python packages with `engine`."""
         return self.folder / engine
 
@@ -55,7 +55,7 @@ class ArmRig:
         version = str(stamp_of(self.folder / "qemu").get("versions", {}).get(QEMU, ""))
         return version.partition(":")[2].partition("+")[0] or "(version unknown)"
 
-    def version(self, engine: Engine) -> str:
+    def version(self, engine: EngineModule) -> str:
         name = engine.replace("-", "_")
         return str(stamp_of(self.site(engine)).get("versions", {}).get(name, "(not installed)"))
 
@@ -63,7 +63,7 @@ class ArmRig:
         """The words that start an ARM64 Python on the emulated processor `cpu`."""
         return [str(self.qemu), "-cpu", cpu, "-L", str(self.sysroot), str(self.sysroot / "usr/bin/python3.11")]
 
-    def environment(self, engine: Engine) -> dict[str, str]:
+    def environment(self, engine: EngineModule) -> dict[str, str]:
         """What that Python needs to find itself and `engine`, and nothing of ours."""
         return {"PYTHONHOME": "/usr", "PYTHONPATH": str(self.site(engine)), "PYTHONDONTWRITEBYTECODE": ""}
 
@@ -81,7 +81,7 @@ class ArmRig:
             unpack_wheels(requirements, self.site(engine), platforms=WHEEL_PLATFORMS, say=say)
             say(f"{engine} {self.version(engine)} on {self._start(engine)}, qemu {self.qemu_version()}")
 
-    def _start(self, engine: Engine) -> str:
+    def _start(self, engine: EngineModule) -> str:
         """The machine that Python with `engine` says it runs on."""
         code = f"import platform, {engine}.interpreter; print(platform.machine())"
         done = run_program(

@@ -1,7 +1,7 @@
-"""Where rigs lie, and how a finished one is told from an interrupted one.
+"""Where engines lie, and how a finished one is told from an interrupted one.
 
-A *rig* is an engine put together from a distribution's packages and from wheels, in a folder of its own: without root,
-and without a trace on the system.
+Each is put together from a distribution's packages and from wheels in a folder of its own: without root, and without a
+trace on the system.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any
 
 from exporter.files.atomic import replace_folder
 
-STAMP = ".rig.json"
+STAMP = ".made_of.json"
 
 
-def rigs_folder() -> Path:
-    """`$EXPORTER_RIGS`, or `build/rigs` under the current folder; absolute."""
-    return Path(os.environ.get("EXPORTER_RIGS") or Path("build", "rigs")).absolute()
+def engines_folder() -> Path:
+    """`$EXPORTER_ENGINES`, or `build/engines` under the current folder; absolute."""
+    return Path(os.environ.get("EXPORTER_ENGINES") or Path("build", "engines")).absolute()
 
 
 def stamp_of(folder: Path) -> dict[str, Any]:
-    """What `folder` was made of; empty when it is not finished or not a rig's."""
+    """What `folder` was made of; empty when it is not finished or not an engine's."""
     try:
         stamp = json.loads((folder / STAMP).read_text())
     except (OSError, ValueError):

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from exporter.engines.process import last_words, run_program
 from exporter.errors import EngineError
-from exporter.rigs.process import last_words, run_program
 
 
 def test_what_a_program_says_is_its_callers_to_judge() -> None:

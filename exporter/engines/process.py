@@ -1,4 +1,4 @@
-"""Programs that put a rig together, or that run inside one: silent, without input, in a limited time."""
+"""Programs that put an engine together, or that are one: silent, without input, in a limited time."""
 
 from __future__ import annotations
 

@@ -9,25 +9,25 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
+from exporter.engines.base import Say
+from exporter.engines.folder import engines_folder, stamp_of
+from exporter.engines.packages import unpack_debs
+from exporter.engines.process import last_words, run_program
 from exporter.errors import EngineError
-from exporter.rigs.base import Say
-from exporter.rigs.folder import rigs_folder, stamp_of
-from exporter.rigs.packages import unpack_debs
-from exporter.rigs.process import last_words, run_program
 
-INSTALL = "exporter runtimes --install adb"
+INSTALL = "python -m tools.toolchains adb"
 PACKAGES = ("adb", "adbd")
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 START_TIMEOUT_S = 60
 
 
-class AdbRig:
+class AdbToolchain:
     name: ClassVar[str] = "adb"
     about: ClassVar[str] = "adb and Android's own daemon adbd on Linux, to test the way to a phone"
 
     @property
     def folder(self) -> Path:
-        return rigs_folder() / self.name
+        return engines_folder() / self.name
 
     @property
     def adb(self) -> Path:

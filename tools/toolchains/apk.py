@@ -11,29 +11,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from exporter.engines.base import Say
+from exporter.engines.folder import engines_folder, stamp_of
+from exporter.engines.packages import unpack_debs
+from exporter.engines.process import run_program
 from exporter.errors import EngineError
 from exporter.failures import WRONG_PATH, pass_on
-from exporter.rigs.base import Say
-from exporter.rigs.folder import rigs_folder, stamp_of
-from exporter.rigs.packages import unpack_debs
-from exporter.rigs.process import run_program
 
 NATIVE = ("aapt", "zipalign", "dexdump")
 JARS = ("apksigner", "libapksig-java", "android-framework-res", "junit4", "libhamcrest-java")
 BULLSEYE = ("libandroid-23-java", "dalvik-exchange")
 JDK = ("openjdk-17-jdk-headless", "openjdk-17-jre-headless")
-INSTALL = "exporter runtimes --install apk"
+INSTALL = "python -m tools.toolchains apk"
 JAVA_LEVEL = "8"  # what dx understands
 TIMEOUT_S = 900
 
 
-class ApkRig:
+class ApkToolchain:
     name: ClassVar[str] = "apk"
     about: ClassVar[str] = "aapt2, dx, zipalign, apksigner and Android's API 23: builds android-demo/ without Gradle"
 
     @property
     def folder(self) -> Path:
-        return rigs_folder() / self.name
+        return engines_folder() / self.name
 
     @property
     def android_jar(self) -> Path:
@@ -81,7 +81,7 @@ class ApkRig:
         run_tool([self.jdk_tool("javac"), "-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1", *words, *sources])
 
     def jdk_tool(self, name: str) -> Path:
-        """The machine's own, else the rig's."""
+        """The machine's own, else the toolchain's."""
         own = shutil.which(name)
         return Path(own) if own else self.folder / "jdk/usr/lib/jvm/java-17-openjdk-amd64/bin" / name
 

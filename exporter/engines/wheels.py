@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from exporter.engines.folder import is_made_of, replacing
+from exporter.engines.process import last_words, run_program
 from exporter.errors import EngineError
-from exporter.rigs.folder import is_made_of, replacing
-from exporter.rigs.process import last_words, run_program
 
 TIMEOUT_S = 1200
 

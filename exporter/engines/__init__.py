@@ -1,0 +1,14 @@
+"""All engines that are put together from packages, by name. Add yours here: one file, one line.
+
+Importing this package loads no engine.
+"""
+
+from __future__ import annotations
+
+from exporter.engines.arm import ArmEngine
+from exporter.engines.base import Engine
+from exporter.engines.litert_gpu import LiteRtGpuEngine
+
+__all__ = ["ENGINES", "Engine"]
+
+ENGINES: tuple[Engine, ...] = (LiteRtGpuEngine(), ArmEngine())

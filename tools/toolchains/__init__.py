@@ -1,0 +1,10 @@
+"""What builds and tests the demo app, put together as engines are: `python -m tools.toolchains [NAME …]`."""
+
+from __future__ import annotations
+
+from exporter.engines import Engine
+from tools.toolchains.adb import AdbToolchain
+from tools.toolchains.apk import ApkToolchain
+from tools.toolchains.kotlin import KotlinToolchain
+
+TOOLCHAINS: tuple[Engine, ...] = (AdbToolchain(), ApkToolchain(), KotlinToolchain())
