@@ -8,6 +8,7 @@ Works in a copy; prints each fault that no test noticed; exit code 1 when a modu
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "exporter/quantization/params.py": ("tests/quantization/test_params.py", "tests/quantization/test_extremes.py"),
     "exporter/quantization/tflite/clamps.py": ("tests/quantization/tflite/test_clamps.py",),
     "exporter/runs/folder.py": ("tests/runs/test_folder.py",),
+    "exporter/bundle/verdict.py": ("tests/bundle/test_verdict.py",),
     "exporter/bundle/verify.py": ("tests/bundle/test_verify.py", "tests/bundle/test_names_that_lead_out.py"),
     "exporter/convert/builder.py": ("tests/convert/test_translate.py", "tests/convert/test_arrays.py"),
     "exporter/convert/translate.py": ("tests/convert/test_translate.py", "tests/convert/test_arrays.py"),
@@ -77,6 +79,7 @@ def examine(module: str, tests: tuple[str, ...]) -> Outcome:
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / "copy"
         copy_tree(copy)
+        (copy / module).write_text(undecorated((copy / module).read_text()))
         settings = SETTINGS.format(module=module, tests=json.dumps(list(tests)))
         with (copy / "pyproject.toml").open("a") as file:
             file.write(settings.replace("'", '"'))
@@ -101,6 +104,19 @@ def copy_tree(target: Path) -> None:
         if (REPO / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPO / name, target / name)
+
+
+def undecorated(source: str) -> str:
+    """`@property` and `@contextmanager` over a function as calls below it: mutmut leaves decorated functions alone."""
+    lines = source.splitlines()
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    for function in sorted(functions, key=lambda node: node.lineno, reverse=True):
+        match function.decorator_list:
+            case [ast.Name(id="property" | "contextmanager") as decorator]:
+                name, indent = function.name, " " * function.col_offset
+                lines.insert(function.end_lineno or 0, f"{indent}{name} = {decorator.id}({name})")
+                del lines[decorator.lineno - 1]
+    return "\n".join(lines) + "\n"
 
 
 def mutmut(folder: Path, *words: str) -> str:

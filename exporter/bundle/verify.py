@@ -7,72 +7,22 @@ verdict was, are findings.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.bundle.agreement import manifest_problems, report_problems
-from exporter.bundle.checks import Check, exit_code_of
 from exporter.bundle.documents import shown
 from exporter.bundle.golden_file import GoldenFile, golden_problems, read_golden
 from exporter.bundle.golden_runs import golden_checks
 from exporter.bundle.manifest import Manifest, read_manifest
 from exporter.bundle.model_files import model_problems
 from exporter.bundle.provenance import provenance_problems
-from exporter.bundle.report_file import Promise, Report, read_report
+from exporter.bundle.report_file import Report, read_report
 from exporter.bundle.stored_verdict import junit_problems, verdict_problems
-from exporter.bundle.sums import SUMS, account_problems, digests, read_sums, sum_problems
+from exporter.bundle.sums import account_problems, digests, read_sums, sum_problems
+from exporter.bundle.verdict import BundleVerdict
 from exporter.errors import BundleError
-from exporter.judge.verdicts import Status, tally
 
 _SHOWN = 20  # problems of one bundle
-
-
-@dataclass(frozen=True, slots=True)
-class BundleVerdict:
-    """`checks`: golden vectors run again, and the promises that the report says were not kept."""
-
-    folder: Path
-    files: int
-    models: int
-    checks: tuple[Check, ...]
-    promises: tuple[Promise, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """0 all as promised · 1 a promise was missed, or an engine answers otherwise here · 3 one could not be told."""
-        codes = {exit_code_of(self.checks), tally(self.promises).status.exit_code}
-        return next((code for code in (1, 3) if code in codes), 0)
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """Everything that is not as it should be, or that nobody looked at, one line each."""
-        promises = (f"{p.status.value}: {shown(p.sentence)}" for p in self.promises if p.status != Status.KEPT)
-        checks = (f"{c.status}: {c.name}: {shown(c.detail)}" for c in self.checks if c.status != "passed")
-        return (*checks, *promises)
-
-    @property
-    def sentence(self) -> str:
-        """What was checked and what came out, with counts; what was not checked is not among it."""
-        passed = sum(check.status == "passed" for check in self.checks)
-        runs = _counted(len(self.checks), "model on its runtime", "models on their runtimes")
-        return (
-            f"checked: {_counted(self.files, 'file')} against {SUMS}, {_counted(self.models, 'model')} against the "
-            f"manifest, golden vectors of {passed} of {runs}; the report's verdict, which follows from its figures: "
-            f"{tally(self.promises).headline}"
-        )
-
-    @property
-    def meaning(self) -> str:
-        """The exit code in words."""
-        return {
-            0: "everything that was checked is right, and what was promised is kept",
-            1: "a promise was missed, or a model answers otherwise than its golden vectors",
-            3: "not everything could be told, see the lines above",
-        }[self.exit_code]
-
-
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def verify_bundle(folder: Path, user_classes: Collection[str] = ()) -> BundleVerdict:

@@ -70,8 +70,42 @@ def test_a_link_is_not_followed(bundle: Path, tmp_path: Path) -> None:
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="SHA256SUMS"):
         verify_bundle(tmp_path)
-    with pytest.raises(BundleError, match="not a folder"):
+    with pytest.raises(BundleError) as refused:
         verify_bundle(tmp_path / "nothing")
+    says = f"{tmp_path / 'nothing'} is not a folder\n  hint: give the folder dist/<name>-<version>"
+    assert str(refused.value) == says
+
+
+@pytest.mark.parametrize("extra", [1, 20, 21, 23])
+def test_twenty_problems_are_listed_and_the_rest_is_counted(bundle: Path, extra: int) -> None:
+    for number in range(extra):
+        (bundle / f"{number:02}.bin").touch()
+    with pytest.raises(BundleError) as refused:
+        verify_bundle(bundle)
+    first, *lines = str(refused.value).split("\n")
+    assert first == f"{bundle} is damaged, or was changed:"
+    assert lines[:20] == [f"  {number:02}.bin is not listed in SHA256SUMS" for number in range(min(extra, 20))]
+    assert lines[20:] == ([f"  and {extra - 20} more"] if extra > 20 else [])
+
+
+def test_a_file_s_name_cannot_move_the_cursor(bundle: Path) -> None:
+    (bundle / "\x1b[2J").touch()
+    with pytest.raises(BundleError, match="\N{REPLACEMENT CHARACTER}\\[2J is not listed"):
+        verify_bundle(bundle)
+
+
+def test_what_was_looked_at_is_in_the_verdict(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its engines, all but their answers is told; the user's classes reach whoever opens a network file."""
+    asked = []
+    no_checks = lambda golden, manifest, folder, classes: asked.append((folder, classes)) or iter(())  # noqa: E731
+    monkeypatch.setattr("exporter.bundle.verify.golden_checks", no_checks)
+    verdict = verify_bundle(bundle, {"mine:Net"})
+    report = json.loads((bundle / "report" / "report.json").read_text())
+    assert (verdict.folder, verdict.models, verdict.checks) == (bundle, 4, ())
+    assert verdict.files == sum(path.is_file() for path in bundle.rglob("*")) - 1  # SHA256SUMS lists all but itself
+    assert [p.sentence for p in verdict.promises] == [p["sentence"] for p in report["promises"]]
+    verify_bundle(bundle)
+    assert asked == [(bundle, {"mine:Net"}), (bundle, ())]
 
 
 def test_a_re_signed_model_still_disagrees_with_the_manifest(bundle: Path, resign: Callable[[Path], None]) -> None:

@@ -109,6 +109,19 @@ def test_headlines(mix: list[tuple[Status, bool]], headline: str, exit_code: int
     assert (found.headline, found.status.exit_code) == (headline, exit_code)
 
 
+@pytest.mark.parametrize(
+    ("mix", "count"),
+    [
+        ([], "none made"),
+        ([KEPT] * 7, "7 kept"),
+        ([KEPT] * 33 + [EXCUSED] * 6, "33 kept, 6 not measured"),
+        ([KEPT] * 36 + [MISSED, ABSENT, ABSENT], "1 missed, 2 not measured of 39"),
+    ],
+)
+def test_a_count_fits_a_cell(mix: list[tuple[Status, bool]], count: str) -> None:
+    assert tally(verdicts_of(mix)).count == count
+
+
 def test_a_promise_has_a_name_of_three_parts() -> None:
     (verdict,) = verdicts_of([KEPT])
     assert verdict.id == PromiseId("t0", "min_parity_db", "engine0")
