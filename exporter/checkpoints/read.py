@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from exporter.checkpoints.torch_file import read_torch, require_plain
+from exporter.checkpoints.weights_files import format_of
 from exporter.errors import CheckpointError, ExportError
 from exporter.failures import pass_on
 
@@ -35,7 +36,7 @@ def load_state(path: Path) -> dict[str, Tensor]:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} is damaged: {type(error).__name__}: {reason}") from None
     state = unwrap(raw)
-    if _reader_of(path) is read_torch:
+    if format_of(path).name == "torch":
         state = require_plain(state, path)
     if not state:
         raise CheckpointError(f"{path} holds no weights (looked for a state dict, bare or under {', '.join(WRAPPERS)})")
@@ -46,15 +47,15 @@ def _reader_of(path: Path) -> Callable[[Path], object]:
     from exporter.checkpoints.ncnn_file import read_ncnn
     from exporter.checkpoints.tf_checkpoint import read_tf_checkpoint
     from exporter.checkpoints.tfjs_file import read_tfjs
-    from exporter.checkpoints.weights_files import is_ncnn_file, is_tf_checkpoint, is_tfjs_model
 
-    if is_tf_checkpoint(path):
-        return read_tf_checkpoint
-    if is_ncnn_file(path):
-        return read_ncnn
-    if is_tfjs_model(path):
-        return read_tfjs
-    return read_safetensors if path.suffix == ".safetensors" else read_torch
+    readers: dict[str, Callable[[Path], object]] = {
+        "tensorflow 1": read_tf_checkpoint,
+        "ncnn": read_ncnn,
+        "tensorflow.js": read_tfjs,
+        "safetensors": read_safetensors,
+        "torch": read_torch,
+    }
+    return readers[format_of(path).name]
 
 
 def unwrap(raw: object) -> dict[str, Tensor]:

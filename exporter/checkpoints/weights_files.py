@@ -1,9 +1,11 @@
-"""Which files weights lie in: some formats need more than the one that a recipe names. Loads no library."""
+"""Formats of weights and the files they lie in: some need more than the one that a recipe names."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,35 +16,59 @@ from exporter.files.contained import contained
 _TF_PART = re.compile(r"\.(index|data-\d+-of-\d+)$")
 
 
-def is_tf_checkpoint(path: Path) -> bool:
-    """Whether `path` is a part of a TensorFlow 1 checkpoint."""
+@dataclass(frozen=True, slots=True)
+class WeightsFormat:
+    """How weights lie on disk, told by names alone: `files` gives all of them, the one that names the others first.
+
+    What a damaged file should have named is left out: whoever reads it says so.
+    """
+
+    name: str
+    is_one: Callable[[Path], bool]
+    files: Callable[[Path], tuple[Path, ...]]
+
+
+def _is_tf_checkpoint(path: Path) -> bool:
     return _TF_PART.search(path.name) is not None
 
 
-def is_ncnn_file(path: Path) -> bool:
-    """Whether `path` is the `.bin` of an ncnn pair."""
+def _tf_parts(path: Path) -> tuple[Path, ...]:
+    parts = sorted(path.parent.glob(f"{_TF_PART.sub('', path.name)}.*"))
+    return (path, *(part for part in parts if _is_tf_checkpoint(part) and part != path))
+
+
+def _is_ncnn(path: Path) -> bool:
+    """Of an ncnn pair, `path` is the `.bin`."""
     return path.suffix == ".bin" and path.with_suffix(".param").is_file()
 
 
-def is_tfjs_model(path: Path) -> bool:
+def _is_tfjs(path: Path) -> bool:
     """Whether `path` is the `model.json` of a TensorFlow.js model, or a folder with one."""
     return path.suffix == ".json" or (path / "model.json").is_file()
 
 
-def weights_files(path: Path) -> tuple[Path, ...]:
-    """Every file that the weights called `path` lie in, the one that names the others first.
+def _tfjs_files(path: Path) -> tuple[Path, ...]:
+    index = path / "model.json" if path.is_dir() else path
+    return index, *_shards(index)
 
-    What a damaged file should have named is left out: whoever reads it says so.
-    """
-    if is_tf_checkpoint(path):
-        parts = sorted(path.parent.glob(f"{_TF_PART.sub('', path.name)}.*"))
-        return (path, *(part for part in parts if is_tf_checkpoint(part) and part != path))
-    if is_ncnn_file(path):
-        return path, path.with_suffix(".param")
-    if is_tfjs_model(path):
-        index = path / "model.json" if path.is_dir() else path
-        return index, *_shards(index)
-    return (path,)
+
+# Looked at in this order. Add yours here, and its reader in exporter/checkpoints/read.py.
+FORMATS = (
+    WeightsFormat("tensorflow 1", _is_tf_checkpoint, _tf_parts),
+    WeightsFormat("ncnn", _is_ncnn, lambda path: (path, path.with_suffix(".param"))),
+    WeightsFormat("tensorflow.js", _is_tfjs, _tfjs_files),
+    WeightsFormat("safetensors", lambda path: path.suffix == ".safetensors", lambda path: (path,)),
+    WeightsFormat("torch", lambda path: True, lambda path: (path,)),  # .pth, .pt, .ckpt and what is called otherwise
+)
+
+
+def format_of(path: Path) -> WeightsFormat:
+    return next(format for format in FORMATS if format.is_one(path))
+
+
+def weights_files(path: Path) -> tuple[Path, ...]:
+    """Every file that the weights called `path` lie in, the one that names the others first."""
+    return format_of(path).files(path)
 
 
 def _shards(index: Path) -> list[Path]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from exporter.data.images import to_uint8
 
 Floats = NDArray[np.float32]
-IDENTICAL_PSNR_DB = 100.0  # equal bytes have no finite PSNR; a table needs one
+IDENTICAL_DB = 200.0  # equal pictures have no finite PSNR; a mean needs one
+IDENTICAL_PSNR_DB = 100.0  # the same for 8-bit pictures, as the literature's tables have it
 
 PROTOCOLS = {
     "psnr_db": "PSNR: 8-bit rounded RGB, whole image, per-image mean; identical images count 100 dB",
@@ -21,16 +22,18 @@ PROTOCOLS = {
 }
 
 
+def psnr_of_error_db(mean_square: float) -> float:
+    """PSNR of a mean squared error at full scale 1.0, IDENTICAL_DB at most; NaN stays NaN."""
+    return float(-10 * np.log10(np.maximum(mean_square, 10 ** (-IDENTICAL_DB / 10))))
+
+
 def psnr_db(image: Floats, truth: Floats) -> float:
     """PROTOCOLS["psnr_db"] of two (H, W, 3) RGB pictures in 0..1; NaN when either holds a NaN."""
     _require_same_shape(image, truth)
     if np.isnan(image).any() or np.isnan(truth).any():
         return float("nan")
     error = to_uint8(image).astype(np.float64) - to_uint8(truth)
-    mean_square = float(np.mean(error * error))
-    if mean_square == 0:
-        return IDENTICAL_PSNR_DB
-    return float(min(IDENTICAL_PSNR_DB, 10 * np.log10(255.0**2 / mean_square)))
+    return min(IDENTICAL_PSNR_DB, psnr_of_error_db(np.mean(error * error) / 255.0**2))
 
 
 def ssim(image: Floats, truth: Floats) -> float:

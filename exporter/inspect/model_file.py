@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from exporter.artifact import Artifact, Format, Layout, Precision, TensorSpec, sha256_of
+from exporter.artifact import Artifact, Format, Layout, TensorSpec, sha256_of
 from exporter.errors import DataError
-from exporter.graph.onnx_file import load_onnx
-from exporter.graph.open_sizes import at_known_size
+from exporter.graph.graph import Tensor
 from exporter.graph.read import read_graph
 from exporter.inspect.audit import precision_of
 
@@ -21,57 +20,31 @@ def artifact_of_file(path: Path, height: int = 256, width: int = 256, *, arch: s
 
     `arch`: package.module:Class of a network of the user's own, which a network file may then ask for.
 
-    Raises DataError for a missing file, an unknown ending, or a model that is no image-to-image model.
+    Raises DataError for a missing file, an unknown ending, or a model that is no image-to-image model, CheckpointError
+    for a damaged one.
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
     if path.suffix not in FORMATS:
         raise DataError(f"{path}: {path.suffix!r} is none of {', '.join(FORMATS)}")
     format = FORMATS[path.suffix]
-    if format == Format.TFLITE:
-        source, result = _tflite_specs(path)
-    elif format == Format.ONNX:
-        source, result = _onnx_specs(path)
-    else:
-        source = result = TensorSpec.image(height, width)
-    precision: Precision = "fp32" if format == Format.TORCH else precision_of(read_graph(path))
     allowed = frozenset({arch} if arch else ())
-    return Artifact(format, path, source, result, sha256_of(path), precision, user_classes=allowed)
+    if format == Format.TORCH:
+        picture = TensorSpec.image(height, width)
+        return Artifact(format, path, picture, picture, sha256_of(path), user_classes=allowed)
+    graph = read_graph(path)
+    source, result = (_spec(path, tensors) for tensors in (graph.inputs, graph.outputs))
+    return Artifact(format, path, source, result, sha256_of(path), precision_of(graph), user_classes=allowed)
 
 
-def _tflite_specs(path: Path) -> tuple[TensorSpec, TensorSpec]:
-    from ai_edge_litert.interpreter import Interpreter
-
-    try:
-        interpreter = Interpreter(str(path))
-    except (ValueError, RuntimeError) as error:
-        raise DataError(f"{path} is not a readable .tflite: {error}") from None
-    return _tflite_spec(path, interpreter.get_input_details()), _tflite_spec(path, interpreter.get_output_details())
-
-
-def _tflite_spec(path: Path, details: list[dict[str, Any]]) -> TensorSpec:
-    if len(details) != 1:
-        raise DataError(f"{path} has {len(details)} inputs or outputs, expected one picture")
-    (detail,) = details
-    scale, zero_point = detail["quantization"]
-    shape = tuple(int(n) for n in detail["shape"])
-    spec = TensorSpec(shape, _layout(path, shape), detail["dtype"].__name__)
-    return replace(spec, scale=float(scale), zero_point=int(zero_point)) if scale else spec
-
-
-def _onnx_specs(path: Path) -> tuple[TensorSpec, TensorSpec]:
-    model = load_onnx(path)
-    try:
-        graph = at_known_size(model).graph
-    except (ValueError, LookupError, TypeError) as error:  # its metadata may be anybody's
-        raise DataError(f"{path} is not a readable .onnx: {error}") from None
-    specs = []
-    for values in (graph.input, graph.output):
-        if len(values) != 1:
-            raise DataError(f"{path} has {len(values)} inputs or outputs, expected one picture")
-        shape = tuple(int(d.dim_value) for d in values[0].type.tensor_type.shape.dim)
-        specs.append(TensorSpec(shape, _layout(path, shape)))
-    return specs[0], specs[1]
+def _spec(path: Path, tensors: Sequence[Tensor]) -> TensorSpec:
+    if len(tensors) != 1:
+        raise DataError(f"{path} has {len(tensors)} inputs or outputs, expected one picture")
+    (tensor,) = tensors
+    spec = TensorSpec(tensor.shape, _layout(path, tensor.shape), tensor.dtype)
+    if not tensor.scales:
+        return spec
+    return replace(spec, scale=tensor.scales[0], zero_point=next(iter(tensor.zero_points), 0))
 
 
 def _layout(path: Path, shape: tuple[int, ...]) -> Layout:

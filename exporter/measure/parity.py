@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from exporter.data.metrics import psnr_of_error_db
 from exporter.measure.results import Parity
 from exporter.runtimes.base import Image
-
-IDENTICAL_DB = 200.0  # stands for no difference at all, so that a mean over images stays finite
 
 
 def measure_parity(reference: Sequence[Image], candidate: Sequence[Image], names: Sequence[str]) -> Parity:
@@ -35,4 +34,4 @@ def parity_db(reference: Image, candidate: Image) -> float:
     if reference.shape != candidate.shape:
         raise ValueError(f"pictures of shapes {reference.shape} and {candidate.shape} cannot be compared")
     error = reference.astype(np.float64) - candidate
-    return float(-10 * np.log10(np.maximum(np.mean(error * error), 10 ** (-IDENTICAL_DB / 10))))
+    return psnr_of_error_db(float(np.mean(error * error)))

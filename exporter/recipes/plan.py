@@ -13,6 +13,7 @@ from exporter.data.manifest import MANIFEST
 from exporter.errors import DataError, PlanError, RecipeError
 from exporter.files.yaml_text import Path_
 from exporter.generators import GeneratorInfo, generator_info
+from exporter.generators.size_rule import wrong_size
 from exporter.recipes.export import Recipe
 from exporter.runtimes import RUNTIMES
 from exporter.stages import LoadGenerator, Stage
@@ -118,12 +119,8 @@ def _size_problems(recipe: Recipe, networks: Sequence[_Network]) -> Iterator[str
     for side in ("height", "width"):
         length = getattr(recipe.input, side)
         for info in strict:
-            if length % info.multiple:
-                below, above = length // info.multiple * info.multiple, -(-length // info.multiple) * info.multiple
-                yield (
-                    f"{recipe.at('input', side)}: {length} is not a multiple of {info.multiple}, as {info.name} needs; "
-                    f"nearest: {below or above} or {above}"
-                )
+            if problem := wrong_size(recipe.at("input", side), length, info.multiple, info.name):
+                yield problem
 
 
 def _data_problems(recipe: Recipe) -> Iterator[str]:

@@ -188,6 +188,7 @@ def _labelled(recipe: TrainRecipe, images: _Images, pools: Path, device: torch.d
     from exporter.data.pool import PairPool
     from exporter.generators.description import read_description, require_allowed
     from exporter.generators.network_file import read_network
+    from exporter.generators.size_rule import wrong_size
     from exporter.training.labels import label
 
     assert recipe.teacher is not None  # the recipe has seen to it
@@ -195,8 +196,8 @@ def _labelled(recipe: TrainRecipe, images: _Images, pools: Path, device: torch.d
     teacher = read_description(recipe.teacher)
     require_allowed(teacher.arch, recipe.teacher, {recipe.model.arch})
     size_px, info = images.pairs.blurred.shape[1], generator_info(teacher.arch, teacher.range, teacher.multiple)
-    if size_px % info.multiple and info.padding == "none":
-        raise RecipeError(f"data.pool.size_px: {size_px} is not a multiple of {info.multiple}, as {info.name} needs")
+    if info.padding == "none" and (problem := wrong_size("data.pool.size_px", size_px, info.multiple, info.name)):
+        raise RecipeError(problem)
     return label(
         images.pairs,
         read_network(recipe.teacher, {recipe.model.arch}),

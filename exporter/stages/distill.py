@@ -88,6 +88,8 @@ class Distill(FitOptions, Stage):
         return student
 
     def _check_size(self, info: GeneratorInfo, source: Artifact) -> None:
+        from exporter.generators.size_rule import wrong_size
+
         for side, length in (("height", source.input.height), ("width", source.input.width)):
-            if length % info.multiple:
-                raise StageError(f"input.{side}: {length} is not a multiple of {info.multiple}, as {info.name} needs")
+            if problem := wrong_size(f"input.{side}", length, info.multiple, info.name):
+                raise StageError(problem)

@@ -111,15 +111,11 @@ class LoadGenerator(Stage):
 
 def _require_size(source: Artifact, arch: str, multiple: int) -> None:
     from exporter.errors import PlanError
+    from exporter.generators.size_rule import wrong_size
 
     for side in ("height", "width"):
-        length = getattr(source.input, side)
-        if length % multiple:
-            below, above = length // multiple * multiple, -(-length // multiple) * multiple
-            raise PlanError(
-                f"input.{side}: {length} is not a multiple of {multiple}, as {arch} needs; "
-                f"nearest: {below or above} or {above}"
-            )
+        if problem := wrong_size(f"input.{side}", getattr(source.input, side), multiple, arch):
+            raise PlanError(problem)
 
 
 def _warnings(network: nn.Module, arch: str, source: Artifact, state: dict[str, Tensor]) -> list[str]:
