@@ -33,7 +33,7 @@ def psnr_db(image: Floats, truth: Floats) -> float:
     if np.isnan(image).any() or np.isnan(truth).any():
         return float("nan")
     error = to_uint8(image).astype(np.float64) - to_uint8(truth)
-    return min(IDENTICAL_PSNR_DB, psnr_of_error_db(np.mean(error * error) / 255.0**2))
+    return min(IDENTICAL_PSNR_DB, psnr_of_error_db(float(np.mean(error * error)) / 255.0**2))
 
 
 def ssim(image: Floats, truth: Floats) -> float:
