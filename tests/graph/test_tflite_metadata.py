@@ -8,7 +8,6 @@ import pytest
 from exporter.bundle import Golden
 from exporter.graph.tflite_metadata import ImageTensor, TfliteMetadata, read_metadata, stamp
 from exporter.judge.outcome import Outcome
-from tests.bundle.conftest import finished  # noqa: F401
 
 METADATA = TfliteMetadata(
     name="näme",

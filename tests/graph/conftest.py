@@ -1,0 +1,3 @@
+from tests.bundle.conftest import finished
+
+__all__ = ["finished"]
