@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from exporter.artifact import Format
 from exporter.errors import CheckpointError, ExportError
 from exporter.failures import in_one_line, pass_on
-from exporter.graph.graph import DYNAMIC, Graph, Node, Tensor, elements, is_sized
+from exporter.graph.graph import DYNAMIC, Graph, Node, Tensor, is_sized
 from exporter.graph.onnx_file import load_onnx
 from exporter.graph.open_sizes import at_known_size
+from exporter.graph.operators import ONNX, UNKNOWN_ONNX
 
 # Reading these from stored values gives a stored value: Q/DQ weights reach their Conv through one.
 _KEEPS_CONSTANT = {"DequantizeLinear", "Identity", "Constant"}
@@ -102,15 +102,8 @@ class _Reader:
 
 
 def _macs(kind: str, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> int:
-    """Multiply-accumulates of the linear operators; all others, and those of unknown shape, count zero."""
-    if not inputs or not outputs or not (is_sized(inputs[0].shape) and is_sized(outputs[0].shape)):
+    """None for what is not linear, and for what is of unknown shape."""
+    linear = ONNX.get(kind, UNKNOWN_ONNX).linear
+    if linear is None or not (is_sized(inputs[0].shape) and is_sized(outputs[0].shape)):
         return 0
-    if kind in ("Conv", "ConvInteger"):  # weights (out, in / groups, kh, kw)
-        return elements(outputs[0].shape) * prod(inputs[1].shape[1:])
-    if kind == "QLinearConv":  # data, its scale, its zero point, weights
-        return elements(outputs[0].shape) * prod(inputs[3].shape[1:])
-    if kind == "ConvTranspose":  # weights (in, out / groups, kh, kw)
-        return elements(inputs[0].shape) * prod(inputs[1].shape[1:])
-    if kind in ("MatMul", "Gemm", "MatMulInteger"):
-        return elements(outputs[0].shape) * inputs[0].shape[-1]
-    return 0
+    return linear.macs([tensor.shape for tensor in inputs], outputs[0].shape)

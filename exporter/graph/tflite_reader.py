@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ from exporter.artifact import Format
 from exporter.errors import CheckpointError
 from exporter.failures import in_one_line
 from exporter.graph.declared import METADATA_NAME, read_declared
-from exporter.graph.graph import DYNAMIC, Graph, Node, Tensor, elements
+from exporter.graph.graph import DYNAMIC, Graph, Node, Tensor
+from exporter.graph.operators import TFLITE, UNKNOWN_TFLITE
 
 _MARK = b"TFL3"  # the flatbuffer file identifier, at byte 4
 
@@ -84,29 +84,15 @@ def _node(operator: Any, kinds: list[str], tensors: list[Tensor], schema: Any) -
     inputs = tuple(tensors[i] for i in operator.InputsAsNumpy() if i >= 0)  # -1: optional and absent
     outputs = tuple(tensors[i] for i in operator.OutputsAsNumpy())
     options = schema.OperatorT.InitFromObj(operator).builtinOptions
+    linear = TFLITE.get(kind, UNKNOWN_TFLITE).linear
     return Node(
         kind=kind,
         name=outputs[0].name if outputs else "",
         inputs=inputs,
         outputs=outputs,
         options=dict(vars(options)) if options is not None else {},
-        macs=_macs(kind, inputs, outputs),
+        macs=linear.macs([tensor.shape for tensor in inputs], outputs[0].shape) if linear else 0,
     )
-
-
-def _macs(kind: str, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> int:
-    """Multiply-accumulates of the linear operators; all others count zero."""
-    if kind == "CONV_2D":  # weights (out, kh, kw, in / groups)
-        return elements(outputs[0].shape) * prod(inputs[1].shape[1:])
-    if kind == "DEPTHWISE_CONV_2D":  # weights (1, kh, kw, out)
-        return elements(outputs[0].shape) * prod(inputs[1].shape[1:3])
-    if kind == "TRANSPOSE_CONV":  # inputs: output shape, weights (out, kh, kw, in), data
-        return elements(inputs[2].shape) * prod(inputs[1].shape[:3])
-    if kind == "FULLY_CONNECTED":  # weights (out, in)
-        return elements(outputs[0].shape) * inputs[1].shape[-1]
-    if kind == "BATCH_MATMUL":
-        return elements(outputs[0].shape) * inputs[0].shape[-1]
-    return 0
 
 
 @cache

@@ -10,21 +10,10 @@ from __future__ import annotations
 
 from exporter.artifact import Format, Precision
 from exporter.graph.graph import INTEGER_DTYPES, Graph, Node
+from exporter.graph.operators import ONNX, TFLITE_WEIGHTED, UNKNOWN_ONNX
 from exporter.inspect.results import Audit, Op
 
 CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})
-WITH_WEIGHTS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
-_FUSED = frozenset({"Relu", "Clip"})
-# ONNX operators that engines run on quantised tensors when they stand between DQ and Q.
-# fmt: off
-_INTEGER_KERNELS = _FUSED | {
-    "Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Sub", "Mul", "Min", "Max", "Concat",
-    "Resize", "MaxPool", "AveragePool", "GlobalAveragePool", "LeakyRelu", "PRelu", "Sigmoid",
-    "DepthToSpace", "SpaceToDepth", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten",
-    "Pad", "Slice", "Split", "Identity", "Gather",
-}
-# fmt: on
-_INTEGER_ALREADY = frozenset({"QLinearConv", "QLinearMatMul", "QLinearAdd", "ConvInteger", "MatMulInteger"})
 
 
 def audit_graph(graph: Graph) -> Audit:
@@ -65,8 +54,8 @@ def _tflite_dtype(node: Node) -> str:
     integer = [t.dtype for t in tensors if t.dtype in INTEGER_DTYPES]
     if node.kind in CONVERSIONS:
         return integer[0] if integer else tensors[0].dtype
-    if node.kind in WITH_WEIGHTS:
-        data = node.inputs[2 if node.kind == "TRANSPOSE_CONV" else 0]
+    if node.kind in TFLITE_WEIGHTED:
+        data = node.inputs[TFLITE_WEIGHTED[node.kind].data]
         return data.dtype  # float data with int8 weights is computed in float, whatever the file's size says
     floats = [t.dtype for t in tensors if t.dtype.startswith("float")]
     return (floats or integer or [t.dtype for t in tensors] or ["unknown"])[0]
@@ -79,10 +68,11 @@ def _onnx_dtypes(graph: Graph) -> tuple[str, ...]:
     dtypes = []
     for node in graph.nodes:
         sources = [t.name for t in node.activations]
-        integer = node.kind in _INTEGER_KERNELS and sources and all(s in dequantized for s in sources)
+        operator = ONNX.get(node.kind, UNKNOWN_ONNX)
+        integer = operator.int8 == "paired" and sources and all(s in dequantized for s in sources)
         integer = integer and _weights_are_quantized(node, dequantized)
-        fused = node.kind in _FUSED and sources and all(s in fusable for s in sources)
-        if node.kind in CONVERSIONS or node.kind in _INTEGER_ALREADY or integer or fused:
+        fused = operator.scale == "clamp" and sources and all(s in fusable for s in sources)
+        if node.kind in CONVERSIONS or operator.int8 == "always" or integer or fused:
             fusable |= {t.name for t in node.outputs if len(consumers.get(t.name, ())) == 1}
             dtypes.append("int8")
         else:

@@ -11,15 +11,14 @@ from pathlib import Path
 
 from exporter.artifact import Format
 from exporter.graph.graph import DYNAMIC, INTEGER_DTYPES, Graph, Node, Tensor
+from exporter.graph.operators import GPU_DELEGATE, ONNX, ONNX_WEIGHTED, TFLITE, TFLITE_WEIGHTED, UNKNOWN_TFLITE
 from exporter.graph.read import read_graph
 from exporter.inspect.audit import audit_graph, compute_dtypes, float_islands, is_declared
-from exporter.inspect.gpu.supported_operators import GPU_DELEGATE_OPS
 from exporter.inspect.results import Audit, Finding
 from exporter.inspect.tensorrt import tensorrt_findings
 
 Rule = Callable[[Graph], Iterator[Finding]]
 HIGHEST_RANK = 4
-_LINEAR = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 _PINNED_SCALE = 1 / 255
 _PINNED_ZERO_POINT = {"int8": -128, "uint8": 0}
 _SCALE_TOLERANCE = 1e-4  # relative: 0.03 of a grey level at white
@@ -100,7 +99,7 @@ def _gpu_delegate(graph: Graph) -> Iterator[Finding]:
     severity = "note" if _computes_in_integers(graph) else "warning"  # integer files go to the CPU or an NPU
     refused: dict[str, list[Node]] = {}
     for node in graph.nodes:
-        if node.kind not in GPU_DELEGATE_OPS and not _custom(node):
+        if GPU_DELEGATE not in TFLITE.get(node.kind, UNKNOWN_TFLITE).gpu and not _custom(node):
             refused.setdefault(node.kind, []).append(node)
     for nodes in refused.values():
         yield Finding(
@@ -172,7 +171,7 @@ def _dynamic_shapes(graph: Graph) -> Iterator[Finding]:
 
 
 def _unknown_shapes(graph: Graph) -> Iterator[Finding]:
-    nodes = [node for node in graph.nodes if node.kind in _LINEAR and not node.macs]
+    nodes = [node for node in graph.nodes if node.kind in ONNX and ONNX[node.kind].linear and not node.macs]
     if nodes:
         yield Finding(
             "warning",
@@ -186,8 +185,9 @@ def _per_tensor_depthwise(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes:
         if not _is_depthwise(node):
             continue
-        weights = node.inputs[1]
-        channels = weights.shape[-1] if node.kind == "DEPTHWISE_CONV_2D" else weights.shape[0]
+        linear = (TFLITE_WEIGHTED | ONNX_WEIGHTED)[node.kind]
+        weights = node.inputs[linear.weights]
+        channels = weights.shape[linear.channel_axis]
         if len(weights.scales) == 1 and channels > 1:
             yield Finding(
                 "warning",

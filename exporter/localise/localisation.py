@@ -21,14 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.errors import CheckpointError, DataError, EngineError
+from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.inspect.audit import WITH_WEIGHTS
 from exporter.localise.diagnosis import EIGHT_BITS_DB, EQUAL_DB, LEAST_FALL_DB, diagnose
 from exporter.localise.matches import Pairing, pair_layers
 from exporter.localise.results import LayerError, Localisation
 from exporter.localise.tensor_params import TensorCode, code_of
 from exporter.quantization.tflite.clamps import clamp_limits
-from exporter.quantization.tflite.kernels import KERNELS
 from exporter.runtimes.base import Image
 
 Array = NDArray[Any]
@@ -160,7 +159,8 @@ def _layer(
 ) -> LayerError:
     graph, (operator, index) = files.rounded, files.layers[place]
     code, kind = files.codes[index], graph.kind(operator)
-    weights = graph.tensors[operator.inputs[1]].quantization if kind in WITH_WEIGHTS else None
+    linear = TFLITE_WEIGHTED.get(kind)
+    weights = graph.tensors[operator.inputs[linear.weights]].quantization if linear else None
     rms = (total.signal / max(total.count, 1)) ** 0.5
     return LayerError(
         kind=kind,
@@ -181,7 +181,7 @@ def _layer(
 
 def _moves_only(kind: str) -> bool:
     """Whether the operator's output has the code of its input: what it loses, its input had lost."""
-    return kind in KERNELS and KERNELS[kind].rule == "same"
+    return kind in INT8_KERNELS and INT8_KERNELS[kind].rule == "same"
 
 
 def _sqnr_db(signal: float, noise: float) -> float:

@@ -154,10 +154,10 @@ def _float_weights_bytes(source: Artifact) -> int:
     """What factors and biases of the weighted operators take in float32."""
     import onnx
 
-    from exporter.quantization.tensorrt.qdq import WEIGHTED
+    from exporter.graph.operators import ONNX_WEIGHTED
 
     graph = onnx.load(source.path).graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
     behind = {node.output[0]: node.input[0] for node in graph.node if node.op_type in ("DequantizeLinear", "Cast")}
-    names = {behind.get(name, name) for node in graph.node if node.op_type in WEIGHTED for name in node.input}
+    names = {behind.get(name, name) for node in graph.node if node.op_type in ONNX_WEIGHTED for name in node.input}
     return sum(4 * prod(stored[name].dims) for name in names if name in stored)

@@ -5,22 +5,11 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from exporter.graph.operators import ONNX, UNKNOWN_ONNX, Reach
+
 Axes = tuple[int, int]  # of rows and of columns, counted from the end (-1 is the last): broadcasting keeps them
 
-_POINTWISE = """
-    Abs Add And BatchNormalization Cast Ceil Celu Clip Cos DequantizeLinear Div Dropout Elu Equal Erf Exp Expand Floor
-    Gelu Greater GreaterOrEqual HardSigmoid HardSwish Identity LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul
-    Neg Not Or PRelu Pow QuantizeLinear Reciprocal Relu Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Sub Sum
-    Swish Tanh ThresholdedRelu Where Xor
-"""
-_WINDOWED = "AveragePool Conv ConvTranspose DepthToSpace LpPool MaxPool Pad Resize Slice SpaceToDepth Upsample"
-_ALONG_AN_AXIS = "ArgMax Concat CumSum Gather Hardmax LayerNormalization LogSoftmax LpNormalization Softmax Split"
-
-POINTWISE = frozenset(_POINTWISE.split())  # a pixel from the pixel at the same place of every operand
-WINDOWED = frozenset(_WINDOWED.split())  # a pixel from the pixels around a place
-ALONG_AN_AXIS = frozenset(_ALONG_AN_AXIS.split())  # local when that axis is none of the picture's
-_STATISTICS = frozenset(("InstanceNormalization", "GroupNormalization", "GlobalAveragePool", "GlobalMaxPool"))
-_NO_PIXELS = frozenset(("Shape", "Size", "ConstantOfShape"))
+WINDOWED: frozenset[Reach] = frozenset(("window", "transposed window", "resized", "block", "moved"))
 _WHOLE_PLANE = "takes statistics of the whole plane"
 
 
@@ -39,7 +28,7 @@ def follow_axes(graph: Any, source: str) -> dict[str, Axes]:
     axes: dict[str, Axes] = {source: (-3, -2) if shape[3] == 3 else (-2, -1)}
     for node in graph.nodes:
         operands = [name for name in node.input if name in axes]
-        if operands and node.op_type not in _NO_PIXELS:
+        if operands and reach_of(node) != "none":
             made = _axes_after(node, graph, axes, operands)
             axes.update(dict.fromkeys((name for name in node.output if name), made))
     return axes
@@ -47,22 +36,26 @@ def follow_axes(graph: Any, source: str) -> dict[str, Axes]:
 
 def _axes_after(node: Any, graph: Any, axes: dict[str, Axes], operands: list[str]) -> Axes:
     first = axes[operands[0]]
-    kind = node.op_type
-    if kind in POINTWISE or kind in WINDOWED:
+    reach = reach_of(node)
+    if reach == "pixel" or reach in WINDOWED:
         if any(axes[name] != first for name in operands):
             raise _global(node, "lays differently turned planes over each other")
         return first
-    if kind == "Transpose":
+    if reach == "transposed":
         return _transposed(node, graph, operands[0], first)
-    if kind in ("Reshape", "Squeeze", "Unsqueeze", "Flatten"):
+    if reach == "reshaped":
         return _reshaped(node, graph, operands[0], first)
-    if kind.startswith("Reduce"):
+    if reach == "reduced":
         return _reduced(node, graph, operands[0], first)
-    if kind in ALONG_AN_AXIS:
+    if reach == "axis":
         return _untouched(node, graph, operands[0], first)
-    if kind in ("MatMul", "Gemm"):
+    if reach == "matrix":
         return _multiplied(node, graph, operands, first)
-    raise _global(node, _WHOLE_PLANE if kind in _STATISTICS else "is not known to be local")
+    raise _global(node, _WHOLE_PLANE if reach == "plane" else "is not known to be local")
+
+
+def reach_of(node: Any) -> Reach:
+    return ONNX.get(node.op_type, UNKNOWN_ONNX).reach
 
 
 def _global(node: Any, why: str) -> Unbounded:

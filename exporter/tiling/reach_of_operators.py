@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
-from exporter.tiling.pixel_axes import WINDOWED, Axes, Unbounded
+from exporter.tiling.pixel_axes import WINDOWED, Axes, Unbounded, reach_of
 
 Interval = tuple[int, int]  # first and last pixel
 
@@ -19,31 +19,33 @@ def read_by(
 
     Pixel numbers go on beyond the picture's border. Raises Unbounded where the reach depends on the picture's size.
     """
+    reach = reach_of(node)
     for tensor in (name for name in node.input if name in axes):
         before, after = graph.shape(tensor)[axes[tensor][axis]], graph.shape(output)[axes[output][axis]]
-        if node.op_type not in WINDOWED:
+        if reach not in WINDOWED:
             if before != after:
                 raise Unbounded(f"{node.op_type} {node.name or output!r} spreads one value over the plane")
             yield tensor, made
-        elif node.op_type in ("Conv", "AveragePool", "MaxPool", "LpPool"):
+        elif reach == "window":
             yield tensor, _window(node, graph, axis, before, after, made)
-        elif node.op_type == "ConvTranspose":
+        elif reach == "transposed window":
             yield tensor, _transposed_window(node, graph, axis, made)
-        elif node.op_type in ("Resize", "Upsample"):
+        elif reach == "resized":
             yield tensor, _resampled(node, before, after, made)
-        elif node.op_type in ("DepthToSpace", "SpaceToDepth"):
+        elif reach == "block":
             yield tensor, _blocks(node, made)
-        else:  # Pad, Slice
+        else:  # moved
             yield tensor, _moved(node, graph, axes[tensor][axis], before, made)
 
 
 def stride_of(node: Any, graph: Any, axes: dict[str, Axes], tensor: str, output: str, axis: int) -> Fraction:
     """Pixels of the operand `tensor` per pixel of `output`."""
-    if node.op_type in ("Conv", "AveragePool", "MaxPool", "LpPool"):
+    reach = reach_of(node)
+    if reach == "window":
         return Fraction(_stride(node, axis))
-    if node.op_type == "ConvTranspose":
+    if reach == "transposed window":
         return Fraction(1, _stride(node, axis))
-    if node.op_type in ("Resize", "Upsample", "DepthToSpace", "SpaceToDepth"):
+    if reach in ("resized", "block"):
         return Fraction(graph.shape(tensor)[axes[tensor][axis]], graph.shape(output)[axes[output][axis]])
     if node.op_type == "Slice":
         place = axes[tensor][axis]

@@ -11,10 +11,11 @@ from exporter.engines.gpu_probe import GpuAnswer
 from exporter.engines.litert_gpu import LiteRtGpuEngine
 from exporter.errors import EngineError
 from exporter.graph.graph import INTEGER_DTYPES, Graph
+from exporter.graph.operators import GPU_DELEGATE, ML_DRIFT
 from exporter.graph.tflite_reader import read_tflite
 from exporter.inspect.gpu.acceptance import engine_answers
 from exporter.inspect.gpu.overflow import FP16_LARGEST, Overflow, predict_overflow
-from exporter.inspect.gpu.prediction import ML_DRIFT, OLD_DELEGATE, GpuPrediction, predict
+from exporter.inspect.gpu.prediction import GpuPrediction, predict
 from exporter.inspect.gpu.rewrites import rewrite_of_refused
 from exporter.inspect.results import Finding
 from exporter.not_measured import NotMeasured
@@ -50,7 +51,7 @@ def lint_gpu(path: Path, pictures: Pictures) -> GpuLint:
     Raises CheckpointError for a damaged file.
     """
     graph = read_tflite(path)
-    predictions = tuple(predict(graph, engine) for engine in (ML_DRIFT, OLD_DELEGATE))
+    predictions = tuple(predict(graph, engine) for engine in (ML_DRIFT, GPU_DELEGATE))
     engine = _ask(path)
     overflow = _overflow(path, graph, pictures)
     findings = (

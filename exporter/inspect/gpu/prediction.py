@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from exporter.graph.graph import Graph, Node
+from exporter.graph.operators import ML_DRIFT
 from exporter.inspect.gpu.rules import refusal
-from exporter.inspect.gpu.supported_operators import GPU_DELEGATE_OPS
-
-ML_DRIFT = "LiteRT 2.3 CompiledModel"
-OLD_DELEGATE = "LiteRT 1.4 GpuDelegate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ def predict(graph: Graph, engine: str = ML_DRIFT) -> GpuPrediction:
     """The prediction for a .tflite graph. The older delegate's is by its list of operators and ML Drift's rules."""
     stored = {node.name for node in graph.nodes if _expands_fp16(node)}
     nodes = [_with_stored(node, stored) for node in graph.nodes]
-    reasons = [None if _expands_fp16(node) else _reason(node, engine) for node in nodes]
+    reasons = [None if _expands_fp16(node) else refusal(node, engine) for node in nodes]
     refused = tuple(
         Refusal(place, node.kind, node.name, why)
         for place, (node, why) in enumerate(zip(nodes, reasons, strict=True))
@@ -54,12 +51,6 @@ def predict(graph: Graph, engine: str = ML_DRIFT) -> GpuPrediction:
     taken = _pieces([nodes[place] for place in computing], [not reasons[place] for place in computing])
     on_gpu = len(nodes) if not refused else max(taken, default=0)
     return GpuPrediction(engine, refused, tuple(sorted(taken, reverse=True)), on_gpu, len(nodes) - on_gpu)
-
-
-def _reason(node: Node, engine: str) -> str | None:
-    if engine == OLD_DELEGATE and node.kind not in GPU_DELEGATE_OPS and not node.kind.startswith("CUSTOM"):
-        return "the delegate has no such operator"
-    return refusal(node)
 
 
 def _expands_fp16(node: Node) -> bool:

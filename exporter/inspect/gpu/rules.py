@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from math import prod
 
 from exporter.graph.graph import Node, Tensor
-from exporter.inspect.gpu.supported_operators import ML_DRIFT_OPS
+from exporter.graph.operators import ML_DRIFT, TFLITE, UNKNOWN_TFLITE
 
 LARGEST_RANK = 4
 Rule = Callable[[Node], str | None]
@@ -41,14 +41,14 @@ _ONE_COMPUTED_INPUT = frozenset({
 # fmt: on
 
 
-def refusal(node: Node) -> str | None:
-    """Why the engine leaves this operator to the CPU; None when it takes it.
+def refusal(node: Node, engine: str = ML_DRIFT) -> str | None:
+    """Why the engine leaves this operator to the CPU; None when it takes it. The rules are ML Drift's.
 
     Weights that a DEQUANTIZE expands must be marked constant: the engine reads them where they are stored.
     """
     if node.kind.startswith("CUSTOM"):
         return "it is no built-in operator"
-    if node.kind not in ML_DRIFT_OPS:
+    if engine not in TFLITE.get(node.kind, UNKNOWN_TFLITE).gpu:
         return "the engine has no such operator"
     return _tensors(node) or _operands(node) or _special(node)
 

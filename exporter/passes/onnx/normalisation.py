@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from exporter.graph.onnx_editor import Array, OnnxGraph, attribute
+from exporter.graph.operators import ONNX_WEIGHTED
 
-_FILTERS = {"Conv": 0, "ConvTranspose": 1}  # the axis of output channels in the weights
+_CONVOLUTIONS = ("Conv", "ConvTranspose")
 
 
 def write_out_norms(graph: OnnxGraph) -> int:
@@ -80,7 +81,7 @@ def scale_before_norms(graph: OnnxGraph) -> int:
         if found is None:
             continue
         maker, safe, place = found
-        axis = _FILTERS[maker.op_type]
+        axis = ONNX_WEIGHTED[maker.op_type].channel_axis
         weights = graph.constants[maker.input[1]]
         others = tuple(dim for dim in range(weights.ndim) if dim != axis)
         length = np.sqrt((weights.astype(np.float64) ** 2).sum(axis=others))
@@ -108,7 +109,7 @@ def _instance_norm(graph: OnnxGraph, centre: Any) -> tuple[Any, Any, int] | None
     maker = graph.producer(x)
     if maker is None or mean is None or not _is_plane_mean(graph, mean) or mean.input[0] != x:
         return None
-    known = maker.op_type in _FILTERS and all(name in graph.constants for name in list(maker.input)[1:] if name)
+    known = maker.op_type in _CONVOLUTIONS and all(name in graph.constants for name in list(maker.input)[1:] if name)
     grouped = maker.op_type == "ConvTranspose" and attribute(maker, "group", 1) != 1
     if not known or grouped or x in graph.outputs or len(graph.consumers(x)) != 2:
         return None

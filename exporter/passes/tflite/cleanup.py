@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from exporter.graph.operators import TFLITE, TFLITE_WEIGHTED, UNKNOWN_TFLITE
 from exporter.graph.tflite_editor import TfliteGraph
 
 SIGNATURE = "serving_default"
 _TAKE_ACTIVATION = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL"}
-_ELEMENTWISE = {
-    "ABS", "ADD", "DIV", "ELU", "EXP", "GELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "MAXIMUM", "MINIMUM", "MUL",
-    "NEG", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "RSQRT", "SQRT", "SUB", "TANH",
-}  # fmt: skip
 
 
 def join_clamps(graph: TfliteGraph) -> int:
@@ -77,42 +74,30 @@ def fold_into_convolutions(graph: TfliteGraph) -> int:
             continue
         constant = graph.constant(operator.inputs[1])
         maker = graph.producer(operator.inputs[0])
-        if constant is None or maker is None or graph.kind(maker) not in _FILTERS:
+        linear = None if maker is None else TFLITE_WEIGHTED.get(graph.kind(maker))
+        if constant is None or maker is None or linear is None or len(maker.inputs) <= linear.bias:
             continue
-        if len(maker.inputs) <= _FILTERS[graph.kind(maker)][1]:  # a transposed convolution without bias
+        weights, bias = graph.constant(maker.inputs[linear.weights]), graph.constant(maker.inputs[linear.bias])
+        if weights is None or bias is None:
             continue
         value = constant.reshape(-1).astype(np.float32)
         per_channel = constant.size == 1 or constant.shape[-1] == constant.size == graph.shape(maker.outputs[0])[-1]
         alone = len(graph.consumers(maker.outputs[0])) == 1 and maker.outputs[0] not in graph.outputs
         if not per_channel or not alone or getattr(maker.builtinOptions, "fusedActivationFunction", False):
             continue
-        _fold(graph, maker, kind, value)
+        if kind == "MUL":
+            shape = [-1 if axis == linear.channel_axis else 1 for axis in range(weights.ndim)]
+            _replace_constant(graph, maker, linear.weights, weights * value.reshape(shape))
+        folded_bias = {"MUL": bias * value, "ADD": bias + value, "SUB": bias - value}[kind]
+        _replace_constant(graph, maker, linear.bias, folded_bias)
         maker.outputs = list(operator.outputs)
         graph.operators.remove(operator)
         folded += 1
     return folded
 
 
-_FILTERS = {
-    "CONV_2D": (1, 2, 0),
-    "DEPTHWISE_CONV_2D": (1, 2, 3),
-    "TRANSPOSE_CONV": (1, 3, 0),
-}  # weights, bias, channel axis
-
-
-def _fold(graph: TfliteGraph, maker: Any, kind: str, value: Any) -> None:
-    weights_place, bias_place, axis = _FILTERS[graph.kind(maker)]
-    weights, bias = graph.constant(maker.inputs[weights_place]), graph.constant(maker.inputs[bias_place])
-    assert weights is not None and bias is not None
-    name = graph.name(maker.inputs[bias_place])
-    if kind == "MUL":
-        shape = [1] * weights.ndim
-        shape[axis] = -1
-        label = graph.name(maker.inputs[weights_place])
-        maker.inputs[weights_place] = graph.add_constant(label, weights * value.reshape(shape))
-        maker.inputs[bias_place] = graph.add_constant(name, bias * value)
-    else:
-        maker.inputs[bias_place] = graph.add_constant(name, bias + value if kind == "ADD" else bias - value)
+def _replace_constant(graph: TfliteGraph, operator: Any, place: int, value: Any) -> None:
+    operator.inputs[place] = graph.add_constant(graph.name(operator.inputs[place]), value)
 
 
 def join_reshapes(graph: TfliteGraph) -> int:
@@ -184,7 +169,7 @@ def _push_down(graph: TfliteGraph, first: Any) -> bool:
     if not _elementwise_alone(graph, user, result) or not _inverse_follows(graph, user, perm):
         return False
     after = user.outputs[0]
-    middle = graph.add_tensor(f"{graph.name(after)}_before_transpose", graph.shape(first.inputs[0]), "FLOAT32")
+    middle = graph.add_tensor(f"{graph.name(after)}_before_transpose", graph.shape(first.inputs[0]), graph.dtype(after))
     user.inputs = [first.inputs[0] if index == result else index for index in user.inputs]
     user.outputs, first.inputs, first.outputs = [middle], [middle, first.inputs[1]], [after]
     graph.operators.remove(first)
@@ -197,7 +182,7 @@ def _elementwise_alone(graph: TfliteGraph, operator: Any, tensor: int) -> bool:
     kind = graph.kind(operator)
     others = [graph.constant(index) for index in operator.inputs if index != tensor]
     lone = all(value is not None and value.size == 1 for value in others)
-    return lone and kind in _ELEMENTWISE and len(operator.outputs) == 1
+    return lone and TFLITE.get(kind, UNKNOWN_TFLITE).pixelwise and len(operator.outputs) == 1
 
 
 def _inverse_follows(graph: TfliteGraph, operator: Any, perm: Any) -> bool:

@@ -13,20 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.graph.operators import ONNX
 from exporter.quantization.params import LOWEST, PIXELS, Affine, Range
 
 Estimate = Callable[[set[str], set[str]], Mapping[str, Range]]  # (tensors, those never clipped) -> ranges
 
-# Outputs of these have their input's scale: ONNX Runtime quantises them so, and no rounding happens in them.
-_SAME = {
-    "Resize", "DepthToSpace", "SpaceToDepth", "MaxPool", "Transpose", "Reshape", "Slice", "Split", "Squeeze",
-    "Unsqueeze", "Gather", "Flatten",
-}  # fmt: skip
-_CLAMPS = {"Relu", "Clip"}
-KINDS = (
-    "Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Sub", "Mul", "Div", "Concat", "AveragePool", "GlobalAveragePool",
-    "LeakyRelu", "Sigmoid", "Softmax", "Pad", "Relu", "Clip", *sorted(_SAME),
-)  # fmt: skip
+# ONNX Runtime quantises these; outputs of _SAME have their input's scale, and no rounding happens in them.
+KINDS = tuple(kind for kind, operator in ONNX.items() if operator.scale)
+_SAME = {kind for kind in KINDS if ONNX[kind].scale == "input"}
+_CLAMPS = {kind for kind in KINDS if ONNX[kind].scale == "clamp"}
 
 
 def write_qdq(

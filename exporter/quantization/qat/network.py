@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED, Linear
 from exporter.quantization.qat.codes import CodedTensor, SharedCodes
 from exporter.quantization.qat.integers import (
     HIGHEST,
@@ -20,7 +21,7 @@ from exporter.quantization.qat.integers import (
     weighted,
 )
 from exporter.quantization.qat.moves import MOVES
-from exporter.quantization.qat.program import WEIGHTED, Array, Step, Unsimulated, read_program
+from exporter.quantization.qat.program import Array, Step, Unsimulated, read_program
 from exporter.quantization.qat.reals import REALS, activated, weighted_sum
 from exporter.quantization.qat.rounding import rounded
 from exporter.quantization.qat.weights import Floats, Weights
@@ -52,19 +53,23 @@ class TfliteNetwork(nn.Module):
         self._constants: dict[int, Code] = {}
         for number, step in enumerate(program.steps):
             self._require(step)
-            if step.kind in WEIGHTED:
+            if step.kind in TFLITE_WEIGHTED:
                 self._add_weights(number, step, (weights or {}).get(number))
         self._add_constants()
 
     def _require(self, step: Step) -> None:
-        if step.kind not in WEIGHTED and step.kind not in MOVES and step.kind not in REALS:
+        if step.kind not in TFLITE_WEIGHTED and step.kind not in MOVES and step.kind not in REALS:
             raise Unsimulated(f"{step.kind} {step.name} cannot be simulated in torch: the operator is not known")
-        if step.kind in WEIGHTED and step.inputs[WEIGHTED[step.kind][1]] not in self.program.constants:
+        if (
+            step.kind in TFLITE_WEIGHTED
+            and step.inputs[TFLITE_WEIGHTED[step.kind].weights] not in self.program.constants
+        ):
             raise step.unsimulated("a weight that is computed")
 
     def _add_weights(self, number: int, step: Step, given: Weights | None) -> None:
-        program, (_, place, bias_place, axis) = self.program, WEIGHTED[step.kind]
-        stored = given or Weights(self._real(step.inputs[place], axis), self._bias(step, bias_place, axis))
+        program, linear = self.program, TFLITE_WEIGHTED[step.kind]
+        axis, tensor = linear.channel_axis, step.inputs[linear.weights]
+        stored = given or Weights(self._real(tensor, axis), self._bias(step, linear))
         dims = tuple(dim for dim in range(stored.weights.ndim) if dim != axis)
         unit = _power_of_two(np.abs(stored.weights).max(dims, keepdims=True))
         code = program.codes.get(step.outputs[0])
@@ -74,7 +79,7 @@ class TfliteNetwork(nn.Module):
         self.register_buffer(f"unit_{number}", torch.from_numpy(unit), persistent=False)
         self.register_buffer(f"bias_unit_{number}", torch.from_numpy(bias_unit), persistent=False)
         if program.dtypes[step.outputs[0]] == "INT8" and given is None:
-            self.register_buffer(f"scales_{number}", torch.from_numpy(program.codes[step.inputs[place]][0].copy()))
+            self.register_buffer(f"scales_{number}", torch.from_numpy(program.codes[tensor][0].copy()))
 
     def _values(self, number: int | str) -> tuple[Tensor, Tensor]:
         """Weights and bias in real values."""
@@ -90,10 +95,10 @@ class TfliteNetwork(nn.Module):
         shape[axis] = -1
         return np.asarray((value - zeros.reshape(shape)) * scales.reshape(shape), np.float32)
 
-    def _bias(self, step: Step, place: int, axis: int) -> Floats:
-        tensor = step.inputs[place] if place < len(step.inputs) else -1
+    def _bias(self, step: Step, linear: Linear) -> Floats:
+        tensor = step.inputs[linear.bias] if linear.bias < len(step.inputs) else -1
         if tensor < 0:
-            channels = self.program.constants[step.inputs[WEIGHTED[step.kind][1]]].shape[axis]
+            channels = self.program.constants[step.inputs[linear.weights]].shape[linear.channel_axis]
             return np.zeros(channels, np.float32)
         value = self.program.constants[tensor]
         scales = self.program.codes[tensor][0] if value.dtype == np.int32 else np.float32(1)
@@ -103,7 +108,7 @@ class TfliteNetwork(nn.Module):
         """Numbers that operators without weights read: in real values, or in steps of their code."""
         program = self.program
         for step in program.steps:
-            for tensor in step.inputs if step.kind not in WEIGHTED else ():
+            for tensor in step.inputs if step.kind not in TFLITE_WEIGHTED else ():
                 value = program.constants.get(tensor)
                 if value is None or value.dtype not in (np.float32, np.int8) or hasattr(self, f"constant_{tensor}"):
                     continue
@@ -130,8 +135,8 @@ class TfliteNetwork(nn.Module):
 
     def _run(self, number: int, step: Step, values: dict[int, Tensor], codes: dict[int, Code]) -> list[Tensor]:
         out = codes.get(step.outputs[0])
-        if step.kind in WEIGHTED:
-            picture = step.inputs[WEIGHTED[step.kind][0]]
+        if step.kind in TFLITE_WEIGHTED:
+            picture = step.inputs[TFLITE_WEIGHTED[step.kind].data]
             return [self._weighted(number, step, values[picture], codes.get(picture), out)]
         tensors = [tensor for tensor in step.inputs if tensor in values or hasattr(self, f"constant_{tensor}")]
         x = [values[tensor] if tensor in values else getattr(self, f"constant_{tensor}") for tensor in tensors]
@@ -152,14 +157,14 @@ class TfliteNetwork(nn.Module):
 
     def _filters(self, number: int, step: Step, weights: Tensor, bias: Tensor, input_scale: Tensor) -> Filters:
         """Weights and bias in the steps that exporter.quantization.params gives them, or those of the file."""
-        axis = WEIGHTED[step.kind][3]
+        axis, per_channel = TFLITE_WEIGHTED[step.kind].channel_axis, INT8_KERNELS[step.kind].per_channel
         scales: Tensor | None = getattr(self, f"scales_{number}", None)
         if scales is None:
             largest = weights.detach().abs().amax([dim for dim in range(weights.dim()) if dim != axis]).double()
-            if step.kind == "FULLY_CONNECTED":
+            if not per_channel:
                 largest = largest.max().reshape(1)
             smallest = bias.detach().double().abs() / (input_scale.detach().double() * LARGEST_BIAS)
-            smallest = smallest.max() if step.kind == "FULLY_CONNECTED" else smallest
+            smallest = smallest if per_channel else smallest.max()
             own = torch.where(largest > 0, (largest / HIGHEST).clamp(min=SMALLEST_SPAN / STEPS), SILENT_WEIGHT)
             scales = torch.maximum(own, smallest).float()
         shape = [1] * weights.dim()

@@ -12,13 +12,6 @@ from exporter.graph.tflite_editor import TfliteGraph
 
 Array = NDArray[Any]
 
-# Where an operator with weights has its picture, weights and bias, and the axis of the output channels.
-WEIGHTED = {
-    "CONV_2D": (0, 1, 2, 0),
-    "DEPTHWISE_CONV_2D": (0, 1, 2, 3),
-    "TRANSPOSE_CONV": (2, 1, 3, 0),
-    "FULLY_CONNECTED": (0, 1, 2, 0),
-}
 ACTIVATIONS = (None, "RELU", "RELU_N1_TO_1", "RELU6")  # by their numbers in the schema
 SAME = 0  # padding
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.graph.operators import TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.quantization.qat.program import WEIGHTED
 
 Floats = NDArray[np.float32]
 BIASED_VERSION = 3  # of TRANSPOSE_CONV
@@ -28,13 +28,13 @@ def read_weights(content: bytes) -> dict[int, Weights]:
     graph = TfliteGraph(content)
     found = {}
     for number, operator in enumerate(graph.operators):
-        if graph.kind(operator) not in WEIGHTED:
+        linear = TFLITE_WEIGHTED.get(graph.kind(operator))
+        weights = None if linear is None else graph.constant(operator.inputs[linear.weights])
+        if linear is None or weights is None or weights.dtype != np.float32:
             continue
-        _, place, bias_place, axis = WEIGHTED[graph.kind(operator)]
-        weights = graph.constant(operator.inputs[place])
-        bias = graph.constant(operator.inputs[bias_place]) if bias_place < len(operator.inputs) else None
-        if weights is not None and weights.dtype == np.float32:
-            found[number] = Weights(weights, np.zeros(weights.shape[axis], np.float32) if bias is None else bias)
+        bias = graph.constant(operator.inputs[linear.bias]) if linear.bias < len(operator.inputs) else None
+        channels = weights.shape[linear.channel_axis]
+        found[number] = Weights(weights, np.zeros(channels, np.float32) if bias is None else bias)
     return found
 
 
@@ -43,10 +43,10 @@ def write_weights(graph: TfliteGraph, weights: Mapping[int, Weights]) -> None:
     for number, made in weights.items():
         operator = graph.operators[number]
         kind = graph.kind(operator)
-        _, place, bias_place, _ = WEIGHTED[kind]
-        name = graph.name(operator.inputs[place])
-        operator.inputs += [-1] * (bias_place + 1 - len(operator.inputs))
-        operator.inputs[place] = graph.add_constant(name, np.ascontiguousarray(made.weights))
-        operator.inputs[bias_place] = graph.add_constant(f"{name}_bias", np.ascontiguousarray(made.bias))
+        linear = TFLITE_WEIGHTED[kind]
+        name = graph.name(operator.inputs[linear.weights])
+        operator.inputs += [-1] * (linear.bias + 1 - len(operator.inputs))
+        operator.inputs[linear.weights] = graph.add_constant(name, np.ascontiguousarray(made.weights))
+        operator.inputs[linear.bias] = graph.add_constant(f"{name}_bias", np.ascontiguousarray(made.bias))
         if kind == "TRANSPOSE_CONV":
             graph.set_kind(operator, kind, max(graph.version(operator), BIASED_VERSION))

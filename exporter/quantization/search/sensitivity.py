@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.passes.tflite.cleanup import fuse_activations
 from exporter.quantization.tflite.float_operators import has_int8_kernel
-from exporter.quantization.tflite.kernels import KERNELS
 from exporter.quantization.tflite.scales import pictures
 
 if TYPE_CHECKING:
@@ -74,18 +74,12 @@ def errors_alone(
 
 
 def _computes(graph: TfliteGraph, operator: Any) -> bool:
-    return has_int8_kernel(graph, operator) and KERNELS[graph.kind(operator)].rule != "same"
+    return has_int8_kernel(graph, operator) and INT8_KERNELS[graph.kind(operator)].rule != "same"
 
 
 def _work(graph: TfliteGraph, operator: Any) -> int:
-    kernel = KERNELS[graph.kind(operator)]
-    made = prod(graph.shape(operator.outputs[0]))
-    if kernel.rule != "weights":
-        return made
-    weights = graph.shape(operator.inputs[kernel.weights])
-    if graph.kind(operator) == "TRANSPOSE_CONV":  # each input element meets every weight of its channel
-        return prod(graph.shape(operator.inputs[kernel.picture])) * prod(weights[:3])
-    return made * prod(weights) // weights[kernel.channel_axis or 0]
+    linear, made = TFLITE_WEIGHTED.get(graph.kind(operator)), graph.shape(operator.outputs[0])
+    return prod(made) if linear is None else linear.macs([graph.shape(tensor) for tensor in operator.inputs], made)
 
 
 def _neighbours(graph: TfliteGraph, layers: Sequence[Any]) -> Mapping[str, set[str]]:

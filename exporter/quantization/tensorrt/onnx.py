@@ -10,9 +10,10 @@ from typing import Any
 
 from exporter.graph.onnx_editor import OnnxGraph
 from exporter.graph.open_sizes import open_sizes
+from exporter.graph.operators import ONNX_WEIGHTED
 from exporter.quantization.params import Range
 from exporter.quantization.tensorrt.half_precision import to_half, with_opset
-from exporter.quantization.tensorrt.qdq import CHANNELS, WEIGHTED, write_tensorrt_qdq
+from exporter.quantization.tensorrt.qdq import CHANNELS, write_tensorrt_qdq
 
 ENGINE_KEY = "exporter.engine"  # metadata: which engine the file was written for
 ENGINE = "tensorrt"
@@ -68,7 +69,7 @@ def _float_nodes(graph: OnnxGraph, form: TensorrtForm) -> set[str]:
     return {
         node.name
         for node in graph.nodes
-        if node.op_type in WEIGHTED
+        if node.op_type in ONNX_WEIGHTED
         and (
             any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in form.keep_float)
             or (not form.narrow_int8 and is_narrow(node, graph))

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.graph.onnx_editor import OnnxGraph
+from exporter.graph.operators import ONNX_WEIGHTED
 from exporter.quantization.params import HIGHEST, SILENT_SPAN, Floats, Range
 
 Estimate = Callable[[set[str]], Mapping[str, Range]]  # tensors -> ranges
 
-WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 CHANNELS = 32  # int8 tensor cores work on groups of so many channels; others are filled up with zeros
 
 
@@ -28,9 +28,9 @@ def write_tensorrt_qdq(graph: OnnxGraph, estimate: Estimate, keep_float: set[str
 
     Raises ValueError when there is nothing to quantise.
     """
-    weighted = {n.output[0]: n for n in graph.nodes if n.op_type in WEIGHTED and n.name not in keep_float}
+    weighted = {n.output[0]: n for n in graph.nodes if n.op_type in ONNX_WEIGHTED and n.name not in keep_float}
     if not weighted:
-        raise ValueError(f"there is nothing to quantise: no {' or '.join(WEIGHTED)}, or all of them stay in float")
+        raise ValueError(f"there is nothing to quantise: no {' or '.join(ONNX_WEIGHTED)}, or all of them stay in float")
     tensors = {name for node in weighted.values() for name in node.input[:2] if name not in graph.constants}
     dtype = _float_type(graph, weighted)
     scales = {name: _symmetric(values, dtype) for name, values in estimate(tensors).items()}
@@ -119,11 +119,12 @@ def _smallest_scale(dtype: np.dtype[Any]) -> float:
 def _output_axis(node: Any, rank: int) -> int | None:
     """Where a weight tensor's output channels are; None: one scale for all, where TensorRT knows no other."""
     options = {attribute.name: attribute.i for attribute in node.attribute}
+    axis = ONNX_WEIGHTED[node.op_type].channel_axis
     if node.op_type == "ConvTranspose":
-        return 1 if options.get("group", 1) == 1 else None
+        return axis if options.get("group", 1) == 1 else None
     if node.op_type == "MatMul":
-        return rank - 1 if rank == 2 else None
-    return 0 if node.op_type == "Conv" or options.get("transB") else 1
+        return axis % rank if rank == 2 else None
+    return 0 if options.get("transB") else axis
 
 
 def _pair(graph: OnnxGraph, tensor: str, scales: Mapping[str, NDArray[Any]]) -> Iterator[Any]:

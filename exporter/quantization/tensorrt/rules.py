@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.quantization.tensorrt.qdq import CHANNELS, WEIGHTED
+from exporter.graph.operators import ONNX_WEIGHTED
+from exporter.quantization.tensorrt.qdq import CHANNELS
 
 SMALLEST_OPSET = 13  # the first with scales per channel
 _ACTIVATIONS = ("Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish")
@@ -139,15 +140,15 @@ def _scales(graph: _Graph) -> Iterator[Remark]:
 
 def _weight_axes(graph: _Graph) -> Iterator[Remark]:
     for node in graph.nodes:
-        dequantize = graph.pair(node.input[1]) if node.op_type in WEIGHTED and len(node.input) > 1 else None
+        dequantize = graph.pair(node.input[1]) if node.op_type in ONNX_WEIGHTED and len(node.input) > 1 else None
         if dequantize is None or dequantize.input[0] not in graph.constants:
             continue
         scales, weights = graph.constants.get(dequantize.input[1]), graph.constants[dequantize.input[0]]
         if scales is None or scales.size == 1:
             continue
-        expected = {"Conv": 0, "ConvTranspose": 1, "MatMul": weights.ndim - 1}.get(node.op_type)
+        expected = ONNX_WEIGHTED[node.op_type].channel_axis % weights.ndim
         axis = int(_option(dequantize, "axis", 1)) % weights.ndim
-        if expected is not None and axis != expected:
+        if node.op_type != "Gemm" and axis != expected:
             # A scale of each input channel does not come out of the sum over them.
             what = f"has weight scales along axis {axis}, not {expected}, its output channels': no int8 sum has those"
             yield _about("warning", "weight-axis", node, what)
@@ -155,7 +156,7 @@ def _weight_axes(graph: _Graph) -> Iterator[Remark]:
 
 def _both_factors(graph: _Graph) -> Iterator[Remark]:
     for node in graph.nodes:
-        if node.op_type not in WEIGHTED:
+        if node.op_type not in ONNX_WEIGHTED:
             continue
         paired = [graph.pair(name) is not None for name in node.input[:2]]
         if any(paired) and not all(paired):
@@ -166,7 +167,7 @@ def _both_factors(graph: _Graph) -> Iterator[Remark]:
 
 def _split_fusion(graph: _Graph) -> Iterator[Remark]:
     for node in graph.nodes:
-        if node.op_type not in WEIGHTED or graph.pair(node.input[0]) is None:
+        if node.op_type not in ONNX_WEIGHTED or graph.pair(node.input[0]) is None:
             continue
         for quantize in graph.readers.get(node.output[0], ()):
             if quantize.op_type != "QuantizeLinear":

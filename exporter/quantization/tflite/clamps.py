@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from exporter.graph.operators import INT8_KERNELS
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.quantization.params import Range
-from exporter.quantization.tflite.kernels import KERNELS
 
 _LIMITS = {
     "RELU": Range(0.0, math.inf),
@@ -62,10 +62,10 @@ def clamp_limits(graph: TfliteGraph, operator: Any) -> Range | None:
 
 def _saturates(graph: TfliteGraph, producer: Any, target: int, limits: Range) -> bool:
     """True when `target` gets a code of its own, over its measured range, or is the picture in 0..1."""
-    kernel = KERNELS.get(graph.kind(producer))
+    kernel = INT8_KERNELS.get(graph.kind(producer))
     if kernel is None or kernel.rule not in ("weights", "free"):
         return False
     if target in graph.outputs:
         return limits.high >= 1  # the picture's code ends at 0 and 1
-    rules = [KERNELS.get(graph.kind(user)) for user in graph.consumers(target)]
+    rules = [INT8_KERNELS.get(graph.kind(user)) for user in graph.consumers(target)]
     return all(kernel is not None and kernel.rule != "same" for kernel in rules)

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from fnmatch import fnmatchcase
 from typing import Any
 
+from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.quantization.tflite.kernels import KERNELS
 from exporter.quantization.tflite.scales import pictures
 
 
@@ -20,12 +20,10 @@ def is_asked_for(graph: TfliteGraph, operator: Any, patterns: tuple[str, ...], n
 
 def has_int8_kernel(graph: TfliteGraph, operator: Any) -> bool:
     """Whether `operator` of a float graph can compute in int8."""
-    kernel = KERNELS.get(graph.kind(operator))
-    if kernel is None:
-        return False
-    if kernel.rule == "weights":
-        return graph.constant(operator.inputs[kernel.weights]) is not None
-    return all(graph.dtype(index) == "FLOAT32" for index in operator.outputs)
+    kind = graph.kind(operator)
+    if kind in TFLITE_WEIGHTED:
+        return graph.constant(operator.inputs[TFLITE_WEIGHTED[kind].weights]) is not None
+    return kind in INT8_KERNELS and all(graph.dtype(index) == "FLOAT32" for index in operator.outputs)
 
 
 def enclosed(graph: TfliteGraph, kept: list[Any]) -> list[Any]:
@@ -56,4 +54,4 @@ def enclosed(graph: TfliteGraph, kept: list[Any]) -> list[Any]:
 
 
 def _light(graph: TfliteGraph, operator: Any) -> bool:
-    return KERNELS[graph.kind(operator)].rule != "weights"
+    return graph.kind(operator) not in TFLITE_WEIGHTED

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from exporter.graph.declared import declare_float
+from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED, Linear
 from exporter.graph.tflite_editor import Array, TfliteGraph
 from exporter.passes.tflite.cleanup import fuse_activations, name_ends
 from exporter.quantization.params import PIXELS, Affine, Floats, Range, quantize_weights
 from exporter.quantization.tflite.clamps import clamp_limits, drop_saturating_clamps
 from exporter.quantization.tflite.float_operators import enclosed, has_int8_kernel, is_asked_for
-from exporter.quantization.tflite.kernels import KERNELS, Kernel
 from exporter.quantization.tflite.scales import CodeUse, SharedScales, pictures, residual_tensors
 
 FINEST_SHARE = 128.0  # of a step of what is summed up: XNNPACK takes less than 256
@@ -117,11 +117,12 @@ class _Writer:
             if origin in (*graph.inputs, *graph.outputs):
                 scales.pin(tensor, PIXELS)
         for operator in list(self.integer):
-            code = KERNELS[graph.kind(operator)].output
+            output = INT8_KERNELS[graph.kind(operator)].output
+            code = None if output is None else Affine(*output)
             if code is not None and not scales.pin(operator.outputs[0], code):
                 scales.pin(self._recode_output(operator), code)
         for operator in list(self.integer):
-            if KERNELS[graph.kind(operator)].rule == "same":
+            if INT8_KERNELS[graph.kind(operator)].rule == "same":
                 self._share(operator)
         origins = {tensor: self.measured_as.get(tensor, tensor) for tensor in self.int8}
         known = estimate(set(origins.values()), self.exact & set(origins.values()))
@@ -153,12 +154,12 @@ class _Writer:
             code = self.codes[tensor]
             self._encode(tensor, "INT8", [code.scale], [code.zero_point])
         for operator in self.integer:
-            kernel = KERNELS[graph.kind(operator)]
-            graph.set_kind(operator, graph.kind(operator), max(kernel.version, graph.version(operator)))
-            if kernel.rule == "weights":
-                self._quantize_weights(operator, kernel)
+            kind = graph.kind(operator)
+            graph.set_kind(operator, kind, max(INT8_KERNELS[kind].version, graph.version(operator)))
+            if kind in TFLITE_WEIGHTED:
+                self._quantize_weights(operator)
             else:
-                self._quantize_constants(operator, kernel)
+                self._quantize_constants(operator)
 
     def _cross(self, tensor: int, maker: Any, users: list[Any], crosses_end: bool, *, to_float: bool) -> None:
         graph = self.graph
@@ -209,7 +210,7 @@ class _Writer:
     def _include_constants(self, operator: Any, ranges: dict[int, Range]) -> None:
         """A constant that shares its code with pictures must fit into their range."""
         graph, first = self.graph, operator.outputs[0]
-        if KERNELS[graph.kind(operator)].rule != "same" or clamp_limits(graph, operator) is not None:
+        if INT8_KERNELS[graph.kind(operator)].rule != "same" or clamp_limits(graph, operator) is not None:
             return
         for index in operator.inputs:
             value = graph.constant(index)
@@ -222,10 +223,10 @@ class _Writer:
 
         LiteRT refuses such a file, or ends the process. Raises ValueError where the code is dictated.
         """
-        kernel, result = KERNELS[self.graph.kind(operator)], operator.outputs[0]
-        if kernel.rule not in ("weights", "free"):
+        result = operator.outputs[0]
+        if INT8_KERNELS[self.graph.kind(operator)].rule not in ("weights", "free"):
             return
-        least = self._coarsest_step(operator, kernel) / FINEST_SHARE
+        least = self._coarsest_step(operator) / FINEST_SHARE
         if self.codes[result].scale >= least:
             return
         if self.scales.is_pinned(result):
@@ -236,45 +237,50 @@ class _Writer:
         for tensor in [other for other in self.codes if self.scales.root(other) == self.scales.root(result)]:
             self.codes[tensor] = replace(self.codes[tensor], scale=float(np.float32(least)))
 
-    def _coarsest_step(self, operator: Any, kernel: Kernel) -> float:
+    def _coarsest_step(self, operator: Any) -> float:
         """Of what the kernel sums up, before it is rounded to the result's code."""
         graph = self.graph
-        if kernel.rule == "weights":
-            weights, bias = self._weights_of(operator, kernel)
-            scale = self.codes[operator.inputs[kernel.picture]].scale
-            return scale * float(quantize_weights(weights, kernel.channel_axis, bias, scale).scales.max())
+        if linear := TFLITE_WEIGHTED.get(graph.kind(operator)):
+            weights, bias = self._weights_of(operator, linear)
+            scale = self.codes[operator.inputs[linear.data]].scale
+            return scale * float(quantize_weights(weights, self._scale_axis(operator), bias, scale).scales.max())
         steps = [self.codes[index].scale for index in operator.inputs if index in self.codes]
         constants = [graph.constant(index) for index in operator.inputs if index >= 0]
         steps += [_range_code(value).scale for value in constants if value is not None and value.dtype == np.float32]
         return float(np.prod(steps)) if graph.kind(operator) in PRODUCTS else max(steps, default=0.0)
 
-    def _weights_of(self, operator: Any, kernel: Kernel) -> tuple[Floats, Floats]:
-        weights = self.graph.constant(operator.inputs[kernel.weights])
+    def _weights_of(self, operator: Any, linear: Linear) -> tuple[Floats, Floats]:
+        weights = self.graph.constant(operator.inputs[linear.weights])
         assert weights is not None
-        there = len(operator.inputs) > kernel.bias
-        bias = self.graph.constant(operator.inputs[kernel.bias]) if there else None
-        channels = weights.shape[kernel.channel_axis or 0]
-        return weights, np.zeros(channels, np.float32) if bias is None else bias
+        there = len(operator.inputs) > linear.bias
+        bias = self.graph.constant(operator.inputs[linear.bias]) if there else None
+        return weights, np.zeros(weights.shape[linear.channel_axis], np.float32) if bias is None else bias
 
-    def _quantize_weights(self, operator: Any, kernel: Kernel) -> None:
-        graph = self.graph
-        place, axis = operator.inputs[kernel.weights], kernel.channel_axis
-        weights, bias = self._weights_of(operator, kernel)
-        operator.inputs += [-1] * (kernel.bias + 1 - len(operator.inputs))
-        scale = self.codes[operator.inputs[kernel.picture]].scale
-        code = quantize_weights(weights, axis, bias, scale)
-        operator.inputs[kernel.weights] = self._add(graph.name(place), code.values, code.scales, code.axis)
+    def _scale_axis(self, operator: Any) -> int | None:
+        """The axis of the weights along which scales differ; None: one scale for all."""
+        kind = self.graph.kind(operator)
+        return TFLITE_WEIGHTED[kind].channel_axis if INT8_KERNELS[kind].per_channel else None
+
+    def _quantize_weights(self, operator: Any) -> None:
+        graph, linear = self.graph, TFLITE_WEIGHTED[self.graph.kind(operator)]
+        place = operator.inputs[linear.weights]
+        weights, bias = self._weights_of(operator, linear)
+        operator.inputs += [-1] * (linear.bias + 1 - len(operator.inputs))
+        scale = self.codes[operator.inputs[linear.data]].scale
+        code = quantize_weights(weights, self._scale_axis(operator), bias, scale)
+        operator.inputs[linear.weights] = self._add(graph.name(place), code.values, code.scales, code.axis)
         stored, scales = code.bias(bias, scale)
-        operator.inputs[kernel.bias] = self._add(f"{graph.name(place)}_bias", stored, scales, 0)
+        operator.inputs[linear.bias] = self._add(f"{graph.name(place)}_bias", stored, scales, 0)
 
-    def _quantize_constants(self, operator: Any, kernel: Kernel) -> None:
+    def _quantize_constants(self, operator: Any) -> None:
         graph = self.graph
+        shared = INT8_KERNELS[graph.kind(operator)].rule == "same"
         for position, index in enumerate(operator.inputs):
             value = graph.constant(index)
             if value is None or value.dtype != np.float32:
                 continue
             own = _range_code(value)
-            code = self.codes[operator.outputs[0]] if kernel.rule == "same" else own
+            code = self.codes[operator.outputs[0]] if shared else own
             if (index, code) not in self.constants:
                 scales = np.array([code.scale], np.float32)
                 made = self._add(graph.name(index), code.quantize(value), scales, 0, code.zero_point)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from exporter.graph.operators import INT8_KERNELS
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.quantization.params import Affine, Range
-from exporter.quantization.tflite.kernels import KERNELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def residual_tensors(graph: TfliteGraph) -> set[int]:
             continue
         found.add(tensor)
         kind = graph.kind(maker)
-        rule = KERNELS[kind].rule if kind in KERNELS else ""
+        rule = INT8_KERNELS[kind].rule if kind in INT8_KERNELS else ""
         if rule == "same" or (kind in ("ADD", "SUB") and not seen_sum):
             seen_sum = seen_sum or kind in ("ADD", "SUB")
             frontier += pictures(graph, maker.inputs)

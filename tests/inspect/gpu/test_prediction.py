@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.graph.operators import GPU_DELEGATE, ML_DRIFT
 from exporter.graph.tflite_reader import read_tflite
-from exporter.inspect.gpu.prediction import ML_DRIFT, OLD_DELEGATE, GpuPrediction, predict
+from exporter.inspect.gpu.prediction import GpuPrediction, predict
 from tests.inspect.gpu.corpus import CORPUS
 from tests.inspect.gpu.engine import ask
 
@@ -57,7 +58,7 @@ def test_one_refused_operator_leaves_the_fp16_weights_to_the_cpu(tmp_path: Path)
 
 def test_the_older_delegate_has_fewer_operators(tmp_path: Path) -> None:
     assert prediction("CEIL", tmp_path).accepted
-    assert [refusal.kind for refusal in prediction("CEIL", tmp_path, OLD_DELEGATE).refused] == ["CEIL"]
+    assert [refusal.kind for refusal in prediction("CEIL", tmp_path, GPU_DELEGATE).refused] == ["CEIL"]
 
 
 @pytest.mark.slow

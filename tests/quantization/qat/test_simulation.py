@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from exporter.graph.operators import TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.quantization.params import Affine, Range, quantize_weights
 from exporter.quantization.qat import CodedTensor, TfliteNetwork, Unsimulated, read_weights
 from exporter.quantization.qat.codes import SharedCodes
-from exporter.quantization.qat.program import WEIGHTED
 from exporter.quantization.qat.rounding import fixed_point, halved, high_product, limited, multiplied, rounded
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import run_tflite
@@ -63,7 +63,7 @@ def test_crops_of_another_size_are_simulated(files):
 
 def _trainable(source: bytes, content: bytes, coded=None) -> TfliteNetwork:
     int8 = TfliteGraph(content)
-    places = [number for number, op in enumerate(int8.operators) if int8.kind(op) in WEIGHTED]
+    places = [number for number, op in enumerate(int8.operators) if int8.kind(op) in TFLITE_WEIGHTED]
     return TfliteNetwork(content, dict(zip(places, read_weights(source).values(), strict=True)), coded)
 
 
@@ -90,7 +90,7 @@ def test_weights_are_trained_as_shares_of_their_channel(files):
     network = _trainable(source, content)
     for number, kept in network.trained_weights().items():
         step, share = network.program.steps[number], network.weights[str(number)].detach()
-        axis = WEIGHTED[step.kind][3]
+        axis = TFLITE_WEIGHTED[step.kind].channel_axis
         largest = share.abs().amax([dim for dim in range(share.dim()) if dim != axis])
         assert 0.7 < float(largest[largest > 0].min()) <= float(largest.max()) < 1.42
         assert any(np.array_equal(kept.weights, stored.weights) for stored in read_weights(source).values())
