@@ -75,9 +75,9 @@ def _run(words: list[str]) -> int:
         command = import_module(f"exporter.commands.{words[0]}")
         parser = _Parser(prog=f"exporter {words[0]}", description=COMMANDS[words[0]])
         command.add_arguments(parser)
-        args, strangers = parser.parse_known_intermixed_args(words[1:])
-        if strangers:
-            raise RecipeError(_unknown_option(strangers[0], parser))
+        args, unknown = parser.parse_known_intermixed_args(words[1:])
+        if unknown:
+            raise RecipeError(_unknown_option(unknown[0], parser))
         return int(command.run(args))
     except SystemExit as exit_:  # help or version
         return int(exit_.code or 0)

@@ -127,14 +127,14 @@ class _PlainTask:
     total: int
     done: int = 0
     started_s: float = field(default_factory=time.monotonic)
-    spoken_s: float = field(default_factory=time.monotonic)
+    said_s: float = field(default_factory=time.monotonic)
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         self.done += steps
         now = time.monotonic()
-        if now - self.spoken_s < PLAIN_EVERY_S or not self.done:
+        if now - self.said_s < PLAIN_EVERY_S or not self.done:
             return
-        self.spoken_s = now
+        self.said_s = now
         left_s = (now - self.started_s) / self.done * (self.total - self.done)
         self.terminal.say(f"  {self.name}: {self.done}/{self.total}, about {left_s:.0f} s left {note}".rstrip())
 

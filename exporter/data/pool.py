@@ -27,22 +27,22 @@ from exporter.sources import code_of
 class PairPool:
     """Memory-mapped pictures (N, size, size, 3), bytes. Batches are turned and mirrored crops.
 
-    `taught`, float16 in 0..1, is what a teacher makes of `blurred`: see exporter.training.labels.
+    `teacher_output`, float16 in 0..1, is what a teacher makes of `blurred`: see exporter.training.labels.
     """
 
     blurred: NDArray[np.uint8]
     sharp: NDArray[np.uint8]
     sha256: str  # of what decides blurred and sharp
-    taught: NDArray[np.float16] | None = None
+    teacher_output: NDArray[np.float16] | None = None
 
     def batch(self, seed: int, step: int, batch: int, size: int, share: slice = WHOLE) -> Batch:
-        """Like TrainingSet.batch: (blurred, sharp) and `taught` if any, each (batch, 3, size, size) in 0..1."""
+        """Like TrainingSet.batch: (blurred, sharp) and `teacher_output` if any, each (batch, 3, size, size) in 0..1."""
         crops = [self._crops(np.random.default_rng((seed, step, i)), size) for i in range(batch)[share]]
         sides = (np.stack(side).transpose(0, 3, 1, 2) for side in zip(*crops, strict=True))
         return tuple(np.ascontiguousarray(side, np.float32) / (255 if side.dtype == np.uint8 else 1) for side in sides)
 
     def _crops(self, rng: np.random.Generator, size: int) -> list[NDArray[Any]]:
-        """The same cut of one tile's blurred, sharp and taught picture."""
+        """The same cut of one tile's blurred and sharp picture and of the teacher's output."""
         which = int(rng.integers(len(self.blurred)))
         top, left = (int(rng.integers(0, self.blurred.shape[1] - size + 1)) for _ in range(2))
         turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
@@ -51,7 +51,7 @@ class PairPool:
             crop = np.rot90(stack[which, top : top + size, left : left + size], turns)
             return crop[:, ::-1] if mirrored else crop
 
-        return [cut(stack) for stack in (self.blurred, self.sharp, self.taught) if stack is not None]
+        return [cut(stack) for stack in (self.blurred, self.sharp, self.teacher_output) if stack is not None]
 
 
 def open_pool(

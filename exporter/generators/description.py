@@ -20,7 +20,7 @@ LARGEST_MULTIPLE = 4096  # px; pictures are filled up to it
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What the header says: how to build the network and which numbers it eats."""
+    """What the header says: how to build the network and its input value range."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 

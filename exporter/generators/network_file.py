@@ -21,7 +21,7 @@ from exporter.generators.outline import outline
 
 
 class UnitRange(nn.Module):
-    """Lets a network be spoken to in 0..1 and, where its official code fills pictures up, at any size."""
+    """Takes and returns values in [0, 1] whatever the range of the network; any size where its official code pads."""
 
     def __init__(self, network: nn.Module, low: float, high: float, multiple: int, padding: Padding) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def write_network(network: nn.Module, description: Description, path: Path) -> N
 
 
 def read_network(path: Path, user_classes: Collection[str] = ()) -> nn.Module:
-    """The stored network in eval mode, spoken to in 0..1; of a known architecture, or one of `user_classes`.
+    """The stored network in eval mode, values in [0, 1]; of a known architecture, or one of `user_classes`.
 
     `user_classes` are what the recipe or the command line calls its own: importing a class runs whatever bears its
     name, so a file alone cannot ask for it. Raises ForeignClass for such a file, CheckpointError when it is damaged or
@@ -91,7 +91,7 @@ def read_network(path: Path, user_classes: Collection[str] = ()) -> nn.Module:
 def in_unit_range(
     network: nn.Module, range: tuple[float, float], multiple: int = 1, padding: Padding = "none"
 ) -> nn.Module:
-    """`network` spoken to in 0..1; with a `padding`, sizes that are no `multiple` are filled up and cut off again."""
+    """`network` taking and returning values in [0, 1]; with a `padding`, other sizes are padded and cropped again."""
     return network if range == (0.0, 1.0) and padding == "none" else UnitRange(network, *range, multiple, padding)
 
 

@@ -72,7 +72,7 @@ class SideBySide:
             (operator, index)
             for operator in self.rounded.operators
             for index in operator.outputs
-            if index in self.pairing.twins
+            if index in self.pairing.matches
             and self.rounded.kind(operator) != "DEQUANTIZE"
             and not _is_clamped(self.rounded, index)
         ]
@@ -92,8 +92,8 @@ class SideBySide:
 
     def exact_values(self, index: int) -> Floats:
         """The float file's values of the INT8 file's tensor `index`."""
-        twin = self.pairing.twins[index]
-        return self._exact_codes[twin].real(self._exact.value(twin))
+        match = self.pairing.matches[index]
+        return self._exact_codes[match].real(self._exact.value(match))
 
     def rounded_values(self, index: int) -> Floats:
         return self.codes[index].real(self._rounded.value(index))
@@ -103,7 +103,7 @@ class SideBySide:
         return self.codes[index].real(self._alone.value(index))
 
     def _fed(self, index: int) -> Array:
-        if index not in self.pairing.twins:  # nobody knows its float values
+        if index not in self.pairing.matches:  # nobody knows its float values
             return self._rounded.value(index)
         return self.codes[index].stored(self.exact_values(index))
 

@@ -19,34 +19,34 @@ _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 class Pairing:
     """Tensors by their numbers in the files."""
 
-    twins: dict[int, int]  # INT8 file -> float file
-    unmatched: tuple[str, ...]  # "KIND output-name" of the INT8 file's operators without a twin
+    matches: dict[int, int]  # INT8 file -> float file
+    unmatched: tuple[str, ...]  # "KIND output-name" of the INT8 file's operators without a match
 
 
 def pair_layers(rounded: TfliteGraph, exact: TfliteGraph) -> Pairing:
     """Pairs by name and shape first; then by kind, shape and order among the operators between two such pairs.
 
     `rounded` is the INT8 file. Conversions hold the values of what they convert.
-    Raises DataError when the ends differ in shape, or when fewer than half of the operators find their twin.
+    Raises DataError when the ends differ in shape, or when fewer than half of the operators find their match.
     """
-    twins = _ends(rounded, exact)
-    _by_name(rounded, exact, twins)
-    _through_conversions(rounded, twins)
-    _by_position(rounded, exact, twins)
-    _through_conversions(rounded, twins)
+    matches = _ends(rounded, exact)
+    _by_name(rounded, exact, matches)
+    _through_conversions(rounded, matches)
+    _by_position(rounded, exact, matches)
+    _through_conversions(rounded, matches)
     computing = [operator for operator in rounded.operators if rounded.kind(operator) not in _CONVERSIONS]
-    lost = [operator for operator in computing if operator.outputs[0] not in twins]
+    lost = [operator for operator in computing if operator.outputs[0] not in matches]
     if len(lost) > len(computing) * (1 - LEAST_MATCHED):
         raise DataError(
             f"only {len(computing) - len(lost)} of {len(computing)} operators have a counterpart of the same name, or "
             "of the same kind, size and place: these are not two forms of one network",
             hint="give the float .tflite that the INT8 file was made from",
         )
-    return Pairing(twins, tuple(f"{rounded.kind(operator)} {rounded.name(operator.outputs[0])}" for operator in lost))
+    return Pairing(matches, tuple(f"{rounded.kind(operator)} {rounded.name(operator.outputs[0])}" for operator in lost))
 
 
 def _ends(rounded: TfliteGraph, exact: TfliteGraph) -> dict[int, int]:
-    twins: dict[int, int] = {}
+    matches: dict[int, int] = {}
     for end, ours, theirs in (
         ("inputs", rounded.inputs, exact.inputs),
         ("outputs", rounded.outputs, exact.outputs),
@@ -54,15 +54,15 @@ def _ends(rounded: TfliteGraph, exact: TfliteGraph) -> dict[int, int]:
         shapes = [rounded.shape(index) for index in ours], [exact.shape(index) for index in theirs]
         if shapes[0] != shapes[1]:
             raise DataError(f"the INT8 file's {end} are {shapes[0]}, the float file's {shapes[1]}: not one network")
-        twins |= dict(zip(ours, theirs, strict=True))
-    return twins
+        matches |= dict(zip(ours, theirs, strict=True))
+    return matches
 
 
-def _by_name(rounded: TfliteGraph, exact: TfliteGraph, twins: dict[int, int]) -> None:
+def _by_name(rounded: TfliteGraph, exact: TfliteGraph, matches: dict[int, int]) -> None:
     known = dict(_named(exact))
     for key, index in _named(rounded):
         if key in known:
-            twins.setdefault(index, known[key])
+            matches.setdefault(index, known[key])
 
 
 def _named(graph: TfliteGraph) -> Iterator[tuple[tuple[str, tuple[int, ...]], int]]:
@@ -72,37 +72,37 @@ def _named(graph: TfliteGraph) -> Iterator[tuple[tuple[str, tuple[int, ...]], in
     return (((graph.name(index), graph.shape(index)), index) for index in made if times[graph.name(index)] == 1)
 
 
-def _through_conversions(rounded: TfliteGraph, twins: dict[int, int]) -> None:
+def _through_conversions(rounded: TfliteGraph, matches: dict[int, int]) -> None:
     conversions = [operator for operator in rounded.operators if rounded.kind(operator) in _CONVERSIONS]
     for operator in conversions:
-        if operator.inputs[0] in twins:
-            twins.setdefault(operator.outputs[0], twins[operator.inputs[0]])
+        if operator.inputs[0] in matches:
+            matches.setdefault(operator.outputs[0], matches[operator.inputs[0]])
     for operator in reversed(conversions):
-        if operator.outputs[0] in twins and rounded.constant(operator.inputs[0]) is None:
-            twins.setdefault(operator.inputs[0], twins[operator.outputs[0]])
+        if operator.outputs[0] in matches and rounded.constant(operator.inputs[0]) is None:
+            matches.setdefault(operator.inputs[0], matches[operator.outputs[0]])
 
 
-def _by_position(rounded: TfliteGraph, exact: TfliteGraph, twins: dict[int, int]) -> None:
+def _by_position(rounded: TfliteGraph, exact: TfliteGraph, matches: dict[int, int]) -> None:
     ours, theirs = _computing(rounded), _computing(exact)
     place = {index: position for position, operator in enumerate(theirs) for index in operator.outputs}
     here = there = 0  # where the gap after the last pair begins
     for position, operator in enumerate(ours):
-        met = place.get(twins.get(operator.outputs[0], -1), -1)
+        met = place.get(matches.get(operator.outputs[0], -1), -1)
         if met >= there:
-            _align(rounded, ours[here:position], exact, theirs[there:met], twins)
+            _align(rounded, ours[here:position], exact, theirs[there:met], matches)
             here, there = position + 1, met + 1
-    _align(rounded, ours[here:], exact, theirs[there:], twins)
+    _align(rounded, ours[here:], exact, theirs[there:], matches)
 
 
 def _align(
-    rounded: TfliteGraph, ours: Sequence[Any], exact: TfliteGraph, theirs: Sequence[Any], twins: dict[int, int]
+    rounded: TfliteGraph, ours: Sequence[Any], exact: TfliteGraph, theirs: Sequence[Any], matches: dict[int, int]
 ) -> None:
     keys = [_key(rounded, operator) for operator in ours], [_key(exact, operator) for operator in theirs]
     for block in SequenceMatcher(None, *keys, autojunk=False).get_matching_blocks():
         for step in range(block.size):
             pair = zip(ours[block.a + step].outputs, theirs[block.b + step].outputs, strict=True)
-            for index, twin in pair:
-                twins.setdefault(index, twin)
+            for index, match in pair:
+                matches.setdefault(index, match)
 
 
 def _key(graph: TfliteGraph, operator: Any) -> tuple[object, ...]:

@@ -87,7 +87,7 @@ class Model(Part):
     arch: str | None = None
     checkpoint: RecipeCheckpoint
     kwargs: dict[str, Any] = {}
-    range: tuple[float, float] | None = None  # what a network of your own eats and gives; default 0..1
+    range: tuple[float, float] | None = None  # input and output value range of a network of your own; default 0..1
     multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)  # height and width must be multiples of it
     licence: str = "unknown"
     source: str = "unknown"  # where the weights come from; goes into the manifest

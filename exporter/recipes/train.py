@@ -28,7 +28,7 @@ class TrainedModel(Part):
 
     arch: str
     kwargs: dict[str, Any] = {}
-    range: tuple[float, float] | None = None  # what a network of your own eats and gives; default 0..1
+    range: tuple[float, float] | None = None  # input and output value range of a network of your own; default 0..1
     multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)
     init: RecipeCheckpoint | None = None  # weights to go on from
     encoder: RecipeCheckpoint | None = None  # ImageNet MobileNetV2, torchvision format: starts DeblurGAN-v2's encoder

@@ -9,7 +9,7 @@ from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
 from exporter.files.recipe_path import RecipeCheckpoint
 from exporter.stages.base import Stage, Workspace
-from exporter.stages.taught import check_training, require_same_picture, train_with_teacher
+from exporter.stages.training import check_training, require_same_picture, train_with_teacher
 from exporter.training.options import CHECKPOINT, FitOptions
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from exporter.artifact import Artifact, Format
 from exporter.errors import CheckpointError, ForeignClass, StageError
 from exporter.files.recipe_path import RecipeFile
 from exporter.stages.base import Stage, Workspace
-from exporter.stages.taught import check_training, train_with_teacher
+from exporter.stages.training import check_training, train_with_teacher
 from exporter.training.options import CHECKPOINT, FitOptions
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from exporter.errors import StageError
 from exporter.quantization.options import Int8Options, TunableInt8Options
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
-from exporter.stages.taught import check_training, train_with_teacher
+from exporter.stages.training import check_training, train_with_teacher
 from exporter.stages.tuned import tuned
 from exporter.training.options import CHECKPOINT, MOST_STEPS, FitOptions
 

@@ -40,7 +40,7 @@ def label(
     """
     processes = joined()
     code = code_of(__name__, *{type(layer).__module__ for layer in teacher.modules()}).parts()
-    name = f"{pool.sha256[:16]}.taught.{key_of({'teacher': teacher_sha256, **code})}"
+    name = f"{pool.sha256[:16]}.teacher_output.{key_of({'teacher': teacher_sha256, **code})}"
     path, record = folder / f"{name}.raw", folder / f"{name}.json"
     with _alone(folder / f".{name}.lock", processes, progress):
         there = unseal(record) is not None
@@ -54,7 +54,7 @@ def label(
                 partial.replace(path)
                 seal(record, {"teacher": teacher_sha256}, [path])
             processes.wait()
-    return replace(pool, taught=np.memmap(path, np.float16, "r", shape=pool.blurred.shape))
+    return replace(pool, teacher_output=np.memmap(path, np.float16, "r", shape=pool.blurred.shape))
 
 
 @contextmanager
@@ -74,14 +74,14 @@ def _ask(blurred: Bytes, teacher: nn.Module, partial: Path, processes: Processes
     groups = [range(first, min(first + GROUP, len(blurred))) for first in range(0, len(blurred), GROUP)]
     ends = blurred.size * 2  # bytes of a float16
     file = allocated(partial, (ends + len(groups),))  # an empty file grows, zeros
-    taught, there = file[:ends].view(np.float16).reshape(blurred.shape), file[ends:]
-    processes.wait()  # no file grows under another's pen
+    teacher_output, there = file[:ends].view(np.float16).reshape(blurred.shape), file[ends:]
+    processes.wait()  # every process has sized the file before any writes
     mine = range(len(groups))[processes.share]
     with progress.task("ask the teacher", sum(len(groups[group]) for group in mine)) as task:
         for group in mine:
             if not there[group]:
                 for i in groups[group]:
-                    taught[i] = _picture(teacher, blurred[i], i)
+                    teacher_output[i] = _picture(teacher, blurred[i], i)
                 file.flush()
                 there[group] = 1
             task.advance(len(groups[group]))

@@ -51,7 +51,7 @@ class PairSource(Protocol):
 
 @dataclass
 class Fit:
-    """One training run of `network` (N, 3, H, W) 0..1 → same, optionally taught by `teacher`.
+    """One training run of `network` (N, 3, H, W) 0..1 → same, optionally distilled from `teacher`.
 
     Where batches carry the teacher's picture (exporter.training.labels) it is not asked for one; the feature term, and
     the perceptual one without `features`, need its inner layers and ask it all the same.
@@ -217,8 +217,8 @@ class Fit:
         with autocast(options, self.device):
             restored = self._forward(blurred).float()
             student_features = self._taps[0].value if self._taps else None
-            taught = self._taught(blurred, label)
-        terms = picture_loss(options, restored, sharp, taught)
+            teacher_output = self._teacher_output(blurred, label)
+        terms = picture_loss(options, restored, sharp, teacher_output)
         if options.feature and self.projection is not None and student_features is not None:
             terms["feature"] = options.feature * self.projection(student_features.float(), self._taps[1].value.float())
         if options.perceptual:
@@ -229,7 +229,7 @@ class Fit:
         return terms
 
     @torch.no_grad()
-    def _taught(self, blurred: Tensor, label: Tensor | None) -> Tensor | None:
+    def _teacher_output(self, blurred: Tensor, label: Tensor | None) -> Tensor | None:
         """The teacher's picture, asked for unless there is a label. Asking leaves its features in the tap."""
         wanted = self.options.feature or (self.options.teacher and label is None)
         if self.teacher is None or not wanted:

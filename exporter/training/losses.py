@@ -68,15 +68,17 @@ def bottleneck_of(network: nn.Module) -> nn.Module | None:
     return None
 
 
-def picture_loss(options: FitOptions, restored: Tensor, sharp: Tensor, taught: Tensor | None) -> dict[str, Tensor]:
-    """The weighted terms that need pictures alone; `taught` is the teacher's picture or None."""
+def picture_loss(
+    options: FitOptions, restored: Tensor, sharp: Tensor, teacher_output: Tensor | None
+) -> dict[str, Tensor]:
+    """The weighted terms that need pictures alone; `teacher_output` is the teacher's picture or None."""
     terms: dict[str, Tensor] = {}
     if options.pixel:
         terms["pixel"] = options.pixel * charbonnier(restored, sharp)
     if options.decibel:
         terms["decibel"] = options.decibel * decibel_loss(restored, sharp)
-    if options.teacher and taught is not None:
-        terms["teacher"] = options.teacher * F.l1_loss(restored, taught)
+    if options.teacher and teacher_output is not None:
+        terms["teacher"] = options.teacher * F.l1_loss(restored, teacher_output)
     if options.frequency:
         terms["frequency"] = options.frequency * frequency_l1(restored, sharp)
     return terms

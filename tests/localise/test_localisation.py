@@ -71,7 +71,7 @@ def test_the_ruined_layer_is_named_with_what_is_wrong(files: Files) -> None:
     assert all(layer.clipped < 0.001 for layer in before)
 
 
-def test_a_healthy_file_has_no_culprit_and_every_layer_its_twin(files: Files) -> None:
+def test_a_healthy_file_has_no_culprit_and_every_layer_its_match(files: Files) -> None:
     found = localise(files.int8, files.exact, files.images)
     assert found.culprit is None and "no layer stands out" in found.diagnosis
     assert found.unmatched == () and found.images == 2
@@ -119,11 +119,11 @@ def test_a_picture_of_another_size_is_refused(files: Files) -> None:
 def test_names_are_not_needed(files: Files) -> None:
     """A stranger's converter names tensors as it likes: kinds, sizes and order are enough."""
     exact, renamed = TfliteGraph(files.exact.read_bytes()), TfliteGraph(files.int8.read_bytes())
-    by_name = pair_layers(renamed, exact).twins
+    by_name = pair_layers(renamed, exact).matches
     for number, tensor in enumerate(renamed.tensors):
         tensor.name = f"tensor {number}"
     by_place = pair_layers(renamed, exact)
-    wrong = [index for index, twin in by_place.twins.items() if by_name[index] != twin]
+    wrong = [index for index, match in by_place.matches.items() if by_name[index] != match]
     assert wrong == []
     assert len(by_place.unmatched) <= 1  # the clamp that the output's code does by itself
 

@@ -284,8 +284,8 @@ def test_a_labelled_pool_is_made_once_for_all_runs_with_its_teacher(
     pools = tmp_path / "pools"
     words = {"data.pool": "{pairs: 3, size_px: 64, labelled: true}", "teacher": str(narrow_teacher)}
     train(load_train_recipe(recipe, words), tmp_path / "one", pools, Silent())
-    (taught,) = pools.glob("*.taught.*.raw")
-    assert taught.stat().st_size == 3 * 64 * 64 * 3 * 2 + 1
+    (teacher_output,) = pools.glob("*.teacher_output.*.raw")
+    assert teacher_output.stat().st_size == 3 * 64 * 64 * 3 * 2 + 1
     written = {path: path.stat().st_mtime_ns for path in pools.iterdir()}
     card = train(load_train_recipe(recipe, words | {"training.steps": "4"}), tmp_path / "two", pools, Silent())
     assert {path: path.stat().st_mtime_ns for path in pools.iterdir()} == written

@@ -61,17 +61,17 @@ def labelled(pool: PairPool, folder: Path, teacher: nn.Module | None = None, dig
 
 
 def test_a_label_is_the_teachers_picture_of_the_whole_tile(pool: PairPool, tmp_path: Path) -> None:
-    taught = labelled(pool, tmp_path).taught
-    assert taught is not None
+    teacher_output = labelled(pool, tmp_path).teacher_output
+    assert teacher_output is not None
     tiles = torch.from_numpy(pool.blurred.transpose(0, 3, 1, 2).astype(np.float32) / 255)
-    assert taught.transpose(0, 3, 1, 2).astype(np.float32) == pytest.approx(Teacher()(tiles).numpy(), abs=6e-4)
+    assert teacher_output.transpose(0, 3, 1, 2).astype(np.float32) == pytest.approx(Teacher()(tiles).numpy(), abs=6e-4)
 
 
 def test_the_third_picture_is_cut_turned_and_mirrored_as_the_others(pool: PairPool, tmp_path: Path) -> None:
-    blurred, sharp, taught = labelled(pool, tmp_path, nn.Identity()).batch(3, 4, 12, 32)
-    assert blurred.shape == sharp.shape == taught.shape == (12, 3, 32, 32)
-    assert blurred.dtype == sharp.dtype == taught.dtype == np.float32
-    assert taught == pytest.approx(blurred, abs=3e-4)
+    blurred, sharp, teacher_output = labelled(pool, tmp_path, nn.Identity()).batch(3, 4, 12, 32)
+    assert blurred.shape == sharp.shape == teacher_output.shape == (12, 3, 32, 32)
+    assert blurred.dtype == sharp.dtype == teacher_output.dtype == np.float32
+    assert teacher_output == pytest.approx(blurred, abs=3e-4)
     for bare, side in zip(pool.batch(3, 4, 12, 32), (blurred, sharp), strict=True):
         assert np.array_equal(bare, side)
 
@@ -93,10 +93,10 @@ def test_killed_labelling_goes_on_where_it_was(pool: PairPool, tmp_path: Path) -
         labelled(pool, tmp_path / ".", Teacher(answers=5))
     assert {path.suffix for path in tmp_path.iterdir()} == {".partial", ".lock"}
     teacher = Teacher()
-    resumed = labelled(pool, tmp_path, teacher).taught
+    resumed = labelled(pool, tmp_path, teacher).teacher_output
     assert teacher.asked == 3  # two groups of two were there
     (tmp_path / "whole").mkdir()
-    whole = labelled(pool, tmp_path / "whole").taught
+    whole = labelled(pool, tmp_path / "whole").teacher_output
     assert resumed is not None
     assert whole is not None
     assert np.array_equal(resumed, whole)
@@ -123,10 +123,10 @@ def test_processes_share_the_work(pool: PairPool, tmp_path: Path, monkeypatch: p
         with pytest.raises(Left):
             labelled(pool, tmp_path, second)
     first = Teacher()
-    taught = labelled(pool, tmp_path, first).taught
+    teacher_output = labelled(pool, tmp_path, first).teacher_output
     assert (first.asked, second.asked) == (4, 3)
     (tmp_path / "alone").mkdir()
-    assert np.array_equal(taught, labelled(pool, tmp_path / "alone").taught)
+    assert np.array_equal(teacher_output, labelled(pool, tmp_path / "alone").teacher_output)
 
 
 def test_a_teacher_that_says_nan_is_refused(pool: PairPool, tmp_path: Path) -> None:

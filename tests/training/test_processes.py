@@ -76,7 +76,7 @@ def test_two_processes_label_a_pool_as_one_does(recipe: Path, tmp_path: Path, na
     done = torchrun(2, f"recipe={recipe}", *given, "--build", str(tmp_path / "build"))
     assert done.returncode == 0, done.stderr
     one, two = (
-        sorted(path for path in folder.glob("*.taught.*") if path.suffix != ".lock")
+        sorted(path for path in folder.glob("*.teacher_output.*") if path.suffix != ".lock")
         for folder in (tmp_path / "pools", tmp_path / "build" / "pools")
     )
     assert [path.name for path in one] == [path.name for path in two]

@@ -39,7 +39,7 @@ def require_same_picture(network: nn.Module, teacher: Artifact, what: str) -> No
 def train_with_teacher(
     name: str, options: FitOptions, network: nn.Module, teacher: nn.Module, workspace: Workspace, trained: bool
 ) -> nn.Module:
-    """`network` taught on the workspace's photographs; resumes from the checkpoint in its folder.
+    """`network` trained on the workspace's photographs; resumes from the checkpoint in its folder.
 
     `trained`: its weights are worth keeping already.
     """
