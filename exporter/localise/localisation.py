@@ -245,11 +245,11 @@ class _Watched:
             raise EngineError(f"LiteRT cannot run the file layer by layer: {error}") from None
 
     def run(self, feed: dict[int, Array]) -> None:
-        for index, values in feed.items():
-            self._engine.set_tensor(self.feeds[index], values)
         try:
+            for index, values in feed.items():
+                self._engine.set_tensor(self.feeds[index], values)
             self._engine.invoke()
-        except RuntimeError as error:
+        except (ValueError, RuntimeError) as error:
             raise EngineError(f"LiteRT cannot run the file layer by layer: {error}") from None
 
     def value(self, index: int) -> Array:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from exporter.artifact import Artifact, Format
-from exporter.errors import MissingTool
+from exporter.errors import EngineError, MissingTool
 from exporter.measure.evaluation import Renderings
 from exporter.measure.parity import measure_parity
 from exporter.measure.quality import measure_quality
-from exporter.measure.results import Rung
-from exporter.runtimes.base import Runtime
+from exporter.measure.results import Parity, Quality, Rung
+from exporter.not_measured import NotMeasured
+from exporter.runtimes.base import Runtime, engine_call
 
 Chain = Sequence[tuple[str, Artifact]]  # a stage's name and its output, "teacher" first
 
@@ -18,8 +19,9 @@ Chain = Sequence[tuple[str, Artifact]]  # a stage's name and its output, "teache
 def climb(chains: Sequence[Chain], renderings: Renderings, runtimes: Mapping[Format, Runtime]) -> tuple[Rung, ...]:
     """One rung per distinct artifact, in order of first appearance.
 
-    `runtimes`: where each format runs; an artifact of a format without an entry gets no rung.
-    Raises MissingTool when a runtime of the mapping is not installed, EngineError when a file does not run.
+    `runtimes`: where each format runs; an artifact of a format without an entry gets no rung. A file that its engine
+    does not run is a rung that was not measured, with the reason, and so is one whose float model does not run.
+    Raises MissingTool when a runtime of the mapping is not installed.
     """
     rungs: dict[str, Rung] = {}
     for chain in chains:
@@ -39,7 +41,10 @@ def float_reference(chain: Chain) -> Artifact:
 
 
 def count_parameters_and_macs(artifact: Artifact) -> tuple[int, int]:
-    """Of a TORCH artifact: weights, and multiply-accumulates (convolutions and products) for one image."""
+    """Of a TORCH artifact: weights, and multiply-accumulates (convolutions and products) for one image.
+
+    Raises EngineError when PyTorch does not run it.
+    """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -47,7 +52,7 @@ def count_parameters_and_macs(artifact: Artifact) -> tuple[int, int]:
 
     network = load_network(artifact.path, artifact.user_classes).eval()
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
+    with engine_call("PyTorch", artifact), torch.no_grad(), counter:
         network(torch.zeros(1, 3, artifact.input.height, artifact.input.width))
     return sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2
 
@@ -62,16 +67,31 @@ def _rung(
     runtime = runtimes[artifact.format]
     if why := runtime.missing():
         raise MissingTool(f"{name} cannot be measured: {why}")
-    pictures = renderings.of(artifact, runtime)
-    expected = renderings.of(reference, runtimes[Format.TORCH])
+    quality, parity = _measured(artifact, reference, renderings, runtimes)
+    parameters, macs = _cost(artifact)
+    return Rung(name, artifact, runtime.name, quality, parity, parameters, macs)
+
+
+def _measured(
+    artifact: Artifact, reference: Artifact, renderings: Renderings, runtimes: Mapping[Format, Runtime]
+) -> tuple[Quality | NotMeasured, Parity | NotMeasured | None]:
+    """Quality and parity; the reference itself has no parity, whether it was measured or not."""
     is_reference = artifact.sha256 == reference.sha256
-    parameters, macs = count_parameters_and_macs(artifact) if artifact.format == Format.TORCH else (None, None)
-    return Rung(
-        name=name,
-        artifact=artifact,
-        runtime=runtime.name,
-        quality=measure_quality(pictures, expected, renderings.evaluation),
-        parity=None if is_reference else measure_parity(expected, pictures, renderings.names),
-        parameters=parameters,
-        macs=macs,
-    )
+    try:
+        pictures = renderings.of(artifact, runtimes[artifact.format])
+        expected = renderings.of(reference, runtimes[Format.TORCH])
+    except EngineError as error:
+        why = NotMeasured.because(error)
+        return why, None if is_reference else why
+    quality = measure_quality(pictures, expected, renderings.evaluation)
+    return quality, None if is_reference else measure_parity(expected, pictures, renderings.names)
+
+
+def _cost(artifact: Artifact) -> tuple[int | None, int | None]:
+    """Weights and multiply-accumulates, where they can be counted."""
+    if artifact.format != Format.TORCH:
+        return None, None
+    try:
+        return count_parameters_and_macs(artifact)
+    except EngineError:  # the rung's quality says why
+        return None, None

@@ -24,7 +24,7 @@ from exporter.measure.evaluation import Renderings
 from exporter.measure.latency import table_jobs, time_one
 from exporter.measure.layers import is_int8_tflite, localise_file
 from exporter.measure.pictures import save_pictures
-from exporter.measure.results import Picture, Rung, TargetResult, Tiled, Timing
+from exporter.measure.results import Picture, Quality, Rung, TargetResult, Tiled, Timing
 from exporter.measure.targets import measure_target
 from exporter.measure.tiling import measure_tiling
 from exporter.not_measured import NotMeasured
@@ -138,11 +138,18 @@ def _measure(
                 layers[sha256] = localise_file([a for _, a in chain.steps], renderings, folder)
             targets.append(replace(result, layers=layers.get(sha256, result.layers)))
             task.advance()
-    shown = {rung.name: (rung.artifact, runtime(rung.runtime)) for rung in ladder}
-    last_float = [rung for rung in ladder if rung.artifact.format == Format.TORCH][-1]
-    saved = save_pictures(folder / "pictures", renderings, shown, last_float.quality, options.pictures)
+    seen = [rung for rung in ladder if isinstance(rung.quality, Quality)]
+    shown = {rung.name: (rung.artifact, runtime(rung.runtime)) for rung in seen}
+    saved = save_pictures(folder / "pictures", renderings, shown, _telling_quality(ladder), options.pictures)
     golden = _save_golden(folder / "golden.npz", built, renderings, [picture.name for picture in saved[:GOLDEN_IMAGES]])
     return Measurements(ladder, tuple(targets), saved, tiled, _timings(built, renderings, options, progress), golden)
+
+
+def _telling_quality(ladder: Sequence[Rung]) -> Quality | None:
+    """What tells good and bad pictures apart: the last float model's quality, else the last that was measured."""
+    measured = [(rung.artifact.format, rung.quality) for rung in ladder if isinstance(rung.quality, Quality)]
+    of_floats = [quality for format, quality in measured if format == Format.TORCH]
+    return next(reversed(of_floats or [quality for _, quality in measured]), None)
 
 
 def _timings(

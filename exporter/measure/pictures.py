@@ -17,12 +17,13 @@ def save_pictures(
     folder: Path,
     renderings: Renderings,
     rungs: Mapping[str, tuple[Artifact, Runtime]],
-    chosen_by: Quality,
+    chosen_by: Quality | None,
     count: int = 3,
 ) -> tuple[Picture, ...]:
     """PNG files `<image>.<rung>.png` in `folder`, `blurred` and `sharp` included, for `count` images.
 
-    `chosen_by`: the quality whose gain tells best, worst and median images apart, in that order.
+    `chosen_by`: the quality whose gain tells best, worst and median images apart, in that order; without one they are
+    taken by their places.
     """
     folder.mkdir(parents=True, exist_ok=True)
     pictures = []
@@ -50,9 +51,11 @@ def choose(gains_db: Sequence[float], count: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(wanted))[:count]
 
 
-def _gains_db(quality: Quality, renderings: Renderings) -> list[float]:
+def _gains_db(quality: Quality | None, renderings: Renderings) -> list[float]:
     from exporter.measure.quality import psnr_each_db
 
+    if quality is None:
+        return [0.0] * len(renderings.evaluation)
     blurred = psnr_each_db([pair.blurred for pair in renderings.evaluation], renderings.evaluation)
     return [float(after - before) for after, before in zip(quality.psnr_each_db, blurred, strict=True)]
 

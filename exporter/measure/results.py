@@ -108,9 +108,9 @@ class Rung:
     name: str  # the stage, e.g. "prune"; "teacher" for the trained model
     artifact: Artifact
     runtime: str
-    quality: Quality
-    parity: Parity | None  # None for the float torch models themselves
-    parameters: int | None
+    quality: Quality | NotMeasured
+    parity: Parity | NotMeasured | None  # None for the float torch models themselves
+    parameters: int | None  # of a torch model; None also where its engine did not run it
     macs: int | None
 
 

@@ -10,7 +10,7 @@ from exporter.inspect.delegation import delegation_findings
 from exporter.inspect.lint import lint_model
 from exporter.inspect.results import Audit, Finding
 from exporter.measure.cross_runtime import prove
-from exporter.measure.evaluation import Renderings
+from exporter.measure.evaluation import Pictures, Renderings
 from exporter.measure.latency import DEFAULT_RUNS, DEFAULT_WARMUP, measure_latency
 from exporter.measure.layout import check_layout
 from exporter.measure.parity import measure_parity
@@ -53,21 +53,31 @@ def measure_target(
     if why := runtime.missing():
         parity = quality = latency = seam = NotMeasured(why)
     else:
-        try:
-            pictures = renderings.of(artifact, runtime)
-            expected = renderings.of(reference, reference_runtime)
-            parity = measure_parity(expected, pictures, renderings.names)
-            quality = measure_quality(pictures, expected, renderings.evaluation)
-            findings += check_layout(runtime, artifact, reference_runtime, reference, threads)
-            proofs = prove(artifact, also_on, pictures, expected, renderings)
-            findings += tuple(_failures(proofs))
-        except EngineError as error:
-            parity = quality = NotMeasured.because(error)
-            findings += (_failure(runtime.name, parity),)
+        expected = _expected(reference, reference_runtime, renderings)
+        if isinstance(expected, NotMeasured):  # which says nothing of the file
+            parity = quality = expected
+        else:
+            try:
+                pictures = renderings.of(artifact, runtime)
+                parity = measure_parity(expected, pictures, renderings.names)
+                quality = measure_quality(pictures, expected, renderings.evaluation)
+                findings += check_layout(runtime, artifact, reference_runtime, reference, threads)
+                proofs = prove(artifact, also_on, pictures, expected, renderings)
+                findings += tuple(_failures(proofs))
+            except EngineError as error:
+                parity = quality = NotMeasured.because(error)
+                findings += (_failure(runtime.name, parity),)
         findings += tuple(delegation_findings(runtime, artifact.path))
         latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
         seam = _seam(runtime, artifact, tiled, renderings)
     return TargetResult(name, runtime.name, artifact, parity, quality, latency, audit, findings, seam, proofs=proofs)
+
+
+def _expected(reference: Artifact, runtime: Runtime, renderings: Renderings) -> Pictures | NotMeasured:
+    try:
+        return renderings.of(reference, runtime)
+    except EngineError as error:
+        return NotMeasured.because(error)
 
 
 def _failures(proofs: Sequence[Proof]) -> Iterator[Finding]:

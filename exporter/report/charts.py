@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exporter.localise.results import Localisation
-from exporter.measure.results import Latency
+from exporter.measure.results import Latency, Quality
+from exporter.not_measured import NotMeasured
 from exporter.report.ladder import Step
 
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ def quality_chart(steps: Sequence[Step]) -> str:
     figure, axes = _rows([step.label for step in steps])
     for row, step in enumerate(steps):
         quality = step.rung.quality
+        if isinstance(quality, NotMeasured):
+            axes.annotate(
+                "not measured",
+                (0.02, row),
+                xycoords=("axes fraction", "data"),
+                color=_MUTED,
+                fontsize=9.5,
+                va="center",
+            )
+            continue
         axes.plot(
             [quality.psnr_db - quality.psnr_ci95_db, quality.psnr_db + quality.psnr_ci95_db],
             [row, row],
@@ -52,8 +63,8 @@ def quality_chart(steps: Sequence[Step]) -> str:
             color=_INK,
             fontsize=9.5,
         )
-    if steps:
-        blurred_db = steps[0].rung.quality.input_psnr_db
+    if measured := [step.rung.quality for step in steps if isinstance(step.rung.quality, Quality)]:
+        blurred_db = measured[0].input_psnr_db
         axes.axvline(blurred_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
         axes.annotate(
             "blurred input",
@@ -95,7 +106,11 @@ def change_chart(steps: Sequence[Step]) -> str:
 
 def cost_chart(steps: Sequence[Step]) -> str:
     """What training stages bought: gain over the blurred input against MACs. Empty where no stage changed the cost."""
-    rungs = [(step.label, step.rung.macs / 1e9, step.rung.quality.gain_db) for step in steps if step.rung.macs]
+    rungs = [
+        (step.label, step.rung.macs / 1e9, step.rung.quality.gain_db)
+        for step in steps
+        if step.rung.macs and isinstance(step.rung.quality, Quality)
+    ]
     if len({gmacs for _, gmacs, _ in rungs}) < 2:
         return ""
     figure, axes = _frame(2.6)

@@ -8,7 +8,7 @@ from math import isfinite
 from statistics import fmean
 
 from exporter.artifact import Format
-from exporter.measure.results import Rung
+from exporter.measure.results import Quality, Rung
 
 _TORCH_LABELS = {"teacher": "Teacher", "prune": "Pruned", "distill": "Student"}
 _PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "int8": "INT8"}
@@ -17,7 +17,8 @@ _PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "int8": "INT8"}
 @dataclass(frozen=True, slots=True)
 class Step:
     """A rung beside its parent. `change_db` is the mean over images of (this - parent), paired image by
-    image, so the spread between easy and hard images does not blur it; `change_ci95_db` its half width."""
+    image, so the spread between easy and hard images does not blur it; `change_ci95_db` its half width. Both are None
+    for the root, and where one of the two was not measured."""
 
     rung: Rung
     label: str
@@ -84,9 +85,11 @@ def _step(rung: Rung, label: str, parent: Rung | None, parent_label: str | None)
 
     if parent is None:
         return Step(rung, label, None, None, None)
-    mine, theirs = rung.quality.psnr_each_db, parent.quality.psnr_each_db
+    own, its = rung.quality, parent.quality
+    if not (isinstance(own, Quality) and isinstance(its, Quality)):
+        return Step(rung, label, parent_label, None, None)
+    mine, theirs = own.psnr_each_db, its.psnr_each_db
     changes = [a - b for a, b in zip(mine, theirs, strict=False)] if len(mine) == len(theirs) else []
     if len(changes) < 2 or not all(map(isfinite, changes)):
-        change = rung.quality.psnr_db - parent.quality.psnr_db
-        return Step(rung, label, parent_label, change, None)
+        return Step(rung, label, parent_label, own.psnr_db - its.psnr_db, None)
     return Step(rung, label, parent_label, fmean(changes), ci95(changes))

@@ -15,7 +15,7 @@ from exporter.inspect.results import Audit, Finding
 from exporter.judge.outcome import Outcome
 from exporter.judge.verdicts import Status, Tally, Verdict, tally
 from exporter.measure.advice import advise_targets
-from exporter.measure.results import Latency, TargetResult, Timing
+from exporter.measure.results import Latency, Quality, TargetResult, Timing
 from exporter.not_measured import NotMeasured
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
 from exporter.report.drawings import Drawings
@@ -97,6 +97,7 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
         "rows": _rows(outcome),
         "protocols": PROTOCOLS,
         "steps": climbed,
+        "photo_counts": [rung.quality.images for rung in outcome.ladder if isinstance(rung.quality, Quality)],
         "lesson": _lesson(climbed, outcome),
         "quality_chart": Markup(drawings.chart(quality_chart, climbed)),
         "change_chart": Markup(drawings.chart(change_chart, climbed)),
@@ -145,16 +146,19 @@ def _rows(outcome: Outcome) -> list[TargetRow]:
 
 
 def _lesson(climbed: tuple[Step, ...], outcome: Outcome) -> str:
-    """The ladder in one sentence: what the whole way cost, and which step cost most."""
-    if not climbed:
+    """The ladder in a sentence or two: what was not measured, what the whole way cost, which step cost most."""
+    measured = [(step, step.rung.quality) for step in climbed if isinstance(step.rung.quality, Quality)]
+    if not measured:
         return "No rung was measured."
+    absent = [step.label for step in climbed if isinstance(step.rung.quality, NotMeasured)]
     pair = int8_and_float(outcome.ladder)
-    first, last = climbed[0], next((s for s in climbed if pair and s.rung.name == pair[0]), climbed[-1])
-    whole = _db(last.rung.quality.psnr_db - first.rung.quality.psnr_db, sign=True)
-    sentence = f"From {first.label} to {last.label} the mean changes by {whole} dB; "
+    first, last = measured[0], next((one for one in measured if pair and one[0].rung.name == pair[0]), measured[-1])
+    whole = _db(last[1].psnr_db - first[1].psnr_db, sign=True)
+    sentence = f"{len(absent)} of {len(climbed)} rungs not measured: {', '.join(absent)}. " if absent else ""
+    sentence += f"From {first[0].label} to {last[0].label} the mean changes by {whole} dB; "
     falls = [step for step in climbed if step.change_db is not None and step.change_db < -0.005]
     if not falls:
-        return sentence + "no step lost anything."
+        return sentence + f"no step {'that was measured ' if absent else ''}lost anything."
     worst = min(falls, key=lambda step: step.change_db or 0.0)
     return sentence + (
         f"the largest single loss is {worst.parent} → {worst.label} with {_db(worst.change_db, sign=True)} dB."

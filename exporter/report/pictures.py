@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from exporter.artifact import Format
 from exporter.judge.outcome import Outcome
-from exporter.measure.results import Picture, Rung
+from exporter.measure.results import Picture, Quality, Rung
 from exporter.report.drawings import Drawings
 
 if TYPE_CHECKING:
@@ -83,15 +83,16 @@ def error_crops(outcome: Outcome, names: dict[str, str], drawings: Drawings, cou
 
 
 def int8_and_float(ladder: tuple[Rung, ...]) -> tuple[str, str] | None:
-    """The names of the INT8 rung a phone runs and of the last float rung of its own chain."""
-    quantized = [rung for rung in ladder if rung.artifact.precision == "int8"]
+    """The names of the INT8 rung a phone runs and of the last float rung of its own chain, of those measured."""
+    measured = [rung for rung in ladder if isinstance(rung.quality, Quality)]
+    quantized = [rung for rung in measured if rung.artifact.precision == "int8"]
     if not quantized:
         return None
     int8 = next((rung for rung in quantized if rung.artifact.format == Format.TFLITE), quantized[0])
     history = int8.artifact.history
     floats = [
         rung
-        for rung in ladder
+        for rung in measured
         if rung.artifact.precision == "fp32" and history[: len(rung.artifact.history)] == rung.artifact.history
     ]
     reference = max(floats, key=lambda rung: len(rung.artifact.history), default=None)
