@@ -35,7 +35,7 @@ class Layout(Protocol):
     def source(self) -> str: ...
     @property
     def protocol(self) -> str:
-        """How its authors measure; see exporter.data.metrics and exporter.data.alignment."""
+        """How its authors measure; ours are in exporter.data.metrics."""
 
     @property
     def variants(self) -> tuple[str, ...]: ...

@@ -17,7 +17,7 @@ class RealBlur:
     name = "RealBlur"
     licence = "CC-BY-4.0"
     source = "github.com/rimchang/RealBlur"
-    protocol = "RealBlur: ECC homography and intensity matched, valid pixels only (exporter.data.alignment)"
+    protocol = "RealBlur: ECC homography and intensity matched, valid pixels only"
     variants = ("J", "R")
 
     def present(self, folder: Path) -> bool:

@@ -14,7 +14,7 @@ class RSBlur:
     name = "RSBlur"
     licence = "CC-BY-4.0"
     source = "github.com/rimchang/RSBlur, datalist/RSBlur"
-    protocol = "RSBlur: ECC homography and intensity matched, valid pixels only (exporter.data.alignment)"
+    protocol = "RSBlur: ECC homography and intensity matched, valid pixels only"
     variants = ("real",)
 
     def present(self, folder: Path) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.artifact import Artifact, Format
+from exporter.data.spread import evenly_spread
 from exporter.errors import DataError, EngineError
 from exporter.localise.localisation import SideBySide, localise
 from exporter.localise.results import Localisation
@@ -34,8 +35,8 @@ def localise_file(chain: Sequence[Artifact], renderings: Renderings, folder: Pat
     if not floats:
         return NotMeasured("the chain has no float .tflite to compare with")
     int8, exact = chain[-1], floats[-1]
-    step = max(1, len(renderings.evaluation) // IMAGES)
-    images = [pair.blurred for pair in renderings.evaluation[::step][:IMAGES]]
+    pairs = renderings.evaluation
+    images = [pairs[place].blurred for place in evenly_spread(len(pairs), IMAGES)]
     try:
         found = localise(int8.path, exact.path, images)
         maps = layer_maps(int8.path, exact.path, images[0], _shown(found))

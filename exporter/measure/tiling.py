@@ -9,6 +9,7 @@ import numpy as np
 
 from exporter.artifact import Artifact
 from exporter.data.images import frame
+from exporter.data.spread import evenly_spread
 from exporter.errors import EngineError
 from exporter.measure.evaluation import Renderings
 from exporter.measure.parity import parity_db
@@ -68,9 +69,8 @@ def measure_seam(runtime: Runtime, artifact: Artifact, tiling: Tiling, rendering
 
 def _some(renderings: Renderings, count: int) -> list[Image]:
     """`count` of the evaluation pictures, spread over the set."""
-    evaluation = renderings.evaluation
-    count = min(count, len(evaluation))
-    return [evaluation[index * len(evaluation) // count].blurred for index in range(count)]
+    pairs = renderings.evaluation
+    return [pairs[place].blurred for place in evenly_spread(len(pairs), count)]
 
 
 def _four_tiles(picture: Image, tiling: Tiling) -> Image:

@@ -1,4 +1,4 @@
-"""The processor all CPU runtimes share: its name and how many threads we take by default."""
+"""The processor all CPU runtimes share: its name and how many threads it has for us."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ import platform
 from functools import cache
 from pathlib import Path
 
-MOST_THREADS = 4  # phones have about four big cores; more hardly helps one picture at a time
-
 
 def available_cores() -> int:
     """Cores this process may use, which can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def default_threads() -> int:
-    return min(MOST_THREADS, available_cores())
 
 
 @cache

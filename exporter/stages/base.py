@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from exporter.artifact import Artifact, Format
+from exporter.data.spread import evenly_spread
 from exporter.progress import Progress
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from exporter.data.calibration import CalibrationSet
+    from exporter.data.calibration import CalibrationSet, Floats
     from exporter.data.training import TrainingSet
 
 
@@ -33,6 +34,11 @@ class Workspace:
     seed: int
     progress: Progress
     quiet: Callable[[], AbstractContextManager[None]]  # sends a chatty library's output to the log file
+
+    def some_calibration(self, most: int) -> Iterator[Floats]:
+        """At most so many calibration pictures, evenly spread, in order."""
+        places = evenly_spread(len(self.calibration), most)
+        return (image for place, image in enumerate(self.calibration) if place in places)
 
 
 class Stage(BaseModel, ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,6 @@ from exporter.stages.base import Workspace
 
 if TYPE_CHECKING:
     from exporter.quantization.options import MixedPrecision
-    from exporter.quantization.ranges.float_activations import Floats
     from exporter.quantization.search.candidates import Costs, Layers, Trials
     from exporter.quantization.search.mixed_precision import Found
     from exporter.quantization.search.sensitivity import Layer
@@ -44,7 +43,7 @@ class PrecisionSearch:
         from exporter.quantization.search.sensitivity import all_names, errors_alone, layers_of
 
         layers, names = layers_of(self.content), all_names(self.content)
-        images = spread(workspace.calibration, len(workspace.calibration), self.budget.images)
+        images = list(workspace.some_calibration(self.budget.images))
         truth = Engine(self.original)
         references = [truth.picture(image) for image in images]
         ledger = Ledger(workspace.folder / LEDGER)
@@ -78,12 +77,6 @@ class PrecisionSearch:
 
     def _alone(self, names: Layers) -> Callable[[str], bytes]:
         return lambda name: self.write(float_layers=names - {name}, alone=True).content
-
-
-def spread(images: Iterable[Floats], count: int, wanted: int) -> list[Floats]:
-    """`wanted` of `count` images at equal distances, in order."""
-    places = {number * count // wanted for number in range(min(wanted, count))}
-    return [image for place, image in enumerate(images) if place in places]
 
 
 def read_costs(file: Path, layers: Sequence[Layer]) -> Costs:

@@ -17,7 +17,7 @@ from exporter.stages.tuned import tuned
 from exporter.training.options import CHECKPOINT, MOST_STEPS, FitOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -160,7 +160,7 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
 
         exact, *engines = (Engine(content) for content in (original, self._int8(start), self._int8(made)))
         errors: tuple[list[float], list[float]] = [], []
-        for image in _spread(workspace, JUDGING_IMAGES):
+        for image in workspace.some_calibration(JUDGING_IMAGES):
             wanted = exact.picture(image)
             for engine, seen in zip(engines, errors, strict=True):
                 seen.append(float(((engine.picture(image) - wanted) ** 2).mean()))
@@ -179,7 +179,7 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
         from exporter.quantization.search.engine import Engine
 
         engine = Engine(self._int8(made))
-        images = _spread(workspace, PROOF_IMAGES)
+        images = workspace.some_calibration(PROOF_IMAGES)
         steps = np.round([np.abs(_simulated(trained, image) - engine.picture(image)) * 255 for image in images])
         return {
             "simulated_exactly_percent": round(100 * float((steps == 0).mean()), 4),
@@ -217,12 +217,6 @@ def _written(content: bytes, file: Int8File, trained: TfliteNetwork) -> bytes:
     uses = sorted(file.codes, key=lambda use: not use.pinned)  # a dictated code is not for the tensor it came from
     store_ranges(graph, {use.origin: Range(*ranges[use.tensor]) for use in uses})
     return graph.to_bytes()
-
-
-def _spread(workspace: Workspace, most: int) -> Iterator[Floats]:
-    """At most so many calibration pictures, evenly spread."""
-    every = -(-len(workspace.calibration) // most)
-    return (image for number, image in enumerate(workspace.calibration) if number % every == 0)
 
 
 def _simulated(network: TfliteNetwork, image: Floats) -> Floats:

@@ -12,6 +12,8 @@ from math import log10
 from statistics import mean
 from typing import Any
 
+from exporter.data.spread import evenly_spread
+
 Settings = Mapping[str, Any]
 Measure = Callable[[Settings], Sequence[float]]  # the mean squared error of each judging picture, full scale 1
 
@@ -66,13 +68,9 @@ def tune(measure: Measure) -> tuple[Trial, list[Trial]]:
 
 def divided(images: int, most_to_learn: int, most_to_judge: int) -> tuple[list[int], list[int]]:
     """Places of the pictures to learn from, at most half, and of others to judge by; both spread over `images`."""
-    learn = _spread(range(images), min(most_to_learn, images // 2))
+    learn = evenly_spread(images, min(most_to_learn, images // 2))
     others = [place for place in range(images) if place not in learn]
-    return learn, _spread(others, min(most_to_judge, len(others)))
-
-
-def _spread(places: Sequence[int], count: int) -> list[int]:
-    return [places[number * len(places) // count] for number in range(count)]
+    return learn, [others[place] for place in evenly_spread(len(others), most_to_judge)]
 
 
 def _tried(settings: Settings, measure: Measure) -> Trial:
