@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 
-@contextmanager
-def mounted(folder: Path, options: str) -> Iterator[Path]:
+def mounted(folder: Path, options: str) -> AbstractContextManager[Path]:
     """A tmpfs at `folder`; skips where this user may not mount one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"a real small disk needs root and mount: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
+    return _mount(folder, "-t", "tmpfs", "-o", options, "tmpfs")
+
+
+def read_only(folder: Path) -> AbstractContextManager[Path]:
+    """`folder`, what it holds now, read-only."""
+    return _mount(folder, "--bind", "-o", "ro", str(folder))
 
 
 @contextmanager
-def read_only(folder: Path) -> Iterator[Path]:
-    """`folder`, what it holds now, read-only."""
+def _mount(folder: Path, *words: str) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["mount", "--bind", "-o", "ro", folder, folder], capture_output=True, text=True, check=False)
+    done = subprocess.run(["mount", *words, folder], capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"a real read-only folder needs root and mount: {done.stderr.strip()}")
+        pytest.skip(f"a real small or read-only disk needs root and mount: {done.stderr.strip()}")
     try:
         yield folder
     finally:

@@ -47,7 +47,7 @@ def generator_info(arch: str, range: tuple[float, float] | None = None, multiple
             return info
     if ":" in arch:
         words = ("unknown", f"user network {arch}")
-        return GeneratorInfo(arch, arch, multiple, range or (0.0, 1.0), *words, scale=None)
+        return GeneratorInfo(arch, arch, multiple, *words, range=range or (0.0, 1.0), scale=None)
     known = did_you_mean(arch, [info.name for info in (*GENERATORS, ZOO)])
     raise RecipeError(f"model.arch: no architecture is named {shortened(arch)!r}{known}; or package.module:Class")
 

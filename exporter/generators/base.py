@@ -30,8 +30,8 @@ class GeneratorInfo:
     name: str
     network: str  # "package.module:Class"
     multiple: int
-    range: tuple[float, float]
     licence: str  # of the architecture's official code and weights
     summary: str
+    range: tuple[float, float] = (0.0, 1.0)  # of the network's own pictures
     scale: int | None = 1  # output size over input size; None: the checkpoint says
     padding: Padding = "none"  # how the official code fills up to the multiple, at the bottom and right or around

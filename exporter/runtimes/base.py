@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias
 
 from exporter.artifact import Artifact, Format
@@ -52,6 +53,17 @@ class Runtime(Protocol):
 def untimed(runtime: Runtime) -> str:
     """Why the times of an emulated device say nothing about a real one, from its `untimed`; empty for all others."""
     return str(getattr(runtime, "untimed", ""))
+
+
+def times_ms(call: Callable[[], object], runs: int, warmup: int) -> list[float]:
+    """How long each of `runs` calls took, after `warmup` others."""
+    samples_ms = []
+    for run in range(warmup + runs):
+        start = perf_counter()
+        call()
+        if run >= warmup:
+            samples_ms.append((perf_counter() - start) * 1e3)
+    return samples_ms
 
 
 @contextmanager

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporter.artifact import Artifact, Format
-from exporter.runtimes.base import Image, Session, engine_call
+from exporter.runtimes.base import Image, Session, engine_call, times_ms
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.installed import not_installed, version_of
 
@@ -64,14 +63,9 @@ class OnnxRuntimeSession(Session):
         return np.ascontiguousarray(picture, np.float32)
 
     def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
-        samples_ms, feed = [], self._feed(image)
+        feed = self._feed(image)
         with engine_call(ENGINE, self._artifact):
-            for run in range(warmup + runs):
-                start = perf_counter()
-                self._session.run(None, feed)
-                if run >= warmup:
-                    samples_ms.append((perf_counter() - start) * 1e3)
-        return samples_ms
+            return times_ms(lambda: self._session.run(None, feed), runs, warmup)
 
     def _feed(self, image: Image) -> dict[str, NDArray[np.float32]]:
         import numpy as np

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar
 
 from exporter.artifact import Artifact, Format
-from exporter.runtimes.base import Image, Session, engine_call
+from exporter.runtimes.base import Image, Session, engine_call, times_ms
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.installed import not_installed, version_of
 
@@ -45,14 +44,8 @@ class TorchSession(Session):
         return result
 
     def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
-        samples_ms = []
         with self._ready(image) as (network, tensor):
-            for run in range(warmup + runs):
-                start = perf_counter()
-                network(tensor)
-                if run >= warmup:
-                    samples_ms.append((perf_counter() - start) * 1e3)
-        return samples_ms
+            return times_ms(lambda: network(tensor), runs, warmup)
 
     @contextmanager
     def _ready(self, image: Image) -> Iterator[tuple[nn.Module, Tensor]]:

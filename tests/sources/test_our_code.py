@@ -119,7 +119,7 @@ def test_a_comment_or_a_docstring_reruns_nothing(keys, copied) -> None:
 
 def test_a_new_architecture_reruns_nothing_and_an_edited_entry_what_runs_it(keys, copied) -> None:
     entry = '    GeneratorInfo(\n        "deblurgan",'
-    new = '    GeneratorInfo("mine", "mine:Mine", multiple=1, range=(0.0, 1.0), licence="", summary=""),\n'
+    new = '    GeneratorInfo("mine", "mine:Mine", multiple=1, licence="", summary=""),\n'
     assert rerun(keys, copied, "generators/table.py", lambda content: content.replace(entry, new + entry)) == set()
 
 
