@@ -28,7 +28,7 @@ def run_program(
     except subprocess.TimeoutExpired:
         raise LostWorker(f"{late} in {timeout_s} s") from None
     if was_taken_away(done.returncode):
-        raise LostWorker(f"{late}: it was ended by {how_it_ended(done.returncode)}")
+        raise LostWorker(f"{late}: it was ended by {how_it_ended(done.returncode)}; its last words: {last_words(done)}")
     return done
 
 
