@@ -81,7 +81,7 @@ def quantize_weights(weights: Floats, axis: int | None, bias: Floats | None, inp
     A channel whose weights are so small that its bias would overflow int32 gets a larger scale.
     """
     others = tuple(dim for dim in range(weights.ndim) if dim != axis)
-    largest = np.abs(weights).max(axis=others if axis is not None else None).astype(np.float64).reshape(-1)
+    largest = np.abs(weights).max(axis=others).astype(np.float64).ravel()
     scales = weight_scales(largest)
     if bias is not None:
         smallest = np.abs(bias.astype(np.float64)) / (input_scale * LARGEST_BIAS)
@@ -89,9 +89,9 @@ def quantize_weights(weights: Floats, axis: int | None, bias: Floats | None, inp
     stored = scales.astype(np.float32)
     shape = [1] * weights.ndim
     if axis is not None:
-        shape[axis] = -1
-    codes = np.round(weights / stored.reshape(shape) if axis is not None else weights / stored[0])
-    return WeightCode(np.clip(codes, -HIGHEST, HIGHEST).astype(np.int8), stored, axis or 0)
+        shape[axis] = len(stored)
+    codes = np.round(weights / stored.reshape(shape))  # the largest weight of a slice takes 127 steps, none takes more
+    return WeightCode(codes.astype(np.int8), stored, axis or 0)
 
 
 @dataclass(frozen=True, slots=True)

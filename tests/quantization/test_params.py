@@ -17,6 +17,10 @@ from exporter.quantization.params import Affine, Range, WeightCode, quantize_wei
         (-1.0, 1.0, 1 / 127, 0),
         (-3.0, 5.0, 5 / 159, -32),
         (0.0, 0.0, 1e-6 / 255, -128),
+        (0.0, 1e-10, 1e-10 / 255, -128),
+        (-1e-20, 1e-20, 1e-20 / 127, 0),
+        (0.0, 1e-40, 1e-28 / 255, -128),
+        (-1e-40, 0.0, 1e-28 / 255, -128),
     ],
 )
 def test_known_ranges(low, high, scale, zero_point):
@@ -61,6 +65,18 @@ def test_one_scale_for_all():
 def test_weights_of_zero_have_a_scale():
     code = quantize_weights(np.zeros((2, 4), np.float32), 0, None, 1.0)
     assert np.array_equal(code.scales, np.array([1e-12, 1e-12], np.float32)) and not code.values.any()
+
+
+def test_a_scale_of_weights_is_never_subnormal():
+    weights = np.array([[1e-38], [1e-28], [1e-30]], np.float32)
+    scales = quantize_weights(weights, 0, None, 1.0).scales
+    assert scales.tolist() == np.array([1e-28 / 255, float(weights[1, 0]) / 127, 1e-28 / 255], np.float32).tolist()
+
+
+def test_each_channel_holds_its_own_bias():
+    weights, bias = np.full((2, 3), 1e-6, np.float32), np.array([-100.0, 50.0], np.float32)
+    code = quantize_weights(weights, 0, bias, 0.01)
+    assert np.array_equal(code.scales, np.array([100 / (0.01 * 2**30), 50 / (0.01 * 2**30)], np.float32))
 
 
 def test_a_channel_with_a_large_bias_gets_a_scale_that_can_hold_it():

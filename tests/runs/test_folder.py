@@ -291,6 +291,16 @@ def test_every_file_beside_the_record_has_to_be_there(run_folder, source, worksp
     assert run_folder.finished(made.path.parent) is None
 
 
+def test_a_file_that_a_stage_calls_like_the_record_gives_way_to_it(run_folder, source, workspace):
+    class Records(Copy):
+        def run(self, source, workspace):
+            (workspace.folder / RECORD).write_text("mine")
+            return super().run(source, workspace)
+
+    made = run_folder.run(Records(), source, workspace)
+    assert run_folder.finished(made.path.parent) == made
+
+
 def test_a_stage_that_gives_another_format_is_caught(run_folder, source, workspace):
     class Wrong(Copy):
         def run(self, source, workspace):
