@@ -121,7 +121,8 @@ def undecorated(source: str) -> str:
 
 def mutmut(folder: Path, *words: str) -> str:
     # One thread each: a forked worker must not wait for a pool that its parent had.
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+    kept = str(folder.parent / "bundle")  # of tests/bundle: made once, by the run without a fault
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "", "KEPT_BUNDLE": kept}
     command = [sys.executable, "-m", "mutmut", *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

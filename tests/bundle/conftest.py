@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -68,9 +69,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 
 
 @pytest.fixture(scope="session")
-def pristine(finished: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """That run as a bundle, to be read only."""
-    return write_bundle(*finished, tmp_path_factory.mktemp("dist"), multiple=4)
+def pristine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That run as a bundle, to be read only.
+
+    `tools/mutants.py`, which runs these tests a hundred times without a change to what makes it, names a folder for it.
+    """
+    kept = os.environ.get("KEPT_BUNDLE")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("dist")
+    whole = [file.parent for file in folder.glob("*/SHA256SUMS")]
+    return whole[0] if whole else write_bundle(*request.getfixturevalue("finished"), folder, multiple=4)
 
 
 @pytest.fixture

@@ -112,7 +112,16 @@ def test_a_re_signed_model_still_disagrees_with_the_manifest(bundle: Path, resig
     models = bundle / "models"
     shutil.copyfile(models / "mobile_deblur.fp16.tflite", models / "mobile_deblur.fp32.tflite")
     resign(bundle)
-    with pytest.raises(BundleError, match="mobile_deblur.fp32.tflite is not the file of manifest.json"):
+    says = rf"^{re.escape(str(bundle))} is damaged, or was changed:\n  .*fp32\.tflite is not the file of manifest\.json"
+    with pytest.raises(BundleError, match=says):
+        verify_bundle(bundle)
+
+
+def test_what_contradicts_itself_is_said_of_this_folder(bundle: Path, resign: Callable[[Path], None]) -> None:
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps(manifest | {"name": "other"}))
+    resign(bundle)
+    with pytest.raises(BundleError, match=rf"^{re.escape(str(bundle))} is damaged, or was changed:\n  "):
         verify_bundle(bundle)
 
 

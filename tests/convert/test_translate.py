@@ -51,6 +51,14 @@ def test_an_operator_of_another_domain_is_not_taken_for_ours(domain):
     assert refused(translate, model).node == "named_alike"
 
 
+def test_the_long_name_of_the_standard_domain():
+    model = model_of([make("Relu", ["x"], ["y"])], SIZE, SIZE)
+    model.graph.node[0].domain = "ai.onnx"
+    model.opset_import.append(helper.make_opsetid("ai.onnx", model.opset_import[0].version))
+    graph = translate(model)
+    assert [graph.kind(operator) for operator in graph.operators] == ["RELU"]
+
+
 def test_shapes(work):
     assert work.sizes(RELU, "x") == SIZE
     assert work.shape(RELU, "x") == (1, 8, 12, 4)
@@ -141,7 +149,9 @@ def test_a_reshape_that_changes_nothing_is_not_written(work):
         ((1, 3, 5, 2), (0, 1, 2, 3), []),
         ((2, 3, 5, 2), (0, 2, 1, 3), ["TRANSPOSE"]),
         ((2, 3, 4, 5, 2), (2, 3, 4, 0, 1), ["RESHAPE", "TRANSPOSE", "RESHAPE"]),
+        ((2, 3, 4, 5, 2), (4, 3, 2, 0, 1), ["RESHAPE", "TRANSPOSE", "RESHAPE"]),  # four runs move at once
         ((2, 3, 4, 5, 2), (4, 3, 2, 1, 0), None),
+        ((2, 2, 3, 2, 2, 3), (0, 5, 4, 3, 2, 1), None),  # the first is where it belongs
         ((2, 1, 3, 4, 2, 3), (4, 0, 2, 5, 1, 3), None),
         ((2, 2, 2, 3, 2, 2), (5, 3, 1, 4, 2, 0), None),
     ],
