@@ -127,7 +127,7 @@ def _differences(target: Target, model: Model, manifest: Manifest) -> Iterator[s
         ("SSIM", _figure(target.quality, "ssim"), judged.ssim),
         ("gain", _figure(target.quality, "gain_db"), judged.gain_db),
         ("seams", _figure(target.seam, "psnr_db"), judged.seam_psnr_db),
-        ("other engines", _proofs(target), judged.also_on),
+        ("other engines", _cross_runtime(target), judged.also_on),
     )
     yield from (what for what, in_report, in_manifest in pairs if in_report != in_manifest)
 
@@ -136,6 +136,6 @@ def _figure(part: Any, name: str) -> float | None:
     return None if isinstance(part, Absent) else finite(getattr(part, name))
 
 
-def _proofs(target: Target) -> dict[str, float | None]:
-    measured = {proof.runtime: proof.parity for proof in target.proofs if not isinstance(proof.parity, Absent)}
+def _cross_runtime(target: Target) -> dict[str, float | None]:
+    measured = {check.runtime: check.parity for check in target.cross_runtime if not isinstance(check.parity, Absent)}
     return {runtime: finite(parity.worst_psnr_db) for runtime, parity in measured.items()}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exporter.bundle.compared_figures import FIGURES, Figure, Tolerances, other_pictures
 from exporter.bundle.documents import shown
-from exporter.bundle.report_file import REPORT, Absent, Promise, Proof, Report, Target
+from exporter.bundle.report_file import REPORT, Absent, CrossRuntimeCheck, Promise, Report, Target
 from exporter.errors import BundleError
 from exporter.judge.budget import PARITY, PROMISES
 from exporter.judge.budget import Promise as Kind
@@ -97,15 +97,17 @@ def compare(old: Report, new: Report, tolerances: Tolerances) -> Comparison:
     figures: list[FigureChange] = []
     for name in (name for name in before if name in after):
         figures += _figures(before[name], after[name], old, new, tolerances)
-        figures += _proofs(before[name], after[name], old, new, tolerances)
+        figures += _cross_runtime(before[name], after[name], old, new, tolerances)
     return Comparison(tuple(_targets(before, after)), tuple(_promises(old, new)), tuple(figures))
 
 
 def refuse_doubles(report: Report, bundle: Path) -> None:
     """Raises BundleError where two targets, promises or further engines of one target have one name."""
-    proofs = [PromiseId(target.name, PARITY.key, proof.runtime) for target in report.targets for proof in target.proofs]
+    cross_runtime = [
+        PromiseId(target.name, PARITY.key, check.runtime) for target in report.targets for check in target.cross_runtime
+    ]
     promises = [PromiseId(p.target, p.promise, p.runtime) for p in report.promises]
-    for names in ([target.name for target in report.targets], promises, proofs):
+    for names in ([target.name for target in report.targets], promises, cross_runtime):
         name, count = next(iter(Counter(map(str, names)).most_common(1)), ("", 0))
         if count > 1:
             raise BundleError(f"{bundle / REPORT} holds two of {shown(name)}: it is damaged, or was changed")
@@ -159,17 +161,19 @@ def _figures(old: Target, new: Target, before: Report, after: Report, allowed: T
         yield from _figure(old.name, new.runtime, kind, values, figure, allowed, why_not)
 
 
-def _proofs(old: Target, new: Target, before: Report, after: Report, allowed: Tolerances) -> Iterator[FigureChange]:
+def _cross_runtime(
+    old: Target, new: Target, before: Report, after: Report, allowed: Tolerances
+) -> Iterator[FigureChange]:
     """Parity on further engines. `PARITY` limits it there, too."""
-    was, now = ({proof.runtime: _parity_db(proof) for proof in target.proofs} for target in (old, new))
+    was, now = ({check.runtime: _parity_db(check) for check in target.cross_runtime} for target in (old, new))
     for runtime in dict.fromkeys((*was, *now)):
         values = was.get(runtime), now.get(runtime)
         why_not = other_pictures(old, new, before, after)
         yield from _figure(old.name, runtime, PARITY, values, FIGURES[PARITY.key], allowed, why_not)
 
 
-def _parity_db(proof: Proof) -> float | None:
-    return None if isinstance(proof.parity, Absent) else proof.parity.worst_psnr_db
+def _parity_db(check: CrossRuntimeCheck) -> float | None:
+    return None if isinstance(check.parity, Absent) else check.parity.worst_psnr_db
 
 
 def _figure(

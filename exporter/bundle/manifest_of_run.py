@@ -117,7 +117,9 @@ def _judged(target: TargetResult) -> Judged:
         ssim=finite(known.ssim) if known else None,
         gain_db=finite(known.gain_db) if known else None,
         seam_psnr_db=finite(target.seam.psnr_db) if isinstance(target.seam, Seam) else None,
-        also_on={p.runtime: finite(p.parity.worst_psnr_db) for p in target.proofs if isinstance(p.parity, Parity)},
+        also_on={
+            p.runtime: finite(p.parity.worst_psnr_db) for p in target.cross_runtime if isinstance(p.parity, Parity)
+        },
     )
 
 

@@ -130,15 +130,15 @@ class Finding(_Record):
     message: str
 
 
-class Proof(_Record):
+class CrossRuntimeCheck(_Record):
     runtime: str
     device: str
     parity: Parity | Absent
     max_abs: Number | None
     installed: bool
 
-    def value(self) -> results.Proof:
-        return results.Proof(**self.fields | {"parity": self.parity.value()})
+    def value(self) -> results.CrossRuntimeCheck:
+        return results.CrossRuntimeCheck(**self.fields | {"parity": self.parity.value()})
 
 
 class File(_Record):
@@ -162,7 +162,7 @@ class Target(_Record):
     audit: Audit | Absent
     findings: tuple[Finding, ...]
     seam: Seam | Absent
-    proofs: tuple[Proof, ...]
+    cross_runtime: tuple[CrossRuntimeCheck, ...]
 
 
 class Promise(_Record):

@@ -136,7 +136,7 @@ def _result(target: Target, model: Model, bundle: Path) -> TargetResult:
         audit=target.audit.value(),
         findings=tuple(Finding(**finding.fields) for finding in target.findings),
         seam=target.seam.value(),
-        proofs=tuple(proof.value() for proof in target.proofs),
+        cross_runtime=tuple(check.value() for check in target.cross_runtime),
     )
 
 

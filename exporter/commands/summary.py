@@ -17,9 +17,9 @@ def show_summary(outcome: Outcome) -> None:
     for verdict in outcome.verdicts:
         if verdict.status is not Status.KEPT:
             show(f"  {verdict.status}: {verdict.sentence}")
-    for rung in outcome.ladder:
-        if isinstance(rung.quality, NotMeasured):
-            show(f"  not measured: {rung.name} on {rung.runtime}: {rung.quality.reason}")
+    for stage in outcome.stages:
+        if isinstance(stage.quality, NotMeasured):
+            show(f"  not measured: {stage.name} on {stage.runtime}: {stage.quality.reason}")
     for warning in clipping_warnings(outcome.targets):
         show(f"  warning: {warning}")
 

@@ -1,4 +1,4 @@
-"""Evaluation sets: blurred pictures with their sharp truth, on which every rung is judged."""
+"""Evaluation sets: blurred pictures with their sharp truth, on which every stage is judged."""
 
 from __future__ import annotations
 

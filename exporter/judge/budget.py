@@ -8,7 +8,7 @@ from functools import partial
 
 from exporter.inspect.results import Audit
 from exporter.judge.verdicts import Status, Verdict
-from exporter.measure.results import Proof, TargetResult
+from exporter.measure.results import CrossRuntimeCheck, TargetResult
 from exporter.not_measured import NotMeasured
 from exporter.recipes.promises import Budget
 
@@ -141,15 +141,15 @@ def _proved(result: TargetResult | None, runtime: str) -> tuple[Value, bool]:
     """The parity on a further engine, and whether that engine is here as far as anybody looked."""
     if result is None:
         return NotMeasured("the target was not built"), True
-    proof = next((proof for proof in result.proofs if proof.runtime == runtime), None)
-    if proof is None:
+    check = next((check for check in result.cross_runtime if check.runtime == runtime), None)
+    if check is None:
         why = result.parity.reason if isinstance(result.parity, NotMeasured) else "nobody tried"
         return NotMeasured(f"{result.runtime} gave no pictures to compare with: {why}"), True
-    return _proof_parity(proof), proof.installed
+    return _check_parity(check), check.installed
 
 
-def _proof_parity(proof: Proof) -> Value:
-    return proof.parity if isinstance(proof.parity, NotMeasured) else proof.parity.worst_psnr_db
+def _check_parity(check: CrossRuntimeCheck) -> Value:
+    return check.parity if isinstance(check.parity, NotMeasured) else check.parity.worst_psnr_db
 
 
 def _verdict(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from exporter.data.calibration import Coverage
 from exporter.judge.verdicts import Tally, Verdict, tally
-from exporter.measure.results import Picture, Rung, TargetResult, Tiled, Timing
+from exporter.measure.results import Picture, StageAccuracy, TargetResult, Tiled, Timing
 from exporter.not_measured import NotMeasured
 
 
@@ -17,7 +17,7 @@ class Outcome:
     name: str
     version: str
     recipe: dict[str, object]  # as resolved: extends and overrides applied
-    ladder: tuple[Rung, ...]
+    stages: tuple[StageAccuracy, ...]
     targets: tuple[TargetResult, ...]
     verdicts: tuple[Verdict, ...]
     pictures: tuple[Picture, ...]

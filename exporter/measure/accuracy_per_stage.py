@@ -9,27 +9,29 @@ from exporter.errors import EngineError, MissingTool
 from exporter.measure.evaluation import Renderings
 from exporter.measure.parity import measure_parity
 from exporter.measure.quality import measure_quality
-from exporter.measure.results import Parity, Quality, Rung
+from exporter.measure.results import Parity, Quality, StageAccuracy
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Runtime, engine_call
 
 Chain = Sequence[tuple[str, Artifact]]  # a stage's name and its output, "teacher" first
 
 
-def climb(chains: Sequence[Chain], renderings: Renderings, runtimes: Mapping[Format, Runtime]) -> tuple[Rung, ...]:
-    """One rung per distinct artifact, in order of first appearance.
+def measure_stages(
+    chains: Sequence[Chain], renderings: Renderings, runtimes: Mapping[Format, Runtime]
+) -> tuple[StageAccuracy, ...]:
+    """One entry per distinct artifact, in order of first appearance.
 
-    `runtimes`: where each format runs; an artifact of a format without an entry gets no rung. A file that its engine
-    does not run is a rung that was not measured, with the reason, and so is one whose float model does not run.
+    `runtimes`: where each format runs; an artifact of a format without an entry is left out. A file that its engine
+    does not run is a stage that was not measured, with the reason, and so is one whose float model does not run.
     Raises MissingTool when a runtime of the mapping is not installed.
     """
-    rungs: dict[str, Rung] = {}
+    stages: dict[str, StageAccuracy] = {}
     for chain in chains:
         for position, (name, artifact) in enumerate(chain):
-            if artifact.sha256 not in rungs and artifact.format in runtimes:
+            if artifact.sha256 not in stages and artifact.format in runtimes:
                 reference = float_reference(chain[: position + 1])
-                rungs[artifact.sha256] = _rung(name, artifact, reference, renderings, runtimes)
-    return tuple(rungs.values())
+                stages[artifact.sha256] = _stage(name, artifact, reference, renderings, runtimes)
+    return tuple(stages.values())
 
 
 def float_reference(chain: Chain) -> Artifact:
@@ -57,19 +59,19 @@ def count_parameters_and_macs(artifact: Artifact) -> tuple[int, int]:
     return sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2
 
 
-def _rung(
+def _stage(
     name: str,
     artifact: Artifact,
     reference: Artifact,
     renderings: Renderings,
     runtimes: Mapping[Format, Runtime],
-) -> Rung:
+) -> StageAccuracy:
     runtime = runtimes[artifact.format]
     if why := runtime.missing():
         raise MissingTool(f"{name} cannot be measured: {why}")
     quality, parity = _measured(artifact, reference, renderings, runtimes)
     parameters, macs = _cost(artifact)
-    return Rung(name, artifact, runtime.name, quality, parity, parameters, macs)
+    return StageAccuracy(name, artifact, runtime.name, quality, parity, parameters, macs)
 
 
 def _measured(
@@ -93,5 +95,5 @@ def _cost(artifact: Artifact) -> tuple[int | None, int | None]:
         return None, None
     try:
         return count_parameters_and_macs(artifact)
-    except EngineError:  # the rung's quality says why
+    except EngineError:  # the stage's quality says why
         return None, None

@@ -13,24 +13,24 @@ from exporter.artifact import Artifact
 from exporter.errors import EngineError
 from exporter.measure.evaluation import Renderings
 from exporter.measure.parity import measure_parity, parity_db
-from exporter.measure.results import Proof
+from exporter.measure.results import CrossRuntimeCheck
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Image, Runtime
 
 PICTURES = 2
 
 
-def prove(
+def check_runtimes(
     artifact: Artifact,
     runtimes: Sequence[Runtime],
     own: Sequence[Image],
     expected: Sequence[Image],
     renderings: Renderings,
-) -> tuple[Proof, ...]:
-    """One proof per runtime, on the pictures where `own`, the file on its own runtime, is farthest from `expected`.
+) -> tuple[CrossRuntimeCheck, ...]:
+    """One check per runtime, on the pictures where `own`, the file on its own runtime, is farthest from `expected`.
 
     `own` and `expected` (the float model) hold one picture per evaluation image. An engine that is not here or that
-    fails gives a proof with the reason.
+    fails gives a check with the reason.
     """
     hardest = sorted(range(len(own)), key=lambda i: parity_db(expected[i], own[i]))[:PICTURES]
     return tuple(_prove(artifact, runtime, own, expected, renderings, hardest) for runtime in runtimes)
@@ -43,16 +43,16 @@ def _prove(
     expected: Sequence[Image],
     renderings: Renderings,
     chosen: Sequence[int],
-) -> Proof:
+) -> CrossRuntimeCheck:
     if why := runtime.missing():
-        return Proof(runtime.name, "", NotMeasured(why), None, installed=False)
+        return CrossRuntimeCheck(runtime.name, "", NotMeasured(why), None, installed=False)
     device = ""
     try:
         device = runtime.device(renderings.threads)
         with runtime.open(artifact, renderings.threads) as session:
             pictures = list(session.infer_all(renderings.evaluation[i].blurred for i in chosen))
     except EngineError as error:
-        return Proof(runtime.name, device, NotMeasured.because(error), None)
+        return CrossRuntimeCheck(runtime.name, device, NotMeasured.because(error), None)
     parity = measure_parity([expected[i] for i in chosen], pictures, [renderings.names[i] for i in chosen])
     apart = float(np.max([np.max(np.abs(own[i] - new)) for i, new in zip(chosen, pictures, strict=True)]))
-    return Proof(runtime.name, device, parity, apart)
+    return CrossRuntimeCheck(runtime.name, device, parity, apart)

@@ -19,7 +19,7 @@ Pictures = tuple[Image, ...]  # one per evaluation image, float32 (H, W, 3) RGB
 class Renderings:
     """Runs an artifact on the evaluation images the first time it is asked for, and remembers the pictures.
 
-    The ladder, the targets and the report look at the same pictures; the same bytes on the same runtime give
+    Stages, targets and the report look at the same pictures; the same bytes on the same runtime give
     them only once. Lives as long as one verification. Pictures are 12·H·W bytes per image and artifact: with a
     `folder` they are kept there and mapped into memory, so that 720p frames do not fill it.
     """

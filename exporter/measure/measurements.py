@@ -19,12 +19,12 @@ from exporter.errors import EngineError
 from exporter.files.atomic import write_text_atomically
 from exporter.generators.code import code_of_network_file
 from exporter.localise.results import Localisation
-from exporter.measure.accuracy_per_stage import climb, float_reference
+from exporter.measure.accuracy_per_stage import float_reference, measure_stages
 from exporter.measure.evaluation import Renderings
 from exporter.measure.latency import table_jobs, time_one
 from exporter.measure.layers import is_int8_tflite, localise_file
 from exporter.measure.pictures import save_pictures
-from exporter.measure.results import Picture, Quality, Rung, TargetResult, Tiled, Timing
+from exporter.measure.results import Picture, Quality, StageAccuracy, TargetResult, Tiled, Timing
 from exporter.measure.targets import measure_target
 from exporter.measure.tiling import measure_tiling
 from exporter.not_measured import NotMeasured
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from exporter.recipes.export import Verification
 
 GOLDEN_IMAGES = 2
-LADDER_RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
+STAGE_RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A chain that was run: `steps` are (rung name, artifact), the teacher first, the target's file last."""
+    """A chain that was run: `steps` are (step name, artifact), the teacher first, the target's file last."""
 
     target: str
     runtime: str
@@ -56,7 +56,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    ladder: tuple[Rung, ...]
+    stages: tuple[StageAccuracy, ...]
     targets: tuple[TargetResult, ...]
     pictures: tuple[Picture, ...]
     tiled: Tiled | NotMeasured
@@ -104,7 +104,7 @@ def lost_a_worker(measured: Any) -> bool:
 def measure(
     built: Sequence[Built], pairs: EvaluationSet, options: Verification, folder: Path, progress: Progress
 ) -> Measurements:
-    """Ladder, targets, pictures and golden vectors of these chains on these images; files go into `folder`."""
+    """Stages, targets, pictures and golden vectors of these chains on these images; files go into `folder`."""
     with TemporaryDirectory(dir=folder) as scratch:
         renderings = Renderings(pairs, options.threads, progress, Path(scratch))
         return _measure(built, renderings, options, folder, progress)
@@ -113,8 +113,8 @@ def measure(
 def _measure(
     built: Sequence[Built], renderings: Renderings, options: Verification, folder: Path, progress: Progress
 ) -> Measurements:
-    ladder = climb([chain.steps for chain in built], renderings, _ladder_runtimes())
-    torch_cpu = runtime(LADDER_RUNTIMES[Format.TORCH])
+    stages = measure_stages([chain.steps for chain in built], renderings, _stage_runtimes())
+    torch_cpu = runtime(STAGE_RUNTIMES[Format.TORCH])
     tiled = _tile(built[0], torch_cpu, renderings)
     targets = []
     layers: dict[str, Localisation | NotMeasured] = {}
@@ -138,16 +138,16 @@ def _measure(
                 layers[sha256] = localise_file([a for _, a in chain.steps], renderings, folder)
             targets.append(replace(result, layers=layers.get(sha256, result.layers)))
             task.advance()
-    seen = [rung for rung in ladder if isinstance(rung.quality, Quality)]
-    shown = {rung.name: (rung.artifact, runtime(rung.runtime)) for rung in seen}
-    saved = save_pictures(folder / "pictures", renderings, shown, _telling_quality(ladder), options.pictures)
+    seen = [stage for stage in stages if isinstance(stage.quality, Quality)]
+    shown = {stage.name: (stage.artifact, runtime(stage.runtime)) for stage in seen}
+    saved = save_pictures(folder / "pictures", renderings, shown, _telling_quality(stages), options.pictures)
     golden = _save_golden(folder / "golden.npz", built, renderings, [picture.name for picture in saved[:GOLDEN_IMAGES]])
-    return Measurements(ladder, tuple(targets), saved, tiled, _timings(built, renderings, options, progress), golden)
+    return Measurements(stages, tuple(targets), saved, tiled, _timings(built, renderings, options, progress), golden)
 
 
-def _telling_quality(ladder: Sequence[Rung]) -> Quality | None:
+def _telling_quality(stages: Sequence[StageAccuracy]) -> Quality | None:
     """What tells good and bad pictures apart: the last float model's quality, else the last that was measured."""
-    measured = [(rung.artifact.format, rung.quality) for rung in ladder if isinstance(rung.quality, Quality)]
+    measured = [(stage.artifact.format, stage.quality) for stage in stages if isinstance(stage.quality, Quality)]
     of_floats = [quality for format, quality in measured if format == Format.TORCH]
     return next(reversed(of_floats or [quality for _, quality in measured]), None)
 
@@ -195,8 +195,8 @@ def _save_golden(file: Path, built: Sequence[Built], renderings: Renderings, ima
     return file
 
 
-def _ladder_runtimes() -> Mapping[Format, Runtime]:
-    return {format: runtime(name) for format, name in LADDER_RUNTIMES.items()}
+def _stage_runtimes() -> Mapping[Format, Runtime]:
+    return {format: runtime(name) for format, name in STAGE_RUNTIMES.items()}
 
 
 def parts_of(built: Sequence[Built], pairs: EvaluationSet, options: Verification) -> Parts:
@@ -220,7 +220,7 @@ def parts_of(built: Sequence[Built], pairs: EvaluationSet, options: Verification
 
 def _engines(built: Sequence[Built]) -> list[Runtime]:
     names = [name for chain in built for name in (chain.runtime, *chain.also_on)]
-    return [runtime(name) for name in dict.fromkeys((*names, *LADDER_RUNTIMES.values()))]
+    return [runtime(name) for name in dict.fromkeys((*names, *STAGE_RUNTIMES.values()))]
 
 
 def _recall(file: Path) -> Measurements | None:
@@ -231,6 +231,6 @@ def _recall(file: Path) -> Measurements | None:
     except ValidationError:
         return None
     pictures = [path for picture in known.pictures for path in picture.files.values()]
-    files = [rung.artifact.path for rung in known.ladder]
+    files = [stage.artifact.path for stage in known.stages]
     files += [t.layers.maps for t in known.targets if isinstance(t.layers, Localisation) and t.layers.maps]
     return known if all(path.exists() for path in (*pictures, *files, known.golden)) else None

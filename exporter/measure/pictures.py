@@ -1,4 +1,4 @@
-"""Saves what every rung makes of a few telling evaluation images, for people to look at."""
+"""Saves what every stage makes of a few telling evaluation images, for people to look at."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from exporter.runtimes.base import Image, Runtime
 def save_pictures(
     folder: Path,
     renderings: Renderings,
-    rungs: Mapping[str, tuple[Artifact, Runtime]],
+    stages: Mapping[str, tuple[Artifact, Runtime]],
     chosen_by: Quality | None,
     count: int = 3,
 ) -> tuple[Picture, ...]:
-    """PNG files `<image>.<rung>.png` in `folder`, `blurred` and `sharp` included, for `count` images.
+    """PNG files `<image>.<stage>.png` in `folder`, `blurred` and `sharp` included, for `count` images.
 
     `chosen_by`: the quality whose gain tells best, worst and median images apart, in that order; without one they are
     taken by their places.
@@ -30,11 +30,11 @@ def save_pictures(
     for index in choose(_gains_db(chosen_by, renderings), count):
         pair = renderings.evaluation[index]
         images = {"blurred": pair.blurred, "sharp": pair.sharp}
-        images |= {name: renderings.of(artifact, runtime)[index] for name, (artifact, runtime) in rungs.items()}
+        images |= {name: renderings.of(artifact, runtime)[index] for name, (artifact, runtime) in stages.items()}
         files = {}
-        for rung, image in images.items():
-            files[rung] = folder / f"{_file_name(pair.name)}.{_file_name(rung)}.png"
-            _save_png(image, files[rung])
+        for stage, image in images.items():
+            files[stage] = folder / f"{_file_name(pair.name)}.{_file_name(stage)}.png"
+            _save_png(image, files[stage])
         pictures.append(Picture(pair.name, files))
     return tuple(pictures)
 

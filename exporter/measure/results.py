@@ -102,8 +102,8 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
-    """One step of the ladder: what the stage's output does on the evaluation images."""
+class StageAccuracy:
+    """What one stage's output does on the evaluation images."""
 
     name: str  # the stage, e.g. "prune"; "teacher" for the trained model
     artifact: Artifact
@@ -115,7 +115,7 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class CrossRuntimeCheck:
     """A target's file on a further engine (`also_on`), on its hardest pictures. Engines differ in rounding: `max_abs`
     (full scale 1.0) is how far this one's pictures are from those of the target's own runtime."""
 
@@ -140,12 +140,12 @@ class TargetResult:
     findings: tuple[Finding, ...] = ()
     seam: Seam | NotMeasured = NotMeasured("tiles were not compared")
     layers: Localisation | NotMeasured = NotMeasured("only INT8 .tflite files are compared layer by layer")
-    proofs: tuple[Proof, ...] = ()
+    cross_runtime: tuple[CrossRuntimeCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The same evaluation image at every rung: PNG files, `blurred` and `sharp` included."""
+    """The same evaluation image at every stage: PNG files, `blurred` and `sharp` included."""
 
     name: str
     files: dict[str, Path] = field(default_factory=dict)

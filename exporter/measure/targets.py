@@ -9,13 +9,13 @@ from exporter.errors import EngineError
 from exporter.inspect.delegation import delegation_findings
 from exporter.inspect.lint import lint_model
 from exporter.inspect.results import Audit, Finding
-from exporter.measure.cross_runtime import prove
+from exporter.measure.cross_runtime import check_runtimes
 from exporter.measure.evaluation import Pictures, Renderings
 from exporter.measure.latency import DEFAULT_RUNS, DEFAULT_WARMUP, measure_latency
 from exporter.measure.layout import check_layout
 from exporter.measure.parity import measure_parity
 from exporter.measure.quality import measure_quality
-from exporter.measure.results import Latency, Parity, Proof, Quality, Seam, TargetResult, Tiled
+from exporter.measure.results import CrossRuntimeCheck, Latency, Parity, Quality, Seam, TargetResult, Tiled
 from exporter.measure.tiling import measure_seam
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Runtime
@@ -42,14 +42,14 @@ def measure_target(
     """Audit and lint `artifact`, then run it; `reference` is the float torch model of its own chain.
 
     What cannot be measured becomes NotMeasured with its reason: a runtime that is missing, an engine that
-    crashes. Pictures the ladder already has are not computed again.
+    crashes. Pictures that a stage already has are not computed again.
     """
     audit, findings = _look_inside(artifact)
     parity: Parity | NotMeasured
     quality: Quality | NotMeasured
     latency: Latency | NotMeasured
     seam: Seam | NotMeasured
-    proofs: tuple[Proof, ...] = ()
+    cross_runtime: tuple[CrossRuntimeCheck, ...] = ()
     if why := runtime.missing():
         parity = quality = latency = seam = NotMeasured(why)
     else:
@@ -62,15 +62,17 @@ def measure_target(
                 parity = measure_parity(expected, pictures, renderings.names)
                 quality = measure_quality(pictures, expected, renderings.evaluation)
                 findings += check_layout(runtime, artifact, reference_runtime, reference, threads)
-                proofs = prove(artifact, also_on, pictures, expected, renderings)
-                findings += tuple(_failures(proofs))
+                cross_runtime = check_runtimes(artifact, also_on, pictures, expected, renderings)
+                findings += tuple(_failures(cross_runtime))
             except EngineError as error:
                 parity = quality = NotMeasured.because(error)
                 findings += (_failure(runtime.name, parity),)
         findings += tuple(delegation_findings(runtime, artifact.path))
         latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
         seam = _seam(runtime, artifact, tiled, renderings)
-    return TargetResult(name, runtime.name, artifact, parity, quality, latency, audit, findings, seam, proofs=proofs)
+    return TargetResult(
+        name, runtime.name, artifact, parity, quality, latency, audit, findings, seam, cross_runtime=cross_runtime
+    )
 
 
 def _expected(reference: Artifact, runtime: Runtime, renderings: Renderings) -> Pictures | NotMeasured:
@@ -80,10 +82,10 @@ def _expected(reference: Artifact, runtime: Runtime, renderings: Renderings) -> 
         return NotMeasured.because(error)
 
 
-def _failures(proofs: Sequence[Proof]) -> Iterator[Finding]:
-    for proof in proofs:
-        if proof.installed and isinstance(proof.parity, NotMeasured):
-            yield _failure(proof.runtime, proof.parity)
+def _failures(cross_runtime: Sequence[CrossRuntimeCheck]) -> Iterator[Finding]:
+    for check in cross_runtime:
+        if check.installed and isinstance(check.parity, NotMeasured):
+            yield _failure(check.runtime, check.parity)
 
 
 def _failure(runtime: str, why: NotMeasured) -> Finding:

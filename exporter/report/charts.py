@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.localise.results import Localisation
 from exporter.measure.results import Latency, Quality
 from exporter.not_measured import NotMeasured
-from exporter.report.ladder import Step
+from exporter.report.stages import Step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,10 +32,10 @@ _WIDTH_IN, _ROW_IN, _FRAME_IN = 5.0, 0.4, 0.85  # at 72 px an inch: 360 px wide,
 
 
 def quality_chart(steps: Sequence[Step]) -> str:
-    """Mean PSNR of every rung with its 95 % interval; the blurred input as a dashed line."""
+    """Mean PSNR of every stage with its 95 % interval; the blurred input as a dashed line."""
     figure, axes = _rows([step.label for step in steps])
     for row, step in enumerate(steps):
-        quality = step.rung.quality
+        quality = step.stage.quality
         if isinstance(quality, NotMeasured):
             axes.annotate(
                 "not measured",
@@ -63,7 +63,7 @@ def quality_chart(steps: Sequence[Step]) -> str:
             color=_INK,
             fontsize=9.5,
         )
-    if measured := [step.rung.quality for step in steps if isinstance(step.rung.quality, Quality)]:
+    if measured := [step.stage.quality for step in steps if isinstance(step.stage.quality, Quality)]:
         blurred_db = measured[0].input_psnr_db
         axes.axvline(blurred_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
         axes.annotate(
@@ -80,7 +80,7 @@ def quality_chart(steps: Sequence[Step]) -> str:
 
 
 def change_chart(steps: Sequence[Step]) -> str:
-    """What each rung changed against the rung it was made from, paired by image, with 95 % interval."""
+    """What each stage changed against the stage it was made from, paired by image, with 95 % interval."""
     shown = [step for step in steps if step.change_db is not None]
     figure, axes = _rows([step.label for step in shown])
     for row, step in enumerate(shown):
@@ -106,19 +106,19 @@ def change_chart(steps: Sequence[Step]) -> str:
 
 def cost_chart(steps: Sequence[Step]) -> str:
     """What training stages bought: gain over the blurred input against MACs. Empty where no stage changed the cost."""
-    rungs = [
-        (step.label, step.rung.macs / 1e9, step.rung.quality.gain_db)
+    stages = [
+        (step.label, step.stage.macs / 1e9, step.stage.quality.gain_db)
         for step in steps
-        if step.rung.macs and isinstance(step.rung.quality, Quality)
+        if step.stage.macs and isinstance(step.stage.quality, Quality)
     ]
-    if len({gmacs for _, gmacs, _ in rungs}) < 2:
+    if len({gmacs for _, gmacs, _ in stages}) < 2:
         return ""
     figure, axes = _frame(2.6)
     axes.grid(color=_LINE, linewidth=0.8)
-    _, gmacs, gains_db = zip(*rungs, strict=True)
+    _, gmacs, gains_db = zip(*stages, strict=True)
     axes.plot(gmacs, gains_db, color=_SOFT, linewidth=1.5)
     axes.plot(gmacs, gains_db, "o", color=_ACCENT, markersize=7)
-    for label, x, y in rungs:
+    for label, x, y in stages:
         axes.annotate(
             _literal(label), (x, y), (0, 8), textcoords="offset points", ha="center", color=_INK, fontsize=9.5
         )

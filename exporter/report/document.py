@@ -13,7 +13,7 @@ from exporter.judge.outcome import Outcome
 from exporter.localise.results import Localisation
 from exporter.measure.advice import advise_targets
 from exporter.measure.clipping import clipping_layers
-from exporter.measure.results import Latency, Picture, Rung, TargetResult, Timing
+from exporter.measure.results import Latency, Picture, StageAccuracy, TargetResult, Timing
 from exporter.not_measured import NotMeasured
 
 SCHEMA_VERSION = 3  # raised when a reader of the former version could misread the new one
@@ -40,7 +40,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "protocols": plain(PROTOCOLS),
         "promises": plain(outcome.verdicts),
         "targets": [_target(target) for target in outcome.targets],
-        "ladder": [_rung(rung) for rung in outcome.ladder],
+        "stages": [_stage(stage) for stage in outcome.stages],
         "tiled": plain(outcome.tiled),
         "timings": [_timing(timing) for timing in outcome.timings],
         "advice": list(advise_targets(outcome.targets, outcome.timings)),
@@ -80,7 +80,7 @@ def _target(target: TargetResult) -> dict[str, Any]:
         "findings": plain(target.findings),
         "seam": plain(target.seam),
         "layers": _layers(target.layers),
-        "proofs": plain(target.proofs),
+        "cross_runtime": plain(target.cross_runtime),
     }
 
 
@@ -110,9 +110,9 @@ def _layers(layers: Localisation | NotMeasured) -> dict[str, Any]:
     return document
 
 
-def _rung(rung: Rung) -> dict[str, Any]:
-    return dict(plain(rung)) | {"artifact": artifact_document(rung.artifact)}
+def _stage(stage: StageAccuracy) -> dict[str, Any]:
+    return dict(plain(stage)) | {"artifact": artifact_document(stage.artifact)}
 
 
 def _picture(picture: Picture) -> dict[str, Any]:
-    return {"name": picture.name, "rungs": list(picture.files)}
+    return {"name": picture.name, "stages": list(picture.files)}

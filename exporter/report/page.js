@@ -5,12 +5,12 @@ for (const compare of document.querySelectorAll(".compare")) {
   const tabs = [...compare.querySelectorAll("button[data-photo]")];
   const selects = [...compare.querySelectorAll("select[data-side]")];
 
-  const showPair = (side, rung) => {
+  const showPair = (side, stage) => {
     for (const photo of photos) {
-      const images = [...photo.querySelectorAll("img[data-rung]")];
-      if (!images.some((image) => image.dataset.rung === rung)) continue;
-      for (const image of images) image.classList.toggle(side, image.dataset.rung === rung);
-      photo.querySelector(`select[data-side="${side}"]`).value = rung;
+      const images = [...photo.querySelectorAll("img[data-stage]")];
+      if (!images.some((image) => image.dataset.stage === stage)) continue;
+      for (const image of images) image.classList.toggle(side, image.dataset.stage === stage);
+      photo.querySelector(`select[data-side="${side}"]`).value = stage;
     }
   };
 

@@ -19,11 +19,11 @@ from exporter.measure.results import Latency, Quality, TargetResult, Timing
 from exporter.not_measured import NotMeasured
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
 from exporter.report.drawings import Drawings
-from exporter.report.ladder import Step, names, steps
 from exporter.report.layers import layers_of_files
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
 from exporter.report.precision import FACTS as PRECISION
 from exporter.report.precision import SHOWN_LAYERS, searches
+from exporter.report.stages import Step, names, steps
 from exporter.report.tuning import FACTS as TUNING
 from exporter.report.tuning import tunings
 
@@ -80,8 +80,8 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
 
     from exporter.data.metrics import PROTOCOLS
 
-    called = names(outcome.ladder)
-    climbed = steps(outcome.ladder)
+    called = names(outcome.stages)
+    compared = steps(outcome.stages)
     timed = [(t.name, t.latency) for t in outcome.targets if isinstance(t.latency, Latency)]
     shown_photos = photos(outcome, called, drawings)
     headline = outcome.tally.headline
@@ -96,21 +96,21 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
         "headline": headline[:1].upper() + headline[1:],
         "rows": _rows(outcome),
         "protocols": PROTOCOLS,
-        "steps": climbed,
-        "photo_counts": [rung.quality.images for rung in outcome.ladder if isinstance(rung.quality, Quality)],
-        "lesson": _lesson(climbed, outcome),
-        "quality_chart": Markup(drawings.chart(quality_chart, climbed)),
-        "change_chart": Markup(drawings.chart(change_chart, climbed)),
-        "cost_chart": Markup(drawings.chart(cost_chart, climbed)),
+        "steps": compared,
+        "photo_counts": [stage.quality.images for stage in outcome.stages if isinstance(stage.quality, Quality)],
+        "lesson": _lesson(compared, outcome),
+        "quality_chart": Markup(drawings.chart(quality_chart, compared)),
+        "change_chart": Markup(drawings.chart(change_chart, compared)),
+        "cost_chart": Markup(drawings.chart(cost_chart, compared)),
         "latency_chart": Markup(drawings.chart(latency_chart, timed) if timed else ""),
         "timed": timed,
         "advice": advise_targets(outcome.targets, outcome.timings),
         "timing_counts": list(dict.fromkeys(timing.threads for timing in outcome.timings)),
         "timing_rows": _timing_rows(outcome.timings),
         "untimed": [(t.name, t.latency.reason) for t in outcome.targets if isinstance(t.latency, NotMeasured)],
-        "proofs": [(target.name, proof) for target in outcome.targets for proof in target.proofs],
+        "cross_runtime": [(target.name, check) for target in outcome.targets for check in target.cross_runtime],
         "photos": shown_photos,
-        "first_pair": _first_pair(outcome, [shot.rung for photo in shown_photos for shot in photo.shots]),
+        "first_pair": _first_pair(outcome, [shot.stage for photo in shown_photos for shot in photo.shots]),
         "crops": error_crops(outcome, called, drawings),
         "crop_px": CROP_PX,
         "error_gain": ERROR_GAIN,
@@ -145,18 +145,18 @@ def _rows(outcome: Outcome) -> list[TargetRow]:
     ]
 
 
-def _lesson(climbed: tuple[Step, ...], outcome: Outcome) -> str:
-    """The ladder in a sentence or two: what was not measured, what the whole way cost, which step cost most."""
-    measured = [(step, step.rung.quality) for step in climbed if isinstance(step.rung.quality, Quality)]
+def _lesson(compared: tuple[Step, ...], outcome: Outcome) -> str:
+    """All stages in a sentence or two: what was not measured, what the whole way cost, which step cost most."""
+    measured = [(step, step.stage.quality) for step in compared if isinstance(step.stage.quality, Quality)]
     if not measured:
-        return "No rung was measured."
-    absent = [step.label for step in climbed if isinstance(step.rung.quality, NotMeasured)]
-    pair = int8_and_float(outcome.ladder)
-    first, last = measured[0], next((one for one in measured if pair and one[0].rung.name == pair[0]), measured[-1])
+        return "No stage was measured."
+    absent = [step.label for step in compared if isinstance(step.stage.quality, NotMeasured)]
+    pair = int8_and_float(outcome.stages)
+    first, last = measured[0], next((one for one in measured if pair and one[0].stage.name == pair[0]), measured[-1])
     whole = _db(last[1].psnr_db - first[1].psnr_db, sign=True)
-    sentence = f"{len(absent)} of {len(climbed)} rungs not measured: {', '.join(absent)}. " if absent else ""
+    sentence = f"{len(absent)} of {len(compared)} stages not measured: {', '.join(absent)}. " if absent else ""
     sentence += f"From {first[0].label} to {last[0].label} the mean changes by {whole} dB; "
-    falls = [step for step in climbed if step.change_db is not None and step.change_db < -0.005]
+    falls = [step for step in compared if step.change_db is not None and step.change_db < -0.005]
     if not falls:
         return sentence + f"no step {'that was measured ' if absent else ''}lost anything."
     worst = min(falls, key=lambda step: step.change_db or 0.0)
@@ -165,11 +165,11 @@ def _lesson(climbed: tuple[Step, ...], outcome: Outcome) -> str:
     )
 
 
-def _first_pair(outcome: Outcome, rungs: list[str]) -> tuple[str, str]:
+def _first_pair(outcome: Outcome, stages: list[str]) -> tuple[str, str]:
     """What the slider shows first: the blurred photo against what the phone makes of it."""
-    pair = int8_and_float(outcome.ladder)
-    left = "blurred" if "blurred" in rungs else (rungs[0] if rungs else "")
-    right = pair[0] if pair and pair[0] in rungs else (rungs[-1] if rungs else "")
+    pair = int8_and_float(outcome.stages)
+    left = "blurred" if "blurred" in stages else (stages[0] if stages else "")
+    right = pair[0] if pair and pair[0] in stages else (stages[-1] if stages else "")
     return left, right
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from exporter.artifact import Format
 from exporter.judge.outcome import Outcome
-from exporter.measure.results import Picture, Quality, Rung
+from exporter.measure.results import Picture, Quality, StageAccuracy
 from exporter.report.drawings import Drawings
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ ERROR_GAIN = 10
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One rung's version of a photo; `psnr_db` against the sharp one, None for the sharp one itself."""
+    """One stage's version of a photo; `psnr_db` against the sharp one, None for the sharp one itself."""
 
-    rung: str
+    stage: str
     label: str
     uri: str
     psnr_db: float | None
@@ -62,15 +62,15 @@ class ErrorCrop:
 
 
 def photos(outcome: Outcome, names: dict[str, str], drawings: Drawings) -> tuple[Photo, ...]:
-    """Every picture at every rung it was saved at, at most MAX_PHOTOS; `names` labels the rungs."""
+    """Every picture at every stage it was saved at, at most MAX_PHOTOS; `names` labels the stages."""
     shown = [picture for picture in outcome.pictures[:MAX_PHOTOS] if picture.files]
     with ThreadPoolExecutor() as pool:  # the encoder lets other threads run
         return tuple(pool.map(lambda picture: _photo(picture, names, drawings), shown))
 
 
 def error_crops(outcome: Outcome, names: dict[str, str], drawings: Drawings, count: int = 4) -> tuple[ErrorCrop, ...]:
-    """The `count` worst crops, at most one a photo; none when a photo lacks the float or INT8 rung."""
-    pair = int8_and_float(outcome.ladder)
+    """The `count` worst crops, at most one a photo; none when a photo lacks the float or INT8 stage."""
+    pair = int8_and_float(outcome.stages)
     if pair is None:
         return ()
     int8, reference = pair
@@ -82,35 +82,35 @@ def error_crops(outcome: Outcome, names: dict[str, str], drawings: Drawings, cou
     return tuple(sorted(crops, key=lambda crop: -crop.mean_error)[:count])
 
 
-def int8_and_float(ladder: tuple[Rung, ...]) -> tuple[str, str] | None:
-    """The names of the INT8 rung a phone runs and of the last float rung of its own chain, of those measured."""
-    measured = [rung for rung in ladder if isinstance(rung.quality, Quality)]
-    quantized = [rung for rung in measured if rung.artifact.precision == "int8"]
+def int8_and_float(stages: tuple[StageAccuracy, ...]) -> tuple[str, str] | None:
+    """The names of the INT8 stage a phone runs and of the last float stage of its own chain, of those measured."""
+    measured = [stage for stage in stages if isinstance(stage.quality, Quality)]
+    quantized = [stage for stage in measured if stage.artifact.precision == "int8"]
     if not quantized:
         return None
-    int8 = next((rung for rung in quantized if rung.artifact.format == Format.TFLITE), quantized[0])
+    int8 = next((stage for stage in quantized if stage.artifact.format == Format.TFLITE), quantized[0])
     history = int8.artifact.history
     floats = [
-        rung
-        for rung in measured
-        if rung.artifact.precision == "fp32" and history[: len(rung.artifact.history)] == rung.artifact.history
+        stage
+        for stage in measured
+        if stage.artifact.precision == "fp32" and history[: len(stage.artifact.history)] == stage.artifact.history
     ]
-    reference = max(floats, key=lambda rung: len(rung.artifact.history), default=None)
+    reference = max(floats, key=lambda stage: len(stage.artifact.history), default=None)
     return (int8.name, reference.name) if reference is not None else None
 
 
 def _photo(picture: Picture, names: dict[str, str], drawings: Drawings) -> Photo:
-    pixels = {rung: _pixels(path) for rung, path in picture.files.items()}
+    pixels = {stage: _pixels(path) for stage, path in picture.files.items()}
     height, width = next(iter(pixels.values())).shape[:2]
     top, left = max(0, (height - MAX_SIDE_PX) // 2), max(0, (width - MAX_SIDE_PX) // 2)
     sharp = pixels.get("sharp")
     shots = []
-    for rung, image in pixels.items():
+    for stage, image in pixels.items():
         same_size = sharp is not None and image.shape == sharp.shape
-        psnr_db = _psnr_db(image, sharp) if sharp is not None and same_size and rung != "sharp" else None
+        psnr_db = _psnr_db(image, sharp) if sharp is not None and same_size and stage != "sharp" else None
         window = image[top : top + MAX_SIDE_PX, left : left + MAX_SIDE_PX]
-        label = names.get(rung, rung[:1].upper() + rung[1:])
-        shots.append(Shot(rung, label, drawings.picture(data_uri, window), psnr_db))
+        label = names.get(stage, stage[:1].upper() + stage[1:])
+        shots.append(Shot(stage, label, drawings.picture(data_uri, window), psnr_db))
     shown = min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
     return Photo(picture.name, *shown, cropped=shown != (width, height), shots=tuple(shots))
 

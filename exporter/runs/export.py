@@ -77,7 +77,7 @@ def export(
         name=recipe.name,
         version=recipe.version,
         recipe=recipe.resolved(),
-        ladder=measured.ladder,
+        stages=measured.stages,
         targets=measured.targets,
         verdicts=judge(pledges(recipe), results, recipe.verify.demand_all),
         pictures=measured.pictures,
@@ -146,7 +146,7 @@ def run_chain(
 ) -> Built:
     """Every step's output, the teacher first; what an earlier chain or run has done is not done again.
 
-    `done` are rung names and artifacts by folder; of two files of one stage, the second is named after its target, too.
+    `done` are step names and artifacts by folder; of two files of one stage, the second is named after its target, too.
     """
     source, steps = workspace.teacher, []
     for stage in chain.stages:
@@ -159,7 +159,7 @@ def run_chain(
                 workspace.progress.say(f"{stage.name}: {why}")
             artifact = known or run_folder.run(stage, source, workspace)
             artifact = replace(artifact, user_classes=source.user_classes)  # of the recipe, not of the folder
-            name = _rung_name(stage.name, artifact)
+            name = _step_name(stage.name, artifact)
             name = f"{name} {chain.target}" if name in seconds else name
             done[folder] = name, artifact
             seconds[name] = time.monotonic() - started_s
@@ -172,7 +172,7 @@ def run_chain(
     return Built(chain.target, chain.runtime, tuple(steps), chain.also_on)
 
 
-def _rung_name(stage: str, artifact: Artifact) -> str:
+def _step_name(stage: str, artifact: Artifact) -> str:
     if stage == "load_generator":
         return "teacher"
     return stage if artifact.format == Format.TORCH else f"{stage} {artifact.precision}"

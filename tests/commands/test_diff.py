@@ -86,7 +86,7 @@ def _larger(tree: Tree) -> None:
 
 
 def _proof_falls(tree: Tree) -> None:
-    target_of(tree)["proofs"][0]["parity"]["worst_psnr_db"] = 20.0
+    target_of(tree)["cross_runtime"][0]["parity"]["worst_psnr_db"] = 20.0
 
 
 def _lint(tree: Tree) -> None:
@@ -137,7 +137,7 @@ def test_a_little_worse_is_shown_and_allowed(bundle: Bundle, report: Tree, capsy
 @pytest.mark.parametrize("value", ["nan", "-inf"])
 def test_what_is_no_number_is_a_regression_under_any_tolerance(value: str, bundle: Bundle, report: Tree) -> None:
     new = copy.deepcopy(report)
-    target_of(new)["proofs"][0]["parity"]["worst_psnr_db"] = value
+    target_of(new)["cross_runtime"][0]["parity"]["worst_psnr_db"] = value
     assert diff(bundle, report, new) == 1
     assert diff(bundle, report, new, "--parity-drop=inf") == (1 if value == "nan" else 0)
     assert diff(bundle, new, report) == 0

@@ -13,7 +13,7 @@ from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.inspect.results import Audit, Finding, Op
 from exporter.judge.budget import PROMISES, Pledge, judge
 from exporter.judge.verdicts import PromiseId, Status, Verdict
-from exporter.measure.results import Latency, Parity, Proof, Quality, Seam, TargetResult
+from exporter.measure.results import CrossRuntimeCheck, Latency, Parity, Quality, Seam, TargetResult
 from exporter.not_measured import NotMeasured
 from exporter.recipes.promises import Budget
 
@@ -179,8 +179,8 @@ def test_a_figure_stands_on_its_side_of_the_limit(value: float, limit: float, sa
 
 
 def test_a_further_engine_is_a_promise_of_its_own(good: TargetResult):
-    proof = Proof("litert_gpu", "a GPU", Parity(2, 20, 21, 0.1, "x"), 0.1)
-    verdicts = judged(Budget(min_parity_db=40), replace(good, proofs=(proof,)), "litert_gpu", "litert_arm")
+    check = CrossRuntimeCheck("litert_gpu", "a GPU", Parity(2, 20, 21, 0.1, "x"), 0.1)
+    verdicts = judged(Budget(min_parity_db=40), replace(good, cross_runtime=(check,)), "litert_gpu", "litert_arm")
     assert [(v.id, v.status, v.demanded) for v in verdicts] == [
         (PromiseId("android", "min_parity_db", "litert_cpu"), "kept", True),
         (PromiseId("android", "min_parity_db", "litert_gpu"), "missed", True),
@@ -228,27 +228,29 @@ def test_a_further_engine_promises_parity_alone(good: TargetResult):
     assert [v.runtime for v in judged(Budget(max_rank=4), good, "litert_gpu")] == ["litert_cpu"]
 
 
-NOT_HERE = Proof("litert_gpu", "", NotMeasured("no GPU"), None, installed=False)
-FAILED = Proof("litert_gpu", "a GPU", NotMeasured("it crashed"), None)
+NOT_HERE = CrossRuntimeCheck("litert_gpu", "", NotMeasured("no GPU"), None, installed=False)
+FAILED = CrossRuntimeCheck("litert_gpu", "a GPU", NotMeasured("it crashed"), None)
 
 
 @pytest.mark.parametrize(
-    ("proof", "demand_all", "demanded"),
+    ("check", "demand_all", "demanded"),
     [(NOT_HERE, False, False), (NOT_HERE, True, True), (FAILED, False, True), (FAILED, True, True)],
 )
 def test_only_an_engine_that_is_not_installed_is_excused(
-    proof: Proof, demand_all: bool, demanded: bool, good: TargetResult
+    check: CrossRuntimeCheck, demand_all: bool, demanded: bool, good: TargetResult
 ):
-    result = replace(good, proofs=(proof,))
+    result = replace(good, cross_runtime=(check,))
     own, further = judged(Budget(min_parity_db=40), result, "litert_gpu", demand_all=demand_all)
     assert own.status == "kept" and own.demanded
     assert (further.status, further.value, further.demanded) == ("not measured", None, demanded)
-    reason = proof.parity.reason if isinstance(proof.parity, NotMeasured) else ""
+    reason = check.parity.reason if isinstance(check.parity, NotMeasured) else ""
     assert further.sentence == f"android: {PARITY} on litert_gpu was not measured: {reason}"
 
 
-def test_an_engine_is_excused_by_default_and_only_by_its_own_proof(good: TargetResult):
-    result = replace(good, proofs=(Proof("other", "", NotMeasured("not here"), None, installed=False), NOT_HERE))
+def test_an_engine_is_excused_by_default_and_only_by_its_own_check(good: TargetResult):
+    result = replace(
+        good, cross_runtime=(CrossRuntimeCheck("other", "", NotMeasured("not here"), None, installed=False), NOT_HERE)
+    )
     pledge = Pledge("litert_cpu", Budget(min_parity_db=40), ("litert_gpu", "litert_arm"))
     _, gpu, arm = judge({"android": pledge}, {"android": result})
     assert (gpu.demanded, arm.demanded) == (False, True)
@@ -266,8 +268,8 @@ def test_why_a_further_engine_was_not_measured(good: TargetResult):
 
 
 def test_a_further_engine_keeps_its_promise_with_its_own_figure(good: TargetResult):
-    proof = Proof("litert_gpu", "a GPU", Parity(2, 40.5, 43, 0.1, "x"), 0.1)
-    _, further = judged(Budget(min_parity_db=40), replace(good, proofs=(proof,)), "litert_gpu")
+    check = CrossRuntimeCheck("litert_gpu", "a GPU", Parity(2, 40.5, 43, 0.1, "x"), 0.1)
+    _, further = judged(Budget(min_parity_db=40), replace(good, cross_runtime=(check,)), "litert_gpu")
     assert (further.value, further.status) == (40.5, "kept")
     assert further.sentence == f"android: {PARITY} on litert_gpu is 40.5 dB, promised at least 40 dB"
 

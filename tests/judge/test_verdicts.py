@@ -41,9 +41,9 @@ def verdicts_of(mix: list[tuple[Status, bool]]) -> tuple[Verdict, ...]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """Light: no pictures, no ladder, no files to look into."""
+    """Light: no pictures, no stages, no files to look into."""
     outcome = demo_outcome(tmp_path_factory.mktemp("run"))
-    return replace(outcome, pictures=(), ladder=(), targets=(), timings=())
+    return replace(outcome, pictures=(), stages=(), targets=(), timings=())
 
 
 @given(mixes)

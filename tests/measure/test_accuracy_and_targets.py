@@ -1,4 +1,4 @@
-"""Real files of one network climb the ladder and are measured as targets; nothing is run twice."""
+"""Real files of one network are judged after each stage and measured as targets; nothing is run twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exporter.data.evaluation import Pair
 from exporter.errors import MissingTool
 from exporter.inspect.results import Audit
 from exporter.judge.budget import Pledge, judge
-from exporter.measure.accuracy_per_stage import climb, float_reference
+from exporter.measure.accuracy_per_stage import float_reference, measure_stages
 from exporter.measure.evaluation import Renderings
 from exporter.measure.pictures import choose, save_pictures
 from exporter.measure.results import Latency, Parity, Quality
@@ -60,7 +60,7 @@ def renderings() -> Renderings:
     return Renderings(iter(evaluation()), threads=1)
 
 
-def test_ladder(tiny: TinyFiles, renderings: Renderings):
+def test_stages(tiny: TinyFiles, renderings: Renderings):
     teacher, onnx = ("teacher", tiny.torch()), ("torch_to_onnx", tiny.onnx())
     chains = [
         [teacher, onnx, ("onnx_to_tflite", tiny.tflite())],
@@ -68,11 +68,17 @@ def test_ladder(tiny: TinyFiles, renderings: Renderings):
         [teacher, onnx, ("quantize_onnx", tiny.qdq())],
     ]
     counted = {format: Counting(r) for format, r in WHERE.items()}
-    rungs = climb(chains, renderings, counted)
-    assert [r.name for r in rungs] == ["teacher", "torch_to_onnx", "onnx_to_tflite", "quantize_tflite", "quantize_onnx"]
+    stages = measure_stages(chains, renderings, counted)
+    assert [r.name for r in stages] == [
+        "teacher",
+        "torch_to_onnx",
+        "onnx_to_tflite",
+        "quantize_tflite",
+        "quantize_onnx",
+    ]
     assert all(set(r.opened.values()) == {1} for r in counted.values()), "each file runs once"
 
-    by_name = {r.name: r for r in rungs}
+    by_name = {r.name: r for r in stages}
     assert by_name["teacher"].parity is None and by_name["teacher"].quality.loss_db == 0
     assert (by_name["teacher"].parameters, by_name["torch_to_onnx"].parameters) == (432, None)
     assert by_name["teacher"].macs > 0 and by_name["teacher"].runtime == "torch_cpu"
@@ -93,23 +99,23 @@ def test_each_file_is_compared_with_the_float_model_of_its_own_chain(tiny: TinyF
         float_reference([("onnx", tiny.onnx())])
 
 
-def test_ladder_without_an_engine_says_so(tiny: TinyFiles, renderings: Renderings):
+def test_stages_without_an_engine_says_so(tiny: TinyFiles, renderings: Renderings):
     where = WHERE | {Format.TFLITE: TfliteRuntime("/nowhere/python")}
     with pytest.raises(MissingTool, match="onnx_to_tflite.*pip install"):
-        climb([[("teacher", tiny.torch()), ("onnx_to_tflite", tiny.tflite())]], renderings, where)
+        measure_stages([[("teacher", tiny.torch()), ("onnx_to_tflite", tiny.tflite())]], renderings, where)
 
 
 def test_a_target_is_measured_whole_and_shares_the_ladders_pictures(tiny: TinyFiles, renderings: Renderings):
     counted = {format: Counting(r) for format, r in WHERE.items()}
     chain = [("teacher", tiny.torch()), ("quantize_tflite", tiny.tflite("int8"))]
-    rungs = climb([chain], renderings, counted)
+    stages = measure_stages([chain], renderings, counted)
     litert = counted[Format.TFLITE]
     before = litert.opened.total()
     result = measure_target(
         "android", litert, tiny.tflite("int8"), tiny.torch(), TORCH, renderings, threads=1, runs=4, warmup=1
     )
     assert litert.opened.total() == before + 2, "once for the layout, once for the clock, not for the pictures"
-    assert result.parity == rungs[1].parity and result.quality == rungs[1].quality
+    assert result.parity == stages[1].parity and result.quality == stages[1].quality
     assert isinstance(result.latency, Latency) and len(result.latency.samples_ms) == 4
     assert "LiteRT" in result.latency.device and result.latency.threads == 1
     assert isinstance(result.audit, Audit) and result.audit.int8_mac_share == 1
@@ -159,12 +165,12 @@ def test_a_swapped_file_is_found_by_the_target(tiny: TinyFiles, renderings: Rend
 def test_pictures(tiny: TinyFiles, renderings: Renderings, tmp_path):
     from PIL import Image
 
-    rungs = {"teacher": (tiny.torch(), TORCH), "int8": (tiny.tflite("int8"), LITERT)}
-    (rung,) = climb([[("teacher", tiny.torch())]], renderings, WHERE)
-    made = save_pictures(tmp_path / "pictures", renderings, rungs, rung.quality, count=2)
-    again = save_pictures(tmp_path / "again", renderings, rungs, rung.quality, count=2)
+    stages = {"teacher": (tiny.torch(), TORCH), "int8": (tiny.tflite("int8"), LITERT)}
+    (stage,) = measure_stages([[("teacher", tiny.torch())]], renderings, WHERE)
+    made = save_pictures(tmp_path / "pictures", renderings, stages, stage.quality, count=2)
+    again = save_pictures(tmp_path / "again", renderings, stages, stage.quality, count=2)
     assert [p.name for p in made] == [p.name for p in again] and len({p.name for p in made}) == 2
-    assert made[1].name == rung.quality.worst_image
+    assert made[1].name == stage.quality.worst_image
     for picture in made:
         assert list(picture.files) == ["blurred", "sharp", "teacher", "int8"]
         sharp = next(pair.sharp for pair in renderings.evaluation if pair.name == picture.name)

@@ -9,7 +9,7 @@ import pytest
 from exporter.errors import EngineError
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.verdicts import tally
-from exporter.measure.cross_runtime import PICTURES, prove
+from exporter.measure.cross_runtime import PICTURES, check_runtimes
 from exporter.measure.evaluation import Renderings
 from exporter.measure.results import Parity
 from exporter.measure.targets import measure_target
@@ -53,10 +53,10 @@ def renderings() -> Renderings:
 def test_an_older_engine_gives_the_same_int8_pictures(tiny: TinyFiles, renderings: Renderings):
     file = tiny.tflite("int8")
     own, expected = renderings.of(file, LITERT), renderings.of(tiny.torch(), TORCH)
-    (proof,) = prove(file, [runtime("tflite_runtime")], own, expected, renderings)
-    assert proof.device.startswith("tflite-runtime 2.14") and proof.parity.images == PICTURES
-    assert 0 < proof.max_abs < 8 / 255, "its kernels round in other places"
-    assert proof.parity.worst_psnr_db > 30
+    (check,) = check_runtimes(file, [runtime("tflite_runtime")], own, expected, renderings)
+    assert check.device.startswith("tflite-runtime 2.14") and check.parity.images == PICTURES
+    assert 0 < check.max_abs < 8 / 255, "its kernels round in other places"
+    assert check.parity.worst_psnr_db > 30
 
 
 def test_what_is_not_here_is_not_measured_and_counts_only_where_all_are_demanded(
@@ -64,8 +64,8 @@ def test_what_is_not_here_is_not_measured_and_counts_only_where_all_are_demanded
 ):
     absent = TfliteRuntime(python="/nowhere/python")
     result = measure(tiny.tflite(), [absent], tiny, renderings)
-    (proof,) = result.proofs
-    assert not proof.installed and "/nowhere/python" in proof.parity.reason and result.findings == ()
+    (check,) = result.cross_runtime
+    assert not check.installed and "/nowhere/python" in check.parity.reason and result.findings == ()
     pledges, results = {"t": Pledge("litert_cpu", Budget(min_parity_db=60), (absent.name,))}, {"t": result}
     for demand_all, exit_code in ((False, 0), (True, 3)):
         verdicts = judge(pledges, results, demand_all)
@@ -75,7 +75,7 @@ def test_what_is_not_here_is_not_measured_and_counts_only_where_all_are_demanded
 
 def test_other_pictures_miss_the_targets_own_promise(tiny: TinyFiles, renderings: Renderings):
     result = measure(tiny.tflite(), [Swapped(tiny.tflite("int8"))], tiny, renderings)
-    assert isinstance(result.proofs[0].parity, Parity) and result.proofs[0].max_abs > 0
+    assert isinstance(result.cross_runtime[0].parity, Parity) and result.cross_runtime[0].max_abs > 0
     verdicts = judge(PLEDGED, {"t": result})
     assert [v.status for v in verdicts] == ["kept", "missed"]
     assert "on swapped is" in verdicts[1].sentence
@@ -83,7 +83,7 @@ def test_other_pictures_miss_the_targets_own_promise(tiny: TinyFiles, renderings
 
 def test_an_engine_that_fails_is_an_error(tiny: TinyFiles, renderings: Renderings):
     result = measure(tiny.tflite(), [Swapped(None)], tiny, renderings)
-    assert result.proofs[0].parity == NotMeasured("out of memory")
+    assert result.cross_runtime[0].parity == NotMeasured("out of memory")
     assert [f.severity for f in result.findings] == ["error"]
     assert [v.status for v in judge(PLEDGED, {"t": result})] == ["kept", "not measured"]
 

@@ -1,4 +1,4 @@
-"""An engine of our own process that fails is "not measured" on its rung, and the export goes on."""
+"""An engine of our own process that fails is "not measured" on its stage, and the export goes on."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 from exporter.artifact import Artifact
 from exporter.cli import main
-from exporter.measure.accuracy_per_stage import climb
+from exporter.measure.accuracy_per_stage import measure_stages
 from exporter.measure.evaluation import Renderings
 from exporter.measure.pictures import save_pictures
 from exporter.measure.results import Parity, Quality
@@ -44,7 +44,7 @@ def test_a_file_its_engine_refuses_is_a_rung_without_figures(tiny: TinyFiles, tm
     for cut in (tiny.onnx(), tiny.tflite(), tiny.tflite("int8")):
         cut = cut_short(cut, tmp_path)
         chain = [("teacher", tiny.torch()), ("cut", cut), ("quantize_onnx", tiny.qdq())]
-        teacher, broken, quantised = climb([chain], Renderings(evaluation(), threads=1), WHERE)
+        teacher, broken, quantised = measure_stages([chain], Renderings(evaluation(), threads=1), WHERE)
         assert isinstance(broken.quality, NotMeasured) and broken.parity == broken.quality
         assert f"could not run {cut.path.name}" in broken.quality.reason and not broken.quality.lost
         assert isinstance(teacher.quality, Quality) and isinstance(quantised.parity, Parity)
@@ -55,7 +55,7 @@ def test_a_float_model_that_does_not_run_is_no_fault_of_the_files(
 ):
     refuse_torch(monkeypatch)
     chain = [("teacher", tiny.torch()), ("torch_to_onnx", tiny.onnx())]
-    teacher, onnx = climb([chain], renderings, WHERE)
+    teacher, onnx = measure_stages([chain], renderings, WHERE)
     assert isinstance(teacher.quality, NotMeasured) and teacher.parity is None
     assert onnx.quality == onnx.parity == teacher.quality and "operator gone" in teacher.quality.reason
     result = measure_target("web", ORT, tiny.onnx(), tiny.torch(), TORCH, renderings, threads=1, runs=2)
@@ -74,8 +74,8 @@ def test_a_torch_model_whose_cost_cannot_be_counted_keeps_its_quality(
         raise RuntimeError("no counting here")
 
     monkeypatch.setattr(FlopCounterMode, "__enter__", refuse)
-    (rung,) = climb([[("teacher", tiny.torch())]], renderings, WHERE)
-    assert isinstance(rung.quality, Quality) and (rung.parameters, rung.macs) == (None, None)
+    (stage,) = measure_stages([[("teacher", tiny.torch())]], renderings, WHERE)
+    assert isinstance(stage.quality, Quality) and (stage.parameters, stage.macs) == (None, None)
 
 
 def refuse_torch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,13 +117,13 @@ def test_an_export_whose_rung_without_a_promise_was_not_measured(
     said = capfd.readouterr().out
     assert "not measured: torch_to_onnx fp32 on onnxruntime_cpu: ONNX Runtime could not run" in said
     report = report_of(Path("dist/tiny-1.0"))
-    rungs = {rung["name"]: rung for rung in report["ladder"]}
-    onnx = rungs.pop("torch_to_onnx fp32")
+    stages = {stage["name"]: stage for stage in report["stages"]}
+    onnx = stages.pop("torch_to_onnx fp32")
     assert "ONNX Runtime could not run" in onnx["quality"]["not_measured"] and onnx["parity"] == onnx["quality"]
-    assert all("psnr_db" in rung["quality"] for rung in rungs.values())
-    assert all("torch_to_onnx fp32" not in picture["rungs"] for picture in report["pictures"])
+    assert all("psnr_db" in stage["quality"] for stage in stages.values())
+    assert all("torch_to_onnx fp32" not in picture["stages"] for picture in report["pictures"])
     page = Path("dist/tiny-1.0/report/index.html").read_text()
-    assert "1 of 3 rungs not measured: ONNX. " in page and onnx["quality"]["not_measured"].split(":")[0] in page
+    assert "1 of 3 stages not measured: ONNX. " in page and onnx["quality"]["not_measured"].split(":")[0] in page
     assert main(["verify", "dist/tiny-1.0"]) == 0
     assert main([f"recipe={recipe}"]) == 0
     assert "not measured: torch_to_onnx fp32" in capfd.readouterr().out, "what was kept says so again"
@@ -158,6 +158,6 @@ def test_an_export_whose_float_model_does_not_run_has_measured_nothing_of_pictur
         refuse_torch(patch)
         assert main([f"recipe={recipe}"]) == 3
     report = report_of(Path("dist/tiny-1.0"))
-    assert all("operator gone" in rung["quality"]["not_measured"] for rung in report["ladder"])
-    assert "No rung was measured." in Path("dist/tiny-1.0/report/index.html").read_text()
+    assert all("operator gone" in stage["quality"]["not_measured"] for stage in report["stages"])
+    assert "No stage was measured." in Path("dist/tiny-1.0/report/index.html").read_text()
     assert main(["verify", "dist/tiny-1.0"]) == 3

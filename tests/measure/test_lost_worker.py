@@ -61,7 +61,7 @@ def test_an_export_without_its_old_runtime(tmp_path, teacher_file, monkeypatch, 
     for figure in ("parity", "quality", "latency"):
         assert "SIGKILL" in old[figure]["not_measured"]
         assert "not_measured" not in new[figure]
-    assert "SIGKILL" in new["proofs"][0]["parity"]["not_measured"]
+    assert "SIGKILL" in new["cross_runtime"][0]["parity"]["not_measured"]
     assert {finding["severity"] for finding in old["findings"] if finding["rule"] == "runs"} == {"warning"}
 
     assert main([f"recipe={recipe}"]) == 0

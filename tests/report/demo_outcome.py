@@ -14,8 +14,8 @@ from exporter.data.calibration import Coverage
 from exporter.judge.outcome import Outcome
 from exporter.measure.results import Tiled
 from exporter.tiling.grid import Tiling
-from tests.report.demo_ladder import EVALUATION_IMAGES, SIDE, artifacts, ladder
 from tests.report.demo_pictures import comparison, photos
+from tests.report.demo_stages import EVALUATION_IMAGES, SIDE, artifacts, stages
 from tests.report.demo_targets import judged, measured_targets, timings
 
 
@@ -28,7 +28,7 @@ def demo_outcome(folder: Path, *, name: str = "mobile_deblur", missed: bool = Fa
         name=name,
         version="1.0.0",
         recipe=_recipe(name),
-        ladder=ladder(files, rng),
+        stages=stages(files, rng),
         targets=targets,
         verdicts=judged(targets, missed),
         pictures=tuple(comparison(key, image, folder / "pictures", rng) for key, image in photos().items()),

@@ -31,7 +31,7 @@ def comparison(name: str, sharp: NDArray[np.float32], folder: Path, rng: np.rand
         "quantize_tflite": np.round((student + grain) * 127) / 127,
         "sharp": sharp,
     }
-    return Picture(name, {rung: _png(image, folder / f"{name}.{rung}.png") for rung, image in images.items()})
+    return Picture(name, {stage: _png(image, folder / f"{name}.{stage}.png") for stage, image in images.items()})
 
 
 def _blur(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

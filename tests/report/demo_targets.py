@@ -11,11 +11,11 @@ from exporter.inspect.results import Audit, Finding, Op
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.verdicts import Verdict
 from exporter.localise.results import LayerError, Localisation
-from exporter.measure.results import Latency, Parity, Proof, Seam, TargetResult, Timing
+from exporter.measure.results import CrossRuntimeCheck, Latency, Parity, Seam, TargetResult, Timing
 from exporter.not_measured import NotMeasured
 from exporter.recipes.promises import Budget
-from tests.report.demo_ladder import EVALUATION_IMAGES, LADDER, SIDE, quality
 from tests.report.demo_pictures import photos
+from tests.report.demo_stages import EVALUATION_IMAGES, SIDE, STAGES, quality
 
 ALSO_ON = {"tflite_int8": ("litert_gpu", "litert_arm")}
 
@@ -34,8 +34,8 @@ def measured_targets(
         ("onnx_int8", "onnxruntime_cpu", "quantize_onnx", ort, 7.9),
     ]
     results = []
-    for name, runtime, rung, device, median_ms in rows:
-        _, precision, mean_db, parity_db = LADDER[rung]
+    for name, runtime, stage, device, median_ms in rows:
+        _, precision, mean_db, parity_db = STAGES[stage]
         measured = measured_old_runtime or runtime != "tflite_runtime"
         absent = NotMeasured("tflite-runtime is not installed: pip install 'exporter[old-runtime]'")
         parity = Parity(EVALUATION_IMAGES, parity_db or 0, (parity_db or 0) + 1.7, 0.021, "maple-12")
@@ -43,27 +43,27 @@ def measured_targets(
             TargetResult(
                 name,
                 runtime,
-                files[rung],
+                files[stage],
                 parity if measured else absent,
                 quality(mean_db, rng) if measured else absent,
                 _latency(device, median_ms, rng) if measured else absent,
                 _audit(precision),
                 _findings(precision),
                 Seam(2, 54.4, 0.02) if measured else absent,
-                _layers(files[rung].path.parent) if rung == "quantize_tflite" else absent,
-                _proofs() if name in ALSO_ON else (),
+                _layers(files[stage].path.parent) if stage == "quantize_tflite" else absent,
+                _cross_runtime() if name in ALSO_ON else (),
             )
         )
     return tuple(results)
 
 
-def _proofs() -> tuple[Proof, ...]:
+def _cross_runtime() -> tuple[CrossRuntimeCheck, ...]:
     """One engine that is here, one that is not."""
     gpu = "LiteRT 2.1.0 GPU in fp16 on software Vulkan llvmpipe, 2 threads, AMD EPYC 7B13"
     arm = NotMeasured("the ARM64 engine is not installed: exporter runtimes --install arm")
     return (
-        Proof("litert_gpu", gpu, Parity(2, 44.1, 44.6, 0.03, "maple-12"), 0.012),
-        Proof("litert_arm", "", arm, None, installed=False),
+        CrossRuntimeCheck("litert_gpu", gpu, Parity(2, 44.1, 44.6, 0.03, "maple-12"), 0.012),
+        CrossRuntimeCheck("litert_arm", "", arm, None, installed=False),
     )
 
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from exporter.measure.results import Latency
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
-from exporter.report.ladder import steps
+from exporter.report.stages import steps
 from tests.report.demo_outcome import demo_outcome
 
 
@@ -18,8 +18,8 @@ def texts(svg: str) -> list[str]:
 
 
 def test_the_charts_say_the_figures_in_the_pages_colours(tmp_path: Path) -> None:
-    climbed = steps(demo_outcome(tmp_path).ladder)
-    quality, change = quality_chart(climbed), change_chart(climbed)
+    compared = steps(demo_outcome(tmp_path).stages)
+    quality, change = quality_chart(compared), change_chart(compared)
     assert {"Teacher", "TFLite INT8", "30.91", "blurred input"} <= set(texts(quality))
     assert {"Student", "\u22120.41"} <= set(texts(change))
     for svg in (quality, change):
@@ -29,9 +29,9 @@ def test_the_charts_say_the_figures_in_the_pages_colours(tmp_path: Path) -> None
 
 
 def test_the_cost_of_smaller_networks_is_drawn_where_a_stage_changed_it(tmp_path: Path) -> None:
-    climbed = steps(demo_outcome(tmp_path).ladder)
-    assert {"Teacher", "Pruned", "Student", "gain, dB"} <= set(texts(cost_chart(climbed)))
-    assert cost_chart(climbed[:1]) == ""
+    compared = steps(demo_outcome(tmp_path).stages)
+    assert {"Teacher", "Pruned", "Student", "gain, dB"} <= set(texts(cost_chart(compared)))
+    assert cost_chart(compared[:1]) == ""
 
 
 def test_targets_ten_times_apart_get_a_log_axis(tmp_path: Path) -> None:

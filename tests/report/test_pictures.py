@@ -11,8 +11,8 @@ from PIL import Image
 from exporter.judge.outcome import Outcome
 from exporter.measure.results import Picture
 from exporter.report.drawings import Drawings
-from exporter.report.ladder import names
 from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, photos
+from exporter.report.stages import names
 from tests.report.demo_outcome import demo_outcome
 
 
@@ -23,19 +23,19 @@ def pixels(uri: str) -> np.ndarray:
 
 def with_pictures(outcome: Outcome, folder: Path, **images: np.ndarray) -> Outcome:
     files = {}
-    for rung, image in images.items():
-        files[rung.replace("__", " ")] = folder / f"{rung}.png"
-        Image.fromarray(image).save(folder / f"{rung}.png")
+    for stage, image in images.items():
+        files[stage.replace("__", " ")] = folder / f"{stage}.png"
+        Image.fromarray(image).save(folder / f"{stage}.png")
     return replace(outcome, pictures=(Picture("one", files),))
 
 
 def test_photos_in_the_page_are_the_very_pixels(tmp_path: Path) -> None:
     outcome = demo_outcome(tmp_path)
-    photo = photos(outcome, names(outcome.ladder), Drawings())[0]
+    photo = photos(outcome, names(outcome.stages), Drawings())[0]
     for shot in photo.shots:
-        file = outcome.pictures[0].files[shot.rung]
-        assert np.array_equal(pixels(shot.uri), np.asarray(Image.open(file).convert("RGB"))), shot.rung
-    assert [shot.psnr_db is None for shot in photo.shots if shot.rung == "sharp"] == [True]
+        file = outcome.pictures[0].files[shot.stage]
+        assert np.array_equal(pixels(shot.uri), np.asarray(Image.open(file).convert("RGB"))), shot.stage
+    assert [shot.psnr_db is None for shot in photo.shots if shot.stage == "sharp"] == [True]
 
 
 def test_the_crop_is_where_int8_departs_most_and_ten_times_as_strong(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_the_crop_is_where_int8_departs_most_and_ten_times_as_strong(tmp_path: P
     rounded = exact.copy()
     rounded[96:160, 40:104, 0] = 103
     outcome = with_pictures(demo_outcome(tmp_path), tmp_path, onnx_to_tflite__fp32=exact, quantize_tflite=rounded)
-    (crop,) = error_crops(outcome, names(outcome.ladder), Drawings())
+    (crop,) = error_crops(outcome, names(outcome.stages), Drawings())
     assert (crop.y, crop.x) == (96, 40)
     assert crop.max_error == 3
     shown = pixels(crop.error_uri)

@@ -135,12 +135,12 @@ def test_the_page_says_what_to_ship_where(outcome: Outcome, tmp_path: Path) -> N
 
 
 def test_hostile_names_are_text(outcome: Outcome, tmp_path: Path) -> None:
-    rung = outcome.ladder[0]
+    stage = outcome.stages[0]
     hostile = replace(
         outcome,
         name=HOSTILE,
         version=HOSTILE,
-        ladder=(replace(rung, name=HOSTILE), *outcome.ladder[1:]),
+        stages=(replace(stage, name=HOSTILE), *outcome.stages[1:]),
         targets=tuple(replace(t, name=HOSTILE + t.name) for t in outcome.targets),
         verdicts=tuple(replace(v, target=HOSTILE, sentence=HOSTILE) for v in outcome.verdicts),
         pictures=(Picture(HOSTILE, outcome.pictures[0].files),),
@@ -189,7 +189,7 @@ def test_an_outcome_with_nothing_measured_still_makes_a_page(outcome: Outcome, t
     absent = NotMeasured("the engine crashed")
     bare = replace(
         outcome,
-        ladder=(),
+        stages=(),
         pictures=(),
         verdicts=(),
         notes={},

@@ -1,4 +1,4 @@
-"""The rungs of a run as it might have been: its files, the quality and the parity of each."""
+"""The stages of a run as it might have been: its files, the quality and the parity of each."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
-from exporter.measure.results import Parity, Quality, Rung
+from exporter.measure.results import Parity, Quality, StageAccuracy
 
 SIDE = 256
 NHWC = TensorSpec.image(SIDE, SIDE, "NHWC")
 INT8 = replace(NHWC, dtype="int8", scale=1 / 255, zero_point=-128)
 EVALUATION_IMAGES = 40
 
-# rung name: (format, precision, mean quality in dB, worst parity in dB)
-LADDER: dict[str, tuple[Format, str, float, float | None]] = {
+# step name: (format, precision, mean quality in dB, worst parity in dB)
+STAGES: dict[str, tuple[Format, str, float, float | None]] = {
     "teacher": (Format.TORCH, "fp32", 30.91, None),
     "prune": (Format.TORCH, "fp32", 30.83, None),
     "distill": (Format.TORCH, "fp32", 30.42, None),
@@ -42,26 +42,28 @@ RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TF
 def artifacts(folder: Path) -> dict[str, Artifact]:
     folder.mkdir(parents=True, exist_ok=True)
     made: dict[str, Artifact] = {}
-    for rung, (format, precision, _, _) in LADDER.items():
-        path = folder / f"{rung.replace(' ', '.')}.{format}"
+    for stage, (format, precision, _, _) in STAGES.items():
+        path = folder / f"{stage.replace(' ', '.')}.{format}"
         size_bytes = {"fp32": 620_000, "fp16": 318_000, "int8": 196_000}[precision]
-        path.write_bytes(rung.encode() * (size_bytes // len(rung)))
+        path.write_bytes(stage.encode() * (size_bytes // len(stage)))
         spec = INT8 if precision == "int8" and format == Format.TFLITE else NHWC
-        history = (*(made[PARENTS[rung]].history if rung in PARENTS else ()), rung)
-        made[rung] = Artifact(format, path, spec, spec, sha256_of(path), precision, history)  # type: ignore[arg-type]
+        history = (*(made[PARENTS[stage]].history if stage in PARENTS else ()), stage)
+        made[stage] = Artifact(format, path, spec, spec, sha256_of(path), precision, history)  # type: ignore[arg-type]
     return made
 
 
-def ladder(files: dict[str, Artifact], rng: np.random.Generator) -> tuple[Rung, ...]:
+def stages(files: dict[str, Artifact], rng: np.random.Generator) -> tuple[StageAccuracy, ...]:
     sizes = {"teacher": (3_312_000, 4_010_000_000), "prune": (1_604_000, 2_120_000_000)}
-    rungs = []
-    for name, (format, _, mean_db, parity_db) in LADDER.items():
+    stages = []
+    for name, (format, _, mean_db, parity_db) in STAGES.items():
         parity = None
         if parity_db is not None:
             parity = Parity(EVALUATION_IMAGES, parity_db, parity_db + 1.7, 10 ** (-parity_db / 20) * 4, "maple-12")
         parameters, macs = sizes.get(name, (154_000, 291_000_000))
-        rungs.append(Rung(name, files[name], RUNTIMES[format], quality(mean_db, rng), parity, parameters, macs))
-    return tuple(rungs)
+        stages.append(
+            StageAccuracy(name, files[name], RUNTIMES[format], quality(mean_db, rng), parity, parameters, macs)
+        )
+    return tuple(stages)
 
 
 def quality(mean_db: float, rng: np.random.Generator) -> Quality:
