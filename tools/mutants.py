@@ -26,7 +26,7 @@ SUBJECTS: dict[str, tuple[str, ...]] = {
     "exporter/judge/verdicts.py": ("tests/judge/test_verdicts.py", "tests/judge/test_budget.py"),
     "exporter/quantization/params.py": ("tests/quantization/test_params.py", "tests/quantization/test_extremes.py"),
     "exporter/quantization/tflite/clamps.py": ("tests/quantization/tflite/test_clamps.py",),
-    "exporter/runs/folder.py": ("tests/runs/test_folder.py",),
+    "exporter/runs/folder.py": ("tests/runs/test_folder.py", "tests/runs/test_stages_that_misbehave.py"),
     "exporter/bundle/verdict.py": ("tests/bundle/test_verdict.py",),
     "exporter/bundle/verify.py": ("tests/bundle/test_verify.py", "tests/bundle/test_names_that_lead_out.py"),
     "exporter/convert/builder.py": ("tests/convert/test_translate.py", "tests/convert/test_arrays.py"),

@@ -10,6 +10,8 @@ from exporter.data.pool import open_pool
 from exporter.data.training import open_training
 from exporter.errors import DiskFull
 from exporter.progress import Silent
+from exporter.sources import closure
+from tests.edited_sources import EditedSources
 from tests.small_disk import mounted
 
 DRAW = """
@@ -18,6 +20,8 @@ from pathlib import Path
 from exporter.data.pool import open_pool
 from exporter.data.training import open_training
 from exporter.progress import Silent
+from exporter.sources import closure
+from tests.edited_sources import EditedSources
 class Said(Silent):
     def say(self, line): print(line)
     def task(self, name, total):
@@ -63,3 +67,12 @@ def test_a_full_disk_ends_with_a_sentence_and_not_with_a_signal(tmp_path, photo_
         with pytest.raises(DiskFull, match="blurred.raw|sharp.raw"):
             opened(disk, photo_folder, pairs=100)
         assert not [path for path in disk.iterdir() if path.suffix != ".lock"]
+
+
+def test_pictures_of_other_code_are_another_pool(photo_folder, tmp_path, monkeypatch):
+    photos = open_training(photo_folder)
+    first = open_pool(tmp_path, photos, 2, 48, 0, Silent())
+    monkeypatch.setattr(closure, "_here", EditedSources({"exporter/training/losses.py"}))
+    assert open_pool(tmp_path, photos, 2, 48, 0, Silent()).sha256 == first.sha256
+    monkeypatch.setattr(closure, "_here", EditedSources({"exporter/data/blur.py"}))
+    assert open_pool(tmp_path, photos, 2, 48, 0, Silent()).sha256 != first.sha256

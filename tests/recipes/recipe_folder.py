@@ -66,3 +66,16 @@ FULL_CHAINS = {
 
 def _box_blur(image: np.ndarray) -> np.ndarray:
     return np.mean([np.roll(image, shift, axis=1) for shift in range(-2, 3)], axis=0)
+
+
+def write_train_recipe(folder: Path, photos: Path) -> Path:
+    """The path of a training recipe of three steps on the pictures in `photos`."""
+    (folder / "photos").symlink_to(photos)
+    path = folder / "demo.yaml"
+    path.write_text(
+        "name: demo\n"
+        "model: {arch: mobilenetv3_student, kwargs: {preset: s}}\n"
+        "data: {training: photos}\n"
+        "training: {steps: 3, batch: 2, crop_px: 32, warmup_steps: 1}\n"
+    )
+    return path

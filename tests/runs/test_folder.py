@@ -2,53 +2,18 @@
 
 import os
 import re
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
-from exporter.artifact import Artifact, Format
 from exporter.cache.made_from import MADE_FROM, key_of
-from exporter.errors import BusyFolder, CheckpointError, DiskFull, InternalError, StageError, UnusablePath
+from exporter.errors import BusyFolder
 from exporter.progress import Silent
 from exporter.runs.folder import RECORD, RunFolder
 from exporter.sources import Sources, closure
-from exporter.stages import Stage, Workspace, parts
-from tests.conftest import Pictures, artifact_of
-
-
-class Copy(Stage):
-    """Writes its source again, with a suffix."""
-
-    name: ClassVar[str] = "copy"
-    takes: ClassVar[Format] = Format.ONNX
-    gives: ClassVar[Format] = Format.ONNX
-    reads: ClassVar[frozenset[str]] = frozenset({"seed"})
-
-    suffix: str = "!"
-
-    def run(self, source: Artifact, workspace: Workspace) -> Artifact:
-        path = workspace.folder / "copy.onnx"
-        path.write_bytes(source.path.read_bytes() + self.suffix.encode())
-        return Artifact.of_file(path, self.gives, like=source, step=str(self))
-
-
-@pytest.fixture
-def source(tmp_path):
-    path = tmp_path / "source.onnx"
-    path.write_bytes(b"model")
-    return artifact_of(path, Format.ONNX)
-
-
-@pytest.fixture
-def workspace(tmp_path, source):
-    return Workspace(tmp_path, source, Pictures(), None, 0, Silent(), nullcontext)
-
-
-@pytest.fixture
-def run_folder(tmp_path):
-    return RunFolder(tmp_path / "build")
+from exporter.stages import parts
+from tests.runs.copy_stage import Copy
 
 
 def test_a_finished_stage_is_found_again(run_folder, source, workspace):
@@ -158,45 +123,6 @@ def test_what_was_edited_while_it_ran_is_not_kept(run_folder, source, workspace,
     assert said == ["copy: not kept for the next run, stage_being_edited.py was edited while it ran"]
 
 
-def test_a_stage_that_edits_its_source_is_caught(run_folder, source, workspace):
-    class Edits(Copy):
-        def run(self, source, workspace):
-            made = super().run(source, workspace)
-            source.path.write_bytes(b"edited")
-            return made
-
-    with pytest.raises(StageError, match="copy changed its source"):
-        run_folder.run(Edits(), source, workspace)
-
-
-def test_a_stage_that_writes_elsewhere_is_caught(run_folder, source, workspace):
-    class Elsewhere(Copy):
-        def run(self, source, workspace):
-            return source
-
-    with pytest.raises(StageError, match="promised onnx in its folder"):
-        run_folder.run(Elsewhere(), source, workspace)
-
-
-@pytest.mark.parametrize(
-    ("raised", "becomes", "says"),
-    [
-        (ValueError("node Conv_3 is odd"), InternalError, "copy failed on source.onnx: ValueError: node Conv_3 is odd"),
-        (CheckpointError("bad weights"), CheckpointError, "^bad weights$"),
-        (OSError(28, "No space left on device"), DiskFull, "the disk is full"),
-        (OSError("49152 requested and 36736 written"), DiskFull, "the disk is full"),
-        (PermissionError(13, "Permission denied", "model.bin"), UnusablePath, "model.bin cannot be used: permission"),
-    ],
-)
-def test_what_escapes_a_stage(run_folder, source, workspace, raised, becomes, says):
-    class Raises(Copy):
-        def run(self, source, workspace):
-            raise raised
-
-    with pytest.raises(becomes, match=says):
-        run_folder.run(Raises(), source, workspace)
-
-
 @pytest.mark.timeout(20)  # who waited for the lock here would wait for ever
 def test_two_runs_cannot_share_a_folder(run_folder):
     second = RunFolder(run_folder.path)
@@ -299,24 +225,3 @@ def test_a_file_that_a_stage_calls_like_the_record_gives_way_to_it(run_folder, s
 
     made = run_folder.run(Records(), source, workspace)
     assert run_folder.finished(made.path.parent) == made
-
-
-def test_a_stage_that_gives_another_format_is_caught(run_folder, source, workspace):
-    class Wrong(Copy):
-        def run(self, source, workspace):
-            return replace(super().run(source, workspace), format=Format.TFLITE)
-
-    folder = run_folder.folder_of(Wrong(), source, workspace)
-    with pytest.raises(StageError) as broken:
-        run_folder.run(Wrong(), source, workspace)
-    assert str(broken.value) == f"copy gave tflite at {folder / 'copy.onnx'}, promised onnx in its folder"
-
-
-def test_what_nobody_foresaw_keeps_its_cause(run_folder, source, workspace):
-    class Raises(Copy):
-        def run(self, source, workspace):
-            return 1 / 0
-
-    with pytest.raises(InternalError) as failed:
-        run_folder.run(Raises(), source, workspace)
-    assert isinstance(failed.value.__cause__, ZeroDivisionError)
