@@ -1,47 +1,67 @@
-"""A .tflite file as one editable graph: operators, tensors, constants.
+"""A .tflite file as one editable graph: operators, tensors, constants, metadata.
 
 The schema is the one that ships with LiteRT; no TensorFlow is imported.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.errors import CheckpointError
+from exporter.failures import in_one_line
+
 Array = NDArray[Any]
 
 FILE_IDENTIFIER = b"TFL3"
 DATA_ALIGNMENT_BYTES = 16  # what the schema asks of every buffer; kernels read weights in place
-DTYPES: tuple[tuple[str, type[np.generic]], ...] = (
-    ("FLOAT32", np.float32),
-    ("FLOAT16", np.float16),
-    ("INT8", np.int8),
-    ("INT16", np.int16),
-    ("INT32", np.int32),
-    ("INT64", np.int64),
-    ("UINT8", np.uint8),
-    ("BOOL", np.bool_),
-)
+DTYPES: dict[str, type[np.generic]] = {
+    "FLOAT32": np.float32,
+    "FLOAT16": np.float16,
+    "INT8": np.int8,
+    "INT16": np.int16,
+    "INT32": np.int32,
+    "INT64": np.int64,
+    "UINT8": np.uint8,
+    "BOOL": np.bool_,
+}
+
+
+def open_tflite(path: Path) -> TfliteGraph:
+    """The file's graph. Raises CheckpointError for a damaged file."""
+    data = path.read_bytes()
+    try:
+        return TfliteGraph(data)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    except Exception as error:  # of a file that anybody may have written: whatever walking through it ends in
+        raise CheckpointError(f"{path} is damaged: {in_one_line(error)[:200]}") from error
 
 
 class TfliteGraph:
     """The only subgraph of a model. Tensors are numbered as in the file until `to_bytes` drops unused ones."""
 
     def __init__(self, content: bytes) -> None:
+        """Raises ValueError for what is no .tflite with one subgraph, others for a damaged file."""
         from ai_edge_litert import schema_py_generated as schema
 
+        if content[4:8] != FILE_IDENTIFIER:
+            raise ValueError("not a .tflite file: it lacks the mark TFL3")
         self.schema = schema
         self.model = schema.ModelT.InitFromPackedBuf(content, 0)
         if len(self.model.subgraphs) != 1:
             raise ValueError(f"the file has {len(self.model.subgraphs)} subgraphs; only one is supported")
+        if any(buffer.offset > 1 for buffer in self.model.buffers):
+            raise ValueError("its weights lie behind the flatbuffer (a file above 2 GB)")
         self._graph = self.model.subgraphs[0]
         self.operators: list[Any] = list(self._graph.operators or [])
         self.tensors: list[Any] = list(self._graph.tensors or [])
         self.inputs: list[int] = _numbers(self._graph.inputs)
         self.outputs: list[int] = _numbers(self._graph.outputs)
-        self._kinds = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
         for operator in self.operators:
             operator.inputs, operator.outputs = _numbers(operator.inputs), _numbers(operator.outputs)
 
@@ -61,11 +81,11 @@ class TfliteGraph:
         return cls(bytes(builder.Output()))
 
     def kind(self, operator: Any) -> str:
-        """The operator's name in the schema, e.g. "CONV_2D"; a custom operator's own name."""
+        """The operator's name in the schema, e.g. "CONV_2D"; "CUSTOM:name" for a custom operator."""
         code = self.model.operatorCodes[operator.opcodeIndex]
-        number = max(code.builtinCode, code.deprecatedBuiltinCode)
-        custom = number == self.schema.BuiltinOperator.CUSTOM
-        return str(code.customCode.decode()) if custom else self._kinds[number]
+        # Old files keep the code in the deprecated byte, new ones in the int; the larger of the two is meant.
+        kind = _names(self.schema.BuiltinOperator)[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        return f"CUSTOM:{code.customCode.decode()}" if kind == "CUSTOM" and code.customCode else kind
 
     def version(self, operator: Any) -> int:
         return int(self.model.operatorCodes[operator.opcodeIndex].version)
@@ -112,8 +132,8 @@ class TfliteGraph:
         return () if shape is None else tuple(int(side) for side in shape)
 
     def dtype(self, tensor: int) -> str:
-        number = self.tensors[tensor].type
-        return next((name for name, _ in DTYPES if getattr(self.schema.TensorType, name) == number), str(number))
+        """Its name in the schema, e.g. "FLOAT32"."""
+        return _names(self.schema.TensorType)[self.tensors[tensor].type]
 
     def constant(self, tensor: int) -> Array | None:
         """The value stored in the file; None for an activation."""
@@ -122,8 +142,9 @@ class TfliteGraph:
         data = self.model.buffers[self.tensors[tensor].buffer].data
         if data is None or len(data) == 0:
             return None
-        dtype = dict(DTYPES)[self.dtype(tensor)]
-        return np.frombuffer(np.asarray(data, np.uint8).tobytes(), dtype).reshape(self.shape(tensor))
+        return np.frombuffer(np.asarray(data, np.uint8).tobytes(), DTYPES[self.dtype(tensor)]).reshape(
+            self.shape(tensor)
+        )
 
     def add_tensor(self, name: str, shape: tuple[int, ...], dtype: str) -> int:
         tensor = self.schema.TensorT()
@@ -133,13 +154,31 @@ class TfliteGraph:
         return len(self.tensors) - 1
 
     def add_constant(self, name: str, value: Array) -> int:
-        dtype = next(label for label, kind in DTYPES if value.dtype == kind)
+        dtype = next(label for label, kind in DTYPES.items() if value.dtype == kind)
         index = self.add_tensor(name, value.shape, dtype)
-        buffer = self.schema.BufferT()
-        buffer.data = np.frombuffer(np.ascontiguousarray(value).tobytes(), np.uint8)
-        self.model.buffers.append(buffer)
-        self.tensors[index].buffer = len(self.model.buffers) - 1
+        self.tensors[index].buffer = self._add_buffer(np.ascontiguousarray(value).tobytes())
         return index
+
+    def metadata(self, name: str) -> bytes | None:
+        """What the file keeps under `name`; None when it has no such entry."""
+        for entry in self.model.metadata or []:
+            if entry.name == name.encode():
+                data = self.model.buffers[entry.buffer].data
+                return b"" if data is None else np.asarray(data, np.uint8).tobytes()
+        return None
+
+    def set_metadata(self, name: str, payload: bytes) -> None:
+        """Keep `payload` in the file under `name`, in place of an entry of that name."""
+        entry = self.schema.MetadataT()
+        entry.name, entry.buffer = name.encode(), self._add_buffer(payload)
+        others = [other for other in self.model.metadata or [] if other.name != entry.name]
+        self.model.metadata = [*others, entry]
+
+    def _add_buffer(self, payload: bytes) -> int:
+        buffer = self.schema.BufferT()
+        buffer.data = np.frombuffer(payload, np.uint8)
+        self.model.buffers.append(buffer)
+        return len(self.model.buffers) - 1
 
     def to_bytes(self) -> bytes:
         """The file, without tensors, buffers and operator codes that nothing uses."""
@@ -193,6 +232,11 @@ class TfliteGraph:
 
 def _numbers(vector: Any) -> list[int]:
     return [] if vector is None else [int(number) for number in vector]
+
+
+@cache
+def _names(enumeration: Any) -> dict[int, str]:
+    return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
 def _aligned_builder() -> Any:

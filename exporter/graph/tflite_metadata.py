@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.graph.tflite_buffer import add_buffer, read_buffer
+from exporter.graph.tflite_editor import TfliteGraph
 
 BUFFER_NAME = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
@@ -44,12 +44,14 @@ class TfliteMetadata:
 
 def stamp(model: bytes, metadata: TfliteMetadata) -> bytes:
     """`model` with `metadata` inside, in place of metadata it may have had. Raises ValueError for another file."""
-    return add_buffer(model, BUFFER_NAME, _pack(metadata))
+    graph = TfliteGraph(model)
+    graph.set_metadata(BUFFER_NAME, _pack(metadata))
+    return graph.to_bytes()
 
 
 def read_metadata(model: bytes) -> TfliteMetadata | None:
     """The metadata inside a .tflite file; None when it has none. Raises ValueError when it is damaged."""
-    payload = read_buffer(model, BUFFER_NAME)
+    payload = TfliteGraph(model).metadata(BUFFER_NAME)
     return None if payload is None else _unpack(payload)
 
 
@@ -108,71 +110,60 @@ def _floats(builder: Any, value: float) -> int:
 
 
 def _unpack(payload: bytes) -> TfliteMetadata:
+    from flatbuffers import encode, packer
+    from flatbuffers.table import Table
+
     if payload[4:8] != IDENTIFIER:
         raise ValueError(f"the buffer {BUFFER_NAME} lacks the mark {IDENTIFIER.decode()}")
     try:
-        root = _Reader.root(payload)
-        subgraph = root.tables(3)[0]
-        inputs, outputs = (_unpack_tensor(subgraph.tables(number)[0]) for number in (2, 3))
-        name, description, version, author, license = (root.text(number) for number in (0, 1, 2, 4, 5))
+        root = Table(payload, encode.Get(packer.uoffset, payload, 0))
+        subgraph = _children(root, 3)[0]
+        inputs, outputs = (_unpack_tensor(_children(subgraph, number)[0]) for number in (2, 3))
+        name, description, version, author, license = (_text(root, number) for number in (0, 1, 2, 4, 5))
         return TfliteMetadata(name, description, version, author, license, inputs, outputs)
     except (IndexError, struct.error, UnicodeDecodeError) as error:
         raise ValueError(f"the buffer {BUFFER_NAME} is damaged: {error}") from error
 
 
-def _unpack_tensor(tensor: _Reader) -> ImageTensor:
-    content, options, stats = tensor.table(3), tensor.tables(4)[0].table(1), tensor.table(5)
-    if content.byte(0) != _IMAGE_PROPERTIES or content.table(1).byte(0) != _RGB:
-        raise ValueError(f"the tensor {tensor.text(0)!r} is not described as an RGB image")
-    mean, std, high, low = options.number(0), options.number(1), stats.number(0), stats.number(1)
-    axes = tuple(axis.string() for axis in tensor.tables(2))
-    return ImageTensor(tensor.text(0), tensor.text(1), mean, std, low, high, axes)
+def _unpack_tensor(tensor: Any) -> ImageTensor:
+    content, options, stats = _child(tensor, 3), _child(_children(tensor, 4)[0], 1), _child(tensor, 5)
+    if _byte(content, 0) != _IMAGE_PROPERTIES or _byte(_child(content, 1), 0) != _RGB:
+        raise ValueError(f"the tensor {_text(tensor, 0)!r} is not described as an RGB image")
+    mean, std, high, low = _float(options, 0), _float(options, 1), _float(stats, 0), _float(stats, 1)
+    axes = tuple(tensor.String(place).decode() for place in _elements(tensor, 2))
+    return ImageTensor(_text(tensor, 0), _text(tensor, 1), mean, std, low, high, axes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """One flatbuffer table: just the field kinds used above. Raises IndexError for an absent field."""
+def _field(table: Any, number: int) -> int:
+    """Where a field of a flatbuffers Table stands in it. Raises IndexError when it is absent."""
+    offset = int(table.Offset(4 + 2 * number))
+    if not offset:
+        raise IndexError(f"field {number} is absent")
+    return offset
 
-    data: bytes
-    position: int
 
-    @classmethod
-    def root(cls, data: bytes) -> _Reader:
-        return cls(data, *struct.unpack_from("<I", data, 0))
+def _child(table: Any, number: int) -> Any:
+    return type(table)(table.Bytes, table.Indirect(_field(table, number) + table.Pos))
 
-    def _field(self, number: int) -> int:
-        (distance,) = struct.unpack_from("<i", self.data, self.position)
-        vtable = self.position - distance
-        (size,) = struct.unpack_from("<H", self.data, vtable)
-        slot = 4 + 2 * number
-        (offset,) = struct.unpack_from("<H", self.data, vtable + slot) if slot < size else (0,)
-        if not offset:
-            raise IndexError(f"field {number} is absent")
-        return int(self.position + offset)
 
-    def _follow(self, at: int) -> int:
-        (distance,) = struct.unpack_from("<I", self.data, at)
-        return int(at + distance)
+def _elements(table: Any, number: int) -> range:
+    """Where the elements of a vector of offsets stand."""
+    start = table.Vector(_field(table, number))
+    return range(start, start + 4 * table.VectorLen(_field(table, number)), 4)
 
-    def byte(self, number: int) -> int:
-        return self.data[self._field(number)]
 
-    def table(self, number: int) -> _Reader:
-        return _Reader(self.data, self._follow(self._field(number)))
+def _children(table: Any, number: int) -> list[Any]:
+    return [type(table)(table.Bytes, table.Indirect(place)) for place in _elements(table, number)]
 
-    def tables(self, number: int) -> list[_Reader]:
-        start = self._follow(self._field(number))
-        (count,) = struct.unpack_from("<I", self.data, start)
-        return [_Reader(self.data, self._follow(start + 4 + 4 * i)) for i in range(count)]
 
-    def text(self, number: int) -> str:
-        return self.table(number).string()
+def _text(table: Any, number: int) -> str:
+    return str(table.String(_field(table, number) + table.Pos).decode())
 
-    def string(self) -> str:
-        """The string that stands where a table might."""
-        (size,) = struct.unpack_from("<I", self.data, self.position)
-        return self.data[self.position + 4 : self.position + 4 + size].decode()
 
-    def number(self, number: int) -> float:
-        (value,) = struct.unpack_from("<f", self.data, self._follow(self._field(number)) + 4)
-        return float(value)
+def _byte(table: Any, number: int) -> int:
+    return int(table.Bytes[_field(table, number) + table.Pos])
+
+
+def _float(table: Any, number: int) -> float:
+    """The first of a vector."""
+    return float(struct.unpack_from("<f", table.Bytes, table.Vector(_field(table, number)))[0])

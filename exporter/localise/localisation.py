@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.errors import CheckpointError, DataError, EngineError
+from exporter.errors import DataError, EngineError
 from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
-from exporter.graph.tflite_editor import TfliteGraph
+from exporter.graph.tflite_editor import TfliteGraph, open_tflite
 from exporter.localise.diagnosis import EIGHT_BITS_DB, EQUAL_DB, LEAST_FALL_DB, diagnose
 from exporter.localise.matches import Pairing, pair_layers
 from exporter.localise.results import LayerError, Localisation
@@ -62,7 +62,7 @@ class SideBySide:
 
     def __init__(self, int8: Path, float_: Path) -> None:
         """Raises CheckpointError for a damaged file, DataError for files that are not two forms of one network."""
-        self.rounded, self.exact = _open(int8), _open(float_)
+        self.rounded, self.exact = open_tflite(int8), open_tflite(float_)
         self.pairing: Pairing = pair_layers(self.rounded, self.exact)
         self.codes = {index: code_of(self.rounded, index) for index in _activations(self.rounded)}
         self._exact_codes = {index: code_of(self.exact, index) for index in _activations(self.exact)}
@@ -196,16 +196,6 @@ def _sqnr_db(signal: float, noise: float) -> float:
 def _energy(values: Floats) -> float:
     flat = values.reshape(-1)
     return float(np.dot(flat, flat))
-
-
-def _open(path: Path) -> TfliteGraph:
-    from exporter.graph.tflite_reader import read_tflite
-
-    read_tflite(path)  # it says in one sentence what is wrong with a file
-    try:
-        return TfliteGraph(path.read_bytes())
-    except ValueError as error:
-        raise CheckpointError(f"{path}: {error}") from None
 
 
 def _is_clamped(graph: TfliteGraph, index: int) -> bool:
