@@ -14,7 +14,7 @@ from exporter.graph.onnx_editor import Array, OnnxGraph, attribute
 VALID = 1
 
 
-def take_in_bias(graph: OnnxGraph) -> None:
+def take_in_bias(graph: OnnxGraph) -> bool:
     """A row of numbers that is added to a product with constant weights becomes its third input."""
     nodes = graph.nodes
     readers: dict[str, list[Any]] = {}
@@ -35,6 +35,7 @@ def take_in_bias(graph: OnnxGraph) -> None:
             taken.add(id(users[0]))
     if taken:
         graph.replace_nodes(node for node in nodes if id(node) not in taken)
+    return bool(taken)
 
 
 def product(work: Translation, node: Any) -> None:

@@ -11,9 +11,26 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+from exporter.convert.arrays import ARRAYS
 from exporter.convert.builder import NHWC, Order, Translation, Translator, Untranslatable
-from exporter.graph.onnx_editor import OnnxGraph
+from exporter.convert.convolutions import CONVOLUTIONS
+from exporter.convert.pictures import PICTURES
+from exporter.convert.products import PRODUCTS, take_in_bias
+from exporter.convert.values import VALUES
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.passes.onnx.gelu import join_gelu
+from exporter.passes.onnx.normalisation import scale_before_norms, write_out_norms
+from exporter.passes.onnx.pixel_shuffle import use_depth_first
+from exporter.passes.onnx.pixel_unshuffle import use_strided_convolutions
+from exporter.passes.onnx.unit_length import take_lengths_by_means
+from exporter.passes.run import rewrite_onnx
+
+TRANSLATORS: dict[str, Translator] = {**CONVOLUTIONS, **PICTURES, **VALUES, **ARRAYS, **PRODUCTS}
+PREPARATION = (
+    (write_out_norms,),
+    (use_strided_convolutions, use_depth_first, scale_before_norms, take_lengths_by_means),
+    (join_gelu, take_in_bias),
+)
 
 
 def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
@@ -21,21 +38,14 @@ def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
 
     Raises Untranslatable.
     """
-    from exporter.convert.arrays import ARRAYS
-    from exporter.convert.convolutions import CONVOLUTIONS
-    from exporter.convert.pictures import PICTURES
-    from exporter.convert.products import PRODUCTS
-    from exporter.convert.values import VALUES
-
-    known: dict[str, Translator] = {**CONVOLUTIONS, **PICTURES, **VALUES, **ARRAYS, **PRODUCTS}
-    work = Translation(_prepared(model))
+    work = Translation(rewrite_onnx(deepcopy(model), *PREPARATION))
     ends: Order = (0, 1, 2, 3) if channels_last else NHWC
     first, last = model.graph.input[0].name, model.graph.output[0].name
     shape = work.source.shape(first) or (0, 0, 0, 0)
     picture = work.target.add_tensor("input", tuple(shape[axis] for axis in ends), "FLOAT32")
     work.forms[first] = {ends: picture}
     for node in work.source.nodes:
-        translator = known.get(node.op_type)
+        translator = TRANSLATORS.get(node.op_type)
         if translator is None or node.domain not in ("", "ai.onnx"):
             raise Untranslatable(node, "TFLite has no counterpart that this project knows")
         translator(work, node)
@@ -43,27 +53,3 @@ def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
     work.target.inputs = [picture]
     work.target.outputs = [work.forms[last].get(ends) or work.transposed(made, tuple(map(order.index, ends)))]
     return work.target
-
-
-def _prepared(model: Any) -> OnnxGraph:
-    """A copy in the operators that are known here."""
-    import onnx
-
-    from exporter.convert.products import take_in_bias
-    from exporter.passes.onnx.gelu import join_gelu
-    from exporter.passes.onnx.normalisation import scale_before_norms, write_out_norms
-    from exporter.passes.onnx.pixel_shuffle import use_depth_first
-    from exporter.passes.onnx.pixel_unshuffle import use_strided_convolutions
-    from exporter.passes.onnx.unit_length import take_lengths_by_means
-
-    graph = OnnxGraph(deepcopy(model))
-    write_out_norms(graph)
-    graph = OnnxGraph(onnx.shape_inference.infer_shapes(graph.commit()))
-    use_strided_convolutions(graph)
-    use_depth_first(graph)
-    scale_before_norms(graph)
-    take_lengths_by_means(graph)
-    graph = OnnxGraph(onnx.shape_inference.infer_shapes(graph.commit()))
-    join_gelu(graph)
-    take_in_bias(graph)
-    return graph

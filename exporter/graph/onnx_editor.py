@@ -23,6 +23,8 @@ class OnnxGraph:
         self.model = model
         self._graph = model.graph
         self.constants: dict[str, Array] = {}
+        self.folded = False  # whether opening it computed constants
+        self.remarks: list[str] = []  # what a pass wants the user to know
         known = (*model.graph.output, *model.graph.input, *model.graph.value_info)
         self._described = {value.name: value for value in known}
         self._read_constants()
@@ -65,16 +67,9 @@ class OnnxGraph:
         self.constants[name] = value
         return name
 
-    def insert_before(self, node: Any, made: Any) -> Any:
-        return self._insert(self.nodes.index(node), made)
-
-    def insert_after(self, node: Any, made: Any) -> Any:
-        return self._insert(self.nodes.index(node) + 1, made)
-
-    def _insert(self, index: int, made: Any) -> Any:
-        """Protobuf stores a copy; the copy is the node to go on with."""
-        self._graph.node.insert(index, made)
-        return self._graph.node[index]
+    def insert_before(self, node: Any, made: Any) -> None:
+        """Protobuf stores a copy of `made`."""
+        self._graph.node.insert(self.nodes.index(node), made)
 
     def replace_nodes(self, nodes: Iterable[Any]) -> None:
         """All nodes anew, in order."""
@@ -107,6 +102,7 @@ class OnnxGraph:
         for node in self.nodes:
             if all(name == "" or name in self.constants for name in node.input) and self._fold(node):
                 self._graph.node.remove(node)
+                self.folded = True
 
     def _fold(self, node: Any) -> bool:
         """Evaluate a node that reads constants only, with ONNX's reference implementation."""

@@ -163,13 +163,8 @@ def _channels_first(stage: str, file: Path) -> Any:
 
 
 def _clean(graph: TfliteGraph) -> bytes:
-    from exporter.passes.tflite import cleanup as cleanup
+    from exporter.passes.run import run_passes
+    from exporter.passes.tflite.cleanup import CLEANUP
 
-    cleanup.give_out_channels_last(graph)
-    cleanup.cancel_transpositions(graph)
-    cleanup.join_reshapes(graph)
-    cleanup.fold_into_convolutions(graph)
-    cleanup.fuse_activations(graph)
-    cleanup.join_clamps(graph)
-    cleanup.name_ends(graph)
+    run_passes(graph, CLEANUP)
     return graph.to_bytes()

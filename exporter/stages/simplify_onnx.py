@@ -25,21 +25,20 @@ class SimplifyOnnx(Stage):
         import onnx
         import onnxsim
 
-        from exporter.graph.onnx_editor import OnnxGraph
-        from exporter.passes.onnx.reshapes import write_out_copied_sizes
-        from exporter.passes.onnx.unit_length import take_lengths_by_means
+        from exporter.passes.onnx.lists import AFTER_SIMPLIFICATION, BEFORE_SIMPLIFICATION
+        from exporter.passes.run import rewrite_onnx
 
         path = workspace.folder / "model.onnx"
         skipped = [] if self.fold_batch_norm else ["fuse_bn_into_conv"]
         with workspace.quiet():
             try:
                 model = onnx.shape_inference.infer_shapes(onnx.load(source.path))
-                write_out_copied_sizes(graph := OnnxGraph(model))
-                simplified, _ = onnxsim.simplify(graph.commit(), check_n=0, skipped_optimizers=skipped)
+                model = rewrite_onnx(model, BEFORE_SIMPLIFICATION).commit()
+                simplified, _ = onnxsim.simplify(model, check_n=0, skipped_optimizers=skipped)
             except Exception as error:  # onnxsim raises bare RuntimeErrors from C++
                 raise StageError(f"{self.name}: onnxsim could not simplify {source.path.name}: {error}") from error
-        take_lengths_by_means(graph := OnnxGraph(onnx.shape_inference.infer_shapes(simplified)))
-        onnx.save(graph.commit(), path)
+        model = rewrite_onnx(onnx.shape_inference.infer_shapes(simplified), AFTER_SIMPLIFICATION).commit()
+        onnx.save(model, path)
         image = lopsided_image(source.input.height, source.input.width)
         require_close(self.name, run_onnx(path, image), run_onnx(source.path, image))
         return Artifact.of_file(path, self.gives, like=source, step=str(self))

@@ -37,6 +37,8 @@ class TorchToOnnx(Stage):
         import torch
 
         from exporter.generators import load_network
+        from exporter.passes.onnx.lists import AFTER_EXPORT
+        from exporter.passes.run import rewrite_onnx, with_shapes
 
         height, width = source.input.height, source.input.width
         network = _channels_last(load_network(source.path, source.user_classes))
@@ -46,10 +48,10 @@ class TorchToOnnx(Stage):
         path = workspace.folder / "model.onnx"
         with workspace.quiet():
             model = self._export(network, image, workspace.folder)
-        model, lines = _rewrite(model)
-        for line in lines:
-            workspace.progress.say(f"{self.name}: {line}")
-        _write(model, path)
+        graph = rewrite_onnx(model, *AFTER_EXPORT)
+        for remark in graph.remarks:
+            workspace.progress.say(f"{self.name}: {remark}")
+        _write(with_shapes(graph.commit()), path)
         require_close(self.name, run_onnx(path, image), expected)
         given, made = (TensorSpec.image(p.shape[1], p.shape[2], "NHWC") for p in (image, expected))
         return Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=made)
@@ -99,30 +101,6 @@ def _channels_last(network: nn.Module) -> nn.Module:
             return y.permute(0, 2, 3, 1)
 
     return ChannelsLast().eval()
-
-
-def _rewrite(model: Any) -> tuple[Any, list[str]]:
-    """The model in the form every later engine has kernels for, and what the user should know about it."""
-    from exporter.graph.onnx_editor import OnnxGraph
-    from exporter.passes.onnx.affine import fold_affine
-    from exporter.passes.onnx.pixel_shuffle import use_depth_first
-    from exporter.passes.onnx.pixel_unshuffle import use_strided_convolutions
-    from exporter.passes.onnx.same_padding import fold_padding
-
-    graph = OnnxGraph(model)
-    fold_padding(graph)
-    fold_affine(graph)
-    graph = OnnxGraph(_with_shapes(graph.commit()))  # shapes are known only once computed constants are folded
-    use_strided_convolutions(graph)
-    lines = use_depth_first(graph)
-    return _with_shapes(graph.commit()), lines
-
-
-def _with_shapes(model: Any) -> Any:
-    import onnx
-
-    del model.graph.value_info[:]  # rewrites leave names there that no longer exist
-    return onnx.shape_inference.infer_shapes(model)
 
 
 def _write(model: Any, path: Path) -> None:

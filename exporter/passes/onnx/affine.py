@@ -15,9 +15,9 @@ import numpy as np
 from exporter.graph.onnx_editor import Array, OnnxGraph, attribute
 
 
-def fold_affine(graph: OnnxGraph) -> int:
-    """Fold every per-channel scale or shift that has a convolution beside it; returns how many."""
-    folded = 0
+def fold_affine(graph: OnnxGraph) -> bool:
+    """Fold every per-channel scale or shift that has a convolution beside it."""
+    modified = False
     for node in graph.nodes:
         found = _affine(graph, node)
         if found is None:
@@ -28,10 +28,10 @@ def fold_affine(graph: OnnxGraph) -> int:
             _into_maker(graph, maker, scale, shift)
             maker.output[0] = node.output[0]
             graph.remove([node])
-            folded += 1
+            modified = True
         elif node.op_type == "Conv" and _leave_the_shift(graph, node, scale, shift):
-            folded += 1
-    return folded
+            modified = True
+    return modified
 
 
 def _affine(graph: OnnxGraph, node: Any) -> tuple[str, Array, Array] | None:

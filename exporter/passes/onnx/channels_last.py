@@ -13,7 +13,7 @@ from exporter.graph.onnx_editor import OnnxGraph, attribute
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
-def strip_end_permutations(graph: OnnxGraph) -> None:
+def strip_end_permutations(graph: OnnxGraph) -> bool:
     """Make a graph of (1, H, W, 3) one of (1, 3, H, W). Raises ValueError when it does not begin and end so."""
     source, target = graph.model.graph.input[0], graph.model.graph.output[0]
     first, last = graph.consumers(source.name), graph.producer(target.name)
@@ -35,6 +35,7 @@ def strip_end_permutations(graph: OnnxGraph) -> None:
         rows, columns, channels = (dims[index].dim_value for index in (1, 2, 3))
         for index, size in zip((1, 2, 3), (channels, rows, columns), strict=True):
             dims[index].dim_value = size
+    return True
 
 
 def _permutes(node: Any, perm: list[int]) -> bool:

@@ -11,9 +11,9 @@ from typing import Any
 from exporter.graph.onnx_editor import OnnxGraph
 
 
-def join_gelu(graph: OnnxGraph) -> int:
-    """Replace every GELU written out by a Gelu node; returns how many. What only looks like one stays."""
-    joined = 0
+def join_gelu(graph: OnnxGraph) -> bool:
+    """Replace every GELU written out by a Gelu node. What only looks like one stays."""
+    modified = False
     for erf in [node for node in graph.nodes if node.op_type == "Erf"]:
         found = _gelu(graph, erf)
         if found is not None:
@@ -23,8 +23,8 @@ def join_gelu(graph: OnnxGraph) -> int:
             made = helper.make_node("Gelu", [source], [parts[-1].output[0]], name=erf.name)
             graph.insert_before(parts[-1], made)
             graph.remove(parts)
-            joined += 1
-    return joined
+            modified = True
+    return modified
 
 
 def _gelu(graph: OnnxGraph, erf: Any) -> tuple[str, list[Any]] | None:

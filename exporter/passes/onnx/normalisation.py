@@ -18,9 +18,9 @@ from exporter.graph.operators import ONNX_WEIGHTED
 _CONVOLUTIONS = ("Conv", "ConvTranspose")
 
 
-def write_out_norms(graph: OnnxGraph) -> int:
-    """Replace LayerNormalization and InstanceNormalization by means, squares and roots; returns how many."""
-    written = 0
+def write_out_norms(graph: OnnxGraph) -> bool:
+    """Replace LayerNormalization and InstanceNormalization by means, squares and roots."""
+    modified = False
     nodes: list[Any] = []
     for node in graph.nodes:
         nodes.append(node)
@@ -36,10 +36,10 @@ def write_out_norms(graph: OnnxGraph) -> int:
         else:
             continue
         nodes[-1:] = _written_out(graph, node, axes, factors)
-        written += 1
-    if written:
+        modified = True
+    if modified:
         graph.replace_nodes(nodes)
-    return written
+    return modified
 
 
 def _per_channel(graph: OnnxGraph, name: str, rank: int) -> str:
@@ -73,9 +73,9 @@ def _written_out(graph: OnnxGraph, node: Any, axes: list[int], factors: list[str
     ]
 
 
-def scale_before_norms(graph: OnnxGraph) -> int:
-    """Give the convolution before each instance norm filters of length about 1; returns how many there were."""
-    scaled = 0
+def scale_before_norms(graph: OnnxGraph) -> bool:
+    """Give the convolution before each instance norm filters of length about 1."""
+    modified = False
     for centre in [node for node in graph.nodes if node.op_type == "Sub"]:
         found = _instance_norm(graph, centre)
         if found is None:
@@ -89,8 +89,8 @@ def scale_before_norms(graph: OnnxGraph) -> int:
         _scale(graph, maker, axis, factor)
         epsilon = graph.constants[safe.input[place]] * (factor.reshape(1, -1, 1, 1) ** 2)
         safe.input[place] = graph.add_constant(f"{safe.input[place]}_scaled", epsilon.astype(np.float32))
-        scaled += 1
-    return scaled
+        modified = True
+    return modified
 
 
 def _scale(graph: OnnxGraph, maker: Any, axis: int, factor: Array) -> None:

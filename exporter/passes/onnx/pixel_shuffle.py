@@ -11,39 +11,31 @@ from typing import Any
 import numpy as np
 
 from exporter.graph.onnx_editor import Array, OnnxGraph, attribute, set_attribute
+from exporter.graph.operators import ONNX, UNKNOWN_ONNX
 
-_CHANNEL_BLIND = {
-    "Relu",
-    "Clip",
-    "LeakyRelu",
-    "Sigmoid",
-    "Tanh",
-    "HardSwish",
-    "HardSigmoid",
-    "Elu",
-    "Identity",
-}
 _PAIRWISE = {"Add", "Sub", "Mul", "Div"}
 
 
-def use_depth_first(graph: OnnxGraph) -> list[str]:
-    """Turn every DepthToSpace CRD into DCR; returns one warning per place that needed an extra 1×1 convolution."""
-    warnings = []
+def use_depth_first(graph: OnnxGraph) -> bool:
+    """Turn every DepthToSpace CRD into DCR; a remark for each place that needed an extra 1×1 convolution."""
+    modified = False
     for node in [node for node in graph.nodes if node.op_type == "DepthToSpace"]:
         if attribute(node, "mode", "DCR") == "DCR":
             continue
         made = _channels(graph, node)
         if made is None:
-            warnings.append(f"{node.name} (DepthToSpace CRD) has no static shape and stays as it is")
+            graph.remarks.append(f"{node.name} (DepthToSpace CRD) has no static shape and stays as it is")
             continue
         order = _depth_first_order(made, attribute(node, "blocksize"))
         if _can_permute(graph, node.input[0]):
             _permute(graph, node.input[0], order)
         else:
             node.input[0] = _permuting_convolution(graph, node, node.input[0], order)
-            warnings.append(f"{node.name}: no convolution to reorder before this pixel shuffle; a 1×1 one is put in")
+            why = "no convolution to reorder before this pixel shuffle; a 1×1 one is put in"
+            graph.remarks.append(f"{node.name}: {why}")
         set_attribute(node, "mode", "DCR")
-    return warnings
+        modified = True
+    return modified
 
 
 def _depth_first_order(channels: int, block: int) -> Array:
@@ -67,9 +59,16 @@ def _can_permute(graph: OnnxGraph, tensor: str) -> bool:
     if node.op_type == "Conv":
         known = all(name in graph.constants for name in list(node.input)[1:])
         return known and attribute(node, "group", 1) == 1
-    if node.op_type in _CHANNEL_BLIND:
+    if _is_channel_blind(graph, node):
         return _can_permute(graph, node.input[0])
     return node.op_type in _PAIRWISE and all(_can_permute(graph, name) for name in node.input)
+
+
+def _is_channel_blind(graph: OnnxGraph, node: Any) -> bool:
+    """Whether each number becomes another one, by the same rule in all channels: what else it reads is one number."""
+    others = [graph.constants.get(name) for name in list(node.input)[1:] if name]
+    one_rule = all(value is not None and value.size == 1 for value in others)
+    return one_rule and ONNX.get(node.op_type, UNKNOWN_ONNX).reach == "pixel"
 
 
 def _permute(graph: OnnxGraph, tensor: str, order: Array) -> None:
@@ -79,7 +78,7 @@ def _permute(graph: OnnxGraph, tensor: str, order: Array) -> None:
         for index in range(1, len(node.input)):
             value = graph.constants[node.input[index]]
             node.input[index] = graph.add_constant(f"{node.input[index]}_depth_first", value[order])
-    elif node.op_type in _CHANNEL_BLIND:
+    elif _is_channel_blind(graph, node):
         _permute(graph, node.input[0], order)
     else:
         for index, name in enumerate(node.input):

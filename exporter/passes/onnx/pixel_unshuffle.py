@@ -16,10 +16,9 @@ from exporter.graph.onnx_editor import Array, OnnxGraph, attribute, set_attribut
 _SAME_ORDER = ("Reshape", "Squeeze", "Unsqueeze")  # only the shape changes
 
 
-def use_strided_convolutions(graph: OnnxGraph) -> int:
-    """Rewrite every PixelUnshuffle; returns how many there were. Where no convolution follows, one that only moves
-    numbers is put in."""
-    found = 0
+def use_strided_convolutions(graph: OnnxGraph) -> bool:
+    """Rewrite every PixelUnshuffle. Where no convolution follows, one that only moves numbers is put in."""
+    modified = False
     for transpose in [node for node in graph.nodes if node.op_type == "Transpose"]:
         matched = _pixel_unshuffle(graph, transpose)
         if matched is None:
@@ -32,8 +31,8 @@ def use_strided_convolutions(graph: OnnxGraph) -> int:
         if graph.consumers(unshuffled) or unshuffled in graph.outputs:
             graph.insert_before(last, _moving_convolution(graph, source, unshuffled, channels, block))
         graph.remove([last])
-        found += 1
-    return found
+        modified = True
+    return modified
 
 
 def _pixel_unshuffle(graph: OnnxGraph, transpose: Any) -> tuple[str, Any, int, int] | None:

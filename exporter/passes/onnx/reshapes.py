@@ -11,14 +11,14 @@ import numpy as np
 from exporter.graph.onnx_editor import OnnxGraph, attribute
 
 
-def write_out_copied_sizes(graph: OnnxGraph) -> int:
-    """Give the second of two Reshapes the numbers it means; returns how many there were."""
-    written = 0
+def write_out_copied_sizes(graph: OnnxGraph) -> bool:
+    """Give the second of two Reshapes the numbers it means."""
+    modified = False
     for node in [node for node in graph.nodes if node.op_type == "Reshape"]:
         wanted, made = graph.constants.get(node.input[1]), graph.shape(node.output[0])
         before = graph.producer(node.input[0])
         copies = wanted is not None and not attribute(node, "allowzero", 0) and bool(np.any(wanted == 0))
         if copies and made is not None and before is not None and before.op_type == "Reshape":
             node.input[1] = graph.add_constant(f"{node.output[0]}_shape", np.array(made, np.int64))
-            written += 1
-    return written
+            modified = True
+    return modified

@@ -12,9 +12,9 @@ import numpy as np
 from exporter.graph.onnx_editor import OnnxGraph, attribute, set_attribute
 
 
-def fold_padding(graph: OnnxGraph) -> int:
-    """Fold every zero Pad that feeds convolutions only; returns how many were folded."""
-    folded = 0
+def fold_padding(graph: OnnxGraph) -> bool:
+    """Fold every zero Pad that feeds convolutions only."""
+    modified = False
     for pad in [node for node in graph.nodes if node.op_type == "Pad"]:
         amounts = _spatial_zeros(graph, pad)
         users = graph.consumers(pad.output[0])
@@ -27,8 +27,8 @@ def fold_padding(graph: OnnxGraph) -> int:
             set_attribute(user, "auto_pad", None)
             user.input[0] = pad.input[0]
         graph.remove([pad])
-        folded += 1
-    return folded
+        modified = True
+    return modified
 
 
 def _takes_padding(node: Any, tensor: str) -> bool:

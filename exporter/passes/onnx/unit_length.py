@@ -16,18 +16,18 @@ import numpy as np
 from exporter.graph.onnx_editor import OnnxGraph, attribute
 
 
-def take_lengths_by_means(graph: OnnxGraph) -> int:
-    """Rewrite every ReduceL2 and every root of a sum of squares; returns how many. Shapes must be known."""
-    lengths = 0
+def take_lengths_by_means(graph: OnnxGraph) -> bool:
+    """Rewrite every ReduceL2 and every root of a sum of squares. Shapes must be known."""
+    modified = False
     for node in [node for node in graph.nodes if node.op_type in ("ReduceL2", "Sqrt")]:
         found = _plain_length(graph, node) if node.op_type == "ReduceL2" else _root_of_sum(graph, node)
         if found is not None:
             source, reduced = found
             _take(graph, node, source, reduced)
-            lengths += 1
+            modified = True
     for node in [node for node in graph.nodes if node.op_type == "Expand"]:
-        _read_unexpanded(graph, node)
-    return lengths
+        modified |= _read_unexpanded(graph, node)
+    return modified
 
 
 def _plain_length(graph: OnnxGraph, node: Any) -> tuple[str, Any] | None:
@@ -77,7 +77,7 @@ def _take(graph: OnnxGraph, node: Any, source: str, reduced: Any) -> None:
     graph.remove([node])
 
 
-def _read_unexpanded(graph: OnnxGraph, expand: Any) -> None:
+def _read_unexpanded(graph: OnnxGraph, expand: Any) -> bool:
     """Where all that reads an expanded tensor is a division by it, the division repeats it itself."""
     users = graph.consumers(expand.output[0])
     whole = graph.shape(expand.output[0])
@@ -86,7 +86,9 @@ def _read_unexpanded(graph: OnnxGraph, expand: Any) -> None:
         and graph.shape(user.input[0]) == whole
         for user in users
     )  # fmt: skip
-    if users and divides and whole is not None and expand.output[0] not in graph.outputs:
-        for user in users:
-            user.input[1] = expand.input[0]
-        graph.remove([expand])
+    if not users or not divides or whole is None or expand.output[0] in graph.outputs:
+        return False
+    for user in users:
+        user.input[1] = expand.input[0]
+    graph.remove([expand])
+    return True

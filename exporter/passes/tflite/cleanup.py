@@ -13,12 +13,12 @@ SIGNATURE = "serving_default"
 _TAKE_ACTIVATION = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL"}
 
 
-def join_clamps(graph: TfliteGraph) -> int:
+def join_clamps(graph: TfliteGraph) -> bool:
     """MINIMUM(x, 1) followed by RELU becomes RELU_0_TO_1: one pass over the full-size picture instead of two.
 
-    min(max(x, 0), 1) written either way round is matched; returns how many were joined.
+    min(max(x, 0), 1) written either way round is matched.
     """
-    joined = 0
+    modified = False
     for first in list(graph.operators):
         if first not in graph.operators or graph.kind(first) not in ("MINIMUM", "RELU"):
             continue
@@ -34,8 +34,8 @@ def join_clamps(graph: TfliteGraph) -> int:
         clamp = graph.new_operator("RELU_0_TO_1", 1, [source], second.outputs)
         graph.operators[graph.operators.index(second)] = clamp
         graph.operators.remove(first)
-        joined += 1
-    return joined
+        modified = True
+    return modified
 
 
 def _is_one(graph: TfliteGraph, operator: Any) -> bool:
@@ -43,9 +43,9 @@ def _is_one(graph: TfliteGraph, operator: Any) -> bool:
     return any(value is not None and value.size == 1 and float(value.reshape(-1)[0]) == 1.0 for value in values)
 
 
-def fuse_activations(graph: TfliteGraph) -> int:
-    """RELU, RELU6 and RELU_N1_TO_1 become part of the operator before them; returns how many."""
-    fused = 0
+def fuse_activations(graph: TfliteGraph) -> bool:
+    """RELU, RELU6 and RELU_N1_TO_1 become part of the operator before them."""
+    modified = False
     activations = graph.schema.ActivationFunctionType
     for operator in list(graph.operators):
         kind = graph.kind(operator)
@@ -61,13 +61,13 @@ def fuse_activations(graph: TfliteGraph) -> int:
         maker.builtinOptions.fusedActivationFunction = getattr(activations, kind)
         maker.outputs = list(operator.outputs)
         graph.operators.remove(operator)
-        fused += 1
-    return fused
+        modified = True
+    return modified
 
 
-def fold_into_convolutions(graph: TfliteGraph) -> int:
-    """A constant that is multiplied with or added to a convolution's output goes into its weights; returns how many."""
-    folded = 0
+def fold_into_convolutions(graph: TfliteGraph) -> bool:
+    """A constant that is multiplied with or added to a convolution's output goes into its weights."""
+    modified = False
     for operator in list(graph.operators):
         kind = graph.kind(operator)
         if kind not in ("MUL", "ADD", "SUB") or operator.builtinOptions.fusedActivationFunction:
@@ -92,62 +92,59 @@ def fold_into_convolutions(graph: TfliteGraph) -> int:
         _replace_constant(graph, maker, linear.bias, folded_bias)
         maker.outputs = list(operator.outputs)
         graph.operators.remove(operator)
-        folded += 1
-    return folded
+        modified = True
+    return modified
 
 
 def _replace_constant(graph: TfliteGraph, operator: Any, place: int, value: Any) -> None:
     operator.inputs[place] = graph.add_constant(graph.name(operator.inputs[place]), value)
 
 
-def join_reshapes(graph: TfliteGraph) -> int:
-    """A RESHAPE of a RESHAPE reads the first one's source; one that changes nothing goes. Returns how many went."""
+def join_reshapes(graph: TfliteGraph) -> bool:
+    """A RESHAPE of a RESHAPE reads the first one's source; one that changes nothing goes."""
     makers = {operator.outputs[0]: operator for operator in graph.operators if graph.kind(operator) == "RESHAPE"}
-    before = len(graph.operators)
+    modified = False
     for operator in makers.values():
         while (first := makers.get(operator.inputs[0])) is not None:
             operator.inputs[0] = first.inputs[0]
+            modified = True
     for result, operator in makers.items():
         source = operator.inputs[0]
         if graph.shape(source) == graph.shape(result) and result not in graph.outputs:
             graph.replace_uses(result, source)
-    drop_dead_operators(graph)
-    return before - len(graph.operators)
+    return drop_dead_operators(graph) or modified
 
 
-def drop_dead_operators(graph: TfliteGraph) -> None:
+def drop_dead_operators(graph: TfliteGraph) -> bool:
     """Remove what nothing reads."""
-    needed = set(graph.outputs)
+    needed, before = set(graph.outputs), len(graph.operators)
     for operator in reversed(list(graph.operators)):
         if needed.isdisjoint(operator.outputs):
             graph.operators.remove(operator)
         else:
             needed.update(operator.inputs)
+    return len(graph.operators) < before
 
 
-def give_out_channels_last(graph: TfliteGraph) -> None:
+def give_out_channels_last(graph: TfliteGraph) -> bool:
     """When the picture leaves as (1, 3, H, W), append the transposition; `cancel_transpositions` comes next."""
     shape = graph.shape(graph.outputs[0])
     if shape[1] != 3 or shape[3] == 3:
-        return
+        return False
     old = graph.outputs[0]
     perm = graph.add_constant("to_channels_last", np.array([0, 2, 3, 1], np.int32))
     made = graph.add_tensor("channels_last", (shape[0], *shape[2:], shape[1]), "FLOAT32")
     graph.operators.append(graph.new_operator("TRANSPOSE", 1, [old, perm], [made], "TransposeOptions"))
     graph.outputs = [made]
+    return True
 
 
-def cancel_transpositions(graph: TfliteGraph) -> int:
-    """Push each TRANSPOSE down through element-wise operators until it meets its inverse; returns how many vanish."""
-    before = _transpositions(graph)
-    moved = True
-    while moved:
-        moved = any(_push_down(graph, op) for op in list(graph.operators) if graph.kind(op) == "TRANSPOSE")
-    return before - _transpositions(graph)
-
-
-def _transpositions(graph: TfliteGraph) -> int:
-    return sum(graph.kind(operator) == "TRANSPOSE" for operator in graph.operators)
+def cancel_transpositions(graph: TfliteGraph) -> bool:
+    """Push each TRANSPOSE down through element-wise operators until it meets its inverse, and both vanish."""
+    modified = False
+    while any(_push_down(graph, op) for op in list(graph.operators) if graph.kind(op) == "TRANSPOSE"):
+        modified = True
+    return modified
 
 
 def _push_down(graph: TfliteGraph, first: Any) -> bool:
@@ -200,7 +197,7 @@ def _inverse_follows(graph: TfliteGraph, operator: Any, perm: Any) -> bool:
             return False
 
 
-def name_ends(graph: TfliteGraph) -> None:
+def name_ends(graph: TfliteGraph) -> bool:
     """Call the picture tensors `input` and `output`, and give the file one signature that says so."""
     for label, index in (("input", graph.inputs[0]), ("output", graph.outputs[0])):
         for other, tensor in enumerate(graph.tensors):
@@ -219,3 +216,15 @@ def name_ends(graph: TfliteGraph) -> None:
         target.append(entry)
     graph.model.signatureDefs = [signature]
     graph.model.description = "exporter"
+    return True
+
+
+CLEANUP = (
+    give_out_channels_last,
+    cancel_transpositions,
+    join_reshapes,
+    fold_into_convolutions,
+    fuse_activations,
+    join_clamps,
+    name_ends,
+)

@@ -7,8 +7,8 @@ import numpy as np
 from exporter.graph.tflite_editor import TfliteGraph
 
 
-def split_clamps(graph: TfliteGraph) -> int:
-    """RELU_0_TO_1 becomes MINIMUM(x, 1) and RELU; returns how many were split.
+def split_clamps(graph: TfliteGraph) -> bool:
+    """RELU_0_TO_1 becomes MINIMUM(x, 1) and RELU.
 
     One refused operator costs more than itself: stored half-precision weights are then left to the CPU, too.
     """
@@ -22,4 +22,4 @@ def split_clamps(graph: TfliteGraph) -> int:
             graph.new_operator("MINIMUM", 1, [source, one], [bounded], "MaximumMinimumOptions"),
             graph.new_operator("RELU", 1, [bounded], [target]),
         ]
-    return len(clamps)
+    return bool(clamps)

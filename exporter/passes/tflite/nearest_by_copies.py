@@ -14,15 +14,15 @@ import numpy as np
 from exporter.graph.tflite_editor import TfliteGraph
 
 
-def enlarge_by_copies(graph: TfliteGraph) -> int:
-    """Replace each nearest enlargement by whole factors; returns how many were replaced."""
-    replaced = 0
+def enlarge_by_copies(graph: TfliteGraph) -> bool:
+    """Replace each nearest enlargement by whole factors."""
+    modified = False
     for operator in list(graph.operators):
         if graph.kind(operator) == "RESIZE_NEAREST_NEIGHBOR" and (factors := _whole_factors(graph, operator)):
             place = graph.operators.index(operator)
             graph.operators[place : place + 1] = _copies(graph, operator, *factors)
-            replaced += 1
-    return replaced
+            modified = True
+    return modified
 
 
 def _whole_factors(graph: TfliteGraph, operator: Any) -> tuple[int, int] | None:

@@ -172,8 +172,8 @@ def test_what_follows_a_convolution_goes_into_it():
     numbers = {"w": normal(4, 4, 2, 2), "b": normal(4), "v": normal(4, 1, 1, 1), "k": normal(4, 1, 1)}
     model = model_of(nodes, SIZE, (1, 4, 16, 24), zero=np.float32(0), six=np.float32(6), **numbers)
     graph = translate(model)
-    assert cleanup.fold_into_convolutions(graph) == 3
-    assert cleanup.fuse_activations(graph) == 1
+    assert cleanup.fold_into_convolutions(graph) and not cleanup.fold_into_convolutions(graph)
+    assert cleanup.fuse_activations(graph) and not cleanup.fuse_activations(graph)
     assert _kinds(graph) == ["TRANSPOSE_CONV", "DEPTHWISE_CONV_2D"]
     assert_same(model, graph)
 
@@ -182,7 +182,7 @@ def test_a_shared_output_is_not_folded():
     nodes = [make("Conv", ["x", "w"], ["a"]), make("Mul", ["a", "k"], ["b"]), make("Add", ["a", "b"], ["y"])]
     model = model_of(nodes, SIZE, SIZE, w=normal(4, 4, 1, 1), k=normal(4, 1, 1))
     graph = translate(model)
-    assert cleanup.fold_into_convolutions(graph) == 0
+    assert not cleanup.fold_into_convolutions(graph)
     assert_same(model, graph)
 
 
@@ -193,7 +193,7 @@ def test_two_clamps_become_one(first):
         nodes = [make("Relu", ["x"], ["a"]), make("Min", ["a", "one"], ["y"])]
     model = model_of(nodes, SIZE, SIZE, one=np.float32(1))
     graph = translate(model)
-    assert cleanup.join_clamps(graph) == 1
+    assert cleanup.join_clamps(graph)
     assert _kinds(graph) == ["RELU_0_TO_1"]
     assert_same(model, graph)
 
@@ -213,7 +213,8 @@ def test_transpositions_meet_through_what_is_elementwise():
     out = graph.add_tensor("out", (1, 8, 12, 4), "FLOAT32")
     graph.operators.append(graph.new_operator("TRANSPOSE", 1, [graph.outputs[0], back], [out], "TransposeOptions"))
     graph.outputs = [out]
-    assert cleanup.cancel_transpositions(graph) == 2
+    assert cleanup.cancel_transpositions(graph)
+    assert "TRANSPOSE" not in _kinds(graph)
     assert_same(model, graph)
 
 
