@@ -32,6 +32,14 @@ def test_the_same_bundle(bundle, later):
     assert compare(bundle, later) == []
 
 
+def test_a_manifest_differs_by_more_than_the_digest_of_the_code(bundle, later):
+    for folder, digest in ((bundle, "0" * 64), (later, "f" * 64)):
+        (folder / "manifest.json").write_text(f'{{"code_sha256": "{digest}"}}')
+    assert compare(bundle, later) == []
+    (later / "manifest.json").write_text(f'{{"code_sha256": "{digest}", "size": 1}}')
+    assert compare(bundle, later) == ["manifest.json differs"]
+
+
 def test_one_changed_scale(bundle, later):
     model = later / "models" / "m.tflite"
     graph = TfliteGraph(model.read_bytes())
