@@ -24,9 +24,8 @@ from record import record
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.checkpoints.read import load_into, load_state
 from exporter.data.calibration import CalibrationSet, open_calibration
-from exporter.generators import load_network
 from exporter.generators.mobilenetv3_student import MobileNetV3Student
-from exporter.generators.network_file import Description, write_network
+from exporter.generators.network_file import Description, read_network, write_network
 from exporter.inspect.model_file import artifact_of_file
 from exporter.measure.latency import measure_latency
 from exporter.progress import Silent
@@ -106,7 +105,7 @@ def _ours(student: Artifact, calibration: CalibrationSet, folder: Path) -> tuple
 def _onnx2tf(student: Artifact, calibration: CalibrationSet, folder: Path) -> tuple[dict[str, Path], float]:
     """What `onnx2tf -oiqt` makes of a plain torch.onnx export, and its seconds."""
     folder.mkdir()
-    network = load_network(student.path)
+    network = read_network(student.path)
     names = {"input_names": ["input"], "output_names": ["output"], "opset_version": 18, "dynamo": False}
     torch.onnx.export(network, (torch.zeros(1, 3, SIDE, SIDE),), str(folder / "model.onnx"), **names)
     np.save(folder / "calibration.npy", np.stack(list(calibration)))

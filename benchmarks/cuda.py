@@ -215,7 +215,7 @@ def prepare(folder: Path) -> None:
 
 def _network(folder: Path) -> Artifact:
     from exporter.checkpoints.read import load_into, load_state
-    from exporter.generators import build_network, generator_info
+    from exporter.generators.build import build_network, generator_info
     from exporter.generators.network_file import Description, write_network
 
     info = generator_info("mobilenetv3_student")

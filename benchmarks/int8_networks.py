@@ -21,8 +21,8 @@ from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.data.calibration import CalibrationSet, open_calibration
 from exporter.data.evaluation import Pair, open_evaluation
 from exporter.data.images import write_png
-from exporter.generators import generator_info, load_network
-from exporter.generators.network_file import Description, write_network
+from exporter.generators.build import generator_info
+from exporter.generators.network_file import Description, read_network, write_network
 from exporter.progress import Silent
 from exporter.stages import LoadGenerator, Stage, Workspace
 from exporter.stages.simplify_onnx import SimplifyOnnx
@@ -101,7 +101,7 @@ def prepare(subject: Subject, folder: Path, pictures: list[NDArray[np.float32]])
     for stage in (TorchToOnnx(), SimplifyOnnx()):
         clean = run(stage, clean, folder, shown)
     clean.path.rename(folder / "clean.onnx")
-    _plain_exports(load_network(network.path), subject.side_px, folder)
+    _plain_exports(read_network(network.path), subject.side_px, folder)
     digests = {name: sha256_of(folder / name) for name in ("network.safetensors", "calibration.npy")}
     (folder / "ready.json").write_text(json.dumps(digests))
 

@@ -19,7 +19,7 @@ from int8_networks import EDSR, REPO
 
 from exporter.data.images import read_image
 from exporter.data.training import open_training
-from exporter.generators import build_network, generator_info
+from exporter.generators.build import build_network, generator_info
 from exporter.generators.network_file import Description, in_unit_range, write_network
 
 KWARGS = {"n_feats": 32, "n_resblocks": 8, "scale": 2}

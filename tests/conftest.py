@@ -115,7 +115,7 @@ def teacher_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Random weights of a narrow DeblurGAN-v2 in the official wrapper."""
     import torch
 
-    from exporter.generators import build_network, generator_info
+    from exporter.generators.build import build_network, generator_info
 
     torch.manual_seed(1)
     network = build_network(generator_info("deblurgan_v2_mobilenet"), NARROW)
@@ -130,7 +130,7 @@ NARROW = {"norm_mode": "running", "num_filters": 16, "num_filters_fpn": 32}
 def save_network(path: Path, arch: str, kwargs: dict) -> Path:
     import torch
 
-    from exporter.generators import build_network, generator_info
+    from exporter.generators.build import build_network, generator_info
     from exporter.generators.network_file import Description, write_network
 
     torch.manual_seed(0)

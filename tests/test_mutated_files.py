@@ -20,9 +20,9 @@ from safetensors.torch import save as safetensors_bytes
 
 from exporter.checkpoints.read import load_state
 from exporter.errors import ExportError
-from exporter.generators import recognise
 from exporter.generators.description import read_description
 from exporter.generators.network_file import read_network
+from exporter.generators.recognition import recognise
 from exporter.graph.read import read_graph
 from tests.checkpoints.test_hostile_checkpoints import write_tfjs
 from tests.graph.onnx_models import model_of, normal

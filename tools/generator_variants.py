@@ -82,7 +82,7 @@ def seeded_network(name: str, kwargs: dict[str, Any] | None = None, seed: int = 
     import torch
     from torch.nn.modules.batchnorm import _BatchNorm
 
-    from exporter.generators import build_network, generator_info
+    from exporter.generators.build import build_network, generator_info
 
     torch.manual_seed(seed)
     network = build_network(generator_info(name), VARIANTS[name].kwargs if kwargs is None else kwargs)

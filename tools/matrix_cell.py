@@ -79,11 +79,11 @@ def _measure(name: str, target: str, height: int, width: int, folder: Path) -> d
     import torch
 
     from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
-    from exporter.generators import load_network
+    from exporter.generators.network_file import read_network
     from tools.matrix_inputs import network_file, picture_of
 
     path = network_file(name, TARGETS[target].int8, folder, height, width)
-    network = load_network(path)
+    network = read_network(path)
     pictures = [picture_of(seed, height, width) for seed in (100, 101)]
     with torch.no_grad():
         expected = [network(torch.from_numpy(p.transpose(0, 3, 1, 2).copy())).numpy() for p in pictures]

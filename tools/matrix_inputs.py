@@ -19,7 +19,7 @@ def network_file(name: str, int8: bool, folder: Path, height: int, width: int) -
     import torch
     from torch.nn.modules.batchnorm import _BatchNorm
 
-    from exporter.generators import generator_info
+    from exporter.generators.build import generator_info
     from exporter.generators.network_file import Description, write_network
     from tools.generator_variants import VARIANTS, seeded_network
 
@@ -45,7 +45,7 @@ def network_file(name: str, int8: bool, folder: Path, height: int, width: int) -
 
 def _trained_file(info: GeneratorInfo, trained: Trained, folder: Path) -> Path:
     from exporter.checkpoints.read import load_into, load_state
-    from exporter.generators import build_network
+    from exporter.generators.build import build_network
     from exporter.generators.network_file import Description, write_network
 
     network, weights = build_network(info, trained.kwargs), WEIGHTS / trained.weights

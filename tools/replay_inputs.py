@@ -71,7 +71,7 @@ def write_inputs(folder: Path) -> None:
 def _write_weights(folder: Path) -> None:
     import torch
 
-    from exporter.generators import build_network, generator_info
+    from exporter.generators.build import build_network, generator_info
     from tools.replay_networks import Attention, DownAndUp
 
     kwargs = RECIPES["student"]["model"]["kwargs"]

@@ -53,7 +53,7 @@ def main() -> int:
 
 def fill(only: set[str], targets: list[str], missing: bool = False, run: Run | None = None) -> int:
     """Run the cells and write the matrix after each, so that an interrupted run loses little."""
-    from exporter.generators import GENERATORS
+    from exporter.generators.table import GENERATORS
     from tools.generator_variants import VARIANTS
 
     for info in GENERATORS:

@@ -11,8 +11,8 @@ from importlib.resources import files
 from typing import Any
 
 from exporter.commands.words import add_json, show, show_json, show_table
-from exporter.generators import GENERATORS, ZOO, GeneratorInfo
-from exporter.generators.base import MISSING_ZOO
+from exporter.generators.base import MISSING_ZOO, GeneratorInfo
+from exporter.generators.table import GENERATORS, ZOO
 
 TITLES = {
     "onnx": "ONNX",

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from exporter.errors import CheckpointError
-from exporter.generators import generator_info
+from exporter.generators.build import generator_info
 from exporter.generators.description import read_description
 from exporter.sources import Code, code_of
 

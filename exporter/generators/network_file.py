@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from exporter.checkpoints.read import read_safetensors
 from exporter.errors import CheckpointError, RecipeError
-from exporter.generators import build_network, generator_info
 from exporter.generators.base import Padding
+from exporter.generators.build import build_network, generator_info
 from exporter.generators.description import Description, is_known, read_description, require_allowed
 from exporter.generators.outline import outline
 

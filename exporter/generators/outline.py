@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from torch.nn.modules import module as registration
 
-from exporter.generators import GeneratorInfo, build_network
+from exporter.generators.base import GeneratorInfo
+from exporter.generators.build import build_network
 
 LARGEST_NUMBER = 8192  # of an argument; the widest layer known here has 2080 channels
 MOST_ARGUMENTS = 1000  # list entries counted one by one

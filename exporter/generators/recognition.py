@@ -11,16 +11,20 @@ from torch import Tensor
 
 from exporter.checkpoints.read import Fit, fit
 from exporter.errors import CheckpointError
-from exporter.generators import GENERATORS, ZOO, GeneratorInfo, network_class
-from exporter.generators.base import MISSING_ZOO
+from exporter.generators.base import MISSING_ZOO, GeneratorInfo
+from exporter.generators.build import network_class
 from exporter.generators.outline import outline
+from exporter.generators.table import GENERATORS, ZOO
 
 # What reading a foreign state dict can end in: a name or number that is not there, a shape that makes no sense.
 _FOREIGN = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
-def recognise_state(state: Mapping[str, Tensor], path: Path) -> tuple[str, dict[str, Any]]:
-    """See `exporter.generators.recognise`."""
+def recognise(state: Mapping[str, Tensor], path: Path) -> tuple[str, dict[str, Any]]:
+    """The architecture a state dict with official names belongs to, and how to build it.
+
+    Raises CheckpointError that says which known architectures come nearest.
+    """
     near: list[tuple[float, str]] = []
     for info, kwargs, found in _guesses(state):
         if found:

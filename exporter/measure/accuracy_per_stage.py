@@ -50,9 +50,9 @@ def count_parameters_and_macs(artifact: Artifact) -> tuple[int, int]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from exporter.generators import load_network
+    from exporter.generators.network_file import read_network
 
-    network = load_network(artifact.path, artifact.user_classes).eval()
+    network = read_network(artifact.path, artifact.user_classes).eval()
     counter = FlopCounterMode(display=False)
     with engine_call("PyTorch", artifact), torch.no_grad(), counter:
         network(torch.zeros(1, 3, artifact.input.height, artifact.input.width))

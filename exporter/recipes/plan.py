@@ -12,7 +12,8 @@ from exporter.data.folders import FEWEST_IMAGES, first_pictures
 from exporter.data.manifest import MANIFEST
 from exporter.errors import DataError, PlanError, RecipeError
 from exporter.files.yaml_text import Path_
-from exporter.generators import GeneratorInfo, generator_info
+from exporter.generators.base import GeneratorInfo
+from exporter.generators.build import generator_info
 from exporter.generators.size_rule import wrong_size
 from exporter.recipes.export import Recipe
 from exporter.runtimes import RUNTIMES

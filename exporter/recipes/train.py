@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from exporter.checkpoints.weights_files import files_by_place
 from exporter.errors import RecipeError
 from exporter.files.recipe_path import RecipeCheckpoint, RecipeFile, RecipeFolder
-from exporter.generators import generator_info
+from exporter.generators.build import generator_info
 from exporter.recipes.export import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, portable
 from exporter.recipes.file import RecipeTree, find_recipe, read_recipe_tree
 from exporter.recipes.mistakes import located, mistakes, refuse

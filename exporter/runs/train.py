@@ -15,7 +15,8 @@ from exporter.errors import RecipeError
 from exporter.failures import ABSENT, pass_on
 from exporter.files.atomic import write_atomically, write_text_atomically
 from exporter.files.plain_json import json_text
-from exporter.generators import GeneratorInfo, build_network, generator_info
+from exporter.generators.base import GeneratorInfo
+from exporter.generators.build import build_network, generator_info
 from exporter.generators.code import code_of_network_file, network_code
 from exporter.progress import Progress
 from exporter.recipes.train import TrainRecipe

@@ -26,10 +26,10 @@ class TorchCpu:
         return f"PyTorch {version_of('torch')} eager CPU, {threads_on_cpu(threads)}"
 
     def open(self, artifact: Artifact, threads: int) -> TorchSession:
-        from exporter.generators import load_network
+        from exporter.generators.network_file import read_network
 
         with engine_call("PyTorch", artifact):
-            return TorchSession(load_network(artifact.path, artifact.user_classes).eval(), artifact, threads)
+            return TorchSession(read_network(artifact.path, artifact.user_classes).eval(), artifact, threads)
 
 
 class TorchSession(Session):

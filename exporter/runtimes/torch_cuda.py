@@ -37,13 +37,13 @@ class TorchCuda:
     def open(self, artifact: Artifact, threads: int) -> TorchCudaSession:
         import torch
 
-        from exporter.generators import load_network
+        from exporter.generators.network_file import read_network
 
         with engine_call(ENGINE, artifact):
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
             layout = torch.channels_last if self.channels_last else torch.contiguous_format
             dtype = torch.float16 if self.half else torch.float32
-            network: Any = load_network(artifact.path, artifact.user_classes).eval()
+            network: Any = read_network(artifact.path, artifact.user_classes).eval()
             network = network.to(cuda.DEVICE, dtype, memory_format=layout)
             call = torch.compile(network, mode="max-autotune-no-cudagraphs") if self.compiled else network
             return TorchCudaSession(call, artifact, dtype, layout, self.graph)

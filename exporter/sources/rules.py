@@ -34,7 +34,7 @@ TABLES = frozenset({"exporter.generators.table", "exporter.engines", "exporter.r
 # Our modules that compute what they import, with the distributions that it comes from.
 COMPUTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "exporter.generators": (),  # the class of a network: exporter.generators.code
+        "exporter.generators.build": (),  # the class of a network: exporter.generators.code
         "exporter.generators.recognition": ("spandrel",),
         "exporter.generators.signature": (),  # only asks where a class lies
         "exporter.nvidia.library": ("tensorrt", "tensorrt-rtx-cu12-libs", "tensorrt-rtx-cu13-libs"),

@@ -15,7 +15,7 @@ from exporter.training.options import CHECKPOINT, FitOptions
 if TYPE_CHECKING:
     from torch import nn
 
-    from exporter.generators import GeneratorInfo
+    from exporter.generators.base import GeneratorInfo
 
 
 class Distill(FitOptions, Stage):
@@ -42,7 +42,7 @@ class Distill(FitOptions, Stage):
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         import torch
 
-        from exporter.generators import build_network, generator_info
+        from exporter.generators.build import build_network, generator_info
         from exporter.generators.description import Description
         from exporter.generators.network_file import in_unit_range, read_network, write_network
         from exporter.training.cost import cost_of
@@ -70,7 +70,7 @@ class Distill(FitOptions, Stage):
         return Artifact.of_file(path, self.gives, like=source, step=str(self), user_classes=allowed)
 
     def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
-        from exporter.generators import build_network, generator_info
+        from exporter.generators.build import build_network, generator_info
         from exporter.generators.network_file import in_unit_range
 
         check_training(self, workspace)

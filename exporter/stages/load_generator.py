@@ -12,7 +12,7 @@ from exporter.stages.base import Stage, Workspace
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from exporter.generators import GeneratorInfo
+    from exporter.generators.base import GeneratorInfo
     from exporter.generators.description import Description
 
 
@@ -31,8 +31,8 @@ class LoadGenerator(Stage):
 
     def networks(self, source: Artifact) -> tuple[str, ...]:
         """The one that is named; to recognise one, all are asked."""
-        from exporter.generators import GENERATORS
         from exporter.generators.description import is_known, own_description
+        from exporter.generators.table import GENERATORS
 
         described = own_description(source.path)
         arch = self.arch or (described.arch if described and is_known(described.arch) else None)
@@ -64,10 +64,10 @@ class LoadGenerator(Stage):
     def _build(self, state: dict[str, Tensor], path: Path) -> tuple[GeneratorInfo, nn.Module, Description, list[str]]:
         """The filled network; what the recipe does not say of it, the file's header or the shapes of its weights do."""
         from exporter.checkpoints.read import load_into
-        from exporter.generators import build_network, generator_info, recognise
+        from exporter.generators.build import build_network, generator_info
         from exporter.generators.description import Description, is_known, own_description, require_allowed
         from exporter.generators.network_file import fit_channels
-        from exporter.generators.recognition import deduced_kwargs
+        from exporter.generators.recognition import deduced_kwargs, recognise
 
         lines = []
         described = own_description(path)
@@ -120,9 +120,9 @@ def _require_size(source: Artifact, arch: str, multiple: int) -> None:
 
 def _warnings(network: nn.Module, arch: str, source: Artifact, state: dict[str, Tensor]) -> list[str]:
     """What the network's own class says and, for one that is not ours, what an inspection finds."""
-    from exporter.generators import GENERATORS
     from exporter.generators.inspection import inspect_network
     from exporter.generators.network_file import bare
+    from exporter.generators.table import GENERATORS
 
     say = getattr(bare(network), "load_warnings", None)
     lines: list[str] = say() if say else []

@@ -36,12 +36,12 @@ class TorchToOnnx(Stage):
         """Raises StageError naming the operator that ONNX has no word for, or when the pictures differ."""
         import torch
 
-        from exporter.generators import load_network
+        from exporter.generators.network_file import read_network
         from exporter.passes.onnx.lists import AFTER_EXPORT
         from exporter.passes.run import rewrite_onnx, with_shapes
 
         height, width = source.input.height, source.input.width
-        network = _channels_last(load_network(source.path, source.user_classes))
+        network = _channels_last(read_network(source.path, source.user_classes))
         image = lopsided_image(height, width)
         with torch.inference_mode():
             expected = network(torch.from_numpy(image)).numpy()

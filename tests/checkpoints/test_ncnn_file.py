@@ -6,7 +6,8 @@ import torch
 
 from exporter.checkpoints.read import load_into, load_state
 from exporter.errors import CheckpointError
-from exporter.generators import build_network, generator_info, recognise
+from exporter.generators.build import build_network, generator_info
+from exporter.generators.recognition import recognise
 from tools.generator_variants import seeded_network
 
 KWARGS = {"num_feat": 3, "num_conv": 1, "upscale": 2}

@@ -8,7 +8,7 @@ from torch import nn
 
 from exporter.checkpoints.read import load_into, load_state, unwrap
 from exporter.errors import CheckpointError
-from exporter.generators import build_network, generator_info
+from exporter.generators.build import build_network, generator_info
 
 
 def plain() -> dict[str, torch.Tensor]:

@@ -5,8 +5,9 @@ import torch
 
 from exporter.checkpoints.read import load_into, load_state
 from exporter.errors import CheckpointError
-from exporter.generators import build_network, generator_info, recognise
+from exporter.generators.build import build_network, generator_info
 from exporter.generators.deblurgan_v2_inception import FPNInception
+from exporter.generators.recognition import recognise
 from exporter.generators.srn import SRNDeblurNet
 from tools.generator_variants import VARIANTS, seeded_network
 

@@ -4,7 +4,7 @@ import json
 from argparse import Namespace
 
 from exporter.commands import generators
-from exporter.generators import GENERATORS
+from exporter.generators.table import GENERATORS
 
 NAMES = [
     "deblurgan",

@@ -7,9 +7,10 @@ import torch
 
 from exporter.checkpoints.read import load_into, load_state
 from exporter.errors import CheckpointError
-from exporter.generators import GENERATORS, build_network, generator_info, recognise
+from exporter.generators.build import build_network, generator_info
 from exporter.generators.network_file import in_unit_range
-from exporter.generators.recognition import deduced_kwargs
+from exporter.generators.recognition import deduced_kwargs, recognise
+from exporter.generators.table import GENERATORS
 from tools.generator_variants import VARIANTS, seeded_network
 
 NAMES = [info.name for info in GENERATORS]

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import RecipeError
-from exporter.generators import ZOO
 from exporter.generators.code import code_of_network_file, network_code
-from exporter.generators.table import GENERATORS
+from exporter.generators.table import GENERATORS, ZOO
 from exporter.sources import Sources, closure
 
 

@@ -5,9 +5,10 @@ import torch
 
 from exporter.checkpoints.read import load_into, load_state
 from exporter.errors import RecipeError
-from exporter.generators import GENERATORS, build_network, generator_info, load_network
+from exporter.generators.build import build_network, generator_info
 from exporter.generators.deblurgan_v2 import FPNMobileNet, load_imagenet_encoder
-from exporter.generators.network_file import Description, in_unit_range, write_network
+from exporter.generators.network_file import Description, in_unit_range, read_network, write_network
+from exporter.generators.table import GENERATORS
 from tests.conftest import NARROW, save_network
 from tools.generator_variants import VARIANTS, seeded_network
 
@@ -20,7 +21,7 @@ def test_a_network_file_gives_the_same_pictures(info, tmp_path):
     write_network(network, Description(info.name, variant.kwargs, info.range, info.multiple), path)
     picture = torch.rand(1, 3, *variant.sizes[1])
     with torch.no_grad():
-        assert torch.equal(load_network(path)(picture), network(picture))
+        assert torch.equal(read_network(path)(picture), network(picture))
 
 
 def test_parameter_counts_are_the_published_ones():
@@ -98,7 +99,7 @@ def test_full_mobilenet_v3_runs(tmp_path):
         "mobilenetv3_student",
         {"preset": "s", "activation": "hard_swish", "squeeze_excite": True},
     )
-    assert load_network(path)(torch.rand(1, 3, 32, 32)).shape == (1, 3, 32, 32)
+    assert read_network(path)(torch.rand(1, 3, 32, 32)).shape == (1, 3, 32, 32)
 
 
 @pytest.mark.parametrize("padding", ["zero", "edge", "reflect", "flip"])

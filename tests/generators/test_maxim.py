@@ -14,11 +14,12 @@ from torch import nn
 from exporter.checkpoints.read import load_into, load_state
 from exporter.checkpoints.tfjs_file import read_graph_model
 from exporter.data.images import read_image
-from exporter.generators import build_network, generator_info, load_network, recognise
 from exporter.generators.blocks.jax_resize import Resize, nearest
 from exporter.generators.blocks.multi_axis import mix
+from exporter.generators.build import build_network, generator_info
 from exporter.generators.maxim import MAXIM
-from exporter.generators.network_file import Description, in_unit_range, write_network
+from exporter.generators.network_file import Description, in_unit_range, read_network, write_network
+from exporter.generators.recognition import recognise
 from tests.conftest import REPO
 from tests.generators.drawn_maxim import GOLDEN, KWARGS, drawn
 
@@ -54,7 +55,7 @@ def test_the_published_package_makes_the_same_picture(package, tmp_path):
     write_network(network, Description(name, kwargs, (0.0, 1.0), 64), tmp_path / "maxim.safetensors")
     picture = read_image(PHOTOGRAPH)[64:128, 64:192]
     with torch.no_grad():
-        restored = load_network(tmp_path / "maxim.safetensors")(torch.from_numpy(picture).permute(2, 0, 1)[None])
+        restored = read_network(tmp_path / "maxim.safetensors")(torch.from_numpy(picture).permute(2, 0, 1)[None])
     expected = run_in_tensorflow(path, picture[None])[0].clip(0, 1)
     assert np.abs(expected - picture).max() > 0.05
     assert np.abs(restored[0].permute(1, 2, 0).numpy() - expected).max() < 1e-4

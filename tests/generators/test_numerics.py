@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from exporter.generators import build_network, generator_info
 from exporter.generators.blocks.luminance import Bicubic, Luminance, change_luminance
 from exporter.generators.blocks.windows import attend, merge, partition, relative_position_index, roll, shift_mask
+from exporter.generators.build import build_network, generator_info
 from exporter.generators.nafnet import LayerNorm2d, LocalPool
 from exporter.generators.restormer import _unit_length
 from exporter.generators.srn import _ConvLSTM, _twice

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.generators import GENERATORS, build_network, generator_info, network_class
+from exporter.generators.build import build_network, generator_info, network_class
 from exporter.generators.signature import arch_problem, kwargs_problems
+from exporter.generators.table import GENERATORS
 
 NETWORKS = """
 import sys

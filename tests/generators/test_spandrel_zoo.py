@@ -11,7 +11,10 @@ from exporter import generators
 from exporter.artifact import Format
 from exporter.cli import main
 from exporter.errors import CheckpointError, MissingTool
-from exporter.generators import generator_info, load_network, outline, recognise, recognition, spandrel_zoo
+from exporter.generators import outline, recognition, spandrel_zoo
+from exporter.generators.build import generator_info
+from exporter.generators.network_file import read_network
+from exporter.generators.recognition import recognise
 from exporter.generators.spandrel_zoo import SpandrelNetwork, import_spandrel
 from exporter.stages import LoadGenerator
 from exporter.stages.onnx_to_tflite import OnnxToTflite
@@ -68,7 +71,7 @@ def test_a_checkpoint_gives_the_picture_that_spandrel_makes(architecture, tmp_pa
     picture = torch.rand(1, 3, 33, 47)
     given = picture.clone()
     with torch.no_grad():
-        restored = load_network(made.path, made.user_classes)(given)
+        restored = read_network(made.path, made.user_classes)(given)
     assert torch.equal(given, picture)
     assert torch.equal(restored, by_spandrel(state, picture)) and float(restored.std()) > 0.01
     facts = json.loads((workspace.folder / "facts.json").read_text())
@@ -88,7 +91,7 @@ def test_names_of_another_release_are_turned_into_todays(tmp_path, make_workspac
     made = LoadGenerator(arch="spandrel").run(source, make_workspace("load", source))
     picture = torch.rand(1, 3, 24, 40)
     with torch.no_grad():
-        assert torch.equal(load_network(made.path, made.user_classes)(picture), by_spandrel(older, picture))
+        assert torch.equal(read_network(made.path, made.user_classes)(picture), by_spandrel(older, picture))
 
 
 def test_it_goes_on_to_tflite(tmp_path, make_workspace):

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from exporter.commands.generators import TITLES, read_verdicts
-from exporter.generators import GENERATORS
+from exporter.generators.table import GENERATORS
 from tools import matrix_cell, support_matrix, update_readme
 
 

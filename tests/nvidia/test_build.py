@@ -14,7 +14,7 @@ import torch
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.errors import EngineError, StageError
-from exporter.generators import generator_info
+from exporter.generators.build import generator_info
 from exporter.generators.network_file import Description, write_network
 from exporter.nvidia.build import build_plan
 from exporter.nvidia.library import open_library
@@ -99,7 +99,7 @@ def test_a_convolution_of_one_channel_does_not_shrink(arch, tmp_path):
 def student(tmp_path_factory) -> Artifact:
     """The shipped weights."""
     from exporter.checkpoints.read import load_into, load_state
-    from exporter.generators import build_network
+    from exporter.generators.build import build_network
 
     folder, kwargs = tmp_path_factory.mktemp("student"), {"preset": "m"}
     weights = REPO / "recipes" / "weights" / "mobilenetv3_student_m.safetensors"

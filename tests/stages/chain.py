@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
-from exporter.generators import build_network, generator_info
+from exporter.generators.build import build_network, generator_info
 from exporter.generators.network_file import Description, write_network
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.progress import Silent

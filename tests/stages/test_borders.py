@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
-from exporter.generators import generator_info
+from exporter.generators.build import generator_info
 from exporter.generators.network_file import Description, write_network
 from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.self_check import run_onnx, run_tflite

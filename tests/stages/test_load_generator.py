@@ -12,8 +12,7 @@ from torch import nn
 
 from exporter.artifact import Format
 from exporter.errors import CheckpointError, PlanError
-from exporter.generators import load_network
-from exporter.generators.network_file import Description, read_description, write_network
+from exporter.generators.network_file import Description, read_description, read_network, write_network
 from exporter.report.page import page
 from exporter.stages import LoadGenerator
 from tests.conftest import REPO, artifact_of
@@ -49,7 +48,7 @@ def test_an_unnamed_checkpoint_is_recognised(tmp_path, make_workspace):
     assert facts["warnings"][0] == "recognised as nafnet" and "train_size=256" in facts["warnings"][1]
     picture = torch.rand(1, 3, 64, 96)
     with torch.no_grad():
-        assert torch.equal(load_network(made.path, made.user_classes)(picture), network(picture))
+        assert torch.equal(read_network(made.path, made.user_classes)(picture), network(picture))
 
 
 def test_what_the_recipe_says_goes_before_what_the_weights_say(tmp_path, make_workspace):
@@ -141,7 +140,7 @@ def test_a_strangers_faults_are_in_the_report(network, says, tmp_path, make_work
     stage = LoadGenerator(arch=f"{__name__}:{network.__name__}")
     workspace = make_workspace("load", source)
     made = stage.run(source, workspace)
-    load_network(made.path, made.user_classes)
+    read_network(made.path, made.user_classes)
     facts = stage.facts(workspace.folder)
     outcome = replace(demo_outcome(tmp_path / "demo"), notes={stage.name: facts})
     shown = unescape(page(outcome))
@@ -206,4 +205,4 @@ def described(arch, kwargs):
 def assert_same_pictures(one, other):
     picture = torch.rand(1, 3, 64, 96)
     with torch.no_grad():
-        assert torch.equal(load_network(one)(picture), load_network(other)(picture))
+        assert torch.equal(read_network(one)(picture), read_network(other)(picture))

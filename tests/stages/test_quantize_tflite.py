@@ -6,9 +6,8 @@ import torch
 
 from exporter.artifact import sha256_of
 from exporter.errors import StageError
-from exporter.generators import load_network
 from exporter.generators.mobilenetv3_student import InvertedResidual
-from exporter.generators.network_file import read_description, write_network
+from exporter.generators.network_file import read_description, read_network, write_network
 from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import lopsided_image, run_tflite
@@ -92,7 +91,7 @@ def test_images_are_read_once_and_one_by_one(tmp_path, student):
 def uneven(tmp_path):
     """A student whose expansions leave some channels a hundred times as large as others; it draws the same picture."""
     artifact = stored(tmp_path, "mobilenetv3_student", preset="s", activation="relu")
-    network, rng = load_network(artifact.path), torch.Generator().manual_seed(0)
+    network, rng = read_network(artifact.path), torch.Generator().manual_seed(0)
     network.head.weight.data *= 10  # the picture hangs on what the blocks find
     for block in network.modules():
         if isinstance(block, InvertedResidual) and len(block.body) == 3:

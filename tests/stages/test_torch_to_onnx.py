@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from exporter.errors import StageError
-from exporter.generators import load_network
+from exporter.generators.network_file import read_network
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.stages.chain import HEIGHT, WIDTH, Lines, run, stored, to_onnx
@@ -20,7 +20,7 @@ def test_gives_the_torch_picture_channels_last(tmp_path, arch):
     made = run(TorchToOnnx(), source, tmp_path / "onnx")
     image = lopsided_image(HEIGHT, WIDTH)
     with torch.inference_mode():
-        expected = load_network(source.path, source.user_classes)(torch.from_numpy(image).permute(0, 3, 1, 2)).permute(
+        expected = read_network(source.path, source.user_classes)(torch.from_numpy(image).permute(0, 3, 1, 2)).permute(
             0, 2, 3, 1
         )
     assert np.abs(run_onnx(made.path, image) - expected.numpy()).max() < 1e-4

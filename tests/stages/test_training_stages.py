@@ -7,7 +7,7 @@ import torch
 
 from exporter.artifact import Format
 from exporter.errors import CheckpointError, PlanError, StageError
-from exporter.generators import load_network
+from exporter.generators.network_file import read_network
 from exporter.stages import LoadGenerator
 from exporter.stages.distill import Distill
 from exporter.stages.prune import Prune
@@ -26,8 +26,8 @@ def loaded(teacher_file, make_workspace):
 def test_calibrated_norms_are_the_calibration_images_statistics(teacher_file, make_workspace, loaded):
     source = artifact_of(teacher_file, Format.CHECKPOINT)
     stage = LoadGenerator(arch="deblurgan_v2_mobilenet", kwargs=NARROW | {"norm_mode": "calibrated"})
-    result = load_network(stage.run(source, make_workspace("calibrated", source)).path)
-    before = load_network(loaded.path)
+    result = read_network(stage.run(source, make_workspace("calibrated", source)).path)
+    before = read_network(loaded.path)
     norms = [(a, b) for a, b in zip(before.modules(), result.modules(), strict=True) if hasattr(a, "running_mean")]
     assert all(not torch.equal(a.running_mean, b.running_mean) for a, b in norms)
     assert not result.training
@@ -42,7 +42,7 @@ def test_a_size_the_network_cannot_run_is_refused(student_file, make_workspace):
 def test_a_teacher_is_filled_up_as_its_official_code_does(teacher_file, make_workspace):
     source = artifact_of(teacher_file, Format.CHECKPOINT, height=48, width=64)
     loaded = LoadGenerator(arch="deblurgan_v2_mobilenet", kwargs=NARROW).run(source, make_workspace("odd", source))
-    assert load_network(loaded.path)(torch.rand(1, 3, 48, 64)).shape == (1, 3, 48, 64)
+    assert read_network(loaded.path)(torch.rand(1, 3, 48, 64)).shape == (1, 3, 48, 64)
 
 
 def test_weights_that_give_nan_are_refused(teacher_file, make_workspace, tmp_path):
@@ -60,7 +60,7 @@ def test_prune_makes_a_smaller_network_of_the_same_pictures(loaded, make_workspa
     facts = json.loads((workspace.folder / "facts.json").read_text())
     assert facts["macs_after"] < 0.6 * facts["macs_before"]
     assert facts["parameters_after"] < facts["parameters_before"]
-    network = load_network(pruned.path)
+    network = read_network(pruned.path)
     assert network(torch.rand(1, 3, 64, 96)).shape == (1, 3, 64, 96)
     widths = [m.out_channels for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
     assert all(width % 4 == 0 for width in widths[:-1])
@@ -77,7 +77,7 @@ def test_recovery_goes_on_from_an_earlier_one(loaded, make_workspace):
     once = Prune(ratio=0.5, round_to=4, **SHORT).run(loaded, make_workspace("once", loaded))
     frozen = SHORT | {"steps": 1, "learning_rate": 1e-12}
     more = Prune(ratio=0.5, round_to=4, warm_start=once.path, **frozen).run(loaded, make_workspace("more", loaded))
-    before, after = load_network(once.path).state_dict(), load_network(more.path).state_dict()
+    before, after = read_network(once.path).state_dict(), read_network(more.path).state_dict()
     weights = [key for key in before if key.endswith(".weight")]
     assert all(torch.allclose(before[key], after[key], atol=1e-6) for key in weights)
     with pytest.raises(CheckpointError, match="does not fit what is left after pruning"):
@@ -86,7 +86,7 @@ def test_recovery_goes_on_from_an_earlier_one(loaded, make_workspace):
 
 def test_prune_keeps_what_it_is_told(loaded, make_workspace):
     kept = Prune(ratio=0.5, round_to=4, keep=("network.smooth.0",), **SHORT)
-    network = load_network(kept.run(loaded, make_workspace("keep", loaded)).path)
+    network = read_network(kept.run(loaded, make_workspace("keep", loaded)).path)
     assert network.network.smooth[0].out_channels == 16
     with pytest.raises(StageError, match="no module 'nope'"):
         Prune(keep=("nope",), **SHORT).run(loaded, make_workspace("nope", loaded))
@@ -97,7 +97,7 @@ def test_distill_gives_a_student(loaded, make_workspace, learn_from, student_fil
     stage = Distill(kwargs={"preset": "s"}, warm_start=student_file, learn_from=learn_from, feature=0.1, **SHORT)
     workspace = make_workspace("distill", loaded)
     student = stage.run(loaded, workspace)
-    assert load_network(student.path)(torch.rand(1, 3, 32, 48)).shape == (1, 3, 32, 48)
+    assert read_network(student.path)(torch.rand(1, 3, 32, 48)).shape == (1, 3, 32, 48)
     facts = json.loads((workspace.folder / "facts.json").read_text())
     assert facts["parameters_student"] == 133028
 

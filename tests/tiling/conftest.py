@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
-from exporter.generators import build_network, generator_info
+from exporter.generators.build import build_network, generator_info
 from exporter.generators.network_file import Description, write_network
 from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.conftest import REPO

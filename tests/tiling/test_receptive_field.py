@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from exporter.errors import CheckpointError
-from exporter.generators import load_network
+from exporter.generators.network_file import read_network
 from exporter.tiling.receptive_field import receptive_field
 from tests.tiling.networks import Local
 
@@ -43,7 +43,7 @@ def test_architectures_do_not_look_farther(exported, arch, kwargs, alignment):
     field = receptive_field(onnx.path)
     assert field.alignment_px == alignment
     assert field.halo_px > 0
-    assert probed_reach_px(load_network(stored.path, stored.user_classes).eval(), alignment, side=320) <= field.halo_px
+    assert probed_reach_px(read_network(stored.path, stored.user_classes).eval(), alignment, side=320) <= field.halo_px
 
 
 @pytest.mark.parametrize(
