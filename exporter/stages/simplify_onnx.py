@@ -25,7 +25,8 @@ class SimplifyOnnx(Stage):
         import onnx
         import onnxsim
 
-        from exporter.passes.onnx.lists import AFTER_SIMPLIFICATION, BEFORE_SIMPLIFICATION
+        from exporter.passes.onnx.reshapes import write_out_copied_sizes
+        from exporter.passes.onnx.unit_length import take_lengths_by_means
         from exporter.passes.run import rewrite_onnx
 
         path = workspace.folder / "model.onnx"
@@ -33,11 +34,11 @@ class SimplifyOnnx(Stage):
         with workspace.quiet():
             try:
                 model = onnx.shape_inference.infer_shapes(onnx.load(source.path))
-                model = rewrite_onnx(model, BEFORE_SIMPLIFICATION).commit()
+                model = rewrite_onnx(model, (write_out_copied_sizes,)).commit()
                 simplified, _ = onnxsim.simplify(model, check_n=0, skipped_optimizers=skipped)
             except Exception as error:  # onnxsim raises bare RuntimeErrors from C++
                 raise StageError(f"{self.name}: onnxsim could not simplify {source.path.name}: {error}") from error
-        model = rewrite_onnx(onnx.shape_inference.infer_shapes(simplified), AFTER_SIMPLIFICATION).commit()
+        model = rewrite_onnx(onnx.shape_inference.infer_shapes(simplified), (take_lengths_by_means,)).commit()
         onnx.save(model, path)
         image = lopsided_image(source.input.height, source.input.width)
         require_close(self.name, run_onnx(path, image), run_onnx(source.path, image))

@@ -37,7 +37,7 @@ class TorchToOnnx(Stage):
         import torch
 
         from exporter.generators.network_file import read_network
-        from exporter.passes.onnx.lists import AFTER_EXPORT
+        from exporter.passes.onnx.after_export import AFTER_EXPORT
         from exporter.passes.run import rewrite_onnx, with_shapes
 
         height, width = source.input.height, source.input.width

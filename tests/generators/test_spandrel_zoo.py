@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from exporter import generators
 from exporter.artifact import Format
 from exporter.cli import main
 from exporter.errors import CheckpointError, MissingTool
-from exporter.generators import outline, recognition, spandrel_zoo
+from exporter.generators import build, outline, recognition, spandrel_zoo
 from exporter.generators.build import generator_info
 from exporter.generators.network_file import read_network
 from exporter.generators.recognition import recognise
@@ -140,7 +139,7 @@ def test_what_does_not_fit_is_said(architecture, arguments, lost, says, tmp_path
 
 
 def test_without_the_package_both_ways_name_the_extra(monkeypatch, tmp_path):
-    monkeypatch.setattr(generators, "find_spec", lambda name: None)
+    monkeypatch.setattr(build, "find_spec", lambda name: None)
     monkeypatch.setattr(recognition, "find_spec", lambda name: None)
     with pytest.raises(MissingTool, match=r"spandrel is not installed\n  hint: pip install 'exporter\[zoo\]'"):
         generator_info("spandrel")
