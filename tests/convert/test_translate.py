@@ -182,6 +182,14 @@ def test_a_tensor_of_lower_rank_is_widened_from_the_front():
     assert work.operand(add, 0, (0, 1)) == work.forms["x"][0, 1]
 
 
+def test_a_tensor_of_one_rank_less_is_widened_by_one_axis():
+    model = model_of([make("Add", ["x", "x"], ["y"])], (4, 5, 6), (4, 5, 6))
+    work, add = Translation(OnnxGraph(model)), model.graph.node[0]
+    work.forms["x"] = {(0, 1, 2): work.target.add_tensor("input", (4, 5, 6), "FLOAT32")}
+    assert work.target.shape(work.operand(add, 0, (0, 1, 2, 3))) == (1, 4, 5, 6)
+    assert work.target.shape(work.operand(add, 0, (0, 2, 3, 1))) == (1, 5, 6, 4)
+
+
 def test_numbers_of_a_node():
     node = make("Conv", ["x", "w"], ["y"], strides=[2, 3])
     assert integers(node, "strides", [1, 1]) == [2, 3] and integers(node, "dilations", [1, 1]) == [1, 1]
