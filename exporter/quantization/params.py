@@ -1,4 +1,4 @@
-"""int8 as an affine code: real = (stored - zero_point) * scale."""
+"""Quantization parameters of int8: real = (stored - zero_point) * scale."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Affine:
         """Asymmetric int8 over `values`, no end clipped; zero is always representable exactly (padding, ReLU), and an
         end that is nearer to it than half a step becomes zero.
 
-        A zero point must be whole. Rounding it moves the code by up to half a step, so the scale grows until both ends
+        A zero point must be whole. Rounding it moves the range by up to half a step, so the scale grows until both ends
         lie inside again: pixels in -1..1 would all be half a step off otherwise, in the same direction.
         Raises ValueError for an end that is not a finite number.
         """
@@ -59,7 +59,7 @@ class Affine:
 
     @property
     def range(self) -> Range:
-        """The real values of the two ends of the code."""
+        """The real values of the two ends of int8."""
         return Range((LOWEST - self.zero_point) * self.scale, (HIGHEST - self.zero_point) * self.scale)
 
     def quantize(self, values: Array) -> NDArray[np.int8]:
@@ -67,7 +67,7 @@ class Affine:
         return np.asarray(np.clip(steps, LOWEST, HIGHEST), np.int8)
 
 
-PIXELS = Affine(float(np.float32(1 / 255)), -128)  # every 8-bit pixel value exactly, nothing outside 0..1
+PIXELS = Affine(float(np.float32(1 / 255)), LOWEST)  # every 8-bit pixel value exactly, nothing outside 0..1
 
 
 def weight_scales(largest: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -75,7 +75,7 @@ def weight_scales(largest: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(largest > 0, np.maximum(largest / HIGHEST, SMALLEST_SPAN / STEPS), SILENT_WEIGHT)
 
 
-def quantize_weights(weights: Floats, axis: int | None, bias: Floats | None, input_scale: float) -> WeightCode:
+def quantize_weights(weights: Floats, axis: int | None, bias: Floats | None, input_scale: float) -> QuantizedWeights:
     """Symmetric int8 in -127..127, one scale per slice along `axis` (None: one for all).
 
     A channel whose weights are so small that its bias would overflow int32 gets a larger scale.
@@ -90,12 +90,12 @@ def quantize_weights(weights: Floats, axis: int | None, bias: Floats | None, inp
     shape = [1] * weights.ndim
     if axis is not None:
         shape[axis] = len(stored)
-    codes = np.round(weights / stored.reshape(shape))  # the largest weight of a slice takes 127 steps, none takes more
-    return WeightCode(codes.astype(np.int8), stored, axis or 0)
+    steps = np.round(weights / stored.reshape(shape))  # the largest weight of a slice takes 127 steps, none takes more
+    return QuantizedWeights(steps.astype(np.int8), stored, axis or 0)
 
 
 @dataclass(frozen=True, slots=True)
-class WeightCode:
+class QuantizedWeights:
     values: NDArray[np.int8]
     scales: Floats
     axis: int
@@ -103,6 +103,6 @@ class WeightCode:
     def bias(self, bias: Floats, input_scale: float) -> tuple[NDArray[np.int32], Floats]:
         """The bias in int32 at scale input·weight, and those scales."""
         scales = (np.float32(input_scale) * self.scales).astype(np.float32)
-        codes = np.round(bias.astype(np.float64) / scales)
+        steps = np.round(bias.astype(np.float64) / scales)
         limit = np.iinfo(np.int32)
-        return np.clip(codes, limit.min, limit.max).astype(np.int32), scales
+        return np.clip(steps, limit.min, limit.max).astype(np.int32), scales

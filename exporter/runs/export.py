@@ -23,7 +23,7 @@ from exporter.judge.outcome import Outcome
 from exporter.measure.accuracy_per_stage import float_reference
 from exporter.measure.measurements import Built, measure_or_recall
 from exporter.progress import Progress
-from exporter.quantization.options import Int8Options
+from exporter.quantization.settings import Int8Settings
 from exporter.recipes.export import Recipe
 from exporter.recipes.plan import Chain, make_plan
 from exporter.runs.environment import environment
@@ -133,7 +133,7 @@ def open_images(recipe: Recipe) -> Images:
 
 def is_int8(stage: Stage) -> bool:
     """Whether ranges of activations are learned from the calibration set."""
-    return isinstance(stage, Int8Options) and getattr(stage, "precision", "") == "int8"
+    return isinstance(stage, Int8Settings) and getattr(stage, "precision", "") == "int8"
 
 
 def run_chain(

@@ -9,30 +9,26 @@ from pydantic import Field, model_validator
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
-from exporter.quantization.options import Int8Options, TunableInt8Options
+from exporter.quantization.settings import Int8Settings, TunableInt8Settings
+from exporter.stages.autotune import autotuning
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
 from exporter.stages.training import check_training, train_with_teacher
-from exporter.stages.tuned import tuned
 from exporter.training.options import CHECKPOINT, MOST_STEPS, FitOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     import numpy as np
     from numpy.typing import NDArray
     from torch import nn
 
-    from exporter.quantization.params import Range
     from exporter.quantization.qat import TfliteNetwork
-    from exporter.quantization.tflite.int8_graph import Int8File
 
     Floats = NDArray[np.float32]
 
 JUDGING_IMAGES, PROOF_IMAGES = 32, 4  # of the calibration set, evenly spread: to judge by, to simulate
 
 
-class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
+class QuantizeAwareTrain(FitOptions, TunableInt8Settings, Stage):
     """Train the weights and activation ranges of a float .tflite for the INT8 file that quantize_tflite makes of it.
 
     The graph is the fused one, norms folded and activations joined, and the INT8 file's own: each step runs the
@@ -73,7 +69,7 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
     @model_validator(mode="before")
     @classmethod
     def _named_settings_stand(cls, given: Any) -> Any:
-        named = isinstance(given, dict) and Int8Options.model_fields.keys() & given.keys()
+        named = isinstance(given, dict) and Int8Settings.model_fields.keys() & given.keys()
         return {"tune": False, **given} if named else given
 
     def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
@@ -96,75 +92,50 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
 
     def _made(self, original: bytes, workspace: Workspace) -> tuple[bytes, dict[str, Any]]:
-        from exporter.quantization.qat import TfliteNetwork
+        from exporter.quantization.qat import TfliteNetwork, trained_file, training_network
         from exporter.quantization.ranges.stored import require_untrained
+        from exporter.quantization.tflite.quantize import TfliteQuantizer
 
         require_untrained(original)
         teacher = TfliteNetwork(original)  # first, as it says what cannot be simulated
-        stage, tuning = self._tuned(original, workspace) if self.tune else (self, {})
-        content, facts = stage._prepared(original, workspace)
-        file = stage._rounded(content, workspace)
-        student = self._student(content, file)
-        start = _written(content, file, student)
+        with workspace.quiet():
+            settings, tuning = self._autotuned(original, workspace) if self.tune else (self, {})
+            quantizer = TfliteQuantizer(original, Passes(workspace), self.keep_float)
+            content, facts = quantizer.prepared(settings)
+            file, _ = quantizer.int8(settings)
+        student = training_network(content, file, self.train_ranges)
+        start = trained_file(content, file, student)
         trained = train_with_teacher(self.name, self, student, teacher, workspace, trained=True)
         assert isinstance(trained, TfliteNetwork)
-        made = _written(content, file, trained)
+        made = trained_file(content, file, trained)
         with workspace.quiet():
-            facts |= tuning | self._judge(made, start, original, workspace)
+            facts = facts | tuning | self._judge(made, start, original, workspace)
             facts |= self._prove(trained, made, workspace)
         return made if facts["trained"] else start, facts
 
-    def _tuned(self, original: bytes, workspace: Workspace) -> tuple[QuantizeAwareTrain, dict[str, Any]]:
+    def _autotuned(self, original: bytes, workspace: Workspace) -> tuple[Int8Settings, dict[str, Any]]:
         from exporter.quantization.search.engine import Engine
+        from exporter.quantization.tflite.quantize import TfliteQuantizer
 
-        def quantized(stage: QuantizeAwareTrain, trial: Workspace) -> Callable[[Floats], Floats]:
-            return Engine(stage._rounded(stage._prepared(original, trial)[0], trial).content).picture
-
-        return tuned(self, workspace, Engine(original).picture, quantized)
-
-    def _prepared(self, content: bytes, workspace: Workspace) -> tuple[bytes, dict[str, Any]]:
-        from exporter.quantization.tflite.convolutions import TfliteConvolutions
-        from exporter.quantization.weights.prepare import prepare
-
-        if not self.changes_weights:
-            return content, {}
-        graph = TfliteConvolutions(content, self.keep_float)
-        with workspace.quiet():
-            facts = prepare(graph, Passes(workspace), self)
-        return graph.content, facts
-
-    def _rounded(self, content: bytes, workspace: Workspace) -> Int8File:
-        """What quantize_tflite would make of `content` now."""
-        from exporter.quantization.ranges.estimators import RangeCollector, tflite_ranges
-        from exporter.quantization.tflite.int8_graph import write_int8
-
-        def estimate(tensors: set[int], exact: set[int]) -> Mapping[int, Range]:
-            collector = RangeCollector(self.ranges, self.percentile, exact)
-            with workspace.quiet():
-                return tflite_ranges(content, tensors, Passes(workspace), collector)
-
-        return write_int8(content, estimate, keep_float=self.keep_float)
-
-    def _student(self, content: bytes, file: Int8File) -> TfliteNetwork:
-        from exporter.quantization.qat import CodedTensor, TfliteNetwork, read_weights
-
-        coded = [CodedTensor(use.tensor, use.shared, use.free and self.train_ranges, use.pinned) for use in file.codes]
-        real = read_weights(content)
-        known = {number: real[source] for number, source in enumerate(file.sources) if source in real}
-        return TfliteNetwork(file.content, known, coded)
+        with autotuning(workspace, Engine(original).picture) as tuning:
+            quantizer = TfliteQuantizer(original, tuning.learn, self.keep_float)
+            for settings in tuning.trials():
+                file, _ = quantizer.int8(settings)
+                tuning.judge(settings, Engine(file.content).picture)
+        return tuning.study.best.settings, tuning.to_report()
 
     def _judge(self, made: bytes, start: bytes, original: bytes, workspace: Workspace) -> dict[str, Any]:
         """Both INT8 files beside the float one on LiteRT."""
+        from exporter.quantization.search.autotune import Trial, squared_error
         from exporter.quantization.search.engine import Engine
-        from exporter.quantization.search.tune import Trial
 
         exact, *engines = (Engine(content) for content in (original, self._int8(start), self._int8(made)))
         errors: tuple[list[float], list[float]] = [], []
         for image in workspace.some_calibration(JUDGING_IMAGES):
             wanted = exact.picture(image)
             for engine, seen in zip(engines, errors, strict=True):
-                seen.append(float(((engine.picture(image) - wanted) ** 2).mean()))
-        before, after = (Trial({}, sum(seen) / len(seen), max(seen)) for seen in errors)
+                seen.append(squared_error(engine.picture(image), wanted))
+        before, after = (Trial.of(Int8Settings(), seen) for seen in errors)
         return {
             "trained": after.beats(before),
             "steps": self.steps,
@@ -189,10 +160,10 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
     def _int8(self, content: bytes) -> bytes:
         """What quantize_tflite makes of a file that carries its ranges."""
         from exporter.quantization.ranges.stored import stored_ranges
-        from exporter.quantization.tflite.int8_graph import write_int8
+        from exporter.quantization.tflite.plan import plan_int8
+        from exporter.quantization.tflite.write import write_int8
 
-        known = stored_ranges(content)
-        return write_int8(content, lambda tensors, exact: known, keep_float=self.keep_float).content
+        return write_int8(plan_int8(content, keep_float=self.keep_float), stored_ranges(content)).content
 
     def _tell(self, facts: dict[str, Any], workspace: Workspace) -> None:
         workspace.progress.say(
@@ -201,22 +172,6 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Options, Stage):
             f"simulated exactly: {facts['simulated_exactly_percent']:g} % of the pixels, "
             f"others within {facts['simulated_within_steps']} of 255 steps"
         )
-
-
-def _written(content: bytes, file: Int8File, trained: TfliteNetwork) -> bytes:
-    """The float file `content` with the trained weights and ranges."""
-    from exporter.graph.tflite_editor import TfliteGraph
-    from exporter.quantization.params import Range
-    from exporter.quantization.qat import write_weights
-    from exporter.quantization.ranges.stored import store_ranges
-
-    graph = TfliteGraph(content)
-    weights = {file.sources[number]: values for number, values in trained.trained_weights().items()}
-    write_weights(graph, {source: values for source, values in weights.items() if source is not None})
-    ranges = trained.trained_ranges()
-    uses = sorted(file.codes, key=lambda use: not use.pinned)  # a dictated code is not for the tensor it came from
-    store_ranges(graph, {use.origin: Range(*ranges[use.tensor]) for use in uses})
-    return graph.to_bytes()
 
 
 def _simulated(network: TfliteNetwork, image: Floats) -> Floats:

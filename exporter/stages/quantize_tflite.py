@@ -11,25 +11,24 @@ from pydantic import model_validator
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.errors import StageError
 from exporter.files.recipe_path import RecipeFile
-from exporter.quantization.options import MixedPrecision, TunableInt8Options
+from exporter.quantization.settings import Int8Settings, MixedPrecision, TunableInt8Settings
+from exporter.stages.autotune import autotuning
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
 from exporter.stages.self_check import lopsided_image, require_close, run_tflite
-from exporter.stages.tuned import tuned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable
 
-    from exporter.quantization.params import Range
     from exporter.quantization.ranges.float_activations import Floats
-    from exporter.quantization.tflite.int8_graph import Estimate, Int8File
-    from exporter.stages.precision_search import PrecisionSearch
+    from exporter.quantization.tflite.quantize import TfliteQuantizer
+    from exporter.quantization.tflite.write import Int8File
 
 FLOAT_ON_CPUS = ("PRELU", "HARD_SWISH")  # XNNPACK has float kernels of them alone; LiteRT's own are 10 times slower
 LARGEST_FP16_DIFFERENCE = 0.02  # fp16 weights alone: a larger one means that the network amplifies rounding
 
 
-class QuantizeTflite(TunableInt8Options, Stage):
+class QuantizeTflite(TunableInt8Settings, Stage):
     """Rewrite a float .tflite with int8 or fp16 numbers.
 
     int8: per-channel symmetric weights, per-tensor activations whose ranges come from the calibration images.
@@ -77,13 +76,13 @@ class QuantizeTflite(TunableInt8Options, Stage):
         if source.precision != "fp32":
             raise StageError(f"{self.name}: the source is {source.precision} already; it must be fp32")
         content = source.path.read_bytes()
-        try:
-            made = self._to_fp16(content) if self.precision == "fp16" else self._to_int8(content, workspace)
-        except ValueError as error:
-            raise StageError(f"{self.name}: {error}") from error
-        spec = _pixel_spec(source.input) if self.precision == "int8" and self.io == "int8" else source.input
         with workspace.quiet():
+            try:
+                made = self._to_fp16(content) if self.precision == "fp16" else self._to_int8(content, workspace)
+            except ValueError as error:
+                raise StageError(f"{self.name}: {error}") from error
             self._check(made, content, source)
+        spec = _pixel_spec(source.input) if self.precision == "int8" and self.io == "int8" else source.input
         path = workspace.folder / "model.tflite"
         path.write_bytes(made)
         return Artifact.of_file(
@@ -102,101 +101,59 @@ class QuantizeTflite(TunableInt8Options, Stage):
         return write_fp16(content)
 
     def _to_int8(self, content: bytes, workspace: Workspace) -> bytes:
-        stage, tuning = self._tuned(content, workspace) if self.tune else (self, {})
-        file, facts = stage._int8_file(content, workspace)
-        stage._report(file, facts | tuning, workspace)
+        settings, tuning = self._autotuned(content, workspace) if self.tune else (self, {})
+        quantizer = self._quantizer(content, Passes(workspace))
+        file, facts = (
+            self._searched(content, quantizer, settings, workspace) if self.mixed else quantizer.int8(settings)
+        )
+        self._report(file, settings, facts | tuning, workspace)
         return self._finish(file.content)
 
-    def _tuned(self, content: bytes, workspace: Workspace) -> tuple[QuantizeTflite, dict[str, Any]]:
+    def _quantizer(self, content: bytes, images: Iterable[Floats]) -> TfliteQuantizer:
+        from exporter.quantization.tflite.quantize import TfliteQuantizer
+
+        return TfliteQuantizer(content, images, self._float_patterns, self.io == "float32")
+
+    def _autotuned(self, content: bytes, workspace: Workspace) -> tuple[Int8Settings, dict[str, Any]]:
         from exporter.quantization.ranges.stored import require_untrained
         from exporter.quantization.search.engine import Engine
 
-        def quantized(stage: QuantizeTflite, trial: Workspace) -> Callable[[Floats], Floats]:
-            return Engine(stage._int8_file(content, trial)[0].content).picture
-
         require_untrained(content)
-        plain = self.model_copy(update={"mixed": None})
-        best, facts = tuned(plain, workspace, Engine(content).picture, quantized)
-        return best.model_copy(update={"mixed": self.mixed}), facts
+        with autotuning(workspace, Engine(content).picture) as tuning:
+            quantizer = self._quantizer(content, tuning.learn)
+            for settings in tuning.trials():
+                file, _ = quantizer.int8(settings)
+                tuning.judge(settings, Engine(file.content).picture)
+        return tuning.study.best.settings, tuning.to_report()
 
-    def _int8_file(self, content: bytes, workspace: Workspace) -> tuple[Int8File, dict[str, Any]]:
-        """The file before its last touch, and what the report should tell."""
-        from exporter.quantization.ranges.stored import require_untrained
-        from exporter.quantization.tflite.convolutions import TfliteConvolutions
-        from exporter.quantization.tflite.int8_graph import write_int8
-        from exporter.quantization.weights.prepare import prepare
+    def _searched(
+        self, content: bytes, quantizer: TfliteQuantizer, settings: Int8Settings, workspace: Workspace
+    ) -> tuple[Int8File, dict[str, Any]]:
+        """The fastest file that keeps `mixed`. Ranges are learned once, whatever is int8 later."""
+        from exporter.quantization.ranges.estimators import calibrate_tflite
+        from exporter.quantization.search.mixed_files import MixedFiles
+        from exporter.quantization.tflite.plan import activations_of
+        from exporter.stages.precision_search import search_precision
 
-        original, facts = content, dict[str, Any]()
-        if self.changes_weights:
-            require_untrained(content)
-            graph = TfliteConvolutions(content, self._float_patterns)
-            with workspace.quiet():
-                facts |= prepare(graph, Passes(workspace), self)
-            content = graph.content
-
-        def estimate(tensors: set[int], exact: set[int]) -> Mapping[int, Range]:
-            return self._ranges(content, tensors, exact, workspace, facts)
-
-        if self.mixed:
-            file, found = self._search(content, original, estimate).run(workspace)
-            return file, facts | found
-        ends = self.io == "float32"
-        return write_int8(content, estimate, keep_float=self._float_patterns, float_ends=ends), facts
+        assert self.mixed is not None
+        prepared, facts = quantizer.prepared(settings)
+        learned = calibrate_tflite(prepared, activations_of(prepared), Passes(workspace), settings)
+        files = MixedFiles(prepared, learned.ranges, self._float_patterns, self.io == "float32", self._finish)
+        file, found = search_precision(files, content, self.mixed, self.costs, workspace)
+        return file, facts | learned.facts | found
 
     @property
     def _float_patterns(self) -> tuple[str, ...]:
         return self.keep_float + (FLOAT_ON_CPUS if self.device == "cpu" else ())
 
-    def _ranges(
-        self, content: bytes, tensors: set[int], exact: set[int], workspace: Workspace, facts: dict[str, Any]
-    ) -> Mapping[int, Range]:
-        from exporter.quantization.ranges.convergence import movement
-        from exporter.quantization.ranges.estimators import RangeCollector, tflite_ranges
-        from exporter.quantization.ranges.stored import stored_ranges
-
-        known = stored_ranges(content)
-        if known:
-            facts["ranges"] = "trained" if tensors <= known.keys() else f"trained, others {self.ranges}"
-        if tensors <= known.keys():
-            return known
-        collector = RangeCollector(self.ranges, self.percentile, exact)
-        with workspace.quiet():
-            ranges = tflite_ranges(content, tensors - known.keys(), Passes(workspace), collector)
-        facts.update(movement(collector.after, ranges, collector.images))
-        return ranges | known
-
-    def _search(self, content: bytes, original: bytes, estimate: Estimate) -> PrecisionSearch:
-        from exporter.graph.tflite_editor import TfliteGraph
-        from exporter.quantization.tflite.int8_graph import write_int8
-        from exporter.quantization.tflite.scales import pictures, residual_tensors
-        from exporter.stages.precision_search import PrecisionSearch
-
-        assert self.mixed is not None
-        graph = TfliteGraph(content)
-        activations = {tensor for operator in graph.operators for tensor in pictures(graph, operator.inputs)}
-        activations |= {tensor for operator in graph.operators for tensor in pictures(graph, operator.outputs)}
-        ranges = estimate(activations, residual_tensors(graph))  # once, whatever is int8 later
-
-        def write(float_layers: frozenset[str], alone: bool = False) -> Int8File:
-            return write_int8(
-                content,
-                lambda tensors, exact: ranges,
-                keep_float=() if alone else self._float_patterns,
-                float_layers=float_layers,
-                float_ends=alone or self.io == "float32",
-                enclose=not alone,
-            )
-
-        return PrecisionSearch(content, original, write, self._finish, self.mixed, self.costs)
-
     def _finish(self, content: bytes) -> bytes:
         return _by_copies(content) if self.device == "cpu" else content
 
-    def _report(self, file: Int8File, facts: dict[str, Any], workspace: Workspace) -> None:
+    def _report(self, file: Int8File, settings: Int8Settings, facts: dict[str, Any], workspace: Workspace) -> None:
         facts = {
             "float_operators": list(file.float_operators),
             "requantizations": file.requantizations,
-            "ranges": self.ranges,
+            "ranges": settings.ranges,
             "calibration_images": len(workspace.calibration),
         } | facts
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
@@ -230,6 +187,6 @@ def _by_copies(content: bytes) -> bytes:
 
 
 def _pixel_spec(spec: TensorSpec) -> TensorSpec:
-    import numpy as np
+    from exporter.quantization.params import PIXELS
 
-    return replace(spec, dtype="int8", scale=float(np.float32(1 / 255)), zero_point=-128)
+    return replace(spec, dtype="int8", scale=PIXELS.scale, zero_point=PIXELS.zero_point)

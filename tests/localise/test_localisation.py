@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,10 @@ from exporter.localise.localisation import localise
 from exporter.localise.matches import pair_layers
 from exporter.measure.layers import layer_maps
 from exporter.quantization.params import Range
-from exporter.quantization.ranges.estimators import RangeCollector, tflite_ranges
-from exporter.quantization.tflite.int8_graph import write_int8
+from exporter.quantization.ranges.estimators import calibrate_tflite
+from exporter.quantization.settings import Int8Settings
+from exporter.quantization.tflite.plan import plan_int8
+from exporter.quantization.tflite.write import write_int8
 from tests.runtimes.tiny_models import TinyFiles
 from tests.runtimes.tiny_models import photo as tiny_photo
 from tests.stages.chain import HEIGHT, WIDTH, Photos, to_tflite
@@ -47,14 +48,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     made = [operator.outputs[0] for operator in graph.operators if graph.kind(operator) == "CONV_2D"]
     target = next(index for index in made if RUINED in graph.name(index))
 
-    def estimate(tensors: set[int], exact: set[int], shrink: float = 1.0) -> Mapping[int, Range]:
-        ranges = tflite_ranges(content, tensors, Photos(), RangeCollector("minmax", 100.0, exact))
-        whole = ranges[target]
-        return ranges | {target: Range(whole.low / shrink, whole.high / shrink)}
-
+    plan = plan_int8(content)
+    ranges = calibrate_tflite(content, plan.wanted, Photos(), Int8Settings()).ranges
+    narrow = {target: Range(ranges[target].low / 4, ranges[target].high / 4)}
     int8, ruined = folder / "int8.tflite", folder / "ruined.tflite"
-    int8.write_bytes(write_int8(content, estimate).content)
-    ruined.write_bytes(write_int8(content, lambda tensors, kept: estimate(tensors, kept, 4.0)).content)
+    int8.write_bytes(write_int8(plan, ranges).content)
+    ruined.write_bytes(write_int8(plan, {**ranges, **narrow}).content)
     return Files(exact, int8, ruined, graph.name(target))
 
 
@@ -84,14 +83,11 @@ def test_a_healthy_file_has_no_culprit_and_every_layer_its_match(files: Files) -
 
 def test_a_wide_code_is_told_from_a_narrow_one(files: Files, tmp_path: Path) -> None:
     content = files.exact.read_bytes()
-
-    def estimate(tensors: set[int], exact: set[int]) -> Mapping[int, Range]:
-        ranges = tflite_ranges(content, tensors, Photos(), RangeCollector("minmax", 100.0, exact))
-        graph = TfliteGraph(content)
-        return {i: Range(r.low * 40, r.high * 40) if graph.name(i) == files.culprit else r for i, r in ranges.items()}
-
+    plan, graph = plan_int8(content), TfliteGraph(content)
+    ranges = calibrate_tflite(content, plan.wanted, Photos(), Int8Settings()).ranges
+    wider = {i: Range(r.low * 40, r.high * 40) for i, r in ranges.items() if graph.name(i) == files.culprit}
     wide = tmp_path / "wide.tflite"
-    wide.write_bytes(write_int8(content, estimate).content)
+    wide.write_bytes(write_int8(plan, {**ranges, **wider}).content)
     found = localise(wide, files.exact, files.images)
     assert files.culprit in found.diagnosis and "× wider than the values" in found.diagnosis
 

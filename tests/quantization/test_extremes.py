@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from exporter.quantization.options import Int8Options
 from exporter.quantization.params import HIGHEST, LOWEST, Affine, Range, quantize_weights
 from exporter.quantization.ranges.estimators import RangeCollector
+from exporter.quantization.settings import Int8Settings
 from exporter.quantization.weights.bias_correction import correct_bias
 from exporter.quantization.weights.equalization import equalize
 from exporter.quantization.weights.prepare import prepare
@@ -28,7 +28,7 @@ FEW = settings(max_examples=60, deadline=None)
 
 
 def chosen(method, tensors, percentile=99.9):
-    collector = RangeCollector(method, percentile)
+    collector = RangeCollector(Int8Settings(ranges=method, percentile=percentile))
     for tensor in tensors:
         collector.add("layer", tensor, "layer")
         collector.end_image()
@@ -104,7 +104,7 @@ def test_an_estimate_does_not_depend_on_the_unit(method, exponent):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
 def test_what_is_not_finite_is_named_on_whichever_image_it_comes(method, wrong):
-    collector = RangeCollector(method)
+    collector = RangeCollector(Int8Settings(ranges=method))
     collector.add("head", np.array([0.0, 1.0], np.float32), "head")
     with pytest.raises(ValueError, match="tensor head holds a value that is not a finite number"):
         collector.add("head", np.array([0.5, wrong], np.float32), "head")
@@ -142,7 +142,7 @@ def test_what_is_done_before_rounding_leaves_finite_numbers(factor):
     before = [(layer.weights.copy(), layer.bias.copy()) for layer in graph.convolutions]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        prepare(graph, images(), Int8Options(equalize=True, rounding="adaptive", bias_correction=True))
+        prepare(graph, images(), Int8Settings(equalize=True, rounding="adaptive", bias_correction=True))
     for layer, (weights, bias) in zip(graph.convolutions, before, strict=True):
         assert np.isfinite(layer.weights).all() and np.isfinite(layer.bias).all()
         assert layer.weights.shape == weights.shape and layer.bias.shape == bias.shape
@@ -168,7 +168,7 @@ def test_a_layer_that_holds_no_number_is_named_before_rounding(options, wrong):
     graph = Chain()
     graph.convolutions[0].bias[1] = wrong
     with pytest.raises(ValueError, match=r"tensor (behind expand|before filter) holds a value that is not a finite"):
-        prepare(graph, images(), Int8Options(**options))
+        prepare(graph, images(), Int8Settings(**options))
 
 
 def test_constant_activations_correct_a_bias_exactly():

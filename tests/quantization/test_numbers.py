@@ -8,6 +8,7 @@ import pytest
 from exporter.quantization.params import PIXELS, Affine, Range, quantize_weights
 from exporter.quantization.ranges.estimators import RangeCollector
 from exporter.quantization.ranges.histogram import Histogram
+from exporter.quantization.settings import Int8Settings
 from exporter.quantization.tflite.scales import SharedScales
 
 
@@ -93,8 +94,8 @@ def test_least_squares_beats_the_whole_range_with_an_outlier():
     assert error(chosen) < 0.95 * error(histogram.range)
 
 
-def test_exact_tensors_keep_all_values():
-    collector = RangeCollector[str]("percentile", 90.0, {"residual"})
+def test_unclipped_tensors_keep_all_values():
+    collector = RangeCollector[str](Int8Settings(ranges="percentile", percentile=90.0), {"residual"})
     values = np.linspace(-1, 1, 1001).astype(np.float32)
     for name in ("residual", "other"):
         collector.add(name, values, name)
@@ -114,14 +115,13 @@ def test_no_image_is_no_range():
         RangeCollector[str]().ranges()
 
 
-def test_shared_codes():
+def test_shared_scales():
     scales = SharedScales()
     assert scales.pin(0, PIXELS)
     assert scales.join(0, 1)
     assert scales.join(2, 3)
     assert not scales.pin(1, Affine(0.5, 0))
-    codes = scales.codes({0: Range(0, 9), 1: Range(0, 9), 2: Range(-1, 0), 3: Range(0, 3)})
-    assert codes[0] == codes[1] == PIXELS
-    assert codes[2] == codes[3] == Affine.of_range(Range(-1, 3))
+    assert scales.pinned(0) == scales.pinned(1) == PIXELS
+    assert scales.root(2) == scales.root(3) and scales.pinned(3) is None
     scales.pin(4, Affine(0.5, 0))
     assert not scales.join(1, 4)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from exporter.quantization.params import Affine, Range, WeightCode, quantize_weights
+from exporter.quantization.params import Affine, QuantizedWeights, Range, quantize_weights
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_one_channel_alone_is_a_channel_and_all_of_them(axis):
 
 
 def test_a_bias_counts_in_steps_of_input_times_weight_and_saturates():
-    code = WeightCode(np.zeros((4, 1), np.int8), np.array([0.5, 0.25, 1e-6, 1e-6], np.float32), 0)
+    code = QuantizedWeights(np.zeros((4, 1), np.int8), np.array([0.5, 0.25, 1e-6, 1e-6], np.float32), 0)
     steps, scales = code.bias(np.array([1.5, -1.5, 1e6, -1e6], np.float32), 0.5)
     assert steps.dtype == np.int32 and scales.dtype == np.float32
     assert steps.tolist() == [6, -12, 2**31 - 1, -(2**31)]

@@ -1,4 +1,4 @@
-"""Writes INT8 into an ONNX file as QuantizeLinear/DequantizeLinear pairs, with ranges of our own.
+"""INT8 in an ONNX file as QuantizeLinear/DequantizeLinear pairs, with ranges of our own: first the plan, then the file.
 
 ONNX Runtime's quantizer places the pairs; every activation's scale is imposed on it, so its own calibration, which
 keeps all images in memory, decides nothing.
@@ -6,7 +6,8 @@ keeps all images in memory, decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ from numpy.typing import NDArray
 
 from exporter.graph.operators import ONNX
 from exporter.quantization.params import LOWEST, PIXELS, Affine, Range
-
-Estimate = Callable[[set[str], set[str]], Mapping[str, Range]]  # (tensors, those never clipped) -> ranges
+from exporter.quantization.ranges.estimators import Wanted
 
 # ONNX Runtime quantises these; outputs of _SAME have their input's scale, and no rounding happens in them.
 KINDS = tuple(kind for kind, operator in ONNX.items() if operator.scale)
@@ -24,35 +24,69 @@ _SAME = {kind for kind in KINDS if ONNX[kind].scale == "input"}
 _CLAMPS = {kind for kind in KINDS if ONNX[kind].scale == "clamp"}
 
 
-def write_qdq(
-    source: Path,
-    target: Path,
-    estimate: Estimate,
-    sample: NDArray[np.float32],
-    keep_float: set[str],
-    unsigned: bool,
-) -> None:
-    """Quantise `source` into `target`. `sample` is one (1, H, W, 3) picture; `keep_float` names nodes to leave alone.
+@dataclass(frozen=True, slots=True)
+class QdqPlan:
+    """`groups`: tensors with a scale of their own -> those that share it. `pixels`: groups that hold a picture."""
 
-    `unsigned` stores activations as uint8: the same codes moved up by 128.
+    model: Any  # an onnx.ModelProto, float, with inferred shapes
+    groups: Mapping[str, frozenset[str]]
+    pixels: frozenset[str]
+    wanted: Wanted[str]
+
+
+def plan_qdq(model: Any) -> QdqPlan:
+    """The plan for a float onnx.ModelProto.
+
+    Every activation is in it: the quantizer would give an operator it does not know a scale from its own image.
     """
     import onnx
+
+    model = onnx.shape_inference.infer_shapes(model)
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    users: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    heads = _heads(graph, makers, users)
+    groups = {name: frozenset(members) for name, members in heads.items() if _is_float(model, name)}
+    residual, ends = _residual(graph, makers), {graph.input[0].name, graph.output[0].name}
+    unclipped = {name for name, members in groups.items() if not residual.isdisjoint({name, *members})}
+    pixels = {name for name, members in groups.items() if not ends.isdisjoint({name, *members})}
+    return QdqPlan(model, groups, frozenset(pixels), Wanted(frozenset(groups), frozenset(unclipped)))
+
+
+def write_qdq(
+    plan: QdqPlan,
+    ranges: Mapping[str, Range],
+    target: Path,
+    sample: NDArray[np.float32],
+    keep_float: Collection[str],
+    unsigned: bool,
+) -> None:
+    """Write the INT8 file of `plan` into `target`.
+
+    `ranges` are those that the plan wants, `sample` is one (1, H, W, 3) picture, `keep_float` names nodes to leave
+    alone. `unsigned` stores activations as uint8: the same steps moved up by 128.
+    """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-    model = onnx.shape_inference.infer_shapes(onnx.load(source))
-    codes = _codes(model, estimate)
     dtype = QuantType.QUInt8 if unsigned else QuantType.QInt8
-    overrides = {name: [_override(code, dtype, unsigned)] for name, code in codes.items()}
+    overrides: dict[str, list[dict[str, Any]]] = {}
+    for name, members in plan.groups.items():
+        params = PIXELS if name in plan.pixels else Affine.of_range(ranges[name])
+        overrides |= {each: [_override(params, dtype, unsigned)] for each in (name, *sorted(members))}
+    source = plan.model.graph.input[0].name
 
     class OneImage(CalibrationDataReader):  # type: ignore[misc, unused-ignore]
         def __init__(self) -> None:
-            self._images: Iterator[dict[str, Any]] = iter([{model.graph.input[0].name: sample}])
+            self._images: Iterator[dict[str, Any]] = iter([{source: sample}])
 
         def get_next(self) -> dict[str, Any] | None:
             return next(self._images, None)
 
     quantize_static(
-        model,
+        plan.model,
         target,
         OneImage(),
         quant_format=QuantFormat.QDQ,
@@ -69,38 +103,17 @@ def write_qdq(
     )
 
 
-def _override(code: Affine, dtype: Any, unsigned: bool) -> dict[str, Any]:
-    zero_point = np.uint8(code.zero_point - LOWEST) if unsigned else np.int8(code.zero_point)
+def _override(params: Affine, dtype: Any, unsigned: bool) -> dict[str, Any]:
+    zero_point = np.uint8(params.zero_point - LOWEST) if unsigned else np.int8(params.zero_point)
     return {
-        "scale": np.array(code.scale, np.float32),
+        "scale": np.array(params.scale, np.float32),
         "zero_point": np.array(zero_point),
         "quant_type": dtype,
     }
 
 
-def _codes(model: Any, estimate: Estimate) -> dict[str, Affine]:
-    """The code of every activation; the quantizer would give an operator it does not know one from its own image."""
-    graph = model.graph
-    makers = {name: node for node in graph.node for name in node.output}
-    users: dict[str, list[Any]] = {}
-    for node in graph.node:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
-    heads = _heads(graph, makers, users)
-    floats = {name: members for name, members in heads.items() if _is_float(model, name)}
-    residual = _residual(graph, makers)
-    exact = {name for name in floats if name in residual or not residual.isdisjoint(floats[name])}
-    ranges = estimate(set(floats), exact)
-    ends = {graph.input[0].name, graph.output[0].name}
-    codes: dict[str, Affine] = {}
-    for name, members in floats.items():
-        code = PIXELS if not ends.isdisjoint({name, *members}) else Affine.of_range(ranges[name])
-        codes |= dict.fromkeys((name, *sorted(members)), code)
-    return codes
-
-
 def _heads(graph: Any, makers: Mapping[str, Any], users: Mapping[str, list[Any]]) -> dict[str, set[str]]:
-    """Each tensor with a code of its own, and the tensors that inherit it."""
+    """Each tensor with a scale of its own, and the tensors that inherit it."""
     heads: dict[str, set[str]] = {graph.input[0].name: set()}
     for node in graph.node:
         if node.op_type in KINDS:

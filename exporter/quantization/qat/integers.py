@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from exporter.quantization.params import HIGHEST, LOWEST, STEPS
 from exporter.quantization.qat.program import Step
 from exporter.quantization.qat.reals import LIMITS, average_pool, bilinear, slope, weighted_sum
 from exporter.quantization.qat.rounding import (
@@ -25,20 +26,16 @@ from exporter.quantization.qat.rounding import (
     straight_through,
 )
 
-LOWEST, HIGHEST = -128, 127
-STEPS = HIGHEST - LOWEST  # no two stored values are further apart
-SMALLEST_SPAN, SILENT_WEIGHT = 1e-28, 1e-12  # as in exporter.quantization.params
-
 
 @dataclass(frozen=True)
-class Code:
+class Params:
     """Scale and zero point of a tensor, both float32 scalars that may carry gradients."""
 
     scale: Tensor
     zero_point: Tensor
 
     def clamped(self, steps: Tensor, activation: str | None = None) -> Tensor:
-        """`steps` cut off at the ends of the code, and where the activation function begins."""
+        """`steps` cut off at the ends of int8, and where the activation function begins."""
         low, high = LOWEST - self.zero_point, HIGHEST - self.zero_point
         if activation is not None:
             floor, ceiling = LIMITS[activation]
@@ -60,21 +57,21 @@ class Filters:
     bias: Tensor
 
 
-def weighted(step: Step, x: Tensor, code: Code, filters: Filters, out: Code) -> Tensor:
+def weighted(step: Step, x: Tensor, params: Params, filters: Filters, out: Params) -> Tensor:
     total = weighted_sum(step, x, filters.steps) + filters.bias
-    return out.clamped(rounded(total * (code.scale * filters.scales / out.scale)), step.activation)
+    return out.clamped(rounded(total * (params.scale * filters.scales / out.scale)), step.activation)
 
 
 def _number(scalar: Tensor) -> float:
     return float(scalar.detach())
 
 
-Integer = Callable[[Step, list[Tensor], list[Code], Code], Tensor]
+Integer = Callable[[Step, list[Tensor], list[Params], Params], Tensor]
 
 
-def _addition(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tensor:
+def _addition(step: Step, x: list[Tensor], params: list[Params], out: Params) -> Tensor:
     """XNNPACK: each input times an integer of 21 bits, halves up."""
-    a, b = (code.scale / out.scale for code in codes)
+    a, b = (each.scale / out.scale for each in params)
     b = -b if step.kind == "SUB" else b
     larger = max(_number(a), abs(_number(b)))
     bits = 21 - math.frexp(larger)[1]
@@ -83,23 +80,23 @@ def _addition(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tens
     return out.clamped(straight_through(x[0] * a + x[1] * b, exact), step.activation)
 
 
-def _product(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tensor:
-    scale = codes[0].scale * codes[1].scale / out.scale
+def _product(step: Step, x: list[Tensor], params: list[Params], out: Params) -> Tensor:
+    scale = params[0].scale * params[1].scale / out.scale
     return out.clamped(rounded(x[0] * x[1] * scale), step.activation)
 
 
-def _mean(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tensor:
+def _mean(step: Step, x: list[Tensor], params: list[Params], out: Params) -> Tensor:
     axes = step.numbers(1)
     places = 1
     for axis in axes:
         places *= x[0].shape[axis]
     total = x[0].double().sum(axes, keepdim=bool(step.options["keepDims"])).float()  # above 2²⁴ in large pictures
-    return out.clamped(rounded(total * (codes[0].scale / (places * out.scale))))
+    return out.clamped(rounded(total * (params[0].scale / (places * out.scale))))
 
 
-def _hard_swish(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tensor:
-    real = x[0] * codes[0].scale
-    table = _hard_swish_table(_number(codes[0].scale), _number(out.scale)).to(x[0])
+def _hard_swish(step: Step, x: list[Tensor], params: list[Params], out: Params) -> Tensor:
+    real = x[0] * params[0].scale
+    table = _hard_swish_table(_number(params[0].scale), _number(out.scale)).to(x[0])
     exact = table[x[0].detach().long() + STEPS]
     return out.clamped(straight_through(torch.nn.functional.hardswish(real) / out.scale, exact))
 
@@ -119,10 +116,10 @@ def _hard_swish_table(scale: float, made: float) -> Tensor:
     return halved(product << max(down, 0), max(-down, 0))
 
 
-def _prelu(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tensor:
+def _prelu(step: Step, x: list[Tensor], params: list[Params], out: Params) -> Tensor:
     """TensorFlow Lite's own kernel: fixed point of 31 bits. Its table: (channels, -255 … 255 steps)."""
-    scale, slope = codes[0].scale / out.scale, codes[0].scale * codes[1].scale / out.scale
-    one, other, made = (_number(code.scale) for code in (*codes, out))
+    scale, slope = params[0].scale / out.scale, params[0].scale * params[1].scale / out.scale
+    one, other, made = (_number(each.scale) for each in (*params, out))
     u, slopes = torch.arange(-STEPS, STEPS + 1, device=x[0].device), x[1].detach().long().reshape(-1, 1)
     table = torch.where(u < 0, multiplied(u * slopes, one * other / made), multiplied(u, one / made))
     if slopes.numel() not in (1, x[0].shape[-1]):
@@ -132,9 +129,9 @@ def _prelu(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tensor:
     return out.clamped(straight_through(torch.where(x[0] < 0, x[0] * x[1] * slope, x[0] * scale), exact))
 
 
-def _scaled(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tensor:
-    """XNNPACK, to another code, negative values with a factor of their own: each factor in 256ths, halves up."""
-    ratio = codes[0].scale / out.scale
+def _scaled(step: Step, x: list[Tensor], params: list[Params], out: Params) -> Tensor:
+    """XNNPACK, to another scale, negative values with a factor of their own: each factor in 256ths, halves up."""
+    ratio = params[0].scale / out.scale
     below = slope(step) if step.kind == "LEAKY_RELU" else 1.0
     one, other = (round(_number(ratio) * factor * 256) for factor in (1.0, below))
     u = x[0].detach().int()
@@ -142,13 +139,13 @@ def _scaled(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tensor
     return out.clamped(straight_through(torch.where(x[0] < 0, x[0] * below, x[0]) * ratio, exact))
 
 
-def _bilinear(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tensor:
+def _bilinear(step: Step, x: list[Tensor], params: list[Params], out: Params) -> Tensor:
     made = bilinear(step, x)
-    return straight_through(made, (made.detach() + 0.5).floor())  # one code for both: XNNPACK rounds halves up
+    return straight_through(made, (made.detach() + 0.5).floor())  # one scale for both: XNNPACK rounds halves up
 
 
-def _average_pool(step: Step, x: list[Tensor], codes: list[Code], out: Code) -> Tensor:
-    made = average_pool(step, x)  # one code for both
+def _average_pool(step: Step, x: list[Tensor], params: list[Params], out: Params) -> Tensor:
+    made = average_pool(step, x)  # one scale for both
     stored = made.detach() + out.zero_point.detach()
     exact = stored.sign() * (stored.abs() + 0.5).floor()  # halves away from the stored zero, not the real one
     return out.clamped(straight_through(made, exact - out.zero_point.detach()))

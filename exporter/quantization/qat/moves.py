@@ -1,4 +1,4 @@
-"""Operators that compute the same in real values and in the steps of a code: f(scale·x) = scale·f(x), f(0) = 0.
+"""Operators that compute the same in real values and in int8 steps: f(scale·x) = scale·f(x), f(0) = 0.
 
 Pictures are (N, H, W, C). What the file knows as sizes is taken as factors and margins, so crops of any size pass.
 """

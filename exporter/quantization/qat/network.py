@@ -9,24 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED, Linear
-from exporter.quantization.qat.codes import CodedTensor, SharedCodes
-from exporter.quantization.qat.integers import (
-    HIGHEST,
-    INTEGERS,
-    SILENT_WEIGHT,
-    SMALLEST_SPAN,
-    STEPS,
-    Code,
-    Filters,
-    weighted,
-)
+from exporter.quantization.params import HIGHEST, LARGEST_BIAS, SILENT_WEIGHT, SMALLEST_SPAN, STEPS, Affine
+from exporter.quantization.qat.integers import INTEGERS, Filters, Params, weighted
 from exporter.quantization.qat.moves import MOVES
 from exporter.quantization.qat.program import Array, Step, Unsimulated, read_program
 from exporter.quantization.qat.reals import REALS, activated, weighted_sum
 from exporter.quantization.qat.rounding import rounded
+from exporter.quantization.qat.shared_params import SharedParams
 from exporter.quantization.qat.weights import Floats, Weights
-
-LARGEST_BIAS = 2**30  # of an int32 accumulator; as in exporter.quantization.params
+from exporter.quantization.tflite.plan import Int8Tensor
 
 
 class TfliteNetwork(nn.Module):
@@ -36,21 +27,24 @@ class TfliteNetwork(nn.Module):
     norms leave channels a hundred times as large as others, and one learning rate has to suit both.
 
     An int8 file needs their real values, `weights` by the operator's number, to train them; without, it computes with
-    those that are stored. `coded` lists its activations; without, every tensor has a fixed code of its own. Where a
-    tensor is int8 the module computes the integers that LiteRT does, and gradients pass each rounding unchanged.
+    those that are stored. `tensors` lists its activations; without, each keeps the scale it has. Where a tensor is int8
+    the module computes the integers that LiteRT does, and gradients pass each rounding unchanged.
     """
 
     def __init__(
-        self, content: bytes, weights: Mapping[int, Weights] | None = None, coded: Sequence[CodedTensor] | None = None
+        self, content: bytes, weights: Mapping[int, Weights] | None = None, tensors: Sequence[Int8Tensor] | None = None
     ) -> None:
         """Raises Unsimulated naming the operator that is not covered."""
         super().__init__()
         self.program = program = read_program(content)
         int8 = sorted(t for t, kind in program.dtypes.items() if kind == "INT8" and t not in program.constants)
-        known = {tensor: (float(program.codes[tensor][0][0]), int(program.codes[tensor][1][0])) for tensor in int8}
-        self.codes = SharedCodes(coded or [CodedTensor(tensor, tensor, False, True) for tensor in int8], known)
+        known = {
+            tensor: Affine(float(program.params[tensor][0][0]), int(program.params[tensor][1][0])) for tensor in int8
+        }
+        fixed = [Int8Tensor(tensor, tensor, tensor, known[tensor], free=False) for tensor in int8]
+        self.params = SharedParams(tensors or fixed, known)
         self.weights, self.biases = nn.ParameterDict(), nn.ParameterDict()
-        self._constants: dict[int, Code] = {}
+        self._constants: dict[int, Params] = {}
         for number, step in enumerate(program.steps):
             self._require(step)
             if step.kind in TFLITE_WEIGHTED:
@@ -72,14 +66,14 @@ class TfliteNetwork(nn.Module):
         stored = given or Weights(self._real(tensor, axis), self._bias(step, linear))
         dims = tuple(dim for dim in range(stored.weights.ndim) if dim != axis)
         unit = _power_of_two(np.abs(stored.weights).max(dims, keepdims=True))
-        code = program.codes.get(step.outputs[0])
-        bias_unit = _power_of_two(np.abs(stored.bias).max(keepdims=True) if code is None else HIGHEST * code[0])
+        out = program.params.get(step.outputs[0])
+        bias_unit = _power_of_two(np.abs(stored.bias).max(keepdims=True) if out is None else HIGHEST * out[0])
         self.weights[str(number)] = nn.Parameter(torch.from_numpy(np.array(stored.weights / unit, np.float32)))
         self.biases[str(number)] = nn.Parameter(torch.from_numpy(np.array(stored.bias / bias_unit, np.float32)))
         self.register_buffer(f"unit_{number}", torch.from_numpy(unit), persistent=False)
         self.register_buffer(f"bias_unit_{number}", torch.from_numpy(bias_unit), persistent=False)
         if program.dtypes[step.outputs[0]] == "INT8" and given is None:
-            self.register_buffer(f"scales_{number}", torch.from_numpy(program.codes[tensor][0].copy()))
+            self.register_buffer(f"scales_{number}", torch.from_numpy(program.params[tensor][0].copy()))
 
     def _values(self, number: int | str) -> tuple[Tensor, Tensor]:
         """Weights and bias in real values."""
@@ -90,7 +84,7 @@ class TfliteNetwork(nn.Module):
         value = self.program.constants[tensor]
         if value.dtype != np.int8:
             return np.asarray(value, np.float32)
-        scales, zeros = self.program.codes[tensor]
+        scales, zeros = self.program.params[tensor]
         shape = [1] * value.ndim
         shape[axis] = -1
         return np.asarray((value - zeros.reshape(shape)) * scales.reshape(shape), np.float32)
@@ -101,11 +95,11 @@ class TfliteNetwork(nn.Module):
             channels = self.program.constants[step.inputs[linear.weights]].shape[linear.channel_axis]
             return np.zeros(channels, np.float32)
         value = self.program.constants[tensor]
-        scales = self.program.codes[tensor][0] if value.dtype == np.int32 else np.float32(1)
+        scales = self.program.params[tensor][0] if value.dtype == np.int32 else np.float32(1)
         return np.asarray(value.astype(np.float64) * scales, np.float32)
 
     def _add_constants(self) -> None:
-        """Numbers that operators without weights read: in real values, or in steps of their code."""
+        """Numbers that operators without weights read: in real values, or in int8 steps."""
         program = self.program
         for step in program.steps:
             for tensor in step.inputs if step.kind not in TFLITE_WEIGHTED else ():
@@ -113,47 +107,47 @@ class TfliteNetwork(nn.Module):
                 if value is None or value.dtype not in (np.float32, np.int8) or hasattr(self, f"constant_{tensor}"):
                     continue
                 if value.dtype == np.int8:
-                    scales, zeros = program.codes[tensor]
-                    self._constants[tensor] = Code(torch.tensor(scales[0]), torch.tensor(float(zeros[0])))
+                    scales, zeros = program.params[tensor]
+                    self._constants[tensor] = Params(torch.tensor(scales[0]), torch.tensor(float(zeros[0])))
                     value = value.astype(np.float32) - np.float32(zeros[0])
                 buffer = torch.from_numpy(np.array(value, np.float32))
                 self.register_buffer(f"constant_{tensor}", buffer, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         program = self.program
-        codes: dict[int, Code] = self.codes() | self._constants
+        params: dict[int, Params] = self.params() | self._constants
         picture = x.permute(0, 2, 3, 1)
-        start = codes.get(program.source)
+        start = params.get(program.source)
         values = {program.source: picture if start is None else start.quantized(picture)}
         left = _last_uses(program.steps, program.target)
         for number, step in enumerate(program.steps):
-            values.update(zip(step.outputs, self._run(number, step, values, codes), strict=True))
+            values.update(zip(step.outputs, self._run(number, step, values, params), strict=True))
             for tensor in left.get(number, ()):
                 values.pop(tensor, None)
-        made, end = values[program.target], codes.get(program.target)
+        made, end = values[program.target], params.get(program.target)
         return (made if end is None else made * end.scale).permute(0, 3, 1, 2)
 
-    def _run(self, number: int, step: Step, values: dict[int, Tensor], codes: dict[int, Code]) -> list[Tensor]:
-        out = codes.get(step.outputs[0])
+    def _run(self, number: int, step: Step, values: dict[int, Tensor], params: dict[int, Params]) -> list[Tensor]:
+        out = params.get(step.outputs[0])
         if step.kind in TFLITE_WEIGHTED:
             picture = step.inputs[TFLITE_WEIGHTED[step.kind].data]
-            return [self._weighted(number, step, values[picture], codes.get(picture), out)]
+            return [self._weighted(number, step, values[picture], params.get(picture), out)]
         tensors = [tensor for tensor in step.inputs if tensor in values or hasattr(self, f"constant_{tensor}")]
         x = [values[tensor] if tensor in values else getattr(self, f"constant_{tensor}") for tensor in tensors]
-        own = [codes.get(tensor) for tensor in tensors]
-        if step.kind in MOVES and _one_code(own, out):
+        own = [params.get(tensor) for tensor in tensors]
+        if step.kind in MOVES and _one_scale(own, out):
             return MOVES[step.kind](step, x)
         if out is not None and step.kind in INTEGERS and None not in own:
-            return [INTEGERS[step.kind](step, x, [code for code in own if code is not None], out)]
-        real = [value if code is None else value * code.scale for value, code in zip(x, own, strict=True)]
+            return [INTEGERS[step.kind](step, x, [each for each in own if each is not None], out)]
+        real = [value if each is None else value * each.scale for value, each in zip(x, own, strict=True)]
         made = MOVES[step.kind](step, real) if step.kind in MOVES else [REALS[step.kind](step, real)]
         return [value if out is None else out.quantized(value) for value in made]
 
-    def _weighted(self, number: int, step: Step, x: Tensor, code: Code | None, out: Code | None) -> Tensor:
+    def _weighted(self, number: int, step: Step, x: Tensor, source: Params | None, out: Params | None) -> Tensor:
         weights, bias = self._values(number)
-        if code is None or out is None:
+        if source is None or out is None:
             return activated(step, weighted_sum(step, x, weights) + bias)
-        return weighted(step, x, code, self._filters(number, step, weights, bias, code.scale), out)
+        return weighted(step, x, source, self._filters(number, step, weights, bias, source.scale), out)
 
     def _filters(self, number: int, step: Step, weights: Tensor, bias: Tensor, input_scale: Tensor) -> Filters:
         """Weights and bias in the steps that exporter.quantization.params gives them, or those of the file."""
@@ -181,9 +175,9 @@ class TfliteNetwork(nn.Module):
         }
 
     def trained_ranges(self) -> dict[int, tuple[float, float]]:
-        """By the int8 tensor's number, the real values at both ends of its code."""
-        low, high = (end.detach().cpu().tolist() for end in self.codes.ranges())
-        return {tensor: (low[place], high[place]) for tensor, place in self.codes.set_of.items()}
+        """By the int8 tensor's number, the real values at both ends of int8."""
+        low, high = (end.detach().cpu().tolist() for end in self.params.ranges())
+        return {tensor: (low[place], high[place]) for tensor, place in self.params.group_of.items()}
 
 
 def _power_of_two(largest: Array) -> Floats:
@@ -191,11 +185,11 @@ def _power_of_two(largest: Array) -> Floats:
     return np.asarray(np.exp2(np.round(np.log2(np.where(largest > 0, largest, 1)))), np.float32)
 
 
-def _one_code(codes: Iterable[Code | None], out: Code | None) -> bool:
+def _one_scale(params: Iterable[Params | None], out: Params | None) -> bool:
     """True in real values, or when all scales are one: steps then need no rounding."""
     if out is None:
-        return all(code is None for code in codes)
-    return all(code is not None and torch.equal(code.scale, out.scale) for code in codes)
+        return all(each is None for each in params)
+    return all(each is not None and torch.equal(each.scale, out.scale) for each in params)
 
 
 def _last_uses(steps: Sequence[Step], target: int) -> dict[int, list[int]]:

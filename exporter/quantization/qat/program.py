@@ -69,7 +69,7 @@ class Program:
     target: int
     dtypes: dict[int, str]
     constants: dict[int, Array]
-    codes: dict[int, tuple[Array, Array]]  # scales (float32) and zero points of the int8 and int32 tensors
+    params: dict[int, tuple[Array, Array]]  # scales (float32) and zero points of the int8 and int32 tensors
 
 
 def read_program(content: bytes) -> Program:
@@ -80,14 +80,14 @@ def read_program(content: bytes) -> Program:
     used = {tensor for op in graph.operators for tensor in (*op.inputs, *op.outputs) if tensor >= 0}
     values = {tensor: graph.constant(tensor) for tensor in used}
     constants = {tensor: value for tensor, value in values.items() if value is not None}
-    codes = {}
+    params = {}
     for tensor in used:
         quantization = graph.tensors[tensor].quantization
         if quantization is not None and quantization.scale is not None and len(quantization.scale):
-            codes[tensor] = (np.asarray(quantization.scale, np.float32), np.asarray(quantization.zeroPoint, np.int64))
+            params[tensor] = (np.asarray(quantization.scale, np.float32), np.asarray(quantization.zeroPoint, np.int64))
     steps = tuple(_step(graph, operator, constants) for operator in graph.operators)
     dtypes = {tensor: graph.dtype(tensor) for tensor in used}
-    return Program(steps, graph.inputs[0], graph.outputs[0], dtypes, constants, codes)
+    return Program(steps, graph.inputs[0], graph.outputs[0], dtypes, constants, params)
 
 
 def _step(graph: TfliteGraph, operator: Any, constants: dict[int, Array]) -> Step:

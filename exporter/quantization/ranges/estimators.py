@@ -5,7 +5,7 @@ Memory is one set of activations plus one small histogram per tensor, however ma
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -13,29 +13,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.quantization.options import Method
 from exporter.quantization.params import Range
+from exporter.quantization.ranges.convergence import movement
 from exporter.quantization.ranges.entropy import least_divergence
 from exporter.quantization.ranges.float_activations import not_finite, onnx_activations, tflite_activations
 from exporter.quantization.ranges.histogram import Histogram
+from exporter.quantization.ranges.stored import stored_ranges
+from exporter.quantization.settings import Int8Settings
 
 Floats = NDArray[np.float32]
 Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted(Generic[Key]):
+    """The activations of a float file whose ranges a plan needs; those of them that are never clipped."""
+
+    tensors: frozenset[Key]
+    unclipped: frozenset[Key] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated(Generic[Key]):
+    """Ranges by tensor, and what the report should tell of how they came about."""
+
+    ranges: Mapping[Key, Range]
+    facts: dict[str, object]
 
 
 @dataclass
 class RangeCollector(Generic[Key]):
     """Sees the values of each tensor on each image and settles on a range.
 
-    minmax: all values. percentile: (100 - percentile) / 2 percent cut off at each end. mse: the range whose int8 code
-    has the smallest mean squared error. entropy: the one whose code tells the values apart best.
-    Tensors in `exact` keep all their values whatever the method.
+    minmax: all values. percentile: (100 - percentile) / 2 percent cut off at each end. mse: the range whose int8 steps
+    have the smallest mean squared error. entropy: the one whose steps tell the values apart best.
+    Tensors in `unclipped` keep all their values whatever the method.
     `after` holds what the ranges were after 1, 2, 4, … images.
     """
 
-    method: Method = "minmax"
-    percentile: float = 99.99
-    exact: Collection[Key] = ()
+    settings: Int8Settings = Int8Settings()
+    unclipped: Collection[Key] = ()
     seen: dict[Key, Histogram] = field(default_factory=dict)
     images: int = 0
     after: dict[int, dict[Key, Range]] = field(default_factory=dict)
@@ -62,40 +79,49 @@ class RangeCollector(Generic[Key]):
         return {tensor: self._chosen(tensor, histogram) for tensor, histogram in self.seen.items()}
 
     def _keeps_limits(self, tensor: Key) -> bool:
-        return self.method == "minmax" or tensor in self.exact
+        return self.settings.ranges == "minmax" or tensor in self.unclipped
 
     def _chosen(self, tensor: Key, histogram: Histogram) -> Range:
         if self._keeps_limits(tensor) or histogram.low >= histogram.high:  # one value or none: nothing to choose
             return histogram.range
-        if self.method == "percentile":
-            return histogram.percentile(self.percentile)
-        return histogram.least_squares() if self.method == "mse" else least_divergence(histogram)
+        if self.settings.ranges == "percentile":
+            return histogram.percentile(self.settings.percentile)
+        return histogram.least_squares() if self.settings.ranges == "mse" else least_divergence(histogram)
+
+    def calibrated(self) -> Calibrated[Key]:
+        """Raises ValueError when no image was seen."""
+        ranges = self.ranges()
+        return Calibrated(ranges, movement(self.after, ranges, self.images))
 
 
-def tflite_ranges(
-    content: bytes,
-    tensors: Collection[int],
-    images: Iterable[Floats],
-    collector: RangeCollector[int],
-) -> dict[int, Range]:
-    """The range of each of `tensors` (numbers in the file) over `images`, each (H, W, 3) RGB 0..1."""
-    graph = TfliteGraph(content)
-    for values in tflite_activations(content, tensors, images):
-        for tensor in sorted(tensors):
+def calibrate_tflite(
+    content: bytes, wanted: Wanted[int], images: Iterable[Floats], settings: Int8Settings
+) -> Calibrated[int]:
+    """The range of each wanted tensor (numbers in `content`): those the file brings, others over `images`.
+
+    Each image is (H, W, 3) RGB 0..1. A file that brings them all reads none.
+    """
+    known = stored_ranges(content)
+    missing = wanted.tensors - known.keys()
+    trained = {"ranges": f"trained, others {settings.ranges}" if missing else "trained"} if known else {}
+    if not missing:
+        return Calibrated(known, dict(trained))
+    graph, collector = TfliteGraph(content), RangeCollector(settings, wanted.unclipped)
+    for values in tflite_activations(content, missing, images):
+        for tensor in sorted(missing):
             collector.add(tensor, values[tensor], graph.name(tensor))
         collector.end_image()
-    return collector.ranges()
+    learned = collector.calibrated()
+    return Calibrated({**learned.ranges, **known}, trained | learned.facts)
 
 
-def onnx_ranges(
-    model: Any,
-    tensors: Collection[str],
-    images: Iterable[Floats],
-    collector: RangeCollector[str],
-) -> dict[str, Range]:
+def calibrate_onnx(
+    model: Any, wanted: Wanted[str], images: Iterable[Floats], settings: Int8Settings
+) -> Calibrated[str]:
     """The same for an onnx.ModelProto with one NHWC input and its tensors' names."""
-    for values in onnx_activations(model, tensors, images):
-        for name in sorted(tensors):
+    collector = RangeCollector(settings, wanted.unclipped)
+    for values in onnx_activations(model, wanted.tensors, images):
+        for name in sorted(wanted.tensors):
             collector.add(name, values[name], name)
         collector.end_image()
-    return collector.ranges()
+    return collector.calibrated()

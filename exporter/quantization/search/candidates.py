@@ -14,9 +14,10 @@ from zlib import crc32
 from exporter.data.metrics import psnr_db
 from exporter.files.atomic import write_text_atomically
 from exporter.quantization.search.engine import CALLS, Engine, time_ratio
+from exporter.quantization.search.mixed_files import MixedFiles
+from exporter.quantization.settings import MixedPrecision
 
 if TYPE_CHECKING:
-    from exporter.quantization.options import MixedPrecision
     from exporter.quantization.ranges.float_activations import Floats
 
 Layers = frozenset[str]
@@ -25,7 +26,7 @@ ALL_INT8: Layers = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Candidate:
     """One file: the layers that were asked to stay in float, and what was measured."""
 
     float_layers: Layers
@@ -71,12 +72,12 @@ def _read(line: str) -> dict[str, Any] | None:
     return entry
 
 
-class Trials:
+class Candidates:
     """Writes, runs and times files; each set of float layers once."""
 
     def __init__(
         self,
-        write: Callable[[Layers], bytes],
+        files: MixedFiles,
         images: Sequence[Floats],
         references: Sequence[Floats],
         budget: MixedPrecision,
@@ -85,19 +86,19 @@ class Trials:
         tell: Callable[[str], None],
     ) -> None:
         """`references` are the float network's pictures of `images`; `costs` are times measured before."""
-        self._write, self._images, self._references = write, images, references
+        self._files, self._images, self._references = files, images, references
         self._float_psnr_db, self._threads = budget.float_psnr_db, budget.threads
         self._ledger, self._costs, self._tell = ledger, costs, tell
         self._anchor: Engine | None = None
-        self.done: dict[Layers, Trial] = {}
+        self.done: dict[Layers, Candidate] = {}
         self.measured_anew = 0  # files whose time is of this run
 
-    def of(self, float_layers: Layers) -> Trial:
-        """The trial with these layers in float."""
+    def of(self, float_layers: Layers) -> Candidate:
+        """The candidate with these layers in float."""
         if float_layers not in self.done:
             key = " ".join(["float", *sorted(float_layers)])
             known = self._ledger.known(key) or self._ledger.keep(key, self._measure(float_layers))
-            self.done[float_layers] = Trial(float_layers, known["loss_db"], known["worst_loss_db"], known["ms"])
+            self.done[float_layers] = Candidate(float_layers, known["loss_db"], known["worst_loss_db"], known["ms"])
         return self.done[float_layers]
 
     def float_ms(self, content: bytes) -> float:
@@ -107,7 +108,7 @@ class Trials:
         return float(known["ms"])
 
     def _measure(self, float_layers: Layers) -> dict[str, Any]:
-        engine = self._ready(self._write(float_layers))
+        engine = self._ready(self._files.finished(float_layers))
         losses = [
             loss_db(psnr_db(engine.picture(image), reference), self._float_psnr_db)
             for image, reference in zip(self._images, self._references, strict=True)
@@ -121,7 +122,7 @@ class Trials:
 
     def _beside_anchor(self, engine: Engine) -> float:
         if self._anchor is None:
-            self._anchor = self._ready(self._write(ALL_INT8))
+            self._anchor = self._ready(self._files.finished(ALL_INT8))
         return round(time_ratio(engine, self._anchor) * self._anchor_ms(), 4)
 
     def _anchor_ms(self) -> float:
@@ -130,7 +131,7 @@ class Trials:
             return self._costs[ALL_INT8]
         known = self._ledger.known("anchor")
         if known is None:
-            engine = self._ready(self._write(ALL_INT8))
+            engine = self._ready(self._files.finished(ALL_INT8))
             seconds = median(engine.seconds() for _ in range(CALLS))
             known = self._ledger.keep("anchor", {"ms": round(1000 * seconds, 4)})
         return float(known["ms"])

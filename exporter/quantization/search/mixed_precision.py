@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from exporter.quantization.options import MixedPrecision
-from exporter.quantization.search.candidates import ALL_INT8, Layers, Trial, Trials
+from exporter.quantization.search.candidates import ALL_INT8, Candidate, Candidates, Layers
 from exporter.quantization.search.sensitivity import Layer
+from exporter.quantization.settings import MixedPrecision
 
 CLEARLY = 0.97  # of a time: what differs by less decides nothing
 
@@ -26,39 +26,39 @@ class Impossible(ValueError):
 class Found:
     """`errors` are mean squared errors of layers alone in int8, empty where nobody had to ask."""
 
-    chosen: Trial
+    chosen: Candidate
     faster_in_float: Layers = frozenset()
     errors: Mapping[str, float] = field(default_factory=dict)
 
 
 def search(
-    layers: Sequence[Layer], trials: Trials, budget: MixedPrecision, errors: Callable[[], Mapping[str, float]]
+    layers: Sequence[Layer], candidates: Candidates, budget: MixedPrecision, errors: Callable[[], Mapping[str, float]]
 ) -> Found:
     """The fastest file tried that keeps `budget`; `errors` is asked only when whole kinds do not do.
 
     Raises Impossible when only the float network itself keeps it.
     """
-    prices, faster = _kinds(layers, trials)
-    found = Found(trials.of(faster), faster)
+    prices, faster = _kinds(layers, candidates)
+    found = Found(candidates.of(faster), faster)
     if not _keeps(budget, found.chosen):
         found.errors = errors()
         order = sorted(layers, key=lambda layer: (-found.errors[layer.name] / prices[layer.name], layer.name))
         names = [layer.name for layer in order if layer.name not in faster]
-        needed = _fewest(names, faster, trials, budget)
-        kept = _spare(needed, faster, trials, budget)
-        _close_gaps(kept, layers, trials)
-    found.chosen = _cheapest([trial for trial in trials.done.values() if _keeps(budget, trial)])
+        needed = _fewest(names, faster, candidates, budget)
+        kept = _spare(needed, faster, candidates, budget)
+        _close_gaps(kept, layers, candidates)
+    found.chosen = _cheapest([candidate for candidate in candidates.done.values() if _keeps(budget, candidate)])
     return found
 
 
-def _kinds(layers: Sequence[Layer], trials: Trials) -> tuple[dict[str, float], Layers]:
+def _kinds(layers: Sequence[Layer], candidates: Candidates) -> tuple[dict[str, float], Layers]:
     """What each layer costs in ms when it is float, by its share in its kind's work; and those that cost less than 0.
 
     Of those the kind that saves most comes first: what follows has to save on top of it.
     """
     kinds = {kind: frozenset(layer.name for layer in layers if layer.kind == kind) for kind in _in_order(layers)}
-    plain_ms, count = trials.of(ALL_INT8).ms, len(layers)
-    times_ms = {kind: trials.of(names).ms if len(names) < count else 2 * plain_ms for kind, names in kinds.items()}
+    plain_ms, count = candidates.of(ALL_INT8).ms, len(layers)
+    times_ms = {kind: candidates.of(names).ms if len(names) < count else 2 * plain_ms for kind, names in kinds.items()}
     floor_ms = (1 - CLEARLY) * plain_ms  # a difference that is lost in noise is not 0
     work = {kind: sum(layer.work for layer in layers if layer.kind == kind) for kind in kinds}
     prices = {
@@ -68,7 +68,7 @@ def _kinds(layers: Sequence[Layer], trials: Trials) -> tuple[dict[str, float], L
     for kind in sorted(kinds, key=lambda kind: (times_ms[kind], kind)):
         joined = faster | kinds[kind]
         if times_ms[kind] < CLEARLY * plain_ms and len(joined) < count:
-            faster = joined if trials.of(joined).ms < CLEARLY * trials.of(faster).ms else faster
+            faster = joined if candidates.of(joined).ms < CLEARLY * candidates.of(faster).ms else faster
     return prices, faster
 
 
@@ -76,17 +76,17 @@ def _in_order(layers: Sequence[Layer]) -> list[str]:
     return list(dict.fromkeys(layer.kind for layer in layers))
 
 
-def _fewest(names: Sequence[str], base: Layers, trials: Trials, budget: MixedPrecision) -> list[str]:
+def _fewest(names: Sequence[str], base: Layers, candidates: Candidates, budget: MixedPrecision) -> list[str]:
     """The shortest beginning of `names` that keeps the budget in float."""
     low, high = 0, len(names)  # `low` does not keep it; all do, but that is no INT8 file
     while high - low > 1:
         middle = (low + high) // 2
-        if _keeps(budget, trials.of(base | set(names[:middle]))):
+        if _keeps(budget, candidates.of(base | set(names[:middle]))):
             high = middle
         else:
             low = middle
     if high == len(names):
-        best = min(trials.done.values(), key=lambda trial: trial.loss_db)
+        best = min(candidates.done.values(), key=lambda candidate: candidate.loss_db)
         raise Impossible(
             f"only the float network keeps {_promised(budget)}: with a single layer in int8 the best file loses "
             f"{best.loss_db:.3g} dB, {best.worst_loss_db:.3g} on the worst image"
@@ -94,37 +94,39 @@ def _fewest(names: Sequence[str], base: Layers, trials: Trials, budget: MixedPre
     return list(names[:high])
 
 
-def _spare(names: list[str], base: Layers, trials: Trials, budget: MixedPrecision) -> Layers:
+def _spare(names: list[str], base: Layers, candidates: Candidates, budget: MixedPrecision) -> Layers:
     """`base` and what is left of `names` when all that can be spared has gone, the least valuable first."""
     size = max(len(names) // 2, 1)
     while size:
         for start in range((len(names) - 1) // size * size, -1, -size):
             left = names[:start] + names[start + size :]
-            now, then = trials.of(base | set(names)), trials.of(base | set(left))
+            now, then = candidates.of(base | set(names)), candidates.of(base | set(left))
             if _keeps(budget, then) and CLEARLY * then.ms <= now.ms:
                 names = left
         size //= 2
     return base | set(names)
 
 
-def _close_gaps(kept: Layers, layers: Sequence[Layer], trials: Trials) -> None:
+def _close_gaps(kept: Layers, layers: Sequence[Layer], candidates: Candidates) -> None:
     """Try in float what has float layers on all sides: int8 there pays two conversions."""
     for layer in layers:
         if layer.name not in kept and layer.neighbours and layer.neighbours <= kept and len(kept) + 1 < len(layers):
             joined = kept | {layer.name}
-            kept = joined if trials.of(joined).ms < CLEARLY * trials.of(kept).ms else kept
+            kept = joined if candidates.of(joined).ms < CLEARLY * candidates.of(kept).ms else kept
 
 
-def _cheapest(trials: Sequence[Trial]) -> Trial:
+def _cheapest(candidates: Sequence[Candidate]) -> Candidate:
     """The one with the fewest layers in float among those that are about as fast as the fastest."""
-    fastest = min(trial.ms for trial in trials)
-    about = [trial for trial in trials if CLEARLY * trial.ms <= fastest]
-    return min(about, key=lambda trial: (len(trial.float_layers), trial.loss_db, sorted(trial.float_layers)))
+    fastest = min(candidate.ms for candidate in candidates)
+    about = [candidate for candidate in candidates if CLEARLY * candidate.ms <= fastest]
+    return min(
+        about, key=lambda candidate: (len(candidate.float_layers), candidate.loss_db, sorted(candidate.float_layers))
+    )
 
 
-def _keeps(budget: MixedPrecision, trial: Trial) -> bool:
+def _keeps(budget: MixedPrecision, candidate: Candidate) -> bool:
     worst = budget.max_worst_loss_db
-    return trial.loss_db <= budget.max_loss_db and (worst is None or trial.worst_loss_db <= worst)
+    return candidate.loss_db <= budget.max_loss_db and (worst is None or candidate.worst_loss_db <= worst)
 
 
 def _promised(budget: MixedPrecision) -> str:

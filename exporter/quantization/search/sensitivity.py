@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,12 @@ from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.passes.tflite.cleanup import fuse_activations
 from exporter.quantization.tflite.float_operators import has_int8_kernel
-from exporter.quantization.tflite.scales import pictures
+from exporter.quantization.tflite.scales import float_activations
 
 if TYPE_CHECKING:
     from exporter.quantization.ranges.float_activations import Floats
     from exporter.quantization.search.candidates import Ledger
+    from exporter.quantization.search.mixed_files import MixedFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +44,23 @@ def layers_of(content: bytes) -> tuple[Layer, ...]:
     )
 
 
-def all_names(content: bytes) -> frozenset[str]:
-    """The output names of all operators, the moving ones too."""
-    graph = TfliteGraph(content)
-    fuse_activations(graph)
-    return frozenset(graph.name(operator.outputs[0]) for operator in graph.operators)
-
-
 def errors_alone(
     layers: Sequence[Layer],
-    write: Callable[[str], bytes],
+    files: MixedFiles,
     images: Sequence[Floats],
     references: Sequence[Floats],
     ledger: Ledger,
 ) -> Iterable[tuple[str, float]]:
     """(layer, mean squared error of the unrounded picture, full scale 1.0) with that layer alone in int8.
 
-    `write` gives the file in which only the named layer is int8, with float ends. Nagel et al., "A White Paper on
-    Neural Network Quantization", 2021, section 3.6.
+    Nagel et al., "A White Paper on Neural Network Quantization", 2021, section 3.6.
     """
     from exporter.quantization.search.engine import Engine
 
     for layer in layers:
         key = f"alone {layer.name}"
         if (known := ledger.known(key)) is None:
-            engine = Engine(write(layer.name))
+            engine = Engine(files.alone(layer.name))
             squares = [np.mean((engine.picture(i) - r) ** 2) for i, r in zip(images, references, strict=True)]
             known = ledger.keep(key, {"error": float(np.mean(squares))})
         yield layer.name, float(known["error"])
@@ -88,7 +81,7 @@ def _neighbours(graph: TfliteGraph, layers: Sequence[Any]) -> Mapping[str, set[s
     makers: dict[int, set[str]] = {}  # tensor -> the layers whose values it holds
     around: dict[str, set[str]] = {graph.name(operator.outputs[0]): set() for operator in layers}
     for operator in graph.operators:  # in the order they run
-        before = {name for tensor in pictures(graph, operator.inputs) for name in makers.get(tensor, ())}
+        before = {name for tensor in float_activations(graph, operator.inputs) for name in makers.get(tensor, ())}
         if id(operator) in known:
             name = graph.name(operator.outputs[0])
             for other in before - {name}:

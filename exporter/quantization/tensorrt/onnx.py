@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,14 +12,13 @@ from exporter.graph.onnx_editor import OnnxGraph
 from exporter.graph.open_sizes import open_sizes
 from exporter.graph.operators import ONNX_WEIGHTED
 from exporter.quantization.params import Range
+from exporter.quantization.ranges.estimators import Wanted
 from exporter.quantization.tensorrt.half_precision import to_half, with_opset
-from exporter.quantization.tensorrt.qdq import CHANNELS, write_tensorrt_qdq
+from exporter.quantization.tensorrt.qdq import CHANNELS, quantized_inputs, write_tensorrt_qdq
 
 ENGINE_KEY = "exporter.engine"  # metadata: which engine the file was written for
 ENGINE = "tensorrt"
 _FLOAT32_BYTES = 4
-
-Estimate = Callable[[Any, set[str]], Mapping[str, Range]]  # float32 model, its tensors -> ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +32,46 @@ class TensorrtForm:
     keep_float: tuple[str, ...] = ()
 
 
-def write_for_tensorrt(source: Path, target: Path, form: TensorrtForm, estimate: Estimate) -> None:
-    """Write `source`, a float32 ONNX file, into `target` as `form` says. Raises ValueError saying what does not fit."""
+@dataclass(frozen=True, slots=True)
+class TensorrtPlan:
+    """`model` computes in the formats of the file, but for int8; `origins`: its tensors that become int8 -> what the
+    same tensor is called in `source`, the float32 model."""
+
+    source: Any
+    model: Any
+    origins: Mapping[str, str]
+    keep_float: frozenset[str]  # nodes
+
+    @property
+    def wanted(self) -> Wanted[str]:
+        return Wanted(frozenset(self.origins.values()))
+
+
+def plan_for_tensorrt(source: Path, form: TensorrtForm) -> TensorrtPlan:
+    """The plan for `source`, a float32 ONNX file. Raises ValueError saying what does not fit."""
     import onnx
 
     model = with_opset(onnx.load(source))
     graph = OnnxGraph(to_half(model) if form.half else model)
     if form.any_size:
         open_sizes(graph)
-    if form.int8:
-        plain = onnx.load(source)
-        known = {plain.graph.input[0].name, *(name for node in plain.graph.node for name in node.output)}
-        casts = {node.output[0]: node.input[0] for node in graph.nodes if node.op_type == "Cast"}
+    plain, kept = onnx.load(source), _float_nodes(graph, form)
+    tensors = quantized_inputs(graph, kept) if form.int8 else frozenset()
+    known = {plain.graph.input[0].name, *(name for node in plain.graph.node for name in node.output)}
+    casts = {node.output[0]: node.input[0] for node in graph.nodes if node.op_type == "Cast"}
+    origins = {tensor: _name_before(casts, tensor, known) for tensor in tensors}
+    return TensorrtPlan(plain, graph.commit(), origins, kept)
 
-        def ranges_of(tensors: set[str]) -> Mapping[str, Range]:
-            names = {tensor: _name_before(casts, tensor, known) for tensor in tensors}
-            ranges = estimate(plain, set(names.values()))
-            return {tensor: ranges[name] for tensor, name in names.items()}
 
-        write_tensorrt_qdq(graph, ranges_of, _float_nodes(graph, form))
+def write_for_tensorrt(plan: TensorrtPlan, ranges: Mapping[str, Range], target: Path) -> None:
+    """Write the file of `plan`; `ranges` are those that it wants."""
+    import onnx
+
+    model = onnx.ModelProto()
+    model.CopyFrom(plan.model)
+    graph = OnnxGraph(model)
+    if plan.origins:
+        write_tensorrt_qdq(graph, {tensor: ranges[name] for tensor, name in plan.origins.items()}, plan.keep_float)
     made = graph.commit()
     del made.graph.value_info[:]  # names there no longer exist
     made = onnx.shape_inference.infer_shapes(made)
@@ -65,8 +85,8 @@ def is_for_tensorrt(model: Any) -> bool:
     return any((entry.key, entry.value) == (ENGINE_KEY, ENGINE) for entry in model.metadata_props)
 
 
-def _float_nodes(graph: OnnxGraph, form: TensorrtForm) -> set[str]:
-    return {
+def _float_nodes(graph: OnnxGraph, form: TensorrtForm) -> frozenset[str]:
+    return frozenset(
         node.name
         for node in graph.nodes
         if node.op_type in ONNX_WEIGHTED
@@ -74,7 +94,7 @@ def _float_nodes(graph: OnnxGraph, form: TensorrtForm) -> set[str]:
             any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in form.keep_float)
             or (not form.narrow_int8 and is_narrow(node, graph))
         )
-    }
+    )
 
 
 def is_narrow(node: Any, graph: OnnxGraph) -> bool:

@@ -8,7 +8,7 @@ that convolution, addition and activation become one kernel. What is added to ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,22 +18,28 @@ from exporter.graph.onnx_editor import OnnxGraph
 from exporter.graph.operators import ONNX_WEIGHTED
 from exporter.quantization.params import HIGHEST, SILENT_SPAN, Floats, Range
 
-Estimate = Callable[[set[str]], Mapping[str, Range]]  # tensors -> ranges
-
 CHANNELS = 32  # int8 tensor cores work on groups of so many channels; others are filled up with zeros
 
 
-def write_tensorrt_qdq(graph: OnnxGraph, estimate: Estimate, keep_float: set[str]) -> None:
-    """Quantise `graph` in place; its float tensors may be float32 or float16. `keep_float` names nodes.
+def quantized_inputs(graph: OnnxGraph, keep_float: Collection[str]) -> frozenset[str]:
+    """The activations that become int8: what weighted operators read that `keep_float` does not name.
 
     Raises ValueError when there is nothing to quantise.
     """
-    weighted = {n.output[0]: n for n in graph.nodes if n.op_type in ONNX_WEIGHTED and n.name not in keep_float}
+    weighted = _weighted(graph, keep_float)
     if not weighted:
         raise ValueError(f"there is nothing to quantise: no {' or '.join(ONNX_WEIGHTED)}, or all of them stay in float")
-    tensors = {name for node in weighted.values() for name in node.input[:2] if name not in graph.constants}
+    return frozenset(name for node in weighted.values() for name in node.input[:2] if name not in graph.constants)
+
+
+def write_tensorrt_qdq(graph: OnnxGraph, ranges: Mapping[str, Range], keep_float: Collection[str]) -> None:
+    """Quantise `graph` in place, with a range for each of its `quantized_inputs`.
+
+    Its float tensors may be float32 or float16. `keep_float` names nodes.
+    """
+    weighted = _weighted(graph, keep_float)
     dtype = _float_type(graph, weighted)
-    scales = {name: _symmetric(values, dtype) for name, values in estimate(tensors).items()}
+    scales = {name: _symmetric(values, dtype) for name, values in ranges.items()}
     residuals = _fused_residuals(graph, weighted)
     made: list[Any] = []
     for value in graph.model.graph.input:
@@ -44,12 +50,19 @@ def write_tensorrt_qdq(graph: OnnxGraph, estimate: Estimate, keep_float: set[str
         if result in weighted:
             made += _quantize_weights(graph, node, dtype, dequantized)
         for position, name in enumerate(node.input):
-            if name in tensors and (result in weighted or residuals.get(result) == name):
+            if name in scales and (result in weighted or residuals.get(result) == name):
                 node.input[position] = f"{name}_dequantized"
         made.append(node)
         for name in node.output:
             made += _pair(graph, name, scales)
     graph.replace_nodes(made)
+
+
+def _weighted(graph: OnnxGraph, keep_float: Collection[str]) -> dict[str, Any]:
+    """By what they make."""
+    return {
+        node.output[0]: node for node in graph.nodes if node.op_type in ONNX_WEIGHTED and node.name not in keep_float
+    }
 
 
 def _fused_residuals(graph: OnnxGraph, weighted: Mapping[str, Any]) -> dict[str, str]:
@@ -78,7 +91,7 @@ def _float_type(graph: OnnxGraph, weighted: Mapping[str, Any]) -> np.dtype[Any]:
 
 
 def _symmetric(values: Range, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The scale of an int8 code with zero point 0 that holds `values`."""
+    """The scale of int8 with zero point 0 that holds `values`."""
     largest = max(-values.low, values.high, SILENT_SPAN)
     return np.asarray(max(largest / HIGHEST, _smallest_scale(dtype)), dtype)
 

@@ -32,13 +32,10 @@ class TfliteConvolutions:
         self._keep_float = keep_float
         graph = TfliteGraph(content)
         fuse_activations(graph)
-        self.graph = TfliteGraph(graph.to_bytes())
+        self.content = graph.to_bytes()
+        self.graph = TfliteGraph(self.content)
         self._operators = [operator for operator in self.graph.operators if self._is_convolution(operator)]
         self.convolutions = [self._read(operator) for operator in self._operators]
-
-    @property
-    def content(self) -> bytes:
-        return self.graph.to_bytes()
 
     def activations(self, tensors: Collection[int], images: Iterable[Floats]) -> Iterator[Mapping[int, Floats]]:
         return tflite_activations(self.content, tensors, images)
@@ -52,7 +49,8 @@ class TfliteConvolutions:
             for place, value in ((1, weights), (2, made.bias)):
                 name = graph.name(operator.inputs[place]) if operator.inputs[place] >= 0 else f"{made.name}_bias"
                 operator.inputs[place] = graph.add_constant(name, np.ascontiguousarray(value, np.float32))
-        self.graph = TfliteGraph(graph.to_bytes())  # numbers of tensors are those of the file again
+        self.content = graph.to_bytes()
+        self.graph = TfliteGraph(self.content)  # numbers of tensors are those of the file again
         self._operators = [operator for operator in self.graph.operators if self._is_convolution(operator)]
         for operator, made in zip(self._operators, self.convolutions, strict=True):
             made.source = operator.inputs[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.quantization.tflite.scales import pictures
+from exporter.quantization.tflite.scales import float_activations
 
 
 def is_asked_for(graph: TfliteGraph, operator: Any, patterns: tuple[str, ...], names: Collection[str]) -> bool:
@@ -32,7 +32,7 @@ def enclosed(graph: TfliteGraph, kept: list[Any]) -> list[Any]:
     makers = {tensor: operator for operator in graph.operators for tensor in operator.outputs}
     users: dict[int, list[Any]] = {tensor: [] for tensor in makers}
     for operator in graph.operators:
-        for tensor in pictures(graph, operator.inputs):
+        for tensor in float_activations(graph, operator.inputs):
             users.get(tensor, []).append(operator)
     inside = {
         id(operator): operator for operator in graph.operators if operator not in kept and _light(graph, operator)
@@ -43,7 +43,7 @@ def enclosed(graph: TfliteGraph, kept: list[Any]) -> list[Any]:
         leaking = [
             key
             for key, operator in inside.items()
-            if any(id(makers.get(tensor)) not in known for tensor in pictures(graph, operator.inputs))
+            if any(id(makers.get(tensor)) not in known for tensor in float_activations(graph, operator.inputs))
             or any(id(user) not in known for tensor in operator.outputs for user in users[tensor])
             or not set(operator.outputs).isdisjoint(graph.outputs)
         ]

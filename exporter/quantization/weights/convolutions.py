@@ -41,7 +41,9 @@ class Convolution:
         The places are spread evenly; another `offset` (in steps, 0..1) gives others.
         """
         top, left, bottom, right = self._padding_of(picture.shape[1], picture.shape[2])
-        padded = np.pad(picture[0], ((top, bottom), (left, right), (0, 0)))
+        padded = picture[0]
+        if top or bottom or left or right:
+            padded = np.pad(padded, ((top, bottom), (left, right), (0, 0)))
         high, wide = self.weights.shape[1:3]
         rows = (padded.shape[0] - (high - 1) * self.dilations[0] - 1) // self.strides[0] + 1
         columns = (padded.shape[1] - (wide - 1) * self.dilations[1] - 1) // self.strides[1] + 1

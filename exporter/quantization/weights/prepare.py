@@ -10,14 +10,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from exporter.quantization.options import Int8Options
+from exporter.quantization.settings import Int8Settings
 from exporter.quantization.weights.bias_correction import correct_bias
 from exporter.quantization.weights.convolutions import ConvolutionGraph, Floats
 from exporter.quantization.weights.equalization import equalize
 from exporter.quantization.weights.rounding import gather_moments, round_adaptively
 
 
-def prepare(graph: ConvolutionGraph, images: Iterable[Floats], options: Int8Options) -> dict[str, object]:
+def prepare(graph: ConvolutionGraph, images: Iterable[Floats], options: Int8Settings) -> dict[str, object]:
     """Change `graph` as `options` say; returns what the report should tell. Reads `images` once for each purpose."""
     facts: dict[str, object] = {}
     if options.equalize:

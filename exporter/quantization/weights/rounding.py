@@ -33,6 +33,19 @@ class Moments:
     total: Doubles  # (groups, elements)
     products: Doubles | None  # (groups, elements, elements)
 
+    def add(self, seen: Floats) -> None:
+        """What the kernel sees at some places: (groups, places, elements)."""
+        self.places += seen.shape[1]
+        by_place = seen.transpose(1, 0, 2).astype(np.float64, order="C").reshape(seen.shape[1], -1)
+        self.total += by_place.sum(axis=0).reshape(self.total.shape)
+        if self.products is not None and np.isfinite(self.total).all():
+            # Products of 1e-36 vanish in float32, those of 1e36 are infinite; a power of two rounds nothing.
+            exponent = int(np.frexp(max(seen.max(initial=0), -seen.min(initial=0)))[1])
+            near_one = seen * np.float32(2.0**-exponent) if abs(exponent) < 126 else np.ldexp(seen, -exponent)
+            products = np.matmul(near_one.transpose(0, 2, 1), near_one).astype(np.float64)
+            products *= 4.0**exponent
+            self.products += products
+
     @property
     def mean(self) -> Doubles:
         return self.total / self.places
@@ -54,17 +67,9 @@ def gather_moments(graph: ConvolutionGraph, images: Iterable[Floats], products: 
     sources = {layer.source for layer in graph.convolutions}
     for number, values in enumerate(graph.activations(sources, images)):
         for layer, moments in zip(graph.convolutions, gathered, strict=True):
-            seen = layer.patches(values[layer.source], PLACES, number * GOLDEN % 1)
-            moments.places += seen.shape[1]
-            moments.total += seen.sum(axis=1, dtype=np.float64)
+            moments.add(layer.patches(values[layer.source], PLACES, number * GOLDEN % 1))
             if not np.isfinite(moments.total).all():
                 raise not_finite(f"before {layer.name}")
-            if moments.products is not None:
-                # Products of 1e-36 vanish in float32, those of 1e36 are infinite; a power of two rounds nothing.
-                exponent = int(np.frexp(np.abs(seen).max(initial=0))[1])
-                near_one = np.ldexp(seen, -exponent)
-                products = np.matmul(near_one.transpose(0, 2, 1), near_one).astype(np.float64)
-                moments.products += np.ldexp(products, 2 * exponent)
     return gathered
 
 
@@ -76,35 +81,47 @@ def nearest(layer: Convolution) -> tuple[Doubles, Doubles]:
 
 
 def round_adaptively(layer: Convolution, second: Doubles) -> float:
-    """Put the layer's weights on their int8 codes; returns eᵀ·H·e as a share of that of rounding to the nearest.
+    """Put the layer's weights on their int8 steps; returns eᵀ·H·e as a share of that of rounding to the nearest.
 
     `second` is H, (groups, elements, elements).
     """
     steps, scales = nearest(layer)
-    codes = np.round(steps)
-    error = codes - steps
+    error = np.round(steps) - steps
     product = error @ second
     before = float((error * product * scales**2).sum())
-    free = np.abs(error) > SETTLED
-    turn = np.where(error > 0, -1.0, 1.0)  # to the code on the weight's other side
-    diagonal = np.einsum("gii->gi", second)
-    order = np.argsort(-diagonal.sum(axis=0), kind="stable")
-    for _ in range(SWEEPS):
-        turned = 0
-        for element in order:
-            change = turn[:, :, element]
-            own = diagonal[:, None, element]
-            added = 2 * product[:, :, element] * change + own  # to eᵀ·H·e
-            step = np.where(free[:, :, element] & (added < -SMALLEST_GAIN * own), change, 0.0)
-            if not step.any():
-                continue
-            error[:, :, element] += step
-            product += step[:, :, None] * second[:, None, element, :]
-            turn[:, :, element] = np.where(step != 0, -change, change)
-            turned += int(np.count_nonzero(step))
-        if not turned:
-            break
+    error = _turned(error, product, second)
     rounded = np.clip(np.round(steps + error), -HIGHEST, HIGHEST) * scales
     layer.weights = rounded.reshape(layer.weights.shape).astype(np.float32)
     after = float((error * (error @ second) * scales**2).sum())
     return after / before if before > 0 else 1.0
+
+
+def _turned(error: Doubles, product: Doubles, second: Doubles) -> Doubles:
+    """`error`, (groups, outputs, elements), when every weight has been turned over that gains by it; `product` is e·H.
+
+    Each output is on its own: one that a whole sweep leaves as it is has come to its end.
+    """
+    groups, outputs, elements = error.shape
+    found, product = error.reshape(-1, elements).copy(), product.reshape(-1, elements).copy()
+    rows, group = np.arange(len(found)), np.repeat(np.arange(groups), outputs)
+    diagonal = np.einsum("gii->gi", second)
+    order = np.argsort(-diagonal.sum(axis=0), kind="stable")
+    # To the step on the weight's other side, twice. Columns are looked at one by one, so they lie together in memory.
+    change = np.asfortranarray(np.where(found > 0, -2.0, 2.0) * (np.abs(found) > SETTLED))
+    for _ in range(SWEEPS):
+        own = np.asfortranarray(diagonal[group])
+        worth, moved = -SMALLEST_GAIN * own, np.zeros(len(rows), bool)
+        for element in order:
+            added = product[:, element] * change[:, element]  # to eᵀ·H·e
+            added += own[:, element]
+            better = np.flatnonzero(added < worth[:, element])
+            if better.size:
+                step = change[better, element] / 2
+                found[rows[better], element] += step
+                product[better] += step[:, None] * second[group[better], element]
+                change[better, element] = -2 * step
+                moved[better] = True
+        if not moved.any():
+            break
+        rows, group, product, change = rows[moved], group[moved], product[moved], np.asfortranarray(change[moved])
+    return found.reshape(error.shape)

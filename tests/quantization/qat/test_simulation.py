@@ -6,10 +6,11 @@ import torch
 
 from exporter.graph.operators import TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.quantization.params import Affine, Range, quantize_weights
-from exporter.quantization.qat import CodedTensor, TfliteNetwork, Unsimulated, read_weights
-from exporter.quantization.qat.codes import SharedCodes
+from exporter.quantization.params import PIXELS, Affine, Range, quantize_weights
+from exporter.quantization.qat import TfliteNetwork, Unsimulated, read_weights
 from exporter.quantization.qat.rounding import fixed_point, halved, high_product, limited, multiplied, rounded
+from exporter.quantization.qat.shared_params import SharedParams
+from exporter.quantization.tflite.plan import Int8Tensor
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import run_tflite
 from tests.stages.chain import Photos, run, to_tflite
@@ -61,10 +62,10 @@ def test_crops_of_another_size_are_simulated(files):
         assert torch.equal(network(batch)[1:], network(batch[1:]))
 
 
-def _trainable(source: bytes, content: bytes, coded=None) -> TfliteNetwork:
+def _trainable(source: bytes, content: bytes, tensors=None) -> TfliteNetwork:
     int8 = TfliteGraph(content)
     places = [number for number, op in enumerate(int8.operators) if int8.kind(op) in TFLITE_WEIGHTED]
-    return TfliteNetwork(content, dict(zip(places, read_weights(source).values(), strict=True)), coded)
+    return TfliteNetwork(content, dict(zip(places, read_weights(source).values(), strict=True)), tensors)
 
 
 @pytest.mark.parametrize("arch", ["Gated", "UNet"])
@@ -73,15 +74,16 @@ def test_gradients_reach_weights_and_free_ranges(files, arch):
     int8 = TfliteGraph(content)
     ends = {*int8.inputs, *int8.outputs}
     tensors = {*int8.inputs, *(tensor for operator in int8.operators for tensor in operator.outputs)}
-    network = _trainable(source, content, [CodedTensor(t, t, t not in ends, t in ends) for t in sorted(tensors)])
+    listed = [Int8Tensor(t, t, t, PIXELS if t in ends else None, t not in ends) for t in sorted(tensors)]
+    network = _trainable(source, content, listed)
     picture = torch.from_numpy(next(iter(Photos())).transpose(2, 0, 1).copy())[None]
     (network(picture) ** 2).mean().backward()
     for parameter in (*network.weights.values(), *network.biases.values()):
         assert parameter.grad.isfinite().all()
         assert parameter.grad.abs().max() > 0
-    moved = network.codes.stretch.grad.abs().sum(0) > 0
+    moved = network.params.stretch.grad.abs().sum(0) > 0
     assert moved.any()
-    assert not moved[~network.codes.free].any()
+    assert not moved[~network.params.free].any()
 
 
 def test_weights_are_trained_as_shares_of_their_channel(files):
@@ -116,15 +118,14 @@ def test_large_biases_are_rounded_as_the_writer_does(files):
     assert made.bias.detach().numpy().astype(np.int64).tolist() == stored.astype(np.float32).astype(np.int64).tolist()
 
 
-def test_codes_are_those_of_the_exported_file():
+def test_scales_are_those_of_the_exported_file():
     """One formula in two places, torch's with gradients: training must not drift away from the file."""
     drawn = np.random.default_rng(0).exponential(3, (200, 2)) * (-1, 1)
     ends = [(0.0, 0.0), (0.0, 6.0), (-1.0, 1.0), (-3.0, 0.0), *map(tuple, drawn.tolist())]
-    codes_of_file = [Affine.of_range(Range(*pair)) for pair in ends]
-    known = {i: (code.scale, code.zero_point) for i, code in enumerate(codes_of_file)}
-    codes = SharedCodes([CodedTensor(i, i, True) for i in known], known)
-    low, high = codes.ranges()
-    made = codes()
+    known = {i: Affine.of_range(Range(*pair)) for i, pair in enumerate(ends)}
+    params = SharedParams([Int8Tensor(i, i, i, None, True) for i in known], known)
+    low, high = params.ranges()
+    made = params()
     for i in known:
         wanted = Affine.of_range(Range(float(low[i]), float(high[i])))
         assert (float(made[i].scale), int(made[i].zero_point)) == (wanted.scale, wanted.zero_point), ends[i]

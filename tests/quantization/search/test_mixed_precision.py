@@ -7,10 +7,10 @@ from itertools import chain, combinations
 
 import pytest
 
-from exporter.quantization.options import MixedPrecision
-from exporter.quantization.search.candidates import Trial, loss_db
+from exporter.quantization.search.candidates import Candidate, loss_db
 from exporter.quantization.search.mixed_precision import Impossible, search
 from exporter.quantization.search.sensitivity import Layer, layers_of
+from exporter.quantization.settings import MixedPrecision
 from tests.stages.chain import to_tflite
 
 
@@ -23,7 +23,7 @@ class Sums:
     int8_ms: tuple[float, ...]
     float_ms: tuple[float, ...]
     conversion_ms: float = 0.0
-    done: dict[frozenset[str], Trial] = field(default_factory=dict)
+    done: dict[frozenset[str], Candidate] = field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -33,17 +33,17 @@ class Sums:
             for i, kind in enumerate(self.kinds)
         )
 
-    def of(self, kept: frozenset[str]) -> Trial:
+    def of(self, kept: frozenset[str]) -> Candidate:
         if kept not in self.done:
             floats = [str(i) in kept for i in range(len(self.kinds))]
             lost = sum(db for db, is_float in zip(self.lost_db, floats, strict=True) if not is_float)
             times = zip(self.int8_ms, self.float_ms, floats, strict=True)
             ms = sum(slow if is_float else fast for fast, slow, is_float in times)
             changes = sum(a != b for a, b in zip([False, *floats], [*floats, False], strict=True))
-            self.done[kept] = Trial(kept, lost, 2 * lost, ms + changes * self.conversion_ms)
+            self.done[kept] = Candidate(kept, lost, 2 * lost, ms + changes * self.conversion_ms)
         return self.done[kept]
 
-    def search(self, **budget: float) -> Trial:
+    def search(self, **budget: float) -> Candidate:
         errors = {str(i): lost for i, lost in enumerate(self.lost_db)}
         return search(self.layers, self, MixedPrecision(**budget), lambda: errors).chosen
 

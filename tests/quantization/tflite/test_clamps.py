@@ -8,10 +8,10 @@ from onnx import helper
 
 from exporter.convert.translate import translate
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.quantization.ranges.estimators import RangeCollector, tflite_ranges
 from exporter.quantization.search.engine import Engine
+from exporter.quantization.settings import Int8Settings
 from exporter.quantization.tflite.clamps import clamp_limits, drop_saturating_clamps
-from exporter.quantization.tflite.int8_graph import write_int8
+from exporter.quantization.tflite.quantize import TfliteQuantizer
 from tests.graph.onnx_models import model_of
 
 make = helper.make_node
@@ -111,7 +111,7 @@ def files(nodes):
     used = {name for node in nodes for name in node.input}
     constants = {name: value for name, value in CONSTANTS.items() if name in used}
     content = translate(model_of(nodes, SIZE, SIZE, **constants)).to_bytes()
-    written = write_int8(content, lambda tensors, exact: tflite_ranges(content, tensors, images(), RangeCollector()))
+    written, _ = TfliteQuantizer(content, images()).int8(Int8Settings())
     return content, written.content
 
 

@@ -8,7 +8,8 @@ from exporter.convert.translate import translate
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.quantization.params import Range
 from exporter.quantization.search.engine import Engine
-from exporter.quantization.tflite.int8_graph import write_int8
+from exporter.quantization.tflite.plan import plan_int8
+from exporter.quantization.tflite.write import write_int8
 from tests.graph.onnx_models import model_of
 
 make = helper.make_node
@@ -25,7 +26,8 @@ LAYERS = {
 def written(nodes, ranges):
     content = translate(model_of(nodes, SIZE, SIZE, w=W)).to_bytes()
     graph = TfliteGraph(content)
-    return write_int8(content, lambda tensors, exact: {tensor: ranges(graph, tensor) for tensor in tensors}).content
+    plan = plan_int8(content)
+    return write_int8(plan, {tensor: ranges(graph, tensor) for tensor in plan.wanted.tensors}).content
 
 
 @pytest.mark.parametrize("span", [0.0, 1e-27, 1e-9])

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from exporter.quantization.options import Int8Options
 from exporter.quantization.params import quantize_weights
+from exporter.quantization.settings import Int8Settings
 from exporter.quantization.weights.bias_correction import correct_bias
 from exporter.quantization.weights.equalization import equalize
 from exporter.quantization.weights.prepare import prepare
@@ -142,8 +142,8 @@ def test_all_together_lose_less_than_rounding_to_the_nearest():
             layer.weights = (code.values * code.scales[:, None, None, None]).astype(np.float32)
         return facts, float(np.square(outputs(graph) - outputs(Chain())).mean())
 
-    told, best = error(Int8Options(equalize=True, rounding="adaptive", bias_correction=True))
-    nothing, usual = error(Int8Options())
+    told, best = error(Int8Settings(equalize=True, rounding="adaptive", bias_correction=True))
+    nothing, usual = error(Int8Settings())
     assert nothing == {}
     assert told["equalized_paths"] == 2
     assert told["rounding_error_left_percent"] <= 100

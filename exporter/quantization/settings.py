@@ -1,38 +1,48 @@
-"""What INT8 stages let a recipe choose: how ranges are estimated, what is done before rounding, what may be lost."""
+"""What a recipe may choose for INT8: what is done before rounding, how ranges are chosen, what may be lost."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Method = Literal["minmax", "percentile", "mse", "entropy"]
 
 
-class Int8Options(BaseModel):
-    """Fields shared by quantize_tflite and quantize_onnx."""
+class Int8Settings(BaseModel):
+    """What is done to weights before they are rounded, then how ranges are chosen. Refuses what is none of these."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    ranges: Method = "minmax"
-    percentile: float = Field(default=99.999, gt=50, le=100)
     equalize: bool = False
     rounding: Literal["nearest", "adaptive"] = "nearest"
     bias_correction: bool = False
+    ranges: Method = "minmax"
+    percentile: float = Field(default=99.999, gt=50, le=100)
 
     @property
     def changes_weights(self) -> bool:
         return self.equalize or self.bias_correction or self.rounding != "nearest"
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Those that were named, the others are as ever."""
+        return self.model_dump(include=set(Int8Settings.model_fields), exclude_unset=True)
 
-class TunableInt8Options(Int8Options):
-    """`tune` chooses the other options by trying them (quantization/tuning.py)."""
+    @property
+    def of_weights(self) -> tuple[bool, str, bool]:
+        """The part that decides what weights become."""
+        return self.equalize, self.rounding, self.bias_correction
+
+
+class TunableInt8Settings(Int8Settings):
+    """`tune` chooses the other settings by trying them (quantization/search/autotune.py)."""
 
     tune: bool = False
 
     @model_validator(mode="after")
     def _tune_chooses_alone(self) -> Self:
-        chosen = sorted(self.model_fields_set & set(Int8Options.model_fields))
+        chosen = sorted(self.model_fields_set & set(Int8Settings.model_fields))
         if self.tune and chosen:
             raise ValueError(f"tune chooses {chosen[0]} itself: leave out one of them")
         return self

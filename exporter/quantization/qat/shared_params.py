@@ -1,30 +1,21 @@
-"""The codes of an int8 file's activations, as parameters: how far each range is stretched at either end."""
+"""Scales and zero points of an int8 file's activations, trained: how far each range is stretched at either end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from exporter.quantization.qat.integers import HIGHEST, LOWEST, SMALLEST_SPAN, STEPS, Code
+from exporter.quantization.params import HIGHEST, LOWEST, SMALLEST_SPAN, STEPS, Affine
+from exporter.quantization.qat.integers import Params
 from exporter.quantization.qat.rounding import rounded
+from exporter.quantization.tflite.plan import Int8Tensor
 
 PACE = 50.0  # a range moves by this many times the learning rate, relative to itself, in a step of Adam
 
 
-@dataclass(frozen=True)
-class CodedTensor:
-    """One int8 activation of the file, by its number; tensors of the same `shared` have one code."""
-
-    tensor: int
-    shared: int
-    free: bool  # its range may be trained
-    pinned: bool = False  # its code is dictated, and follows from no range
-
-
-class SharedCodes(nn.Module):
+class SharedParams(nn.Module):
     """Learned ranges; each end stays on its side of zero.
 
     Esser et al., "Learned Step Size Quantization", ICLR 2020; both ends as in Bhalgat et al., "LSQ+", CVPRW 2020.
@@ -37,35 +28,37 @@ class SharedCodes(nn.Module):
     pinned: Tensor
     free: Tensor
 
-    def __init__(self, tensors: Sequence[CodedTensor], known: Mapping[int, tuple[float, int]]) -> None:
-        """`known`: scale and zero point of every tensor."""
+    def __init__(self, tensors: Sequence[Int8Tensor], known: Mapping[int, Affine]) -> None:
+        """`known`: what every tensor has now."""
         super().__init__()
-        sets = {coded.shared: coded for coded in tensors}
-        self.place = {shared: number for number, shared in enumerate(sets)}
-        self.set_of = {coded.tensor: self.place[coded.shared] for coded in tensors}
-        codes = [known[coded.tensor] for coded in sets.values()]
-        scale = torch.tensor([scale for scale, _ in codes], dtype=torch.float32)
-        zero = torch.tensor([zero for _, zero in codes], dtype=torch.float32)
+        groups = {each.group: each for each in tensors}
+        self.place = {group: number for number, group in enumerate(groups)}
+        self.group_of = {each.tensor: self.place[each.group] for each in tensors}
+        params = [known[each.tensor] for each in groups.values()]
+        scale = torch.tensor([each.scale for each in params], dtype=torch.float32)
+        zero = torch.tensor([each.zero_point for each in params], dtype=torch.float32)
         self.register_buffer("scale", scale)
         self.register_buffer("zero_point", zero)
         self.register_buffer("low", (LOWEST - zero) * scale)
         self.register_buffer("high", (HIGHEST - zero) * scale)
-        self.register_buffer("pinned", torch.tensor([coded.pinned for coded in sets.values()], dtype=torch.bool))
-        self.register_buffer("free", torch.tensor([coded.free for coded in sets.values()], dtype=torch.bool))
-        self.stretch = nn.Parameter(torch.zeros(2, len(codes)))
+        self.register_buffer(
+            "pinned", torch.tensor([each.pinned is not None for each in groups.values()], dtype=torch.bool)
+        )
+        self.register_buffer("free", torch.tensor([each.free for each in groups.values()], dtype=torch.bool))
+        self.stretch = nn.Parameter(torch.zeros(2, len(params)))
 
     def ranges(self) -> tuple[Tensor, Tensor]:
-        """Low and high end of each set, float32 as a file keeps them."""
+        """Low and high end of each group, float32 as a file keeps them."""
         factor = torch.exp(PACE * self.stretch * self.free)
         return self.low * factor[0], self.high * factor[1]
 
-    def forward(self) -> dict[int, Code]:
-        """The code of every tensor: that of exporter.quantization.params over its range."""
+    def forward(self) -> dict[int, Params]:
+        """Of every tensor: those of exporter.quantization.params over its range."""
         low, high = (end.double() for end in self.ranges())
         scale, zero = _affine(low, high)
         scale = torch.where(self.pinned, self.scale, scale.float())
         zero = torch.where(self.pinned, self.zero_point, zero.float())
-        return {tensor: Code(scale[place], zero[place]) for tensor, place in self.set_of.items()}
+        return {tensor: Params(scale[place], zero[place]) for tensor, place in self.group_of.items()}
 
 
 def _affine(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:

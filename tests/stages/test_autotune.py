@@ -10,7 +10,7 @@ from exporter.errors import StageError
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.quantization.params import Range
 from exporter.quantization.ranges.stored import store_ranges
-from exporter.quantization.search.tune import COUNT
+from exporter.quantization.search.autotune import COUNT
 from exporter.stages.quantize_onnx import QuantizeOnnx
 from exporter.stages.quantize_tflite import QuantizeTflite
 from tests.conftest import REPO

@@ -1,0 +1,56 @@
+"""From a float ONNX file to an INT8 one: weights, then the plan, then ranges, then the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from exporter.quantization.onnx.convolutions import OnnxConvolutions
+from exporter.quantization.onnx.qdq import plan_qdq, write_qdq
+from exporter.quantization.ranges.estimators import calibrate_onnx
+from exporter.quantization.ranges.float_activations import Floats
+from exporter.quantization.settings import Int8Settings
+from exporter.quantization.weights.prepare import prepare
+
+Facts = dict[str, object]
+
+
+class OnnxQuantizer:
+    """Makes INT8 files of the float file `source` as settings say, with one set of images, (H, W, 3) RGB 0..1.
+
+    Weights are prepared once for all settings that do the same to them. `keep_float` are patterns (fnmatch) over
+    operator kinds and node names; `unsigned` as in write_qdq.
+    """
+
+    def __init__(self, source: Path, images: Iterable[Floats], keep_float: tuple[str, ...], unsigned: bool) -> None:
+        self._source, self._images, self._unsigned = source, images, unsigned
+        self._patterns = keep_float
+        self._prepared: dict[tuple[object, ...], tuple[Any, Facts]] = {}
+
+    def int8(self, settings: Int8Settings, target: Path, sample: Floats) -> Facts:
+        """Write `target`; returns what the report should tell. `sample` is one (1, H, W, 3) picture."""
+        model, facts = self._ready(settings)
+        plan = plan_qdq(model)
+        learned = calibrate_onnx(model, plan.wanted, self._images, settings)
+        write_qdq(plan, learned.ranges, target, sample, self._kept(model), self._unsigned)
+        return facts | learned.facts
+
+    def _ready(self, settings: Int8Settings) -> tuple[Any, Facts]:
+        """The float model with weights that are only to be rounded."""
+        import onnx
+
+        if settings.of_weights not in self._prepared:
+            model, facts = onnx.load(self._source), Facts()
+            if settings.changes_weights:
+                facts = prepare(OnnxConvolutions(model, self._kept(model)), self._images, settings)
+            self._prepared[settings.of_weights] = model, facts
+        return self._prepared[settings.of_weights]
+
+    def _kept(self, model: Any) -> set[str]:
+        return {
+            node.name
+            for node in model.graph.node
+            if any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in self._patterns)
+        }

@@ -1,0 +1,44 @@
+"""INT8 files of one float .tflite that differ in which layers stay in float."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from exporter.graph.tflite_editor import TfliteGraph
+from exporter.passes.tflite.cleanup import fuse_activations
+from exporter.quantization.params import Range
+from exporter.quantization.tflite.plan import plan_int8
+from exporter.quantization.tflite.write import Int8File, write_int8
+
+
+@dataclass(frozen=True)
+class MixedFiles:
+    """Of `content`; `keep_float` and `float_ends` as in plan_int8."""
+
+    content: bytes
+    ranges: Mapping[int, Range]  # of all its activations
+    keep_float: tuple[str, ...]
+    float_ends: bool
+    finish: Callable[[bytes], bytes]  # what is done to every file in the end
+
+    def with_float(self, layers: Collection[str]) -> Int8File:
+        """The file in which these stay in float, by their output names."""
+        plan = plan_int8(self.content, keep_float=self.keep_float, float_layers=layers, float_ends=self.float_ends)
+        return write_int8(plan, self.ranges)
+
+    def finished(self, layers: Collection[str]) -> bytes:
+        return self.finish(self.with_float(layers).content)
+
+    def alone(self, name: str) -> bytes:
+        """The file in which only that layer is int8, with float ends."""
+        plan = plan_int8(self.content, float_layers=self._names - {name}, float_ends=True, enclose=False)
+        return write_int8(plan, self.ranges).content
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """The output names of all operators, of those that only move pixels too."""
+        graph = TfliteGraph(self.content)
+        fuse_activations(graph)
+        return frozenset(graph.name(operator.outputs[0]) for operator in graph.operators)

@@ -1,0 +1,221 @@
+"""Which operators of a float .tflite become integer, where conversions stand, and which tensors share parameters.
+
+All that is decided without a single range: what has no int8 kernel stays in float, a QUANTIZE or DEQUANTIZE stands
+wherever the two meet, and what an operator's kernel asks of scales joins tensors into groups. The graph is rewritten
+here, and not by TensorFlow's converter, so that the ranges are ours, the picture's parameters are pinned, and what has
+no int8 kernel is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from exporter.graph.operators import INT8_KERNELS
+from exporter.graph.tflite_editor import TfliteGraph
+from exporter.passes.tflite.cleanup import fuse_activations
+from exporter.quantization.params import PIXELS, Affine, Range
+from exporter.quantization.ranges.estimators import Wanted
+from exporter.quantization.tflite.clamps import clamp_limits, drop_saturating_clamps
+from exporter.quantization.tflite.float_operators import enclosed, has_int8_kernel, is_asked_for
+from exporter.quantization.tflite.scales import SharedScales, float_activations, residual_tensors
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Tensor:
+    """An int8 activation; tensors of one group share their scale and zero point."""
+
+    tensor: int
+    origin: int  # the float file's tensor whose range it takes
+    group: int
+    pinned: Affine | None  # what the picture or a kernel dictates
+    free: bool  # nothing but accuracy speaks against another range
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Plan:
+    """What `write_int8` writes once it is told ranges. `wanted` and origins are tensors of the float file."""
+
+    content: bytes  # every operator of the INT8 file, conversions too, all still in float
+    wanted: Wanted[int]
+    tensors: tuple[Int8Tensor, ...]  # numbered as in `content`
+    constants: Mapping[int, Range]  # group -> values of constants that must fit into it
+    integer: frozenset[int]  # numbers of operators
+    asked_float: frozenset[int]  # numbers of operators that somebody wanted in float
+    float_operators: tuple[str, ...]  # "KIND output-name", these and all others that stay in float
+    sources: tuple[int | None, ...]  # of each operator the number in the float file; None: it was put in
+
+
+def plan_int8(
+    content: bytes,
+    *,
+    keep_float: tuple[str, ...] = (),
+    float_layers: Collection[str] = (),
+    float_ends: bool = False,
+    enclose: bool = True,
+) -> Int8Plan:
+    """The plan for the float file `content`.
+
+    `keep_float` are patterns (fnmatch) of operator kinds or output names that stay in float, `float_layers` output
+    names as they are. With `float_ends` the file takes and gives float32 pictures; otherwise int8 ones as PIXELS says.
+    `enclose` leaves in float, too, what has no weights and lies between float operators only.
+    """
+    graph = TfliteGraph(content)
+    numbers = {id(operator): number for number, operator in enumerate(graph.operators)}
+    fuse_activations(graph)
+    asked = [operator for operator in graph.operators if is_asked_for(graph, operator, keep_float, float_layers)]
+    kept = asked + [op for op in graph.operators if op not in asked and not has_int8_kernel(graph, op)]
+    kept += enclosed(graph, kept) if enclose else []
+    drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
+    in_float = [operator for operator in graph.operators if operator in kept]
+    planner = _Planner(graph, [operator for operator in graph.operators if operator not in kept])
+    planner.convert(float_ends)
+    planner.share()
+    tensors = planner.tensors()
+    objects = [graph.tensors[each.tensor] for each in tensors]
+    made = graph.to_bytes()
+    origins = frozenset(each.origin for each in tensors)
+    return Int8Plan(
+        made,
+        Wanted(origins, origins & planner.unclipped),
+        renumbered(graph, tensors, objects),
+        planner.constants,
+        frozenset(n for n, operator in enumerate(graph.operators) if operator in planner.integer),
+        frozenset(n for n, operator in enumerate(graph.operators) if operator in asked),
+        tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator in in_float),
+        tuple(numbers.get(id(operator)) for operator in graph.operators),
+    )
+
+
+def renumbered(graph: TfliteGraph, tensors: Sequence[Int8Tensor], objects: Sequence[Any]) -> tuple[Int8Tensor, ...]:
+    """`tensors`, whose tables are `objects`, with the numbers they have in `graph` since it was written."""
+    places = {id(tensor): number for number, tensor in enumerate(graph.tensors)}
+    pairs = zip(tensors, objects, strict=True)
+    return tuple(replace(each, tensor=places[id(table)]) for each, table in pairs if id(table) in places)
+
+
+def activations_of(content: bytes) -> Wanted[int]:
+    """All float activations of a file, whatever is integer later."""
+    graph = TfliteGraph(content)
+    ends = [index for operator in graph.operators for index in (*operator.inputs, *operator.outputs)]
+    return Wanted(frozenset(float_activations(graph, ends)), frozenset(residual_tensors(graph)))
+
+
+class _Planner:
+    """First every tensor that must exist in both forms gets two, then groups are found."""
+
+    def __init__(self, graph: TfliteGraph, integer: list[Any]) -> None:
+        self.graph = graph
+        self.integer = integer
+        self.unclipped = residual_tensors(graph)  # asked now: a float island would hide what lies before it
+        self.constants: dict[int, Range] = {}
+        self._scales = SharedScales()
+        self._int8: list[int] = []
+        self._origins: dict[int, int] = {}  # a tensor made here -> the float tensor with its values
+
+    def convert(self, float_ends: bool) -> None:
+        """Put DEQUANTIZE and QUANTIZE where integer and float operators, or float ends, meet."""
+        graph = self.graph
+        made = [
+            (index, operator) for operator in graph.operators for index in float_activations(graph, operator.outputs)
+        ]
+        for tensor, maker in [*((tensor, None) for tensor in graph.inputs), *made]:
+            is_integer = maker in self.integer if maker is not None else not float_ends
+            users = [user for user in graph.consumers(tensor) if (user in self.integer) != is_integer]
+            crosses_end = tensor in graph.outputs and is_integer == float_ends
+            if is_integer:
+                self._int8.append(tensor)
+            if users or crosses_end:
+                self._cross(tensor, maker, users, crosses_end, to_float=is_integer)
+
+    def share(self) -> None:
+        """Pin what is dictated, join what kernels want alike, and put a QUANTIZE where the two contradict."""
+        graph, scales = self.graph, self._scales
+        for tensor in (*graph.inputs, *graph.outputs):
+            scales.pin(tensor, PIXELS)
+        for tensor, origin in self._origins.items():
+            if origin in (*graph.inputs, *graph.outputs):
+                scales.pin(tensor, PIXELS)
+        for operator in list(self.integer):
+            output = INT8_KERNELS[graph.kind(operator)].output
+            if output is not None and not scales.pin(operator.outputs[0], Affine(*output)):
+                scales.pin(self._requantize_output(operator), Affine(*output))
+        for operator in list(self.integer):
+            if INT8_KERNELS[graph.kind(operator)].rule == "same":
+                self._share(operator)
+        for operator in self.integer:
+            self._include_constants(operator)
+
+    def tensors(self) -> list[Int8Tensor]:
+        group, pinned = self._scales.root, self._scales.pinned
+        bound = {group(tensor) for tensor in self.unclipped} | self.constants.keys()
+        return [
+            Int8Tensor(
+                tensor,
+                self._origins.get(tensor, tensor),
+                group(tensor),
+                pinned(tensor),
+                pinned(tensor) is None and group(tensor) not in bound,
+            )
+            for tensor in self._int8
+        ]
+
+    def _cross(self, tensor: int, maker: Any, users: list[Any], crosses_end: bool, *, to_float: bool) -> None:
+        graph = self.graph
+        kind, version, ending = ("DEQUANTIZE", 2, "float") if to_float else ("QUANTIZE", 1, "int8")
+        made = graph.add_tensor(f"{graph.name(tensor)}_{ending}", graph.shape(tensor), "FLOAT32")
+        if not to_float:
+            self._int8.append(made)
+            self._origins[made] = tensor
+        conversion = graph.new_operator(kind, version, [tensor], [made], f"{kind.title()}Options")
+        graph.operators.insert(0 if maker is None else graph.operators.index(maker) + 1, conversion)
+        for user in users:
+            user.inputs = [made if index == tensor else index for index in user.inputs]
+        if crosses_end:
+            graph.outputs = [made if index == tensor else index for index in graph.outputs]
+
+    def _share(self, operator: Any) -> None:
+        """One group for all activations of one operator; a QUANTIZE goes before it where one is pinned otherwise."""
+        graph = self.graph
+        first = operator.outputs[0]
+        for other in operator.outputs[1:]:
+            self._scales.join(first, other)
+        for tensor in float_activations(graph, operator.inputs):
+            if not self._scales.join(first, tensor):
+                own = self._requantized_copy(tensor)
+                operator.inputs = [own if index == tensor else index for index in operator.inputs]
+                graph.operators.insert(graph.operators.index(operator), self._requantize(tensor, own))
+                self._origins[own] = self._origins.get(first, first)
+                self._scales.join(first, own)
+
+    def _requantize_output(self, operator: Any) -> int:
+        """The kernel dictates another scale than the picture has: a QUANTIZE follows. Returns the kernel's output."""
+        graph, old = self.graph, operator.outputs[0]
+        own = self._requantized_copy(old)
+        operator.outputs = [own]
+        graph.operators.insert(graph.operators.index(operator) + 1, self._requantize(own, old))
+        return own
+
+    def _requantized_copy(self, tensor: int) -> int:
+        graph = self.graph
+        own = graph.add_tensor(f"{graph.name(tensor)}_recoded", graph.shape(tensor), "FLOAT32")
+        self._int8.append(own)
+        self._origins[own] = self._origins.get(tensor, tensor)
+        return own
+
+    def _requantize(self, source: int, target: int) -> Any:
+        return self.graph.new_operator("QUANTIZE", 2, [source], [target], "QuantizeOptions")
+
+    def _include_constants(self, operator: Any) -> None:
+        """A constant that shares its scale with activations must fit into their range."""
+        graph, group = self.graph, self._scales.root(operator.outputs[0])
+        if INT8_KERNELS[graph.kind(operator)].rule != "same" or clamp_limits(graph, operator) is not None:
+            return
+        for index in operator.inputs:
+            value = graph.constant(index)
+            if value is not None and value.dtype == np.float32:
+                values = Range(float(value.min()), float(value.max()))
+                self.constants[group] = values.union(self.constants.get(group, values))
