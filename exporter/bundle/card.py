@@ -11,8 +11,7 @@ from exporter.bundle.engines import engine_cards
 from exporter.bundle.manifest import Manifest, Model
 from exporter.figures import fixed
 from exporter.judge.verdicts import Status, Verdict, tally
-
-_LSB_SCALE = 1 / 255
+from exporter.quantization.params import PIXELS
 
 
 def runtime_card(manifest: Manifest, folder: Path, verdicts: Sequence[Verdict]) -> str:
@@ -68,8 +67,8 @@ def _pixel_exact(spec: TensorSpec) -> bool:
     return (
         spec.dtype == "int8"
         and spec.scale is not None
-        and abs(spec.scale - _LSB_SCALE) < 1e-7
-        and spec.zero_point == -128
+        and abs(spec.scale - PIXELS.scale) < 1e-7
+        and spec.zero_point == PIXELS.zero_point
         and spec.range == (0.0, 1.0)
     )
 

@@ -16,11 +16,11 @@ from exporter.graph.read import read_graph
 from exporter.inspect.audit import audit_graph, compute_dtypes, float_islands, is_declared
 from exporter.inspect.results import Audit, Finding
 from exporter.inspect.tensorrt import tensorrt_findings
+from exporter.quantization.params import LOWEST, PIXELS
 
 Rule = Callable[[Graph], Iterator[Finding]]
 HIGHEST_RANK = 4
-_PINNED_SCALE = 1 / 255
-_PINNED_ZERO_POINT = {"int8": -128, "uint8": 0}
+_PINNED_ZERO_POINT = {"int8": PIXELS.zero_point, "uint8": PIXELS.zero_point - LOWEST}
 _SCALE_TOLERANCE = 1e-4  # relative: 0.03 of a grey level at white
 
 
@@ -146,7 +146,7 @@ def _pinned(graph: Graph) -> Iterator[Finding]:
         if tensor.dtype not in _PINNED_ZERO_POINT:
             continue
         zero_point = _PINNED_ZERO_POINT[tensor.dtype]
-        scale_is = len(tensor.scales) == 1 and abs(tensor.scales[0] / _PINNED_SCALE - 1) <= _SCALE_TOLERANCE
+        scale_is = len(tensor.scales) == 1 and abs(tensor.scales[0] / PIXELS.scale - 1) <= _SCALE_TOLERANCE
         if not scale_is or tensor.zero_points != (zero_point,):
             yield Finding(
                 "warning",

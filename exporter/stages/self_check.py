@@ -69,19 +69,7 @@ def run_tflite(content: bytes, feed: Floats) -> tuple[Floats, Any]:
 
     `feed` is float32 in 0..1; it is quantised and the output dequantised with the file's own numbers.
     """
-    import numpy as np
-    from ai_edge_litert.interpreter import Interpreter
+    from exporter.quantization.search.engine import Engine
 
-    interpreter = Interpreter(model_content=content, num_threads=2)
-    interpreter.allocate_tensors()
-    source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    if source["dtype"] == np.int8:
-        scale, zero_point = source["quantization"]
-        feed = np.clip(np.round(feed / scale) + zero_point, -128, 127).astype(np.int8)
-    interpreter.set_tensor(source["index"], feed)
-    interpreter.invoke()
-    out = interpreter.get_tensor(target["index"])
-    if out.dtype == np.int8:
-        scale, zero_point = target["quantization"]
-        out = (out.astype(np.float32) - zero_point) * np.float32(scale)
-    return out, target["dtype"]
+    engine = Engine(content)
+    return engine.picture(feed[0])[None], engine.output_dtype

@@ -84,7 +84,7 @@ def rerun(keys, copied: Path, path: str, edit: Callable[[str], str]) -> set[str]
 @pytest.mark.parametrize(
     ("path", "reruns"),
     [
-        ("quantization/tflite/int8_graph.py", INT8_OF_TFLITE),
+        ("quantization/tflite/write.py", INT8_OF_TFLITE),
         ("quantization/weights/rounding.py", {"quantize_onnx", *INT8_OF_TFLITE}),
         ("quantization/tflite/fp16_graph.py", {"quantize_tflite"}),
         ("convert/convolutions.py", {"onnx_to_tflite"}),

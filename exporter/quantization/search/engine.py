@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporter.quantization.params import HIGHEST, LOWEST
+
 if TYPE_CHECKING:
     from exporter.quantization.ranges.float_activations import Floats
 
@@ -26,11 +28,11 @@ class Engine:
         self._target = self._interpreter.get_output_details()[0]
 
     def picture(self, image: Floats) -> Floats:
-        """(H, W, 3) RGB 0..1 in, the same out; an int8 file's codes are converted with its own numbers."""
+        """(H, W, 3) RGB 0..1 in, the same out; an int8 file's values are converted with its own scales."""
         feed = image[None]
         if self._source["dtype"] == np.int8:
             scale, zero_point = self._source["quantization"]
-            feed = np.clip(np.round(feed / scale) + zero_point, -128, 127).astype(np.int8)
+            feed = np.clip(np.round(feed / scale) + zero_point, LOWEST, HIGHEST).astype(np.int8)
         self._interpreter.set_tensor(self._source["index"], feed)
         self._interpreter.invoke()
         made = self._interpreter.get_tensor(self._target["index"])[0]
@@ -38,6 +40,11 @@ class Engine:
             return np.asarray(made, np.float32)
         scale, zero_point = self._target["quantization"]
         return np.asarray((made.astype(np.float32) - zero_point) * scale, np.float32)
+
+    @property
+    def output_dtype(self) -> Any:
+        """The number format that the file gives its picture in."""
+        return self._target["dtype"]
 
     def seconds(self) -> float:
         """Of one call on the picture that was shown last, without what other programs took of the processor.
