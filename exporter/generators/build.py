@@ -65,14 +65,19 @@ def network_class(info: GeneratorInfo) -> type[nn.Module]:
 
 def build_network(info: GeneratorInfo, kwargs: Mapping[str, Any]) -> nn.Module:
     """The bare network with random weights. Raises RecipeError if it cannot be imported or built."""
+    from exporter.generators.hidden_methods import hidden_method
+
     found = network_class(info)
     try:
-        return found(**kwargs)
+        network = found(**kwargs)
     except (ExportError, MemoryError):
         raise
     except (Exception, SystemExit) as error:
         given = shortened(repr(dict(kwargs)), 200)
         raise RecipeError(f"model.kwargs: {info.network} refuses {given}: {_said(error)}") from error
+    if problem := hidden_method(network):
+        raise RecipeError(f"model.arch: {problem}")
+    return network
 
 
 def _said(error: BaseException) -> str:

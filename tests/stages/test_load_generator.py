@@ -206,3 +206,14 @@ def assert_same_pictures(one, other):
     picture = torch.rand(1, 3, 64, 96)
     with torch.no_grad():
         assert torch.equal(read_network(one)(picture), read_network(other)(picture))
+
+
+class Careless(OwnNetwork):
+    def forward(self, x):
+        return {"restored": self.conv(x)}["result"]
+
+
+def test_whatever_a_strangers_network_raises_is_its_own_mistake(tmp_path, make_workspace):
+    source = checkpoint(tmp_path, Careless())
+    with pytest.raises(PlanError, match="Careless cannot run at 64×96: KeyError: 'result'"):
+        LoadGenerator(arch=f"{__name__}:Careless").run(source, make_workspace("load", source))
