@@ -26,7 +26,7 @@ from exporter.graph.onnx_file import load_onnx
 from exporter.graph.tflite_reader import read_tflite
 from exporter.progress import Silent
 from exporter.recipes.file import read_recipe_tree
-from exporter.runs.train import _run_in
+from exporter.runs.train_folder import _run_in
 from exporter.training.checkpoint import read_checkpoint, save_checkpoint
 
 

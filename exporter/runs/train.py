@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.artifact import sha256_of
-from exporter.cache.made_from import changes
 from exporter.errors import RecipeError
-from exporter.failures import ABSENT, pass_on
-from exporter.files.atomic import write_atomically, write_text_atomically
-from exporter.files.plain_json import json_text
+from exporter.files.atomic import write_atomically
 from exporter.generators.base import GeneratorInfo
 from exporter.generators.build import build_network, generator_info
 from exporter.generators.code import code_of_network_file, network_code
 from exporter.progress import Progress
 from exporter.recipes.train import TrainRecipe
 from exporter.runs.environment import environment
+from exporter.runs.train_folder import WEIGHTS, claim, finish
 from exporter.sources import code_of
 from exporter.training.options import CHECKPOINT
 
@@ -35,7 +33,6 @@ if TYPE_CHECKING:
     from exporter.training.processes import Processes
     from exporter.training.tiles import SharpTiles
 
-WEIGHTS, CARD, RUN = "weights.safetensors", "card.json", "run.json"
 # How a run is watched and where it computes; the same run may go on with others.
 FREE_OPTIONS = frozenset({"device", "workers", "checkpoint_every", "validate_every", "tensorboard"})
 
@@ -68,7 +65,7 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
     _first_weights(recipe, info)  # what is wrong with the network is said before pools are drawn for hours
     with process_group(device) as processes:
         images = _open_images(recipe, pools, processes, progress)
-        card = _claim(folder, _fingerprint(recipe, images), _code(recipe, images), processes, progress)
+        card = claim(folder, _fingerprint(recipe, images), _code(recipe, images), processes, progress)
         if card is not None:
             progress.say(f"{recipe.name}: already trained, {folder / WEIGHTS}")
             if processes.first:
@@ -126,62 +123,6 @@ def _code(recipe: TrainRecipe, images: _Images) -> dict[str, str]:
     """What runs when the network is trained: this flow, the network, its teacher, the sets it learns from."""
     code = code_of(__name__, type(images.training).__module__) | network_code(recipe.model.arch)
     return (code | code_of_network_file(recipe.teacher) if recipe.teacher else code).parts()
-
-
-def _claim(
-    folder: Path, fingerprint: str, code: dict[str, str], processes: Processes, progress: Progress
-) -> dict[str, Any] | None:
-    """Make `folder` this run's. The card when the run has been finished before, by whatever code: days of work are not
-    thrown away for an edit, but it is said. Half a run of other code is refused: its weights would be nobody's."""
-    folder.mkdir(parents=True, exist_ok=True)
-    card, known = folder / CARD, _run_in(folder)
-    begun = card.exists() or (folder / CHECKPOINT).exists()
-    if begun and known.get("fingerprint") != fingerprint:
-        raise RecipeError(
-            f"{folder} holds another run: its recipe, weights or images were different"
-            if known
-            else f"{folder / RUN} is missing or damaged, so nobody knows which run {folder} holds",
-            hint="give this one a name of its own (name=…), or delete the folder",
-        )
-    finished = _finished(folder, known.get("card_sha256"))
-    if begun and (changed := changes(known.get("code", {}), code)):
-        if finished is None:
-            raise RecipeError(
-                f"{folder} holds half a run of other code: {changed}",
-                hint="go on with that code, give this one a name of its own (name=…), or delete the folder",
-            )
-        progress.say(f"{folder} was trained by other code: {changed}; delete it to train again")
-    processes.wait()  # everyone has looked before the first one writes
-    if finished is None and processes.first:
-        write_text_atomically(folder / RUN, json.dumps({"fingerprint": fingerprint, "code": code}))
-    return finished
-
-
-def _run_in(folder: Path) -> dict[str, Any]:
-    """What `folder`'s RUN says; nothing when it is absent or damaged."""
-    try:
-        known = json.loads((folder / RUN).read_bytes())
-    except (OSError, ValueError) as error:
-        pass_on(error, folder / RUN, but=ABSENT)
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _finished(folder: Path, card_sha256: str | None) -> dict[str, Any] | None:
-    """The card, when it and the weights are what was written. Raises RecipeError for a damaged card of whole weights:
-    training again for hours is not ours to decide."""
-    card, weights = folder / CARD, folder / WEIGHTS
-    if not card.exists() or not weights.exists():
-        return None
-    try:
-        finished = json.loads(card.read_bytes())
-        sha256 = finished["weights"]["sha256"]
-        whole = isinstance(sha256, str) and card_sha256 in (None, sha256_of(card))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        whole = False
-    if not whole:
-        raise RecipeError(f"{card} is damaged", hint="restore it, or delete it to train again")
-    return dict(finished) if sha256_of(weights) == sha256 else None
 
 
 def _labelled(recipe: TrainRecipe, images: _Images, pools: Path, device: torch.device, progress: Progress) -> PairPool:
@@ -270,7 +211,7 @@ def _keep(
     folder: Path,
     processes: Processes,
 ) -> dict[str, Any]:
-    """Write the weights, then the card: with a card, the run is finished, and its checkpoint is nobody's."""
+    """Write the weights, then the card, with which the run is finished."""
     from exporter.generators.description import Description
     from exporter.generators.network_file import write_network
     from exporter.training.cost import cost_of
@@ -294,10 +235,7 @@ def _keep(
         "recipe": recipe.resolved(),
         "environment": environment(),
     }
-    write_text_atomically(folder / CARD, json_text(card) + "\n")
-    known = _run_in(folder) | {"card_sha256": sha256_of(folder / CARD)}
-    write_text_atomically(folder / RUN, json.dumps(known))
-    (folder / CHECKPOINT).unlink(missing_ok=True)
+    finish(folder, card)
     return card
 
 
