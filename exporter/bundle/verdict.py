@@ -9,6 +9,7 @@ from exporter.bundle.checks import Check, exit_code_of
 from exporter.bundle.documents import shown
 from exporter.bundle.report_file import Promise
 from exporter.bundle.sums import SUMS
+from exporter.figures import counted
 from exporter.judge.verdicts import Status, tally
 
 
@@ -39,9 +40,9 @@ class BundleVerdict:
     def sentence(self) -> str:
         """What was checked and what came out, with counts; what was not checked is not among it."""
         passed = sum(check.status == "passed" for check in self.checks)
-        runs = _counted(len(self.checks), "model on its runtime", "models on their runtimes")
+        runs = counted(len(self.checks), "model on its runtime", "models on their runtimes")
         return (
-            f"checked: {_counted(self.files, 'file')} against {SUMS}, {_counted(self.models, 'model')} against the "
+            f"checked: {counted(self.files, 'file')} against {SUMS}, {counted(self.models, 'model')} against the "
             f"manifest, golden vectors of {passed} of {runs}; the report's verdict, which follows from its figures: "
             f"{tally(self.promises).headline}"
         )
@@ -54,7 +55,3 @@ class BundleVerdict:
             1: "a promise was missed, or a model answers otherwise than its golden vectors",
             3: "not everything could be told, see the lines above",
         }[self.exit_code]
-
-
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"

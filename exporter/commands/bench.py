@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.commands import bench_phone
+from exporter.commands.engine import add_runtime, engine_for
 from exporter.commands.words import add_arch, add_json, show, show_json, show_table
+from exporter.figures import counted
 
 if TYPE_CHECKING:
     from exporter.artifact import Artifact
     from exporter.measure.results import Timing
     from exporter.runtimes.base import Runtime
 
-DEFAULT_RUNTIMES = {".tflite": "litert_cpu", ".onnx": "onnxruntime_cpu", ".safetensors": "torch_cpu"}
 ALL = "all"
 PHONE = "android_adb"
 
@@ -27,10 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "models", type=Path, nargs="+", metavar="MODEL", help=".tflite, .onnx or a network file of ours"
     )
-    parser.add_argument(
-        "--runtime",
-        help="default: litert_cpu, onnxruntime_cpu or torch_cpu by the file's ending; `all`: all that are installed",
-    )
+    add_runtime(parser, "; `all`: all that are installed")
     parser.add_argument("--threads", default="2", help="one number or several, such as 1,2,all; default 2")
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--warmup", type=int, default=10)
@@ -53,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         show_json({"timings": [_figures(timing) for timing in timings], "advice": advice})
         return 0
     counts = list(dict.fromkeys(timing.threads for timing in timings))
-    headings = ("runtime", "file", "precision", *map(_plural, counts))
+    headings = ("runtime", "file", "precision", *(counted(count, "thread") for count in counts))
     show_table(f"median ms of {args.runs} calls after {args.warmup} to warm up", headings, _rows(timings, counts))
     for sentence in advice:
         show(f"  {sentence}")
@@ -67,8 +65,7 @@ def _single(args: argparse.Namespace, engine: Runtime, artifact: Artifact, threa
     image = dead_leaves(artifact.input.height, artifact.input.width)
     latency = measure_latency(engine, artifact, image, threads, args.runs, args.warmup)
     if args.json:
-        figures = {"p50_ms": latency.p50_ms, "p90_ms": latency.p90_ms, "p99_ms": latency.p99_ms}
-        show_json({"model": str(artifact.path), "runtime": engine.name, **asdict(latency), **figures})
+        show_json({"model": str(artifact.path), "runtime": engine.name, **asdict(latency), **latency.percentiles_ms})
         return 0
     show(f"{artifact.path} on {latency.device}, {len(latency.samples_ms)} calls after {args.warmup} to warm up")
     show(f"  p50 {latency.p50_ms:.2f} ms · p90 {latency.p90_ms:.2f} ms · p99 {latency.p99_ms:.2f} ms")
@@ -78,27 +75,18 @@ def _single(args: argparse.Namespace, engine: Runtime, artifact: Artifact, threa
 def _jobs(
     models: list[Path], name: str | None, threads: list[int], arch: str | None
 ) -> list[tuple[Runtime, Artifact, int]]:
-    from exporter.errors import MissingTool, RecipeError
+    from exporter.errors import MissingTool
     from exporter.inspect.model_file import artifact_of_file
     from exporter.measure.latency import table_jobs
     from exporter.runtimes import runtime
     from exporter.runtimes.base import untimed
 
-    jobs: list[tuple[Runtime, Artifact, int]] = []
-    for model in models:
-        if name is None and model.suffix not in DEFAULT_RUNTIMES:
-            raise RecipeError(f"{model}: no runtime is known for {model.suffix!r} files", hint="name one: --runtime")
-        if name == ALL:
-            jobs += table_jobs([artifact_of_file(model, arch=arch)], threads)
-            continue
-        engine = runtime(name or DEFAULT_RUNTIMES[model.suffix])
-        if why := untimed(engine) or engine.missing():
-            raise MissingTool(f"{engine.name} is not timed: {why}" if untimed(engine) else why)
-        artifact = artifact_of_file(model, arch=arch)
-        if artifact.format != engine.takes:
-            raise RecipeError(f"{model}: {engine.name} runs {engine.takes}, this file is {artifact.format}")
-        jobs += [(engine, artifact, count) for count in threads]
-    return jobs
+    if name and name != ALL and (why := untimed(runtime(name))):
+        raise MissingTool(f"{name} is not timed: {why}")
+    artifacts = [artifact_of_file(model, arch=arch) for model in models]
+    if name == ALL:
+        return table_jobs(artifacts, threads)
+    return [(engine_for(artifact, name), artifact, count) for artifact in artifacts for count in threads]
 
 
 def _threads(text: str) -> list[int]:
@@ -126,7 +114,7 @@ def _figures(timing: Timing) -> dict[str, Any]:
     latency = timing.latency
     if isinstance(latency, NotMeasured):
         return asdict(timing)
-    return asdict(timing) | {"p50_ms": latency.p50_ms, "p90_ms": latency.p90_ms, "p99_ms": latency.p99_ms}
+    return asdict(timing) | latency.percentiles_ms
 
 
 def _rows(timings: list[Timing], counts: list[int]) -> list[tuple[str, ...]]:
@@ -141,7 +129,3 @@ def _cell(timing: Timing | None) -> str:
     if timing is None:
         return ""
     return "not measured" if isinstance(timing.latency, NotMeasured) else f"{timing.latency.p50_ms:.2f}"
-
-
-def _plural(threads: int) -> str:
-    return f"{threads} thread{'s' if threads != 1 else ''}"

@@ -201,20 +201,17 @@ def _figures(row: Row) -> dict[str, Any]:
 
 
 def _of_run(run: DeviceRun) -> dict[str, Any]:
-    import numpy as np
+    from exporter.measure.results import Latency
 
-    result, samples_ms = run.result, run.result.samples_ms
-    p50_ms, p90_ms, p99_ms = (float(np.percentile(samples_ms, percent)) for percent in (50, 90, 99))
+    result = run.result
     return {
         "how": run.how,
         "engine": result.engine,
         "accelerated": result.accelerated,
         "init_ms": result.init_ms,
         "first_run_ms": result.first_run_ms,
-        "p50_ms": p50_ms,
-        "p90_ms": p90_ms,
-        "p99_ms": p99_ms,
-        "samples_ms": samples_ms,
+        **Latency(run.device, result.threads, tuple(result.samples_ms)).percentiles_ms,
+        "samples_ms": result.samples_ms,
         "sustained_ms": run.sustained_ms(),
         "memory_mb": result.memory_kb / 1024,
         "thermal": [moment.model_dump() for moment in result.thermal],

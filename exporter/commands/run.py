@@ -8,14 +8,13 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from exporter.commands.bench import DEFAULT_RUNTIMES
+from exporter.commands.engine import add_runtime, engine_for
 from exporter.commands.words import add_arch, add_json, show, show_json
-from exporter.errors import DataError, MissingTool, RecipeError
+from exporter.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from exporter.artifact import Artifact
     from exporter.progress import Progress
-    from exporter.runtimes.base import Runtime
     from exporter.tiling.grid import Tiling
     from exporter.tiling.processing import Processing
     from exporter.tiling.restorer import Restorer
@@ -26,7 +25,7 @@ NAMED = ("model", "input", "output")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="IN OUT", help="pictures, folders or videos; or input=… output=…")
     parser.add_argument("--model", type=Path, help=".tflite, .onnx or a network file; or model=…")
-    parser.add_argument("--runtime", help="default: litert_cpu, onnxruntime_cpu or torch_cpu by the file's ending")
+    add_runtime(parser)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--halo", type=int, help="px of overlap to each side; default: what the bundle's manifest says")
     parser.add_argument("--denoise", type=float, nargs="?", const=3.0, help="non-local means first, 8-bit levels: 3")
@@ -82,23 +81,12 @@ def _restore(model: Path, source: Path, target: Path, args: argparse.Namespace, 
     from exporter.tiling.restorer import Restorer
 
     artifact = artifact_of_file(model, arch=args.arch)
-    engine = _engine(model, artifact, args.runtime)
+    engine = engine_for(artifact, args.runtime)
     tiling, processing = _contract(artifact, args)
     with engine.open(artifact, args.threads) as session:
         figures = _restore_files(source, target, Restorer(session, tiling, processing), progress)
     shown = {"model": str(model), "runtime": engine.name, "device": engine.device(args.threads)}
     return shown | {"tiling": tiling, "processing": processing.model_dump()} | figures
-
-
-def _engine(model: Path, artifact: Artifact, name: str | None) -> Runtime:
-    from exporter.runtimes import runtime
-
-    engine = runtime(name or DEFAULT_RUNTIMES[model.suffix])
-    if why := engine.missing():
-        raise MissingTool(why)
-    if artifact.format != engine.takes:
-        raise RecipeError(f"{model}: {engine.name} runs {engine.takes}, this file is {artifact.format}")
-    return engine
 
 
 def _contract(artifact: Artifact, args: argparse.Namespace) -> tuple[Tiling, Processing]:
@@ -118,8 +106,8 @@ def _contract(artifact: Artifact, args: argparse.Namespace) -> tuple[Tiling, Pro
     else:
         tiling, processing = _tiling_of_file(artifact), Processing()
     if args.halo is not None:
-        step = (min(tiling.height, tiling.width) - 2 * args.halo) // tiling.multiple * tiling.multiple
-        tiling = replace(tiling, halo_px=args.halo, blend_px=min(tiling.blend_px, args.halo, max(0, step // 2)))
+        widest = replace(tiling, halo_px=args.halo).blended().blend_px
+        tiling = replace(tiling, halo_px=args.halo, blend_px=min(tiling.blend_px, widest))
     asked = {"denoise": args.denoise, "only_blurred": args.only_blurred}
     changes = {key: value for key, value in asked.items() if value is not None}
     try:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from exporter.engines.base import Say
-from exporter.engines.folder import engines_folder, stamp_of
+from exporter.engines.base import Engine, Say
+from exporter.engines.folder import stamp_of
 from exporter.engines.packages import unpack_debs
 from exporter.engines.process import last_words, run_program
 from exporter.engines.wheels import unpack_wheels
@@ -30,13 +30,9 @@ WHEEL_PLATFORMS = ("manylinux_2_34_aarch64", "manylinux_2_27_aarch64", "manylinu
 START_TIMEOUT_S = 300
 
 
-class ArmEngine:
+class ArmEngine(Engine):
     name: ClassVar[str] = "arm"
     about: ClassVar[str] = "LiteRT 2.3.0 and tflite-runtime 2.14.0 on an emulated ARM64 processor (qemu)"
-
-    @property
-    def folder(self) -> Path:
-        return engines_folder() / self.name
 
     @property
     def sysroot(self) -> Path:

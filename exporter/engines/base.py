@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from exporter.engines.folder import engines_folder
@@ -18,6 +19,11 @@ class Engine(Protocol):
 
     name: ClassVar[str]
     about: ClassVar[str]
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies, or will lie."""
+        return engines_folder() / self.name
 
     def installed(self) -> str | None:
         """Why it cannot be used, in one line that ends with what to type; None when it can. Starts no engine."""

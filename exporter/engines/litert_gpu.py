@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from exporter.engines.base import Say
-from exporter.engines.folder import engines_folder, stamp_of
+from exporter.engines.base import Engine, Say
+from exporter.engines.folder import stamp_of
 from exporter.engines.packages import unpack_debs
 from exporter.engines.wheels import unpack_wheels
 from exporter.files.atomic import write_text_atomically
@@ -22,13 +22,9 @@ REQUIREMENTS = ("ai-edge-litert==2.3.0", "numpy==1.26.4")
 DRIVER = ("mesa-vulkan-drivers", "libvulkan1")
 
 
-class LiteRtGpuEngine:
+class LiteRtGpuEngine(Engine):
     name: ClassVar[str] = "litert_gpu"
     about: ClassVar[str] = "LiteRT 2.3.0's GPU engine (ML Drift over WebGPU) on software Vulkan (lavapipe)"
-
-    @property
-    def folder(self) -> Path:
-        return engines_folder() / self.name
 
     def installed(self) -> str | None:
         if platform.machine() != "x86_64":

@@ -89,6 +89,11 @@ class Latency:
     def p99_ms(self) -> float:
         return float(np.percentile(self.samples_ms, 99))
 
+    @property
+    def percentiles_ms(self) -> dict[str, float]:
+        """As documents name them."""
+        return {"p50_ms": self.p50_ms, "p90_ms": self.p90_ms, "p99_ms": self.p99_ms}
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:

@@ -75,13 +75,7 @@ def _some(renderings: Renderings, count: int) -> list[Image]:
 
 def _four_tiles(picture: Image, tiling: Tiling) -> Image:
     """`picture`, mirrored on, at the size that two by two tiles cover."""
-    step = _step(tiling)
-    return frame(picture, tiling.height + step[0], tiling.width + step[1])
-
-
-def _step(tiling: Tiling) -> tuple[int, int]:
-    rows, columns = ((side - 2 * tiling.halo_px) // tiling.multiple for side in (tiling.height, tiling.width))
-    return rows * tiling.multiple, columns * tiling.multiple
+    return frame(picture, *(side + tiling.step(side) for side in (tiling.height, tiling.width)))
 
 
 def _tiled(session: Session, picture: Image, tiling: Tiling) -> Image:
@@ -97,8 +91,8 @@ def _seam_and_middle(session: Session, picture: Image, tiling: Tiling) -> tuple[
     large = _four_tiles(picture, tiling)
     tiled = _tiled(session, large, tiling)
     scale = tiled.shape[0] // large.shape[0]
-    starts = [step // 2 // tiling.multiple * tiling.multiple for step in _step(tiling)]
     sides = (tiling.height, tiling.width)
+    starts = [tiling.step(side) // 2 // tiling.multiple * tiling.multiple for side in sides]
     middle = session.infer(
         np.ascontiguousarray(large[tuple(slice(s, s + n) for s, n in zip(starts, sides, strict=True))])
     )

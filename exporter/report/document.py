@@ -87,7 +87,7 @@ def _target(target: TargetResult) -> dict[str, Any]:
 def _latency(latency: Latency | NotMeasured) -> dict[str, Any]:
     document = dict(plain(latency))
     if isinstance(latency, Latency):
-        document |= {"p50_ms": latency.p50_ms, "p90_ms": latency.p90_ms, "p99_ms": latency.p99_ms}
+        document |= latency.percentiles_ms
     return document
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from exporter.data.evaluation import EvaluationSet
 from exporter.errors import CheckpointError, DataError, DiskFull, MissingTool, PlanError, RecipeError, StageError
+from exporter.figures import counted
 from exporter.recipes.export import Recipe
 from exporter.recipes.plan import Chain, stage_path
 from exporter.runs.folder import RunFolder
@@ -66,9 +67,8 @@ def preflight(
     images += [f"{len(workspace.training)} training"] if workspace.training is not None else []
     missing = dict(missing_runtimes(chains))
     absent = f"; not here, so not measured: {', '.join(missing)}" if missing else ""
-    networks = f"{len(sizes)} network{'s' if len(sizes) > 1 else ''}"
     return (
-        f"checked: {networks} at {recipe.input.height}×{recipe.input.width} px, "
+        f"checked: {counted(len(sizes), 'network')} at {recipe.input.height}×{recipe.input.width} px, "
         f"{' + '.join(images)} pictures, up to {needed / 1e9:.1f} GB of disk{absent}"
     )
 

@@ -14,6 +14,7 @@ from exporter.android.runs import HOME, unpack_runner
 from exporter.artifact import Artifact, Format
 from exporter.engines.arm import ArmEngine, EngineModule
 from exporter.errors import EngineError, ExportError
+from exporter.figures import counted
 from exporter.runtimes.base import Image
 from exporter.runtimes.worker import ANSWERS, END_MARKER, FolderSession
 
@@ -46,7 +47,7 @@ class AndroidAdb:
         return self._arm.installed()
 
     def device(self, threads: int) -> str:
-        engine = f"LiteRT {self._arm.version(MODULE)} XNNPACK, {threads} thread{'s' if threads != 1 else ''}"
+        engine = f"LiteRT {self._arm.version(MODULE)} XNNPACK, {counted(threads, 'thread')}"
         return f"{engine}, {self.phone}"
 
     def open(self, artifact: Artifact, threads: int) -> PhoneSession:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from exporter.artifact import Artifact, Format
 from exporter.engines.arm import CPUS, DEFAULT_CPU, ArmEngine, EngineModule
 from exporter.errors import EngineError, RecipeError
+from exporter.figures import counted
 from exporter.runtimes.base import Image
 from exporter.runtimes.worker import FolderSession
 from exporter.runtimes.worker_process import run_worker
@@ -44,10 +45,7 @@ class LiteRtArm:
 
     def device(self, threads: int) -> str:
         engine = f"{self.title} {self._arm.version(self.engine)} XNNPACK"
-        return (
-            f"{engine}, {threads} thread{'s' if threads != 1 else ''}, "
-            f"{self.cpu} emulated by qemu {self._arm.qemu_version()}"
-        )
+        return f"{engine}, {counted(threads, 'thread')}, {self.cpu} emulated by qemu {self._arm.qemu_version()}"
 
     def open(self, artifact: Artifact, threads: int) -> EmulatedSession:
         return EmulatedSession(self.engine, artifact, threads, self._run_worker)

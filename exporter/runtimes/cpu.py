@@ -7,6 +7,8 @@ import platform
 from functools import cache
 from pathlib import Path
 
+from exporter.figures import counted
+
 
 def available_cores() -> int:
     """Cores this process may use, which can be fewer than the machine has."""
@@ -26,4 +28,4 @@ def cpu_name() -> str:
 
 def threads_on_cpu(threads: int) -> str:
     """`2 threads, AMD EPYC`: the end of every CPU runtime's device line."""
-    return f"{threads} thread{'s' if threads != 1 else ''}, {cpu_name()}"
+    return f"{counted(threads, 'thread')}, {cpu_name()}"

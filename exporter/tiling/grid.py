@@ -8,7 +8,7 @@ into the other over that many pixels around the meeting point.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,15 @@ class Tiling:
         rows, columns = (_spans(extent, side, self) for extent, side in sides)
         return rows, columns
 
+    def step(self, side: int) -> int:
+        """How far one tile of `side` px begins after the other."""
+        return (side - 2 * self.halo_px) // self.multiple * self.multiple
+
+    def blended(self) -> Tiling:
+        """The same tiles, their seams blended over as many px as the halo allows."""
+        widest = min(self.halo_px, max(0, self.step(min(self.height, self.width)) // 2))
+        return replace(self, blend_px=widest)
+
     def check(self) -> None:
         """Raises RecipeError when there are pictures that such tiles cannot cover."""
         for side in (self.height, self.width):
@@ -40,7 +49,7 @@ class Tiling:
                 raise RecipeError(
                     f"a tile of {side} px, a halo of {self.halo_px} px and multiples of {self.multiple} px are no tiles"
                 )
-            step = _step(side, self)
+            step = self.step(side)
             if step < 1:
                 raise RecipeError(
                     f"a halo of {self.halo_px} px leaves nothing of a tile of {side} px",
@@ -96,11 +105,7 @@ def _starts(extent: int, side: int, tiling: Tiling) -> list[int]:
     last = -(-extent // tiling.multiple) * tiling.multiple - side
     if last <= 0:
         return [0]
-    return [*range(0, last, _step(side, tiling)), last]
-
-
-def _step(side: int, tiling: Tiling) -> int:
-    return (side - 2 * tiling.halo_px) // tiling.multiple * tiling.multiple
+    return [*range(0, last, tiling.step(side)), last]
 
 
 def _ramp(pixels: NDArray[np.float32], meeting: int, blend_px: int) -> NDArray[np.float32]:

@@ -33,7 +33,7 @@ def choose_tiling(
     probe = [min(length, LARGEST_PROBE_PX // multiple * multiple) for length in (height, width)]
     worst = np.max([error_by_depth(infer, picture, probe[0], probe[1], multiple) for picture in pictures], axis=0)
     unseen = (px for px in range(multiple, widest.halo_px, multiple) if worst[px // multiple] <= SEAM_LEVELS_RMS)
-    return _blended(height, width, multiple, next(unseen, widest.halo_px))
+    return Tiling(height, width, next(unseen, widest.halo_px), multiple).blended()
 
 
 def tiling_of(height: int, width: int, multiple: int, field: ReceptiveField) -> Tiling:
@@ -43,12 +43,7 @@ def tiling_of(height: int, width: int, multiple: int, field: ReceptiveField) -> 
         exact_px = -(-field.halo_px // multiple) * multiple
         if exact_px <= largest_halo(side, multiple):
             return Tiling(height, width, exact_px, multiple)
-    return _blended(height, width, multiple, side // LARGEST_SHARE_OF_TILE // multiple * multiple)
-
-
-def _blended(height: int, width: int, multiple: int, halo_px: int) -> Tiling:
-    step = (min(height, width) - 2 * halo_px) // multiple * multiple
-    return Tiling(height, width, halo_px, multiple, min(halo_px, step // 2))
+    return Tiling(height, width, side // LARGEST_SHARE_OF_TILE // multiple * multiple, multiple).blended()
 
 
 def error_by_depth(infer: Infer, picture: Image, height: int, width: int, multiple: int) -> list[float]:

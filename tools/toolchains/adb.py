@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from exporter.engines.base import Say
-from exporter.engines.folder import engines_folder, stamp_of
+from exporter.engines.base import Engine, Say
+from exporter.engines.folder import stamp_of
 from exporter.engines.packages import unpack_debs
 from exporter.engines.process import last_words, run_program
 from exporter.errors import EngineError
@@ -21,13 +21,9 @@ LOADER = "/lib64/ld-linux-x86-64.so.2"
 START_TIMEOUT_S = 60
 
 
-class AdbToolchain:
+class AdbToolchain(Engine):
     name: ClassVar[str] = "adb"
     about: ClassVar[str] = "adb and Android's own daemon adbd on Linux, to test the way to a phone"
-
-    @property
-    def folder(self) -> Path:
-        return engines_folder() / self.name
 
     @property
     def adb(self) -> Path:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from exporter.engines.base import Say
-from exporter.engines.folder import engines_folder, stamp_of
+from exporter.engines.base import Engine, Say
+from exporter.engines.folder import stamp_of
 from exporter.engines.packages import unpack_debs
 from exporter.engines.process import run_program
 from exporter.errors import EngineError
@@ -27,13 +27,9 @@ JAVA_LEVEL = "8"  # what dx understands
 TIMEOUT_S = 900
 
 
-class ApkToolchain:
+class ApkToolchain(Engine):
     name: ClassVar[str] = "apk"
     about: ClassVar[str] = "aapt2, dx, zipalign, apksigner and Android's API 23: builds android-demo/ without Gradle"
-
-    @property
-    def folder(self) -> Path:
-        return engines_folder() / self.name
 
     @property
     def android_jar(self) -> Path:

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from exporter.engines.base import Say
-from exporter.engines.folder import engines_folder, is_made_of, replacing, stamp_of
+from exporter.engines.base import Engine, Say
+from exporter.engines.folder import is_made_of, replacing, stamp_of
 from exporter.engines.process import last_words, run_program
 from exporter.errors import EngineError
 from tools.toolchains.apk import ApkToolchain, run_tool
@@ -32,13 +32,9 @@ INSTALL = "python -m tools.toolchains kotlin"
 TIMEOUT_S = 600
 
 
-class KotlinToolchain:
+class KotlinToolchain(Engine):
     name: ClassVar[str] = "kotlin"
     about: ClassVar[str] = "the Kotlin compiler, for the runtime card's Kotlin; runs on apk's Java"
-
-    @property
-    def folder(self) -> Path:
-        return engines_folder() / self.name
 
     def compile(self, sources: Sequence[Path], classes: Path, classpath: Sequence[Path]) -> None:
         """Compiles to JVM classes, warnings as errors. Raises EngineError with the compiler's words."""
