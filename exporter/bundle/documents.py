@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from exporter.errors import BundleError
 from exporter.files.contained import contained
+from exporter.suggestions import shortened
 
 LARGEST_BYTES = 64 << 20  # a report of a hundred targets takes a tenth of it
 LONGEST_LINE = 400
@@ -99,8 +100,7 @@ def mapping(value: object) -> Mapping[str, Any]:
 
 def shown(text: str) -> str:
     """A stranger's text for one line of a terminal: nothing that moves the cursor, not endless."""
-    clean = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-    return clean if len(clean) <= LONGEST_LINE else f"{clean[:LONGEST_LINE]}…"
+    return shortened(text, LONGEST_LINE)
 
 
 def _exact(text: str) -> int:
