@@ -21,7 +21,7 @@ from exporter.runtimes.torch_cuda import (
 )
 from exporter.suggestions import named
 
-__all__ = ["CPU_RUNTIMES", "CUDA_RUNTIMES", "PHONE_RUNTIMES", "EMULATED_RUNTIMES", "RUNTIMES", "runtime"]
+__all__ = ["CPU_RUNTIMES", "CUDA_RUNTIMES", "RUNTIMES", "runtime"]
 
 CPU_RUNTIMES: tuple[Runtime, ...] = (TorchCpu(), OnnxRuntimeCpu(), LiteRtCpu(), TfliteRuntime())
 CUDA_RUNTIMES: tuple[Runtime, ...] = (
@@ -34,15 +34,16 @@ CUDA_RUNTIMES: tuple[Runtime, ...] = (
     TensorrtRtx(),
     Tensorrt(),
 )
-# Phones' engines on this machine, put together by `exporter runtimes --install`. They prove, they are not timed.
-EMULATED_RUNTIMES: tuple[Runtime, ...] = (
+RUNTIMES: tuple[Runtime, ...] = (
+    *CPU_RUNTIMES,
+    *CUDA_RUNTIMES,
+    # Phones' engines on this machine, put together by `exporter runtimes --install`. They prove, they are not timed.
     LiteRtGpu(),
     LiteRtGpuFp32(),
     LiteRtArm(),
     TfliteRuntimeArm(),
+    AndroidAdb(),
 )
-PHONE_RUNTIMES: tuple[Runtime, ...] = (AndroidAdb(),)
-RUNTIMES = CPU_RUNTIMES + CUDA_RUNTIMES + EMULATED_RUNTIMES + PHONE_RUNTIMES
 
 
 def runtime(name: str) -> Runtime:

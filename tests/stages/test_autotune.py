@@ -86,10 +86,6 @@ def test_on_cpus_what_has_no_int8_kernel_stays_float(tmp_path, photos):
     assert all(plain.dtype(op.inputs[0]) == "INT8" for op in plain.operators if plain.kind(op) == "HARD_SWISH")
 
 
-def files(folder):
-    return {path.name for path in folder.iterdir()}
-
-
 @pytest.mark.parametrize("kwargs", [{"unit": 1e-36, "back": False}, {"unit": 1e-20}, {"unit": 1e20}])
 @pytest.mark.parametrize(("stage", "convert"), [(QuantizeTflite, to_tflite), (QuantizeOnnx, to_onnx)])
 def test_the_unit_of_a_layer_stops_nothing(tmp_path, photos, stage, convert, kwargs):
