@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+from exporter.graph.tflite_buffer import add_buffer
 from exporter.graph.tflite_editor import TfliteGraph
 
 BUFFER_NAME = "TFLITE_METADATA"
@@ -44,9 +45,7 @@ class TfliteMetadata:
 
 def stamp(model: bytes, metadata: TfliteMetadata) -> bytes:
     """`model` with `metadata` inside, in place of metadata it may have had. Raises ValueError for another file."""
-    graph = TfliteGraph(model)
-    graph.set_metadata(BUFFER_NAME, _pack(metadata))
-    return graph.to_bytes()
+    return add_buffer(model, BUFFER_NAME, _pack(metadata))
 
 
 def read_metadata(model: bytes) -> TfliteMetadata | None:
