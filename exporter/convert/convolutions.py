@@ -8,15 +8,10 @@ import numpy as np
 
 from exporter.convert.builder import Translation, Translator, Untranslatable, integers
 from exporter.graph.onnx_editor import Array, attribute
+from exporter.graph.padding import same_padding
 
 SAME, VALID = 0, 1
 _CONVOLUTION = {"fusedActivationFunction": 0}
-
-
-def _same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """What TensorFlow adds before and after: half each, the odd one after."""
-    total = max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
-    return total // 2, total - total // 2
 
 
 def _pads(node: Any, size: tuple[int, int], kernel: list[int], strides: list[int], dilations: list[int]) -> list[int]:
@@ -26,7 +21,7 @@ def _pads(node: Any, size: tuple[int, int], kernel: list[int], strides: list[int
         return integers(node, "pads", [0, 0, 0, 0])
     if auto == "VALID":
         return [0, 0, 0, 0]
-    before, after = zip(*map(_same_padding, size, kernel, strides, dilations), strict=True)
+    before, after = zip(*map(same_padding, size, kernel, strides, dilations), strict=True)
     return [*before, *after] if auto == "SAME_UPPER" else [*after, *before]
 
 
@@ -40,7 +35,7 @@ def _padded(
     """
     if not any(pads):
         return picture, VALID
-    if list(zip(pads[:2], pads[2:], strict=True)) == [_same_padding(*axis) for axis in geometry]:
+    if list(zip(pads[:2], pads[2:], strict=True)) == [same_padding(*axis) for axis in geometry]:
         return picture, SAME
     if min(pads) < 0:
         raise Untranslatable(node, f"its padding {pads} is negative")
@@ -174,7 +169,7 @@ def pooling(work: Translation, node: Any) -> None:
         raise Untranslatable(node, "it is dilated")
     _, height, width, _ = work.shape(node, node.input[0])
     pads = _pads(node, (height, width), kernel, strides, [1, 1])
-    same = [_same_padding(*axis, 1) for axis in zip((height, width), kernel, strides, strict=True)]
+    same = [same_padding(*axis) for axis in zip((height, width), kernel, strides, strict=True)]
     if any(pads) and list(zip(pads[:2], pads[2:], strict=True)) != same:
         raise Untranslatable(node, f"its padding {pads} is neither SAME nor VALID")
     if any(pads) and node.op_type == "AveragePool" and attribute(node, "count_include_pad", 0):

@@ -146,6 +146,14 @@ class TfliteGraph:
             self.shape(tensor)
         )
 
+    def quantization(self, tensor: int) -> tuple[NDArray[np.float32], NDArray[np.int64]] | None:
+        """Scales and zero points, one for each channel or one for all; None when it is not quantised."""
+        stored = self.tensors[tensor].quantization
+        if stored is None or stored.scale is None or len(stored.scale) == 0:
+            return None
+        zeros = [] if stored.zeroPoint is None else stored.zeroPoint
+        return np.asarray(stored.scale, np.float32), np.asarray(zeros, np.int64)
+
     def add_tensor(self, name: str, shape: tuple[int, ...], dtype: str) -> int:
         tensor = self.schema.TensorT()
         tensor.name, tensor.shape = name, list(shape)

@@ -36,15 +36,15 @@ def _tensor(graph: TfliteGraph, index: int) -> Tensor:
     if tensor.shapeSignature is not None:
         pairs = zip(tensor.shapeSignature, shape, strict=True)
         shape = tuple(DYNAMIC if open_size < 0 else size for open_size, size in pairs)
-    code, buffer = tensor.quantization, graph.model.buffers[tensor.buffer]
-    quantized = code is not None and code.scale is not None
+    scales, zero_points = graph.quantization(index) or ((), ())
+    buffer = graph.model.buffers[tensor.buffer]
     return Tensor(
         name=graph.name(index),
         shape=shape,
         dtype=graph.dtype(index).lower(),
         constant=(buffer.data is not None and len(buffer.data) > 0) or buffer.size > 0,
-        scales=tuple(map(float, code.scale)) if quantized else (),
-        zero_points=tuple(map(int, code.zeroPoint)) if quantized and code.zeroPoint is not None else (),
+        scales=tuple(map(float, scales)),
+        zero_points=tuple(map(int, zero_points)),
     )
 
 

@@ -160,7 +160,7 @@ def _layer(
     graph, (operator, index) = files.rounded, files.layers[place]
     code, kind = files.codes[index], graph.kind(operator)
     linear = TFLITE_WEIGHTED.get(kind)
-    weights = graph.tensors[operator.inputs[linear.weights]].quantization if linear else None
+    weights = graph.quantization(operator.inputs[linear.weights]) if linear else None
     rms = (total.signal / max(total.count, 1)) ** 0.5
     return LayerError(
         kind=kind,
@@ -174,7 +174,7 @@ def _layer(
         values=(total.low, total.high),
         code=code.ends,
         rms_steps=rms / code.scale if code.scale else 0.0,
-        weight_scales=len(weights.scale) if weights is not None and weights.scale is not None else 0,
+        weight_scales=len(weights[0]) if weights else 0,
         channels=graph.shape(index)[-1] if graph.shape(index) else 1,
     )
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from exporter.errors import DataError
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.inspect.audit import CONVERSIONS
 
 LEAST_MATCHED = 0.5  # below this share of operators, two files are no two forms of one network
-_CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def pair_layers(rounded: TfliteGraph, exact: TfliteGraph) -> Pairing:
     _through_conversions(rounded, matches)
     _by_position(rounded, exact, matches)
     _through_conversions(rounded, matches)
-    computing = [operator for operator in rounded.operators if rounded.kind(operator) not in _CONVERSIONS]
+    computing = [operator for operator in rounded.operators if rounded.kind(operator) not in CONVERSIONS]
     lost = [operator for operator in computing if operator.outputs[0] not in matches]
     if len(lost) > len(computing) * (1 - LEAST_MATCHED):
         raise DataError(
@@ -73,7 +73,7 @@ def _named(graph: TfliteGraph) -> Iterator[tuple[tuple[str, tuple[int, ...]], in
 
 
 def _through_conversions(rounded: TfliteGraph, matches: dict[int, int]) -> None:
-    conversions = [operator for operator in rounded.operators if rounded.kind(operator) in _CONVERSIONS]
+    conversions = [operator for operator in rounded.operators if rounded.kind(operator) in CONVERSIONS]
     for operator in conversions:
         if operator.inputs[0] in matches:
             matches.setdefault(operator.outputs[0], matches[operator.inputs[0]])
@@ -111,4 +111,4 @@ def _key(graph: TfliteGraph, operator: Any) -> tuple[object, ...]:
 
 
 def _computing(graph: TfliteGraph) -> list[Any]:
-    return [operator for operator in graph.operators if graph.kind(operator) not in _CONVERSIONS]
+    return [operator for operator in graph.operators if graph.kind(operator) not in CONVERSIONS]

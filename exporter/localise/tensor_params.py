@@ -43,7 +43,7 @@ class TensorCode:
 
 
 def code_of(graph: TfliteGraph, index: int) -> TensorCode:
-    dtype, stored = np.dtype(graph.dtype(index).lower()), graph.tensors[index].quantization
-    if dtype.kind not in "iu" or stored is None or stored.scale is None or len(stored.scale) == 0:
+    dtype, stored = np.dtype(graph.dtype(index).lower()), graph.quantization(index)
+    if dtype.kind not in "iu" or stored is None:
         return TensorCode(dtype, 0.0, 0)
-    return TensorCode(dtype, float(stored.scale[0]), int(stored.zeroPoint[0]))
+    return TensorCode(dtype, float(stored[0][0]), int(stored[1][0]))

@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
+from exporter.graph.padding import same_padding
 from exporter.tiling.pixel_axes import WINDOWED, Axes, Unbounded, reach_of
 
 Interval = tuple[int, int]  # first and last pixel
@@ -27,7 +28,7 @@ def read_by(
                 raise Unbounded(f"{node.op_type} {node.name or output!r} spreads one value over the plane")
             yield tensor, made
         elif reach == "window":
-            yield tensor, _window(node, graph, axis, before, after, made)
+            yield tensor, _window(node, graph, axis, before, made)
         elif reach == "transposed window":
             yield tensor, _transposed_window(node, graph, axis, made)
         elif reach == "resized":
@@ -53,9 +54,9 @@ def stride_of(node: Any, graph: Any, axes: dict[str, Axes], tensor: str, output:
     return Fraction(1)
 
 
-def _window(node: Any, graph: Any, axis: int, before: int, after: int, made: Interval) -> Interval:
+def _window(node: Any, graph: Any, axis: int, before: int, made: Interval) -> Interval:
     stride, span = _stride(node, axis), _span(node, graph, axis)
-    first = -_pad_before(node, axis, before, after, stride, span)
+    first = -_pad_before(node, axis, before, stride, span)
     return made[0] * stride + first, made[1] * stride + first + span - 1
 
 
@@ -164,11 +165,10 @@ def _shape_of_weights(node: Any, graph: Any) -> tuple[int, ...]:
     return tuple(shape[2:])
 
 
-def _pad_before(node: Any, axis: int, before: int, after: int, stride: int, span: int) -> int:
+def _pad_before(node: Any, axis: int, before: int, stride: int, span: int) -> int:
     from exporter.graph.onnx_editor import attribute
 
     mode = attribute(node, "auto_pad", "NOTSET")
     if mode in ("SAME_UPPER", "SAME_LOWER"):
-        total = max((after - 1) * stride + span - before, 0)
-        return total // 2 if mode == "SAME_UPPER" else total - total // 2
+        return same_padding(before, span, stride)[mode == "SAME_LOWER"]
     return int((attribute(node, "pads") or [0, 0, 0, 0])[axis])

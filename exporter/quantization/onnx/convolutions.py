@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from exporter.graph.onnx_editor import attribute
 from exporter.quantization.ranges.float_activations import onnx_activations
 from exporter.quantization.weights.convolutions import Convolution, Floats, Path
 
@@ -99,27 +100,21 @@ class OnnxConvolutions:
             return False
         shared = [name for name in node.input[1:] if len(self._users[name]) > 1]
         computed = [name for name in node.input[2:] if name not in self._constants]
-        auto = _attribute(node, "auto_pad", b"NOTSET")
-        return not shared and not computed and auto != b"SAME_LOWER"
+        auto = attribute(node, "auto_pad", "NOTSET")
+        return not shared and not computed and auto != "SAME_LOWER"
 
     def _read(self, node: Any) -> Convolution:
         weights = self._constants[node.input[1]].transpose(0, 2, 3, 1)
         bias = self._constants[node.input[2]] if len(node.input) > 2 else np.zeros(len(weights), np.float32)
-        top, left, bottom, right = _attribute(node, "pads", [0, 0, 0, 0])
-        strides, dilations = (_attribute(node, name, [1, 1]) for name in ("strides", "dilations"))
+        top, left, bottom, right = attribute(node, "pads", [0, 0, 0, 0])
+        strides, dilations = (attribute(node, name, [1, 1]) for name in ("strides", "dilations"))
         return Convolution(
             node.output[0],
             node.input[0],
             weights.copy(),
             bias.copy(),
-            int(_attribute(node, "group", 1)),
+            int(attribute(node, "group", 1)),
             (strides[0], strides[1]),
             (dilations[0], dilations[1]),
-            None if _attribute(node, "auto_pad", b"NOTSET") == b"SAME_UPPER" else (top, left, bottom, right),
+            None if attribute(node, "auto_pad", "NOTSET") == "SAME_UPPER" else (top, left, bottom, right),
         )
-
-
-def _attribute(node: Any, name: str, default: Any) -> Any:
-    from onnx import helper
-
-    return next((helper.get_attribute_value(a) for a in node.attribute if a.name == name), default)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from exporter.graph.padding import same_padding
 from exporter.quantization.qat.program import Step
 
 Move = Callable[[Step, list[Tensor]], list[Tensor]]
@@ -20,11 +21,8 @@ def margins(step: Step, size: tuple[int, int], kernel: tuple[int, int]) -> tuple
     """What SAME or VALID padding adds to a picture of `size`: (left, right, top, bottom), as F.pad takes it."""
     if not step.same_padding:
         return 0, 0, 0, 0
-    sides: list[int] = []
-    for length, taps, stride, dilation in zip(size, kernel, step.strides, step.dilations, strict=True):
-        total = max((-(-length // stride) - 1) * stride + (taps - 1) * dilation + 1 - length, 0)
-        sides += [total // 2, total - total // 2]  # an odd row goes to the end
-    return sides[2], sides[3], sides[0], sides[1]
+    (top, bottom), (left, right) = map(same_padding, size, kernel, step.strides, step.dilations)
+    return left, right, top, bottom
 
 
 def factors(step: Step) -> tuple[int, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from exporter.graph.tflite_editor import TfliteGraph
@@ -80,11 +79,7 @@ def read_program(content: bytes) -> Program:
     used = {tensor for op in graph.operators for tensor in (*op.inputs, *op.outputs) if tensor >= 0}
     values = {tensor: graph.constant(tensor) for tensor in used}
     constants = {tensor: value for tensor, value in values.items() if value is not None}
-    params = {}
-    for tensor in used:
-        quantization = graph.tensors[tensor].quantization
-        if quantization is not None and quantization.scale is not None and len(quantization.scale):
-            params[tensor] = (np.asarray(quantization.scale, np.float32), np.asarray(quantization.zeroPoint, np.int64))
+    params = {tensor: stored for tensor in used if (stored := graph.quantization(tensor)) is not None}
     steps = tuple(_step(graph, operator, constants) for operator in graph.operators)
     dtypes = {tensor: graph.dtype(tensor) for tensor in used}
     return Program(steps, graph.inputs[0], graph.outputs[0], dtypes, constants, params)

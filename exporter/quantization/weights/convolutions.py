@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.graph.padding import same_padding
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Tensor = Any  # a number in a .tflite, a name in an ONNX file
@@ -58,13 +60,9 @@ class Convolution:
     def _padding_of(self, height: int, width: int) -> tuple[int, int, int, int]:
         if self.padding is not None:
             return self.padding
-        totals = []
-        for place, length in enumerate((height, width)):
-            seen = (self.weights.shape[1 + place] - 1) * self.dilations[place] + 1
-            steps = -(-length // self.strides[place])
-            totals.append(max((steps - 1) * self.strides[place] + seen - length, 0))
-        top, left = totals[0] // 2, totals[1] // 2
-        return top, left, totals[0] - top, totals[1] - left  # an odd row goes to the end
+        kernel, axes = self.weights.shape[1:3], (self.strides, self.dilations)
+        (top, bottom), (left, right) = map(same_padding, (height, width), kernel, *axes)
+        return top, left, bottom, right
 
 
 @dataclass(frozen=True, slots=True)
