@@ -129,7 +129,7 @@ def _pictures(folder: Path | None, height: int, width: int) -> list[Image]:
 
 
 def _show_layers(found: Localisation, against: Path) -> None:
-    columns = ("layer", "operator", "shape", "SQNR dB", "alone dB", "clipped", "values", "code")
+    columns = ("layer", "operator", "shape", "SQNR dB", "alone dB", "clipped", "values", "int8 range")
     rows = [_row(place, found.layers[place]) for place in found.worst[:WORST_LAYERS]]
     show_table(f"Worst layers against {against.name}, {found.images} pictures", columns, rows)
     show("  SQNR: with the error of all layers before; alone: the layer fed with the float file's tensors")
@@ -147,5 +147,5 @@ def _row(place: int, layer: LayerError) -> tuple[str, ...]:
         fixed(layer.own_sqnr_db, 1),
         f"{layer.clipped:.2%}",
         "{:.3g} … {:.3g}".format(*layer.values),
-        "{:.3g} … {:.3g}".format(*layer.code) if layer.code else layer.dtype,
+        "{:.3g} … {:.3g}".format(*layer.int8_range) if layer.int8_range else layer.dtype,
     )

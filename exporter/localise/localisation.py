@@ -26,7 +26,7 @@ from exporter.graph.tflite_editor import TfliteGraph, open_tflite
 from exporter.localise.diagnosis import EIGHT_BITS_DB, EQUAL_DB, LEAST_FALL_DB, diagnose
 from exporter.localise.matches import Pairing, pair_layers
 from exporter.localise.results import LayerError, Localisation
-from exporter.localise.tensor_params import TensorCode, code_of
+from exporter.localise.tensor_params import TensorParams, params_of
 from exporter.quantization.tflite.clamps import clamp_limits
 from exporter.runtimes.base import Image
 
@@ -46,14 +46,14 @@ class _Sums:
     low: float = float("inf")
     high: float = float("-inf")
 
-    def add(self, exact: Floats, rounded: Floats, alone: Floats, code: TensorCode) -> None:
+    def add(self, exact: Floats, rounded: Floats, alone: Floats, params: TensorParams) -> None:
         self.signal += _energy(exact)
         self.noise += _energy(rounded - exact)
         self.own_noise += _energy(alone - exact)
         self.count += exact.size
         self.low, self.high = min(self.low, float(exact.min())), max(self.high, float(exact.max()))
-        if ends := code.ends:
-            half = code.scale / 2
+        if ends := params.ends:
+            half = params.scale / 2
             self.clipped += int(np.count_nonzero((exact < ends[0] - half) | (exact > ends[1] + half)))
 
 
@@ -64,8 +64,8 @@ class SideBySide:
         """Raises CheckpointError for a damaged file, DataError for files that are not two forms of one network."""
         self.rounded, self.exact = open_tflite(int8), open_tflite(float_)
         self.pairing: Pairing = pair_layers(self.rounded, self.exact)
-        self.codes = {index: code_of(self.rounded, index) for index in _activations(self.rounded)}
-        self._exact_codes = {index: code_of(self.exact, index) for index in _activations(self.exact)}
+        self.params = {index: params_of(self.rounded, index) for index in _activations(self.rounded)}
+        self._exact_params = {index: params_of(self.exact, index) for index in _activations(self.exact)}
         # An operator with several outputs is several layers; a DEQUANTIZE changes no value; what a clamp will cut off
         # may be cut off before, so only the clamp's output is looked at.
         self.layers = [
@@ -86,31 +86,31 @@ class SideBySide:
         if (1, *image.shape) != wanted:
             raise DataError(f"a picture is {image.shape}, the files take {wanted[1:]}")
         start = self.exact.inputs[0]
-        self._exact.run({start: self._exact_codes[start].stored(image[None])})
-        self._rounded.run({source: self.codes[source].stored(image[None])})
+        self._exact.run({start: self._exact_params[start].stored(image[None])})
+        self._rounded.run({source: self.params[source].stored(image[None])})
         self._alone.run({index: self._fed(index) for index in self._alone.feeds})
 
     def exact_values(self, index: int) -> Floats:
         """The float file's values of the INT8 file's tensor `index`."""
         match = self.pairing.matches[index]
-        return self._exact_codes[match].real(self._exact.value(match))
+        return self._exact_params[match].real(self._exact.value(match))
 
     def rounded_values(self, index: int) -> Floats:
-        return self.codes[index].real(self._rounded.value(index))
+        return self.params[index].real(self._rounded.value(index))
 
     def own_values(self, index: int) -> Floats:
-        """What the operator makes of the float file's tensors, rounded to the codes of its inputs."""
-        return self.codes[index].real(self._alone.value(index))
+        """What the operator makes of the float file's tensors, rounded as its inputs are."""
+        return self.params[index].real(self._alone.value(index))
 
     def _fed(self, index: int) -> Array:
         if index not in self.pairing.matches:  # nobody knows its float values
             return self._rounded.value(index)
-        return self.codes[index].stored(self.exact_values(index))
+        return self.params[index].stored(self.exact_values(index))
 
     @cached_property
     def sources(self) -> list[list[int]]:
         """For each layer the tensors that its operator reads."""
-        return [[index for index in operator.inputs if index in self.codes] for operator, _ in self.layers]
+        return [[index for index in operator.inputs if index in self.params] for operator, _ in self.layers]
 
 
 def localise(int8: Path, float_: Path, images: Iterable[Image]) -> Localisation:
@@ -125,8 +125,8 @@ def localise(int8: Path, float_: Path, images: Iterable[Image]) -> Localisation:
         files.run(image)
         seen += 1
         for (_, index), total in zip(files.layers, sums, strict=True):
-            exact, code = files.exact_values(index), files.codes[index]
-            total.add(exact, files.rounded_values(index), files.own_values(index), code)
+            exact, params = files.exact_values(index), files.params[index]
+            total.add(exact, files.rounded_values(index), files.own_values(index), params)
     if not seen:
         raise DataError("no picture was given to compare the two files on")
     layers = _layers(files, sums)
@@ -158,7 +158,7 @@ def _layer(
     files: SideBySide, place: int, total: _Sums, sqnr_db: float, own_sqnr_db: float, before_db: float
 ) -> LayerError:
     graph, (operator, index) = files.rounded, files.layers[place]
-    code, kind = files.codes[index], graph.kind(operator)
+    params, kind = files.params[index], graph.kind(operator)
     linear = TFLITE_WEIGHTED.get(kind)
     weights = graph.quantization(operator.inputs[linear.weights]) if linear else None
     rms = (total.signal / max(total.count, 1)) ** 0.5
@@ -166,21 +166,21 @@ def _layer(
         kind=kind,
         tensor=graph.name(index),
         shape=graph.shape(index),
-        dtype=code.dtype.name,
+        dtype=params.dtype.name,
         sqnr_db=sqnr_db,
         own_sqnr_db=own_sqnr_db,
         fall_db=before_db - sqnr_db,
         clipped=total.clipped / max(total.count, 1),
         values=(total.low, total.high),
-        code=code.ends,
-        rms_steps=rms / code.scale if code.scale else 0.0,
+        int8_range=params.ends,
+        rms_steps=rms / params.scale if params.scale else 0.0,
         weight_scales=len(weights[0]) if weights else 0,
         channels=graph.shape(index)[-1] if graph.shape(index) else 1,
     )
 
 
 def _moves_only(kind: str) -> bool:
-    """Whether the operator's output has the code of its input: what it loses, its input had lost."""
+    """Whether the operator's output has the scale of its input: what it loses, its input had lost."""
     return kind in INT8_KERNELS and INT8_KERNELS[kind].rule == "same"
 
 

@@ -17,10 +17,10 @@ class LayerError:
     sqnr_db: float  # with all the error that came before; 100: equal
     own_sqnr_db: float  # of this operator alone, fed with the float file's tensors
     fall_db: float  # how much worse than the worst input and than the network's ordinary rounding
-    clipped: float  # share 0..1 of the float values that lie outside the code
+    clipped: float  # share 0..1 of the float values that lie outside the int8 range
     values: tuple[float, float]  # that the float tensor takes
-    code: tuple[float, float] | None  # that the INT8 tensor can take; None for a float tensor
-    rms_steps: float  # root mean square of the float values in steps of the code; 0 for a float tensor
+    int8_range: tuple[float, float] | None  # that the INT8 tensor can take; None for a float tensor
+    rms_steps: float  # root mean square of the float values in steps of its scale; 0 for a float tensor
     weight_scales: int  # of its stored weights; 0 without weights
     channels: int
 

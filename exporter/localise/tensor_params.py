@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class TensorCode:
+class TensorParams:
     """real = (stored - zero_point) * scale; as they are when `scale` is 0."""
 
     dtype: np.dtype[Any]
@@ -42,8 +42,8 @@ class TensorCode:
         return (limits.min - self.zero_point) * self.scale, (limits.max - self.zero_point) * self.scale
 
 
-def code_of(graph: TfliteGraph, index: int) -> TensorCode:
+def params_of(graph: TfliteGraph, index: int) -> TensorParams:
     dtype, stored = np.dtype(graph.dtype(index).lower()), graph.quantization(index)
     if dtype.kind not in "iu" or stored is None:
-        return TensorCode(dtype, 0.0, 0)
-    return TensorCode(dtype, float(stored[0][0]), int(stored[1][0]))
+        return TensorParams(dtype, 0.0, 0)
+    return TensorParams(dtype, float(stored[0][0]), int(stored[1][0]))

@@ -1,4 +1,4 @@
-"""Which layers meet values on evaluation pictures that calibration did not show: their INT8 code cuts those off.
+"""Which layers meet values on evaluation pictures that calibration did not show: their INT8 range cuts those off.
 
 The shipped student clips 0.01 % at most; calibrated with eight pictures 0.1 %, with pictures out of focus 20 %.
 """
@@ -16,7 +16,7 @@ NAMED = 3
 
 def clipping_layers(found: Localisation) -> tuple[int, ...]:
     """Places in `found.layers` that cut off 0.1 % of their values or more, the worst first."""
-    places = [place for place, layer in enumerate(found.layers) if layer.code and layer.clipped >= LEAST_SHARE]
+    places = [place for place, layer in enumerate(found.layers) if layer.int8_range and layer.clipped >= LEAST_SHARE]
     return tuple(sorted(places, key=lambda place: -found.layers[place].clipped))
 
 
@@ -41,6 +41,6 @@ def clipping_warnings(targets: Iterable[TargetResult]) -> Iterator[str]:
 
 
 def _said(layer: LayerError) -> str:
-    assert layer.code is not None
-    values, code = (f"{low:.3g} to {high:.3g}" for low, high in (layer.values, layer.code))
-    return f"{layer.kind} {layer.tensor} {layer.clipped:.2%} (values {values}, code {code})"
+    assert layer.int8_range is not None
+    values, held = (f"{low:.3g} to {high:.3g}" for low, high in (layer.values, layer.int8_range))
+    return f"{layer.kind} {layer.tensor} {layer.clipped:.2%} (values {values}, int8 holds {held})"

@@ -23,14 +23,14 @@ def test_the_worst_layer_comes_first_and_ordinary_rounding_is_no_clipping(tmp_pa
 
 def test_a_float_layer_clips_nothing(tmp_path):
     localised = found(tmp_path, 0.2)
-    floats = (replace(localised.layers[0], code=None), *localised.layers[1:])
+    floats = (replace(localised.layers[0], int8_range=None), *localised.layers[1:])
     assert clipping_layers(replace(localised, layers=floats)) == ()
 
 
 def test_the_sentence_names_layers_shares_and_both_ranges(tmp_path):
     assert clipping_sentence(found(tmp_path, 0.031)) == (
         "1 layer cuts evaluation values off that calibration did not show: CONV_2D /network/body.0/Conv_output_0 3.10% "
-        "(values -4.2 to 3.9, code -4.4 to 4)"
+        "(values -4.2 to 3.9, int8 holds -4.4 to 4)"
     )
     assert clipping_sentence(found(tmp_path, *[0.01] * 5)).startswith("5 of 12 layers cut evaluation values off")
 

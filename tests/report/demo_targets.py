@@ -92,19 +92,19 @@ def _layers(folder: Path) -> Localisation:
         ruined = place == 6
         sqnr_db, own_db = (11.2, 11.9) if ruined else (34.0 - place if place < 6 else 12.0, 41.0 + place % 3)
         kind = "DEPTHWISE_CONV_2D" if place % 3 == 1 else "CONV_2D"
-        code = (-1.1, 1.0) if ruined else (-4.4, 4.0)
+        int8_range = (-1.1, 1.0) if ruined else (-4.4, 4.0)
         clipped = 0.031 if ruined else 0.0
         layers.append(
             LayerError(
                 kind, f"/network/body.{place}/Conv_output_0", (1, 128, 128, 16), "int8", sqnr_db, own_db,
-                16.8 if ruined else 1.0, clipped, (-4.2, 3.9), code, 21.5, 16, 16,
+                16.8 if ruined else 1.0, clipped, (-4.2, 3.9), int8_range, 21.5, 16, 16,
             )
         )  # fmt: skip
     exact = next(iter(photos().values()))[:128, :128].mean(axis=2) * 4
     rounded = np.minimum(exact, 2.0)
     file = folder / "layers.npz"
     np.savez(file, **{"6/float": exact, "6/int8": rounded, "6/error": np.abs(rounded - exact)})
-    diagnosis = "CONV_2D '/network/body.6/Conv_output_0' loses 16.8 dB: its code clips 3.1 % of the values"
+    diagnosis = "CONV_2D '/network/body.6/Conv_output_0' loses 16.8 dB: its int8 range clips 3.1 % of the values"
     return Localisation(3, tuple(layers), (), (6, 0, 3, 9), 6, diagnosis, file)
 
 
