@@ -10,15 +10,15 @@ Method = Literal["minmax", "percentile", "mse", "entropy"]
 
 
 class Int8Settings(BaseModel):
-    """What is done to weights before they are rounded, then how ranges are chosen. Refuses what is none of these."""
+    """How ranges are chosen, and what is done to weights before they are rounded. Refuses what is none of these."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    ranges: Method = "minmax"
+    percentile: float = Field(default=99.999, gt=50, le=100)
     equalize: bool = False
     rounding: Literal["nearest", "adaptive"] = "nearest"
     bias_correction: bool = False
-    ranges: Method = "minmax"
-    percentile: float = Field(default=99.999, gt=50, le=100)
 
     @property
     def changes_weights(self) -> bool:

@@ -159,11 +159,12 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Settings, Stage):
 
     def _int8(self, content: bytes) -> bytes:
         """What quantize_tflite makes of a file that carries its ranges."""
+        from exporter.graph.tflite_editor import TfliteGraph
         from exporter.quantization.ranges.stored import stored_ranges
         from exporter.quantization.tflite.plan import plan_int8
         from exporter.quantization.tflite.write import write_int8
 
-        return write_int8(plan_int8(content, keep_float=self.keep_float), stored_ranges(content)).content
+        return write_int8(plan_int8(content, keep_float=self.keep_float), stored_ranges(TfliteGraph(content))).content
 
     def _tell(self, facts: dict[str, Any], workspace: Workspace) -> None:
         workspace.progress.say(

@@ -56,7 +56,7 @@ def test_the_int8_file_is_what_was_trained(tmp_path, source, train):
     int8 = run(QuantizeTflite(), trained, tmp_path / "int8", photos)
     assert photos.reads == 0
     assert QuantizeTflite().facts(tmp_path / "int8")["ranges"] == "trained"
-    wanted = [Affine.of_range(values) for values in stored_ranges(trained.path.read_bytes()).values()]
+    wanted = [Affine.of_range(values) for values in stored_ranges(opened(trained)).values()]
     assert set(_codes(int8)) <= {(code.scale, code.zero_point) for code in wanted}
     assert set(_codes(int8)) - set(_codes(run(QuantizeTflite(), source, tmp_path / "usual")))
 

@@ -101,12 +101,13 @@ def calibrate_tflite(
 
     Each image is (H, W, 3) RGB 0..1. A file that brings them all reads none.
     """
-    known = stored_ranges(content)
+    graph = TfliteGraph(content)
+    known = stored_ranges(graph)
     missing = wanted.tensors - known.keys()
     trained = {"ranges": f"trained, others {settings.ranges}" if missing else "trained"} if known else {}
     if not missing:
         return Calibrated(known, dict(trained))
-    graph, collector = TfliteGraph(content), RangeCollector(settings, wanted.unclipped)
+    collector = RangeCollector(settings, wanted.unclipped)
     for values in tflite_activations(content, missing, images):
         for tensor in sorted(missing):
             collector.add(tensor, values[tensor], graph.name(tensor))

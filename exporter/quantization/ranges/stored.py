@@ -19,10 +19,9 @@ def store_ranges(graph: TfliteGraph, ranges: Mapping[int, Range]) -> None:
         graph.tensors[tensor].quantization = quantization
 
 
-def stored_ranges(content: bytes) -> dict[int, Range]:
+def stored_ranges(graph: TfliteGraph) -> dict[int, Range]:
     """By the tensor's number; empty for a file that carries none."""
     found = {}
-    graph = TfliteGraph(content)
     for number, tensor in enumerate(graph.tensors):
         ends = tensor.quantization
         if ends is None or ends.min is None or ends.max is None or graph.dtype(number) != "FLOAT32":
@@ -34,7 +33,7 @@ def stored_ranges(content: bytes) -> dict[int, Range]:
 
 def require_untrained(content: bytes) -> None:
     """Raises ValueError for a file that carries ranges: its weights were trained with them, rounded to the nearest."""
-    if stored_ranges(content):
+    if stored_ranges(TfliteGraph(content)):
         raise ValueError(
             "the weights and ranges of this file were trained for INT8; tune, equalize, rounding and bias_correction "
             "belong to quantize_aware_train"

@@ -42,9 +42,8 @@ class Moments:
             # Products of 1e-36 vanish in float32, those of 1e36 are infinite; a power of two rounds nothing.
             exponent = int(np.frexp(max(seen.max(initial=0), -seen.min(initial=0)))[1])
             near_one = seen * np.float32(2.0**-exponent) if abs(exponent) < 126 else np.ldexp(seen, -exponent)
-            products = np.matmul(near_one.transpose(0, 2, 1), near_one).astype(np.float64)
-            products *= 4.0**exponent
-            self.products += products
+            products = np.matmul(near_one.transpose(0, 2, 1), near_one)
+            self.products += np.multiply(products, 4.0**exponent, dtype=np.float64)
 
     @property
     def mean(self) -> Doubles:
@@ -114,7 +113,7 @@ def _turned(error: Doubles, product: Doubles, second: Doubles) -> Doubles:
         for element in order:
             added = product[:, element] * change[:, element]  # to eᵀ·H·e
             added += own[:, element]
-            better = np.flatnonzero(added < worth[:, element])
+            (better,) = (added < worth[:, element]).nonzero()
             if better.size:
                 step = change[better, element] / 2
                 found[rows[better], element] += step

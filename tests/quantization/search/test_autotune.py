@@ -25,9 +25,9 @@ def test_nothing_is_changed_without_a_clear_gain():
 
 
 def test_ranges_are_tried_on_the_best_weights():
-    study, asked = studied({(True,): (0.005, 0.010), (True, "percentile"): (0.004, 0.008)})
+    study, asked = studied({(True,): (0.005, 0.010), ("percentile", True): (0.004, 0.008)})
     assert study.best.settings == Int8Settings(equalize=True, ranges="percentile")
-    assert asked[-1] == (True, "percentile")
+    assert asked[-1] == ("percentile", True)
 
 
 def test_a_worse_worst_picture_is_not_bought():
