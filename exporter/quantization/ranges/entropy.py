@@ -1,6 +1,6 @@
-"""The range that keeps most of the information: smallest Kullback-Leibler divergence between values and their codes.
+"""The range that keeps most of the information: smallest Kullback-Leibler divergence between values and their int8.
 
-Migacz, "8-bit Inference with TensorRT", GTC 2017, with both ends of an asymmetric code moved in turn.
+Migacz, "8-bit Inference with TensorRT", GTC 2017, with both ends of an asymmetric range moved in turn.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from exporter.quantization.ranges.histogram import Histogram
 
 STEPS = 32
-SMALLEST_SHARE = 0.3  # of an end: beyond it the code would have hardly more steps than the histogram has bins
+SMALLEST_SHARE = 0.3  # of an end: beyond it int8 would have hardly more steps than the histogram has bins
 
 
 def least_divergence(histogram: Histogram) -> Range:
     """The range of int8 that tells the histogram's values apart best; never wider than the values."""
     centres, counts = histogram.occupied()
-    # Zero is exact in every code, and the many zeros behind a ReLU would drown all else.
+    # Zero is exact in every range, and the many zeros behind a ReLU would drown all else.
     told = (centres < 0) | (centres > histogram.width)
     centres, counts = centres[told], counts[told]
     whole = best = histogram.range
@@ -35,20 +35,20 @@ def least_divergence(histogram: Histogram) -> Range:
             if upper
             else [Range(min(whole.low * share, 0.0), best.high) for share in shares]
         )
-        # A range that zero widens on the other side is still a candidate: the code always holds zero.
+        # A range that zero widens on the other side is still a candidate: int8 always holds zero.
         best = min(ends, key=lambda values: divergence(values, centres, counts))
     return Range(max(best.low, whole.low), min(best.high, whole.high))
 
 
 def divergence(values: Range, centres: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
-    """KL(P ‖ Q) in nats. P: the counts, what lies outside `values` moved to its ends. Q: what the codes remember of
-    the counts inside, spread evenly over the occupied bins of each code.
+    """KL(P ‖ Q) in nats. P: the counts, what lies outside `values` moved to its ends. Q: what int8 remembers of
+    the counts inside, spread evenly over the occupied bins of each step.
     """
-    code = Affine.of_range(values)
-    inside = (centres >= code.range.low - code.scale / 2) & (centres <= code.range.high + code.scale / 2)
+    params = Affine.of_range(values)
+    inside = (centres >= params.range.low - params.scale / 2) & (centres <= params.range.high + params.scale / 2)
     if not inside.any():
         return np.inf
-    steps = np.clip(np.round(centres[inside] / code.scale) + code.zero_point, LOWEST, HIGHEST).astype(int) - LOWEST
+    steps = np.clip(np.round(centres[inside] / params.scale) + params.zero_point, LOWEST, HIGHEST).astype(int) - LOWEST
     kept = counts[inside]
     reference = kept.copy()
     first, last = np.flatnonzero(inside)[[0, -1]]

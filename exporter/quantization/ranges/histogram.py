@@ -73,7 +73,7 @@ class Histogram:
         return Range(max(low, self.low), min(high, self.high))
 
     def least_squares(self) -> Range:
-        """The range whose int8 code has the smallest mean squared error; its ends are moved in turn."""
+        """The range whose int8 steps have the smallest mean squared error; its ends are moved in turn."""
         centres, weights = self.occupied()
         best = self.range
         for _ in range(2):
@@ -100,7 +100,7 @@ class Histogram:
 
 
 def _squared_error(values: Range, centres: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    code = Affine.of_range(values)
-    steps = np.clip(np.round(centres / code.scale) + code.zero_point, LOWEST, HIGHEST)
-    error = (steps - code.zero_point) * code.scale - centres
+    params = Affine.of_range(values)
+    steps = np.clip(np.round(centres / params.scale) + params.zero_point, LOWEST, HIGHEST)
+    error = (steps - params.zero_point) * params.scale - centres
     return float((weights * error * error).sum())

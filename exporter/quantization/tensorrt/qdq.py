@@ -117,7 +117,7 @@ def _quantize_weights(graph: OnnxGraph, node: Any, dtype: np.dtype[Any], dequant
 
 
 def _codes(weights: Floats, axis: int | None, dtype: np.dtype[Any]) -> tuple[NDArray[np.int8], NDArray[Any]]:
-    """int8 weights and their scales as stored: rounded to `dtype` first, so that the codes fit them."""
+    """int8 weights and their scales as stored: rounded to `dtype` first, so that the steps fit them."""
     others = tuple(dim for dim in range(weights.ndim) if dim != axis)
     largest = np.abs(weights).max(axis=others if axis is not None else None, keepdims=axis is not None)
     scales = np.asarray(np.maximum(largest / HIGHEST, _smallest_scale(dtype)), dtype)

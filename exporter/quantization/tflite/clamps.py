@@ -1,6 +1,6 @@
-"""Clamps that an int8 code does by itself.
+"""Clamps that int8 does by itself.
 
-int8 saturates: when a tensor's code ends where a clamp begins, the clamp is the code and costs no pass over the
+int8 saturates: when a tensor's range ends where a clamp begins, storing it clamps it and costs no pass over the
 picture.
 """
 
@@ -22,7 +22,7 @@ _LIMITS = {
 
 
 def drop_saturating_clamps(graph: TfliteGraph, kept_float: set[int]) -> int:
-    """Remove every clamp that its producer's code will do; returns how many.
+    """Remove every clamp that storing its producer's result will do; returns how many.
 
     `kept_float` holds tensors whose operators stay in float. The producer then writes the clamp's output, whose
     measured range lies inside the clamp.
@@ -61,11 +61,11 @@ def clamp_limits(graph: TfliteGraph, operator: Any) -> Range | None:
 
 
 def _saturates(graph: TfliteGraph, producer: Any, target: int, limits: Range) -> bool:
-    """True when `target` gets a code of its own, over its measured range, or is the picture in 0..1."""
+    """True when `target` gets a scale of its own, over its measured range, or is the picture in 0..1."""
     kernel = INT8_KERNELS.get(graph.kind(producer))
     if kernel is None or kernel.rule not in ("weights", "free"):
         return False
     if target in graph.outputs:
-        return limits.high >= 1  # the picture's code ends at 0 and 1
+        return limits.high >= 1  # the picture's range ends at 0 and 1
     rules = [INT8_KERNELS.get(graph.kind(user)) for user in graph.consumers(target)]
     return all(kernel is not None and kernel.rule != "same" for kernel in rules)

@@ -1,7 +1,7 @@
 """What is done to a float graph before its weights are rounded: equalize, choose roundings, correct biases.
 
 Each leaves a float graph, so that the ranges, the INT8 writers and the engines need not know of it: weights that
-already lie on the grid of their code are rounded to themselves.
+already lie on their int8 grid are rounded to themselves.
 """
 
 from __future__ import annotations

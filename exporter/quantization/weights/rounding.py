@@ -1,7 +1,7 @@
 """Which way each weight is rounded: so that a layer's output changes least on the calibration images.
 
 The objective is that of Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020: each
-weight goes to the code below or above it, and the sum over a layer's outputs of eᵀ·H·e is least, where e is the
+weight goes to the step below or above it, and the sum over a layer's outputs of eᵀ·H·e is least, where e is the
 rounding error of an output's weights and H the second moment of what the kernel sees. There it is relaxed and solved
 by gradients; here one weight after the other is turned over while that helps, which needs no step size, no seed, and
 ends where no single turn helps. H is gathered image by image, so memory does not grow with their number.
@@ -22,7 +22,7 @@ PLACES = 256  # per image and layer
 GOLDEN = 0.618034  # offsets n·GOLDEN mod 1 are spread evenly, however many images there are
 SWEEPS = 20
 SMALLEST_GAIN = 1e-6  # of a whole step's error: without it rounding noise would turn weights to and fro
-SETTLED = 1e-4  # steps: a weight this near to a code stays there, above all the largest one, which is the scale
+SETTLED = 1e-4  # steps: a weight this near to a step stays there, above all the largest one, which is the scale
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ def gather_moments(graph: ConvolutionGraph, images: Iterable[Floats], products: 
 
 
 def nearest(layer: Convolution) -> tuple[Doubles, Doubles]:
-    """The layer's weights in steps of their int8 code, and those steps: (groups, outputs, elements), (…, 1)."""
+    """The layer's weights in int8 steps, and what a step is: (groups, outputs, elements), (…, 1)."""
     weights = layer.matrices()
     scales = weight_scales(np.abs(weights).max(axis=2, keepdims=True))
     return weights / scales, scales
