@@ -17,9 +17,11 @@ from exporter.errors import BundleError, ExportError
 from exporter.graph.graph import INTEGER_DTYPES, Graph
 from exporter.graph.graph import Tensor as GraphTensor
 from exporter.graph.read import read_graph
-from exporter.graph.tflite_metadata import read_metadata, unstamped
+from exporter.graph.tflite_metadata import read_metadata
 from exporter.inspect.audit import audit_graph, precision_of
 from exporter.nvidia.sidecar import SIDECAR_SCHEMA_VERSION, Sidecar, sidecar_path
+
+_TFLITE_MARK = b"TFL3"  # at byte 4 of every .tflite
 
 
 def model_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator[str]:
@@ -45,8 +47,7 @@ def _tflite_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator
     yield from _graph_problems(model, manifest, bundle)
     content = (bundle / model.file).read_bytes()
     if source_size_bytes(model, bundle) is None:
-        known = f"the file of sha256 {model.source_sha256[:12]}…"
-        yield f"without its metadata it is not {known}, from which manifest.json says it was made"
+        yield f"the file of sha256 {model.source_sha256[:12]}…, from which manifest.json says it was made, is not in it"
     try:
         found = read_metadata(content)
     except Exception as error:  # flatbuffers has no exception of its own for a damaged table
@@ -63,17 +64,19 @@ def _tflite_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator
 
 
 def source_size_bytes(model: Model, bundle: Path) -> int | None:
-    """The size of the pipeline's file, on which promises were made; None when the shipped one is not made of it.
+    """The size of the pipeline's file, on which promises were made; None when it is not in the shipped one.
 
-    A .tflite is the pipeline's file and metadata: without these it is that file again, byte for byte.
+    Metadata is put in front of a .tflite, which lies behind it as it was.
     """
     if model.format != Format.TFLITE:
         return model.size_bytes
-    try:
-        source = unstamped((bundle / model.file).read_bytes())
-    except Exception:  # of a damaged file: flatbuffers has no exception of its own, and others look into it as well
-        return None
-    return len(source) if sha256(source).hexdigest() == model.source_sha256 else None
+    content = (bundle / model.file).read_bytes()
+    at = content.find(_TFLITE_MARK)
+    while at >= 4:
+        if sha256(memoryview(content)[at - 4 :]).hexdigest() == model.source_sha256:
+            return len(content) - at + 4
+        at = content.find(_TFLITE_MARK, at + 1)
+    return None
 
 
 def _as_stored(value: Any) -> Any:

@@ -179,12 +179,8 @@ class TfliteGraph:
         """Keep `payload` in the file under `name`, in place of an entry of that name."""
         entry = self.schema.MetadataT()
         entry.name, entry.buffer = name.encode(), self._add_buffer(payload)
-        self.drop_metadata(name)
-        self.model.metadata = [*(self.model.metadata or []), entry]
-
-    def drop_metadata(self, name: str) -> None:
-        """Forget what the file keeps under `name`."""
-        self.model.metadata = [entry for entry in self.model.metadata or [] if entry.name != name.encode()] or None
+        others = [other for other in self.model.metadata or [] if other.name != entry.name]
+        self.model.metadata = [*others, entry]
 
     def _add_buffer(self, payload: bytes) -> int:
         buffer = self.schema.BufferT()

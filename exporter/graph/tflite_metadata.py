@@ -48,13 +48,6 @@ def stamp(model: bytes, metadata: TfliteMetadata) -> bytes:
     return add_buffer(model, BUFFER_NAME, _pack(metadata))
 
 
-def unstamped(model: bytes) -> bytes:
-    """`model` as the editor writes it without metadata: the bytes that were stamped, if the editor had written them."""
-    graph = TfliteGraph(model)
-    graph.drop_metadata(BUFFER_NAME)
-    return graph.to_bytes()
-
-
 def read_metadata(model: bytes) -> TfliteMetadata | None:
     """The metadata inside a .tflite file; None when it has none. Raises ValueError when it is damaged."""
     payload = TfliteGraph(model).metadata(BUFFER_NAME)

@@ -15,7 +15,6 @@ import pytest
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.bundle import Golden, write_bundle
 from exporter.bundle.stored_verdict import pledges_of
-from exporter.graph.tflite_editor import TfliteGraph
 from exporter.inspect.lint import lint_model
 from exporter.judge.budget import judge
 from exporter.judge.outcome import Outcome
@@ -121,7 +120,7 @@ def _convert(folder: Path) -> dict[str, Artifact]:
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
         _configure(converter, precision, tf)
         path = folder / f"{precision}.tflite"
-        path.write_bytes(TfliteGraph(converter.convert()).to_bytes())  # as stages write files
+        path.write_bytes(converter.convert())
         made[f"tflite_{precision}"] = Artifact(
             Format.TFLITE, path, spec, spec, sha256_of(path), precision, ("teacher", precision)
         )

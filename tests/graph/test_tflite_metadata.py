@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.graph.tflite_editor import TfliteGraph
-from exporter.graph.tflite_metadata import ImageTensor, TfliteMetadata, read_metadata, stamp, unstamped
+from exporter.graph.tflite_metadata import ImageTensor, TfliteMetadata, read_metadata, stamp
 from tests.runtimes.tiny_models import TinyFiles
 
 METADATA = TfliteMetadata(
@@ -50,13 +49,6 @@ def test_what_was_written_is_read_back(tiny: TinyFiles, precision: str) -> None:
     model = model_of(tiny, precision)
     assert read_metadata(model) is None
     assert read_metadata(stamp(model, METADATA)) == METADATA
-
-
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_without_metadata_it_is_the_file_again(tiny: TinyFiles, precision: str) -> None:
-    """Byte for byte, when the editor wrote it, as stages do: a bundle's manifest knows the digest of that file."""
-    model = TfliteGraph(model_of(tiny, precision)).to_bytes()
-    assert unstamped(stamp(model, METADATA)) == unstamped(model) == model
 
 
 def test_stamping_again_replaces(tiny: TinyFiles) -> None:
