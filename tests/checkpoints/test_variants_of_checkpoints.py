@@ -133,6 +133,7 @@ def test_mimo_unet_leaves_out_what_only_training_looks_at(tmp_path):
     assert notes == ["1 dead or aliased tensors left out (ConvsOut.0.main.0.weight …)"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lstm", [False, True])
 def test_srn_from_a_tensorflow_checkpoint(lstm, tmp_path):
     """Written by TensorFlow itself, with an optimiser's slots beside the weights as training leaves them."""

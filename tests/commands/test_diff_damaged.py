@@ -64,6 +64,7 @@ def test_a_damaged_report_is_one_sentence(
 junk = st.sampled_from([None, True, -1, 0.5, 1e308, 10**400, "", "nan", "kept", [], {}, [[]], {"not_measured": 3}])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), delete=st.booleans())
 def test_no_report_ends_in_a_traceback(data: st.DataObject, delete: bool, bundle: Bundle, report: Tree) -> None:

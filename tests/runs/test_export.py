@@ -74,6 +74,7 @@ def test_a_corrupted_cache_is_run_again(recipe, capfd):
     assert reproducible_files(Path("dist/tiny-1.0")) == digests
 
 
+@pytest.mark.slow
 def test_provenance_names_every_file_of_weights_and_the_exporter(recipe, student_file, capfd):
     assert main([f"recipe={recipe}"]) == 0
     (pruned,) = Path("build/tiny/stages").glob("prune-*/pruned.safetensors")

@@ -24,6 +24,7 @@ def run_both(recipe: Path, *words: list[str]) -> list[tuple[int, str]]:
     return [(process.returncode, said) for process in both for said in [process.communicate(timeout=300)[1]]]
 
 
+@pytest.mark.slow
 def test_of_other_names(recipe: Path) -> None:
     assert [code for code, _ in run_both(recipe, ["name=one"], ["name=two"])] == [0, 0]
     assert sorted(path.name for path in Path("dist").iterdir()) == ["one-1.0", "two-1.0"]
