@@ -26,9 +26,9 @@ Size = tuple[Side, Side]  # height, width in px
 
 
 class BuildTensorrt(Stage):
-    """Build an engine. `smallest` and `largest` open a range of sizes, `optimal` (the recipe's size when left out) is
-    the one it is fastest at; a file of quantize_onnx with any_size is needed for that.
+    """Build an engine of TensorRT for one size or, with `smallest` and `largest`, for all sizes between.
 
+    A range needs a file of quantize_onnx with any_size. It is fastest at `optimal` (left out: at the recipe's size).
     `compute_capability`, such as "8.9", makes a TensorRT-RTX engine for one kind of GPU only; left out, one for all.
     TensorRT builds for the GPU it runs on. Next to the engine lies NAME.engine.json, which says what it is.
     """
