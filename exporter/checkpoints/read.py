@@ -28,7 +28,7 @@ def load_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file() and not (path / "model.json").is_file():
         raise CheckpointError(f"{path}: there is no such checkpoint")
     try:
-        raw = _reader_of(path)(path)
+        raw = readers()[format_of(path).name](path)
     except ExportError:
         raise
     except Exception as error:  # of a file that anybody may have written: whatever its reader ends in
@@ -43,19 +43,19 @@ def load_state(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _reader_of(path: Path) -> Callable[[Path], object]:
+def readers() -> dict[str, Callable[[Path], object]]:
+    """By the names of `weights_files.FORMATS`."""
     from exporter.checkpoints.ncnn_file import read_ncnn
     from exporter.checkpoints.tf_checkpoint import read_tf_checkpoint
     from exporter.checkpoints.tfjs_file import read_tfjs
 
-    readers: dict[str, Callable[[Path], object]] = {
+    return {
         "tensorflow 1": read_tf_checkpoint,
         "ncnn": read_ncnn,
         "tensorflow.js": read_tfjs,
         "safetensors": read_safetensors,
         "torch": read_torch,
     }
-    return readers[format_of(path).name]
 
 
 def unwrap(raw: object) -> dict[str, Tensor]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from math import isqrt, prod
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from exporter.convert.builder import Order, Translation, Translator, Untranslatable, integers, one_axis
-from exporter.graph.onnx_editor import attribute
+from exporter.convert.builder import Order, Translation, Translator, integers, one_axis
+from exporter.graph.onnx_editor import Array, attribute
 
 HIGHEST_RANK = 4  # of delegates
-HALF_PRECISION_TERMS = 2048  # half precision has 11 bits: a longer sum of equals no longer grows by what is added
+LARGEST_AXIS = 1 << 30
 
 
 def transpose(work: Translation, node: Any) -> None:
@@ -99,14 +99,28 @@ def split(work: Translation, node: Any) -> None:
 
 
 def cut(work: Translation, node: Any) -> None:
-    """Slice with constant bounds and steps forwards."""
+    """Slice with constant bounds; an axis that is read backwards is gathered first."""
     starts, ends = work.constant(node, 1), work.constant(node, 2)
     axes = work.constant(node, 3, np.arange(len(starts)))
     steps = work.constant(node, 4, np.ones(len(starts), np.int64))
-    if np.any(steps < 1):
-        raise Untranslatable(node, f"its steps {steps.tolist()} go backwards")
     order = work.order(node)
     picture, out = work.held(node, 0, order), work.result(node, order=order)
+    if np.any(steps < 1):
+        bounds = zip(starts.tolist(), ends.tolist(), axes.tolist(), steps.tolist(), strict=True)
+        backwards = [(one_axis(node, axis, len(order)), slice(a, b, step)) for a, b, axis, step in bounds if step < 0]
+        only = len(backwards) == len(steps)
+        for number, (axis, part) in enumerate(backwards, 1):
+            place = order.index(axis)
+            shape = list(work.target.shape(picture))
+            places = np.arange(shape[place])[_within(part)]
+            shape[place] = len(places)
+            is_last = only and number == len(backwards)
+            made = out if is_last else work.between(node, f"gathered{place}", tuple(shape))
+            _take(work, node, picture, place, places, made)
+            picture = made
+        if only:
+            return
+        starts, ends, axes, steps = (values[steps > 0] for values in (starts, ends, axes, steps))
     whole, size = work.target.shape(picture), work.target.shape(out)
     begin, stride = [0] * len(order), [1] * len(order)
     for start, end, axis, step in zip(starts.tolist(), ends.tolist(), axes.tolist(), steps.tolist(), strict=True):
@@ -125,27 +139,42 @@ def cut(work: Translation, node: Any) -> None:
     work.emit("STRIDED_SLICE", [picture, first, *numbers], [out], "StridedSliceOptions")
 
 
+def _within(part: slice) -> slice:
+    """ONNX ends before the first element with a very negative number, Python with None."""
+    return slice(part.start, None if part.stop < -LARGEST_AXIS else part.stop, part.step)
+
+
 def gather(work: Translation, node: Any) -> None:
-    """Constant places along one axis; one place alone drops the axis."""
-    places = work.constant(node, 1)
-    order = work.order(node)
+    """Constant places along one axis; the axes of the places stand where the axis was, none for one place alone."""
+    places, order = work.constant(node, 1), work.order(node)
     axis = one_axis(node, attribute(node, "axis", 0), len(order))
-    place = order.index(axis)
-    if places.ndim > 1:
-        raise Untranslatable(node, f"its places have shape {places.shape}, not one axis")
-    chosen = np.where(places < 0, places + work.sizes(node, node.input[0])[axis], places).astype(np.int32)
-    kept = order if places.ndim else tuple(a - (a > axis) for a in order if a != axis)
-    stored = work.stored(f"{node.output[0]}_places", chosen)
-    picture, out = work.held(node, 0, order), work.result(node, order=kept)
-    if len(order) <= HIGHEST_RANK:
-        work.emit("GATHER", [picture, stored], [out], "GatherOptions", axis=place)
-        return
+    place, more = order.index(axis), places.ndim - 1
+    chosen = np.where(places < 0, places + work.sizes(node, node.input[0])[axis], places).reshape(-1)
+    made = [a + more * (a > axis) for a in order]
+    made[place : place + 1] = range(axis, axis + places.ndim)
+    picture, out = work.held(node, 0, order), work.result(node, order=tuple(made))
     shape = work.target.shape(picture)
     before, after = prod(shape[:place]), prod(shape[place + 1 :])
-    flat = work.between(node, "flat", (before, chosen.size, after) if places.ndim else (before, after))
-    inputs = [work.reshaped(picture, (before, shape[place], after)), stored]
-    work.emit("GATHER", inputs, [flat], "GatherOptions", axis=1)
-    work.reshaped(flat, work.target.shape(out), out)
+    if len(order) > HIGHEST_RANK:
+        picture, place, shape = work.reshaped(picture, (before, shape[place], after)), 1, (before, shape[place], after)
+    taken = (*shape[:place], len(chosen), *shape[place + 1 :])
+    direct = work.target.shape(out) == taken
+    _take(work, node, picture, place, chosen, out if direct else (flat := work.between(node, "flat", taken)))
+    if not direct:
+        work.reshaped(flat, work.target.shape(out), out)
+
+
+def _take(work: Translation, node: Any, picture: int, place: int, places: Array, out: int) -> None:
+    """Neighbours in their order are a SLICE, which every engine has in every format; others are a GATHER."""
+    shape = work.target.shape(picture)
+    if np.array_equal(places, np.arange(len(places)) + places[0]):
+        begin = [int(places[0]) if axis == place else 0 for axis in range(len(shape))]
+        numbers = [work.stored(f"{node.output[0]}_{word}", np.array(value, np.int32))
+                   for word, value in (("begin", begin), ("size", work.target.shape(out)))]  # fmt: skip
+        work.emit("SLICE", [picture, *numbers], [out], "SliceOptions")
+        return
+    stored = work.stored(f"{node.output[0]}_places{place}", places.astype(np.int32))
+    work.emit("GATHER", [picture, stored], [out], "GatherOptions", axis=place)
 
 
 def softmax(work: Translation, node: Any) -> None:
@@ -154,52 +183,6 @@ def softmax(work: Translation, node: Any) -> None:
     last = (*(a for a in order if a != axis), axis)
     picture = work.held(node, 0, last)
     work.emit("SOFTMAX", [picture], [work.result(node, order=last)], "SoftmaxOptions", beta=1.0)
-
-
-def reduction(work: Translation, node: Any) -> None:
-    order = work.order(node)
-    rank = len(order)
-    if node.op_type == "GlobalAveragePool":
-        axes = list(range(2, rank))
-    elif len(node.input) > 1 and node.input[1]:
-        axes = [one_axis(node, int(axis), rank) for axis in work.constant(node, 1)]
-    else:
-        axes = [one_axis(node, axis, rank) for axis in integers(node, "axes", list(range(rank)))]
-    keep = bool(attribute(node, "keepdims", 1))
-    left = [axis for axis in range(rank) if axis not in axes]
-    made = order if keep else tuple(left.index(axis) for axis in order if axis in left)
-    picture, places = work.held(node, 0, order), sorted(order.index(axis) for axis in axes)
-    if node.op_type != "ReduceSum" and len(places) == 1:
-        picture = _halfway(work, node, picture, places[0])
-    steps = [places]
-    if node.op_type != "ReduceSum" and prod(work.target.shape(picture)[p] for p in places) > HALF_PRECISION_TERMS:
-        steps = [[place] for place in reversed(places)]  # means of means: no partial sum leaves half precision
-    for number, step in enumerate(steps):
-        shape = [1 if place in step else size for place, size in enumerate(work.target.shape(picture))]
-        last = number == len(steps) - 1
-        out = work.result(node, order=made) if last else work.between(node, f"mean{number}", tuple(shape))
-        inputs = [picture, work.stored(f"{node.output[0]}_axes{number}", np.array(step, np.int32))]
-        kind = "SUM" if node.op_type == "ReduceSum" else "MEAN"
-        if last and not keep and len(steps) > 1:
-            kept = work.between(node, "kept", tuple(shape))
-            work.emit(kind, inputs, [kept], "ReducerOptions", keepDims=True)
-            work.reshaped(kept, work.target.shape(out), out)
-            return
-        work.emit(kind, inputs, [out], "ReducerOptions", keepDims=keep or not last)
-        picture = out
-
-
-def _halfway(work: Translation, node: Any, picture: int, place: int) -> int:
-    """One long axis, such as the pixels of a plane: means of about as many parts as each part has numbers."""
-    shape = work.target.shape(picture)
-    parts = next((n for n in range(isqrt(shape[place]), 1, -1) if shape[place] % n == 0), 1)
-    if shape[place] <= HALF_PRECISION_TERMS or parts == 1:
-        return picture
-    rows = (prod(shape[:place]), parts, shape[place] // parts, prod(shape[place + 1 :]))
-    means = work.between(node, "means_of_parts", (rows[0], parts, 1, rows[3]))
-    inputs = [work.reshaped(picture, rows), work.stored(f"{node.output[0]}_part", np.array([2], np.int32))]
-    work.emit("MEAN", inputs, [means], "ReducerOptions", keepDims=True)
-    return work.reshaped(means, (*shape[:place], parts, *shape[place + 1 :]))
 
 
 def tiled(work: Translation, node: Any) -> None:
@@ -211,6 +194,40 @@ def tiled(work: Translation, node: Any) -> None:
     pairs = zip(work.target.shape(out), work.target.shape(picture), strict=True)
     times = work.stored(f"{node.output[0]}_times", np.array([a // b for a, b in pairs], np.int32))
     work.emit("TILE", [picture, times], [out], "TileOptions")
+
+
+def repeated(work: Translation, node: Any) -> None:
+    """Tile: whole axes over and over."""
+    order, repeats = work.order(node), work.constant(node, 1)
+    times = work.stored(f"{node.output[0]}_times", np.array([int(repeats[axis]) for axis in order], np.int32))
+    picture = work.held(node, 0, order)
+    work.emit("TILE", [picture, times], [work.result(node, order=order)], "TileOptions")
+
+
+def largest(work: Translation, node: Any) -> None:
+    """TopK: the largest along one axis, from the largest down; the smallest are the largest of the opposite numbers."""
+    order = work.order(node)
+    axis = one_axis(node, attribute(node, "axis", -1), len(order))
+    last = (*(a for a in order if a != axis), axis)
+    picture, found = work.held(node, 0, last), work.result(node, 0, last)
+    count = work.stored(f"{node.output[0]}_count", work.constant(node, 1).reshape(()).astype(np.int32))
+    places = work.result(node, 1, last, "INT32")
+    if attribute(node, "largest", 1):
+        work.emit("TOPK_V2", [picture, count], [found, places], "TopKV2Options")
+        return
+    opposite = work.between(node, "opposite", work.target.shape(picture))
+    negative = work.between(node, "negative", work.target.shape(found))
+    work.emit("NEG", [picture], [opposite], "NegOptions")
+    work.emit("TOPK_V2", [opposite, count], [negative, places], "TopKV2Options")
+    work.emit("NEG", [negative], [found], "NegOptions")
+
+
+def running_sum(work: Translation, node: Any) -> None:
+    order = work.order(node)
+    axis = order.index(one_axis(node, int(work.constant(node, 1).reshape(-1)[0]), len(order)))
+    inputs = [work.held(node, 0, order), work.stored(f"{node.output[0]}_axis", np.array(axis, np.int32))]
+    options = {word: bool(attribute(node, word, 0)) for word in ("exclusive", "reverse")}
+    work.emit("CUMSUM", inputs, [work.result(node, order=order)], "CumsumOptions", **options)
 
 
 def identity(work: Translation, node: Any) -> None:
@@ -229,10 +246,10 @@ ARRAYS: dict[str, Translator] = {
     "Slice": cut,
     "Gather": gather,
     "Softmax": softmax,
-    "ReduceMean": reduction,
-    "ReduceSum": reduction,
-    "GlobalAveragePool": reduction,
     "Expand": tiled,
+    "Tile": repeated,
+    "TopK": largest,
+    "CumSum": running_sum,
     "Identity": identity,
     "Dropout": identity,
 }

@@ -80,22 +80,22 @@ class Translation:
         if value is None:
             return self._widened(node, place, order)
         if value.size == 1:
-            return self.stored(name, value.reshape(()).astype(np.float32))
+            return self.stored(name, _numbers(value.reshape(())))
         if value.ndim > rank:
             raise Untranslatable(node, f"its constant {name} has rank {value.ndim}")
         full = value.reshape((1,) * (rank - value.ndim) + value.shape)
-        return self.stored(name, full.transpose(order).astype(np.float32))
+        return self.stored(name, _numbers(full.transpose(order)))
 
     def stored(self, name: str, value: Array) -> int:
         return self.target.add_constant(name, value)
 
-    def result(self, node: Any, place: int = 0, order: Order = NHWC) -> int:
+    def result(self, node: Any, place: int = 0, order: Order = NHWC, dtype: str = "FLOAT32") -> int:
         """The tensor that will hold the node's output in `order`, named like the node."""
         name = node.output[place]
         sizes = self.sizes(node, name)
         if len(sizes) != len(order):
             raise Untranslatable(node, f"its tensor {name} has shape {sizes}, not {len(order)} known sizes")
-        index = self.target.add_tensor(name, tuple(sizes[axis] for axis in order), "FLOAT32")
+        index = self.target.add_tensor(name, tuple(sizes[axis] for axis in order), dtype)
         self.forms[name] = {order: index}
         return index
 
@@ -123,7 +123,7 @@ class Translation:
         if out is None and self.target.shape(index) == shape:
             return index
         if out is None:
-            out = self.target.add_tensor(f"{self.target.name(index)}_{_words(shape)}", shape, "FLOAT32")
+            out = self.target.add_tensor(f"{self.target.name(index)}_{_words(shape)}", shape, self.target.dtype(index))
         sizes = self.stored(f"{self.target.name(out)}_shape", np.array(shape, np.int32))
         self.emit("RESHAPE", [index, sizes], [out], "ReshapeOptions", newShape=list(shape))
         return out
@@ -156,7 +156,7 @@ class Translation:
     def _transpose(self, index: int, perm: Order) -> int:
         shape = self.target.shape(index)
         name = f"{self.target.name(index)}_{_words(perm)}"
-        made = self.target.add_tensor(name, tuple(shape[axis] for axis in perm), "FLOAT32")
+        made = self.target.add_tensor(name, tuple(shape[axis] for axis in perm), self.target.dtype(index))
         stored = self.stored(f"{name}_perm", np.array(perm, np.int32))
         self.emit("TRANSPOSE", [index, stored], [made], "TransposeOptions")
         return made
@@ -175,6 +175,11 @@ class Translation:
         if name not in self.forms:
             raise Untranslatable(node, f"its input {name} is not a picture")
         return self.forms[name]
+
+
+def _numbers(value: Array) -> Array:
+    """As TFLite computes with them: truth stays truth, everything else is float32."""
+    return value if value.dtype == np.bool_ else value.astype(np.float32)
 
 
 def _words(numbers: tuple[int, ...]) -> str:

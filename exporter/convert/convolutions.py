@@ -1,4 +1,4 @@
-"""Convolutions and pooling: where padding lives. TFLite knows SAME and VALID; anything else is a PAD before."""
+"""Convolutions: where padding lives. TFLite knows SAME and VALID; anything else is a PAD before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAME, VALID = 0, 1
 _CONVOLUTION = {"fusedActivationFunction": 0}
 
 
-def _pads(node: Any, size: tuple[int, int], kernel: list[int], strides: list[int], dilations: list[int]) -> list[int]:
+def pads_of(node: Any, size: tuple[int, int], kernel: list[int], strides: list[int], dilations: list[int]) -> list[int]:
     """[top, left, bottom, right] as the node means it."""
     auto = attribute(node, "auto_pad", "NOTSET")
     if auto == "NOTSET":
@@ -56,7 +56,7 @@ def convolution(work: Translation, node: Any) -> None:
     kernel, strides = list(weights.shape[2:]), integers(node, "strides", [1, 1])
     dilations = integers(node, "dilations", [1, 1])
     _, height, width, channels = work.shape(node, node.input[0])
-    pads = _pads(node, (height, width), kernel, strides, dilations)
+    pads = pads_of(node, (height, width), kernel, strides, dilations)
     geometry = list(zip((height, width), kernel, strides, dilations, strict=True))
     picture, padding = _padded(work, node, work.picture(node), pads, geometry)
     options = {
@@ -122,11 +122,13 @@ def _grouped(
 
 def transposed_convolution(work: Translation, node: Any) -> None:
     weights = work.constant(node, 1)  # (I, O, H, W)
-    if weights.ndim != 4 or attribute(node, "group", 1) != 1 or integers(node, "dilations", [1, 1]) != [1, 1]:
-        raise Untranslatable(node, "only 2-D transposed convolutions without groups or dilation are known")
+    if weights.ndim != 4:
+        raise Untranslatable(node, f"it has {weights.ndim - 2} spatial dimensions, not 2")
+    groups, weights = attribute(node, "group", 1), _spread(weights, integers(node, "dilations", [1, 1]))
     if attribute(node, "auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         raise Untranslatable(node, "its padding is automatic")
-    bias = work.constant(node, 2, np.zeros(weights.shape[1], np.float32))
+    bias = work.constant(node, 2, np.zeros(groups * weights.shape[1], np.float32))
+    weights = _ungrouped(weights, groups)
     kernel, strides = weights.shape[2:], integers(node, "strides", [1, 1])
     pads = integers(node, "pads", [0, 0, 0, 0])
     batch, height, width, _ = work.shape(node, node.input[0])
@@ -152,6 +154,28 @@ def transposed_convolution(work: Translation, node: Any) -> None:
         _crop(work, node, target, out, (pads[0], pads[1]), made)
 
 
+def _spread(weights: Array, dilations: list[int]) -> Array:
+    """Weights with the zeros between them that a dilation stands for; TRANSPOSE_CONV knows none."""
+    if dilations == [1, 1]:
+        return weights
+    sides = [(side - 1) * step + 1 for side, step in zip(weights.shape[2:], dilations, strict=True)]
+    spread = np.zeros((*weights.shape[:2], *sides), weights.dtype)
+    spread[:, :, :: dilations[0], :: dilations[1]] = weights
+    return spread
+
+
+def _ungrouped(weights: Array, groups: int) -> Array:
+    """(I, O/groups, H, W) as the (I, O, H, W) that does the same: TFLite knows no grouped transposed convolution."""
+    if groups == 1:
+        return weights
+    inputs, outputs = weights.shape[0] // groups, weights.shape[1]
+    whole = np.zeros((weights.shape[0], groups * outputs, *weights.shape[2:]), weights.dtype)
+    for group in range(groups):
+        rows = slice(group * inputs, (group + 1) * inputs)
+        whole[rows, group * outputs : (group + 1) * outputs] = weights[rows]
+    return whole
+
+
 def _crop(work: Translation, node: Any, source: int, out: int, start: tuple[int, int], size: tuple[int, ...]) -> None:
     whole = work.target.shape(source)
     if start[0] + size[1] > whole[1] or start[1] + size[2] > whole[2]:
@@ -161,37 +185,7 @@ def _crop(work: Translation, node: Any, source: int, out: int, start: tuple[int,
     work.emit("SLICE", [source, begin, sizes], [out], "SliceOptions")
 
 
-def pooling(work: Translation, node: Any) -> None:
-    kernel, strides = integers(node, "kernel_shape", []), integers(node, "strides", [1, 1])
-    if len(kernel) != 2 or len(node.output) > 1 or attribute(node, "ceil_mode", 0):
-        raise Untranslatable(node, "only 2-D pooling with floor rounding and one output is known")
-    if integers(node, "dilations", [1, 1]) != [1, 1]:
-        raise Untranslatable(node, "it is dilated")
-    _, height, width, _ = work.shape(node, node.input[0])
-    pads = _pads(node, (height, width), kernel, strides, [1, 1])
-    same = [same_padding(*axis) for axis in zip((height, width), kernel, strides, strict=True)]
-    if any(pads) and list(zip(pads[:2], pads[2:], strict=True)) != same:
-        raise Untranslatable(node, f"its padding {pads} is neither SAME nor VALID")
-    if any(pads) and node.op_type == "AveragePool" and attribute(node, "count_include_pad", 0):
-        raise Untranslatable(node, "it counts padding as zeros")
-    kind = "MAX_POOL_2D" if node.op_type == "MaxPool" else "AVERAGE_POOL_2D"
-    work.emit(
-        kind,
-        [work.picture(node)],
-        [work.result(node)],
-        "Pool2DOptions",
-        padding=SAME if any(pads) else VALID,
-        filterHeight=kernel[0],
-        filterWidth=kernel[1],
-        strideH=strides[0],
-        strideW=strides[1],
-        fusedActivationFunction=0,
-    )
-
-
 CONVOLUTIONS: dict[str, Translator] = {
     "Conv": convolution,
     "ConvTranspose": transposed_convolution,
-    "MaxPool": pooling,
-    "AveragePool": pooling,
 }

@@ -20,6 +20,8 @@ def resize(work: Translation, node: Any) -> None:
     if made[0] != batch or made[3] != channels:
         raise Untranslatable(node, "it resizes other axes than height and width")
     kind = _resizing_operator(node, made[1] < height or made[2] < width)
+    if kind != "align_corners" and not _sizes_say_it_all(work, node, (height, width), made[1:3]):
+        kind = None
     if kind is None:
         _resize_by_products(work, node)
         return
@@ -31,6 +33,14 @@ def resize(work: Translation, node: Any) -> None:
     options = {"alignCorners": kind == "align_corners", "halfPixelCenters": half}
     out = work.result(node)
     work.emit("RESIZE_BILINEAR", inputs, [out], "ResizeBilinearOptions", version=3 if half else 1, **options)
+
+
+def _sizes_say_it_all(work: Translation, node: Any, before: tuple[int, int], after: tuple[int, ...]) -> bool:
+    """Whether the scale is the quotient of the sizes: TFLite knows no other, ONNX takes the number it is given."""
+    scales = work.source.constants.get(node.input[2]) if len(node.input) > 2 else None
+    if scales is None or scales.size != 4:
+        return True
+    return all(abs(float(s) * b - a) < 1e-5 * a for s, b, a in zip(scales[2:], before, after, strict=True))
 
 
 def _resizing_operator(node: Any, shrinks: bool) -> str | None:

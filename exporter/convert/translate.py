@@ -14,10 +14,15 @@ from typing import Any
 from exporter.convert.arrays import ARRAYS
 from exporter.convert.builder import NHWC, Order, Translation, Translator, Untranslatable
 from exporter.convert.convolutions import CONVOLUTIONS
+from exporter.convert.logic import LOGIC
 from exporter.convert.pictures import PICTURES
+from exporter.convert.pooling import POOLING
 from exporter.convert.products import PRODUCTS, take_in_bias
+from exporter.convert.reductions import REDUCTIONS
 from exporter.convert.values import VALUES
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.passes.onnx.composites import write_out_composites, write_out_powers
+from exporter.passes.onnx.einsum import write_out_einsum
 from exporter.passes.onnx.gelu import join_gelu
 from exporter.passes.onnx.normalisation import scale_before_norms, write_out_norms
 from exporter.passes.onnx.pixel_shuffle import use_depth_first
@@ -25,11 +30,22 @@ from exporter.passes.onnx.pixel_unshuffle import use_strided_convolutions
 from exporter.passes.onnx.unit_length import take_lengths_by_means
 from exporter.passes.run import rewrite_onnx
 
-TRANSLATORS: dict[str, Translator] = {**CONVOLUTIONS, **PICTURES, **VALUES, **ARRAYS, **PRODUCTS}
+TRANSLATORS: dict[str, Translator] = {
+    **CONVOLUTIONS,
+    **POOLING,
+    **PICTURES,
+    **VALUES,
+    **LOGIC,
+    **ARRAYS,
+    **REDUCTIONS,
+    **PRODUCTS,
+}
 PREPARATION = (
-    (write_out_norms,),
+    (write_out_norms, write_out_powers, write_out_einsum),
     (use_strided_convolutions, use_depth_first, scale_before_norms, take_lengths_by_means),
     (join_gelu, take_in_bias),
+    (write_out_composites,),
+    (),  # so that shapes of what was written out are known
 )
 
 

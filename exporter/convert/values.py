@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from exporter.convert.builder import NHWC, Order, Translation, Translator, Untranslatable
-from exporter.graph.onnx_editor import attribute
+from exporter.graph.onnx_editor import Array, attribute
 
 _TABLES = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions"}
 _PAIRS = {"Add": "ADD", "Sub": "SUB", "Mul": "MUL", "Div": "DIV", "Min": "MINIMUM", "Max": "MAXIMUM"}
 _SINGLE = {
     "Relu": ("RELU", ""), "Sigmoid": ("LOGISTIC", ""), "Tanh": ("TANH", ""), "HardSwish": ("HARD_SWISH", ""),
     "Sqrt": ("SQRT", ""), "Exp": ("EXP", "ExpOptions"), "Neg": ("NEG", "NegOptions"), "Abs": ("ABS", "AbsOptions"),
+    "Log": ("LOG", ""), "Sin": ("SIN", ""), "Cos": ("COS", "CosOptions"), "Floor": ("FLOOR", ""), "Ceil": ("CEIL", ""),
+    "Round": ("ROUND", ""), "Sign": ("SIGN", ""), "Elu": ("ELU", ""),
 }  # fmt: skip
 _CLAMPS = {
     (0.0, math.inf): "RELU",
@@ -45,12 +47,12 @@ def pair(work: Translation, node: Any) -> None:
         raise Untranslatable(node, f"it has {len(node.input)} operands, not 2")
     if node.op_type == "Div" and _divide(work, node):
         return
-    order = _common_order(work, node)
+    order = common_order(work, node)
     inputs = [work.operand(node, place, order) for place in (0, 1)]
     _emit_pair(work, _PAIRS[node.op_type], inputs, work.result(node, order=order))
 
 
-def _common_order(work: Translation, node: Any) -> Order:
+def common_order(work: Translation, node: Any) -> Order:
     """An order of the result that costs the fewest elements moved: the largest operand's, or one both are held in."""
     rank = len(work.sizes(node, node.output[0]))
     held = [name for name in node.input if name in work.forms and len(work.sizes(node, name)) == rank]
@@ -59,6 +61,12 @@ def _common_order(work: Translation, node: Any) -> Order:
     held.sort(key=lambda name: -prod(work.sizes(node, name)))
     orders = list(work.forms[held[0]])
     return next((order for order in orders if all(order in work.forms[name] for name in held)), orders[0])
+
+
+def power(work: Translation, node: Any) -> None:
+    order = common_order(work, node)
+    inputs = [work.operand(node, place, order) for place in (0, 1)]
+    work.emit("POW", inputs, [work.result(node, order=order)], "PowOptions")
 
 
 def _emit_pair(work: Translation, kind: str, inputs: list[int], out: int) -> None:
@@ -74,7 +82,7 @@ def _divide(work: Translation, node: Any) -> bool:
     if divisor is not None:
         inverse = (1 / divisor.astype(np.float64)).astype(np.float32)
         node.input[1] = work.source.add_constant(f"{node.input[1]}_inverse", inverse)
-        order = _common_order(work, node)
+        order = common_order(work, node)
         inputs = [work.operand(node, place, order) for place in (0, 1)]
         _emit_pair(work, "MUL", inputs, work.result(node, order=order))
         return True
@@ -82,7 +90,7 @@ def _divide(work: Translation, node: Any) -> bool:
     if root is None or root.op_type != "Sqrt":
         return False
     above = work.source.constants.get(node.input[0])
-    order = _common_order(work, node)
+    order = common_order(work, node)
     inside = work.operand(root, 0, order)
     if above is not None and np.all(above == 1):
         work.emit("RSQRT", [inside], [work.result(node, order=order)])
@@ -103,12 +111,19 @@ def clamp(work: Translation, node: Any) -> None:
     bounds = [(kind, value) for kind, value in (("MAXIMUM", low), ("MINIMUM", high)) if math.isfinite(value)]
     if not bounds:
         raise Untranslatable(node, "it clamps to nothing")
+    shape = work.target.shape(picture)
     for number, (kind, value) in enumerate(bounds):
         last = number == len(bounds) - 1
         target = out if last else work.between(node, "bounded", work.target.shape(out))
-        bound = work.stored(f"{node.output[0]}_{kind.lower()}", np.array(value, np.float32))
+        bound = work.stored(f"{node.output[0]}_{kind.lower()}", _bound(value, low > 0 or high < 0, shape))
         work.emit(kind, [picture, bound], [target], "MaximumMinimumOptions")
         picture = target
+
+
+def _bound(value: float, excludes_zero: bool, shape: tuple[int, ...]) -> Array:
+    """XNNPACK joins a clamp by one number to the convolution before it, and cannot prepare one whose padding is clamped
+    to other than zero: such a bound is written once a channel, which it leaves alone."""
+    return np.full(shape[-1:] if excludes_zero else (), value, np.float32)
 
 
 def leaky_relu(work: Translation, node: Any) -> None:
@@ -155,6 +170,7 @@ def batch_norm(work: Translation, node: Any) -> None:
 VALUES: dict[str, Translator] = {
     **dict.fromkeys(_SINGLE, single),
     **dict.fromkeys(_PAIRS, pair),
+    "Pow": power,
     "Gelu": gelu,
     "Clip": clamp,
     "LeakyRelu": leaky_relu,

@@ -135,8 +135,9 @@ ONNX: dict[str, OnnxOperator] = {
     **_each(
         """
         Abs And BatchNormalization Cast Ceil Celu Cos DequantizeLinear Dropout Elu Equal Erf Exp Expand Floor Gelu
-        Greater GreaterOrEqual HardSigmoid HardSwish Less LessOrEqual Log Mean Mish Mod Neg Not Or Pow QuantizeLinear
-        Reciprocal Round Selu Sign Sin Softplus Softsign Sqrt Sum Swish Tanh ThresholdedRelu Where Xor
+        Greater GreaterOrEqual HardSigmoid HardSwish IsInf IsNaN Less LessOrEqual Log Mean Mish Mod Neg Not Or Pow
+        QuantizeLinear Reciprocal Round Selu Shrink Sign Sin Softplus Softsign Sqrt Sum Swish Tanh ThresholdedRelu Tile
+        Where Xor
         """,
         OnnxOperator("pixel"),
     ),
@@ -153,7 +154,7 @@ ONNX: dict[str, OnnxOperator] = {
     "Gather": OnnxOperator("axis", "input", "paired"),
     "Split": OnnxOperator("axis", "input", "paired"),
     "Softmax": OnnxOperator("axis", "own"),
-    **_each("ArgMax CumSum Hardmax LayerNormalization LogSoftmax LpNormalization", OnnxOperator("axis")),
+    **_each("ArgMax ArgMin CumSum Hardmax LayerNormalization LogSoftmax LpNormalization TopK", OnnxOperator("axis")),
     "Transpose": OnnxOperator("transposed", "input", "paired"),
     **_each("Flatten Reshape Squeeze Unsqueeze", OnnxOperator("reshaped", "input", "paired")),
     **_each(
@@ -196,6 +197,7 @@ TFLITE: dict[str, TfliteOperator] = {
     **_each("ABS ADD GELU LEAKY_RELU MUL SQUARED_DIFFERENCE SUB", _int8("free", 2, pixelwise=True)),
     **_each("HARD_SWISH PRELU", _int8("free", 1, pixelwise=True)),
     **_each("MEAN SUM", _int8("free", 2)),
+    **_each("REDUCE_MAX REDUCE_MIN", _int8("same", 2)),
     **_each("MAXIMUM MINIMUM RELU RELU6", _int8("same", 2, pixelwise=True)),
     "RELU_N1_TO_1": _int8("same", 1, pixelwise=True),
     "RELU_0_TO_1": _int8("same", 1, gpu=False, pixelwise=True),
@@ -218,7 +220,7 @@ TFLITE: dict[str, TfliteOperator] = {
         """,
         _PIXELWISE,
     ),
-    **_each("CUMSUM DEQUANTIZE LSTM ONE_HOT QUANTIZE REDUCE_MAX REDUCE_MIN REDUCE_PROD", TfliteOperator(gpu=_GPU)),
+    **_each("CUMSUM DEQUANTIZE LSTM ONE_HOT QUANTIZE REDUCE_PROD", TfliteOperator(gpu=_GPU)),
     "DENSIFY": TfliteOperator(gpu=(GPU_DELEGATE,)),
     **_each("ATAN2 CEIL LOGICAL_NOT LOGICAL_OR ROUND", TfliteOperator(gpu=(ML_DRIFT,), pixelwise=True)),
     **_each(

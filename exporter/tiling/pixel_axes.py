@@ -112,7 +112,7 @@ def _untouched(node: Any, graph: Any, tensor: str, places: Axes) -> Axes:
     from exporter.graph.onnx_editor import attribute
 
     rank = len(_shape(node, graph, tensor))
-    default = {"Concat": 0, "Gather": 0, "Split": 0, "ArgMax": 0}.get(node.op_type, -1)
+    default = {"Concat": 0, "Gather": 0, "Split": 0, "ArgMax": 0, "ArgMin": 0}.get(node.op_type, -1)
     axis = attribute(node, "axis", default)
     if node.op_type == "CumSum":
         axis = int(graph.constants[node.input[1]]) if node.input[1] in graph.constants else 0

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from exporter.checkpoints.read import load_into, load_state, unwrap
+from exporter.checkpoints.read import load_into, load_state, readers, unwrap
+from exporter.checkpoints.weights_files import FORMATS
 from exporter.errors import CheckpointError
 from exporter.generators.build import build_network, generator_info
 
@@ -112,3 +113,7 @@ def test_a_deblurgan_checkpoint_is_no_student(teacher_file):
     student = build_network(generator_info("mobilenetv3_student"), {"preset": "s"})
     with pytest.raises(CheckpointError, match="does not fit mobilenetv3_student"):
         load_into(student, load_state(teacher_file), teacher_file, "mobilenetv3_student")
+
+
+def test_every_format_has_a_reader():
+    assert readers().keys() == {format.name for format in FORMATS}
