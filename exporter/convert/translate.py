@@ -43,9 +43,8 @@ TRANSLATORS: dict[str, Translator] = {
 PREPARATION = (
     (write_out_norms, write_out_powers, write_out_einsum),
     (use_strided_convolutions, use_depth_first, scale_before_norms, take_lengths_by_means),
-    (join_gelu, take_in_bias),
     (write_out_composites,),
-    (),  # so that shapes of what was written out are known
+    (join_gelu, take_in_bias),  # last: shape inference of an older operator set does not know Gelu
 )
 
 

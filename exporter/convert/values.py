@@ -80,7 +80,8 @@ def _divide(work: Translation, node: Any) -> bool:
     """By a constant: multiply by its inverse. By a square root: multiply by RSQRT. DIV has no int8 kernel."""
     divisor = work.source.constants.get(node.input[1])
     if divisor is not None:
-        inverse = (1 / divisor.astype(np.float64)).astype(np.float32)
+        with np.errstate(divide="ignore"):  # by zero: infinity, as ONNX has it
+            inverse = (1 / divisor.astype(np.float64)).astype(np.float32)
         node.input[1] = work.source.add_constant(f"{node.input[1]}_inverse", inverse)
         order = common_order(work, node)
         inputs = [work.operand(node, place, order) for place in (0, 1)]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from exporter.graph.onnx_editor import OnnxGraph, attribute
+from exporter.passes.onnx.gelu import gelu_around
 from exporter.passes.onnx.writer import Writer
 
 # erf(x) ≈ 1 - (a1·t + … + a5·t⁵)·exp(-x²) for x ≥ 0, t = 1/(1 + p·x); off by 1.5e-7 at most.
@@ -131,6 +132,8 @@ def _reciprocal(write: Writer, graph: OnnxGraph, node: Any) -> None:
 
 
 def _erf(write: Writer, graph: OnnxGraph, node: Any) -> None:
+    if gelu_around(graph, node) is not None:  # TFLite has a kernel for that
+        return
     x = node.input[0]
     size = write("Abs", x)
     t = write("Div", write.number(1), write("Add", write("Mul", size, write.number(_ERF_P)), write.number(1)))

@@ -15,7 +15,7 @@ def join_gelu(graph: OnnxGraph) -> bool:
     """Replace every GELU written out by a Gelu node. What only looks like one stays."""
     modified = False
     for erf in [node for node in graph.nodes if node.op_type == "Erf"]:
-        found = _gelu(graph, erf)
+        found = gelu_around(graph, erf)
         if found is not None:
             from onnx import helper
 
@@ -27,7 +27,7 @@ def join_gelu(graph: OnnxGraph) -> bool:
     return modified
 
 
-def _gelu(graph: OnnxGraph, erf: Any) -> tuple[str, list[Any]] | None:
+def gelu_around(graph: OnnxGraph, erf: Any) -> tuple[str, list[Any]] | None:
     """(x, the nodes from the one that makes x/√2 to the one that makes the result)."""
     inner = graph.producer(erf.input[0])
     source = "" if inner is None else _scaled(graph, inner, 1 / sqrt(2))

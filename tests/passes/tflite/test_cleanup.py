@@ -137,7 +137,7 @@ def test_height_equal_to_channels_confuses_nobody():
 @pytest.mark.parametrize(
     ("node", "constants"),
     [
-        (make("Erf", ["x"], ["y"], name="here"), {}),
+        (make("Hardmax", ["x"], ["y"], name="here"), {}),
         (make("Pad", ["x", "p"], ["y"], name="here", mode="edge"), {"p": np.array([0, 1, 0, 0] + [0, -1, 0, 0])}),
         (make("Det", ["x"], ["y"], name="here"), {}),
         (make("MaxPool", ["x"], ["y"], name="here", kernel_shape=[4, 4], pads=[2, 2, 1, 1]), {}),
