@@ -127,7 +127,10 @@ def train_all(plan: Plan, seconds: float) -> dict[str, Any]:
     begun, photographs, rows = time.monotonic(), unpack(plan), {}
     for run in plan.runs:
         left_s = min(seconds * run.share, seconds - (time.monotonic() - begun))
-        rows[run.name] = train(run, plan, photographs, left_s)
+        if run.taught_by and not rows.get(run.taught_by, {"finished": True})["finished"]:
+            rows[run.name] = {"finished": False, "waits_for": run.taught_by}
+        else:
+            rows[run.name] = train(run, plan, photographs, left_s)
         sys.stdout.write(f"{run.name}: {json.dumps(rows[run.name])}\n")
     return rows
 
