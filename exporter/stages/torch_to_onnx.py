@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -15,13 +16,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 OPSET = 18
+LONGEST_REASON = 200  # characters
+REFUSED = "PyTorch could not export the network"
+WAYS = ("trace", "dynamo")  # the quicker first
 
 
 class TorchToOnnx(Stage):
     """Export the network at the recipe's input size as a static ONNX file with NHWC input and output.
 
     `exporter` chooses PyTorch's way of reading the network: "trace" runs it once and writes down what happened;
-    "dynamo" reads its Python code, takes longer, and knows operators that tracing does not.
+    "dynamo" reads its Python code, takes longer, and knows operators that tracing does not. "auto" takes the first of
+    the two whose file gives the network's picture.
     """
 
     name: ClassVar[str] = "torch_to_onnx"
@@ -30,15 +35,13 @@ class TorchToOnnx(Stage):
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript")
     packages: ClassVar[tuple[str, ...]] = ("onnxscript",)  # inside torch.onnx
 
-    exporter: Literal["trace", "dynamo"] = "trace"
+    exporter: Literal["auto", "trace", "dynamo"] = "auto"
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError naming the operator that ONNX has no word for, or when the pictures differ."""
         import torch
 
         from exporter.generators.network_file import read_network
-        from exporter.passes.onnx.after_export import AFTER_EXPORT
-        from exporter.passes.run import rewrite_onnx, with_shapes
 
         height, width = source.input.height, source.input.width
         network = _channels_last(read_network(source.path, source.user_classes))
@@ -46,22 +49,59 @@ class TorchToOnnx(Stage):
         with torch.inference_mode():
             expected = network(torch.from_numpy(image)).numpy()
         path = workspace.folder / "model.onnx"
-        with workspace.quiet():
-            model = self._export(network, image, workspace.folder)
-        graph = rewrite_onnx(model, *AFTER_EXPORT)
-        for remark in graph.remarks:
-            workspace.progress.say(f"{self.name}: {remark}")
-        _write(with_shapes(graph.commit()), path)
-        require_close(self.name, run_onnx(path, image), expected)
+        self._write_first_that_agrees(network, image, expected, path, workspace)
         given, made = (TensorSpec.image(p.shape[1], p.shape[2], "NHWC") for p in (image, expected))
         return Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=made)
 
-    def _export(self, network: nn.Module, image: Any, folder: Path) -> Any:
+    def _write_first_that_agrees(
+        self, network: nn.Module, image: Any, expected: Any, path: Path, workspace: Workspace
+    ) -> None:
+        from exporter.passes.onnx.after_export import AFTER_EXPORT
+        from exporter.passes.run import rewrite_onnx, with_shapes
+
+        failed: dict[str, StageError] = {}
+        for way in WAYS if self.exporter == "auto" else (self.exporter,):
+            try:
+                with workspace.quiet():
+                    model = self._export(network, image, workspace.folder, way)
+                graph = rewrite_onnx(model, *AFTER_EXPORT)
+                _write(with_shapes(graph.commit()), path)
+                require_close(self.name, self._picture(path, image), expected)
+            except StageError as error:
+                path.unlink(missing_ok=True)
+                failed[way] = error
+                continue
+            for other, reason in failed.items():
+                workspace.progress.say(f"{self.name}: {way}, as {other} does not do: {_said(reason)}")
+            for remark in graph.remarks:
+                workspace.progress.say(f"{self.name}: {remark}")
+            return
+        raise self._neither(failed)
+
+    def _picture(self, path: Path, image: Any) -> Any:
+        try:
+            return run_onnx(path, image)
+        except Exception as error:  # ONNX Runtime's own exception types
+            raise StageError(f"{self.name}: ONNX Runtime does not take the file: {_first_line(error)}") from error
+
+    def _neither(self, failed: dict[str, StageError]) -> StageError:
+        """Why no way led to a file."""
+        first = next(iter(failed.values()))
+        if len(failed) > 1:
+            both = "; ".join(f"{way}: {_said(error)}" for way, error in failed.items())
+            return StageError(f"{self.name}: {REFUSED} either way: {both}")
+        if "\n" in str(first):  # it has advice of its own
+            return first
+        other = next(way for way in WAYS if way not in failed)
+        return StageError(
+            str(first), hint=f"{self.name}.exporter={other} reads the network in another way and may know the operator"
+        )
+
+    def _export(self, network: nn.Module, image: Any, folder: Path, way: str) -> Any:
         import onnx
         import torch
 
         raw = folder / "as_exported.onnx"
-        dynamo = self.exporter == "dynamo"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the tracing exporter announces its retirement
@@ -72,16 +112,12 @@ class TorchToOnnx(Stage):
                     input_names=["input"],
                     output_names=["output"],
                     opset_version=OPSET,
-                    dynamo=dynamo,
+                    dynamo=way == "dynamo",
                     external_data=False,
                 )
             return onnx.load(raw)
         except Exception as error:  # the exporter's own types, and whatever the network's code raises under tracing
-            other = "trace" if dynamo else "dynamo"
-            raise StageError(
-                f"{self.name}: PyTorch could not export the network: {_first_line(error)}",
-                hint=f"{self.name}.exporter={other} reads the network in another way and may know the operator",
-            ) from error
+            raise StageError(f"{self.name}: {REFUSED}: {_first_line(error)}") from error
         finally:
             raw.unlink(missing_ok=True)
 
@@ -116,6 +152,15 @@ def _write(model: Any, path: Path) -> None:
     onnx.save(model, path)
 
 
+def _said(error: StageError) -> str:
+    """Without the words that every reason begins with."""
+    return str(error).splitlines()[0].removeprefix(f"{TorchToOnnx.name}: ").removeprefix(f"{REFUSED}: ")
+
+
 def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    """What the error says, without colours, dumps of graphs and advice to its maintainers."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    first = next((line.strip() for line in plain.splitlines() if line.strip()), type(error).__name__)
+    for end in (" [Caused by", ". Please feel free", ", Error Nodes"):
+        first = first.partition(end)[0]
+    return first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]}…"

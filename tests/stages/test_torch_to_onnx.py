@@ -51,6 +51,23 @@ def test_dynamo_gives_the_same_picture(tmp_path):
     assert np.abs(run_onnx(traced.path, image) - run_onnx(read.path, image)).max() < 1e-5
 
 
+def test_what_tracing_cannot_read_is_read_by_dynamo(tmp_path):
+    lines = Lines()
+    source = stored(tmp_path, "StoredStatistics")
+    made = run(TorchToOnnx(), source, tmp_path / "onnx", lines=lines)
+    assert [line for line in lines.said if line.startswith("torch_to_onnx: dynamo, as trace does not do: ")]
+    assert made.path.exists() and str(made.history[-1]) == str(TorchToOnnx())
+    with pytest.raises(StageError) as said:
+        run(TorchToOnnx(exporter="trace"), source, tmp_path / "traced")
+    assert "exporter=dynamo" in str(said.value) and "graph(" not in str(said.value)
+
+
+def test_neither_way_says_why_of_both(tmp_path):
+    with pytest.raises(StageError, match=r"either way: trace: .*; dynamo: .*") as said:
+        run(TorchToOnnx(), stored(tmp_path, "Bessel"), tmp_path / "onnx")
+    assert "\n" not in str(said.value) and "\x1b" not in str(said.value) and "%" not in str(said.value)
+
+
 def test_an_unknown_operator_is_one_sentence(tmp_path):
     with pytest.raises(StageError, match=r"torch_to_onnx: .*bessel_j0"):
         run(TorchToOnnx(), stored(tmp_path, "Bessel"), tmp_path / "onnx")
