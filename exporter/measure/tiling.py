@@ -36,6 +36,8 @@ def measure_tiling(
     field = receptive_field(onnx) if onnx else ReceptiveField(None, 1, "no ONNX file was made of the network")
     height, width = reference.input.height, reference.input.width
     multiple = lcm(multiple, field.alignment_px)
+    if multiple > min(height, width):
+        return NotMeasured(f"tiles would start every {multiple} px, as the network's strides say, and are smaller")
     pictures = _some(renderings, max(1, min(len(renderings.evaluation), PROBED_PIXELS // (height * width))))
     try:
         with runtime.open(reference, renderings.threads) as session:

@@ -75,6 +75,10 @@ CASES = {
     ),
     "weights to the right": ([make("MatMul", ["x", "w"], ["y"])], (1, 4, 8, 5), {"w": normal(12, 5)}),
     "weights to the left": ([make("MatMul", ["w", "x"], ["y"])], (1, 4, 5, 12), {"w": normal(5, 8)}),
+    "a vector to the right": ([make("MatMul", ["x", "v"], ["p"]), make("Reshape", ["p", "s"], ["y"])], (1, 4, 8, 1),
+                              {"v": normal(12), "s": ints(1, 4, 8, 1)}),
+    "a vector to the left": ([make("MatMul", ["v", "x"], ["p"]), make("Reshape", ["p", "s"], ["y"])], (1, 4, 1, 12),
+                             {"v": normal(8), "s": ints(1, 4, 1, 12)}),
     "two activations": (
         [make("Transpose", ["x"], ["t"], perm=[0, 1, 3, 2]), make("MatMul", ["x", "t"], ["y"])],
         (1, 4, 8, 8),

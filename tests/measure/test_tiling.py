@@ -67,6 +67,11 @@ def test_a_network_of_one_size_only_is_not_measured(tiny: TinyFiles, renderings:
     assert "larger size" in found.reason
 
 
+def test_strides_longer_than_the_tile_leave_no_tiles(tiny: TinyFiles, renderings: Renderings):
+    found = measure_tiling(tiny.torch(), runtime("torch_cpu"), None, 2 * HEIGHT, renderings)
+    assert isinstance(found, NotMeasured) and f"every {2 * HEIGHT} px" in found.reason
+
+
 def test_pictures_are_not_changed(tiny: TinyFiles, renderings: Renderings):
     before = [pair.blurred.copy() for pair in renderings.evaluation]
     measure_seam(runtime("onnxruntime_cpu"), tiny.onnx(), Tiling(HEIGHT, WIDTH, 2, 1, 2), renderings)

@@ -259,3 +259,30 @@ class StoredStatistics(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.last(self.net(x))
+
+
+class GroupedUp(nn.Module):
+    """A transposed convolution in groups, and a padded maximum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head, self.tail = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+        self.up = nn.ConvTranspose2d(8, 8, 4, stride=2, padding=1, groups=4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.up(F.max_pool2d(self.head(x), 3, 2, 1))
+        return (x + 0.2 * self.tail(y)).clamp(0, 1)
+
+
+class Lifted(nn.Module):
+    """A clamp that excludes zero, and a product with a batch of constants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head, self.tail = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+        self.mix = nn.Parameter(torch.eye(80).repeat(8, 1, 1) + 0.02 * torch.randn(8, 80, 80))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + 0.2 * self.tail(self.head(x).clamp(min=0.25) @ self.mix)).clamp(0, 1)

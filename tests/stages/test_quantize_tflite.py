@@ -28,7 +28,7 @@ def student(tmp_path_factory):
     return to_tflite(tmp_path_factory.mktemp("student"), "mobilenetv3_student", preset="s")
 
 
-@pytest.mark.parametrize("arch", ["UNet", "UnshuffleNet", "SplitShuffle", "Gated"])
+@pytest.mark.parametrize("arch", ["UNet", "UnshuffleNet", "SplitShuffle", "Gated", "GroupedUp"])
 def test_no_float_is_left(tmp_path, arch):
     made = run(QuantizeTflite(), to_tflite(tmp_path, arch), tmp_path / "int8")
     assert not _float_tensors(made)

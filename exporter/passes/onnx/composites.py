@@ -195,6 +195,18 @@ def _remainder(write: Writer, graph: OnnxGraph, node: Any) -> None:
     write("Sub", x, write("Mul", whole, y))
 
 
+def _by_a_vector(write: Writer, graph: OnnxGraph, node: Any) -> None:
+    """A product with one constant vector, as one with a matrix of one row or column."""
+    constants = [graph.constants.get(name) for name in node.input]
+    vectors = [place for place, value in enumerate(constants) if value is not None and value.ndim == 1]
+    if len(vectors) != 1:
+        return
+    (place,) = vectors
+    value, operands = graph.constants[node.input[place]], list(node.input)
+    operands[place] = graph.add_constant(f"{operands[place]}_matrix", value[:, None] if place else value[None])
+    write("Squeeze", write("MatMul", *operands), write.places(-1 if place else -2))
+
+
 def _scattered(write: Writer, graph: OnnxGraph, node: Any) -> None:
     """An assignment to a box of constant bounds, y[:, 2:5] = z: what was there goes, the box is padded and added."""
     places, there = graph.constants.get(node.input[1]), graph.constants.get(node.input[0])
@@ -261,6 +273,7 @@ RULES: dict[str, Rule] = {
     "Min": _of_several("Min"),
     "Max": _of_several("Max"),
     "Mod": _remainder,
+    "MatMul": _by_a_vector,
     "ScatterND": _scattered,
     **dict.fromkeys(("Conv", "ConvTranspose", "MaxPool", "AveragePool"), _of_one_dimension),
 }

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.graph.onnx_editor import attribute
 from exporter.graph.operators import ONNX
 from exporter.quantization.params import LOWEST, PIXELS, Affine, Range
 from exporter.quantization.ranges.estimators import Wanted
@@ -103,6 +104,25 @@ def write_qdq(
     )
 
 
+def left_in_float(graph: Any) -> set[str]:
+    """Names of nodes that ONNX Runtime's quantizer or kernels have no INT8 form of: transposed convolutions in groups,
+    products with a batch of constants, and clamps whose bounds exclude zero, which every INT8 range holds."""
+    from onnx import numpy_helper
+
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+
+    def is_left(node: Any) -> bool:
+        if node.op_type == "ConvTranspose":
+            return bool(attribute(node, "group", 1) != 1)
+        constants = [numpy_helper.to_array(stored[name]) if name in stored else None for name in node.input]
+        if node.op_type == "MatMul":
+            return any(value is not None and value.ndim > 2 and value[..., 0, 0].size > 1 for value in constants)
+        low, high = ([*constants, None, None][place] for place in (1, 2))
+        return node.op_type == "Clip" and ((low is not None and low > 0) or (high is not None and high < 0))
+
+    return {node.name for node in graph.node if node.op_type in ("ConvTranspose", "MatMul", "Clip") and is_left(node)}
+
+
 def _override(params: Affine, dtype: Any, unsigned: bool) -> dict[str, Any]:
     zero_point = np.uint8(params.zero_point - LOWEST) if unsigned else np.int8(params.zero_point)
     return {
@@ -122,10 +142,14 @@ def _heads(graph: Any, makers: Mapping[str, Any], users: Mapping[str, list[Any]]
             for name in list(node.input)[:1]:
                 if name in makers:
                     heads.setdefault(_head(name, makers), set())
+    kept = left_in_float(graph)
     swallowed = {
         node.input[0]
         for node in graph.node
-        if node.op_type in _CLAMPS and len(users[node.input[0]]) == 1 and node.input[0] in makers
+        if node.op_type in _CLAMPS
+        and node.name not in kept
+        and len(users[node.input[0]]) == 1
+        and node.input[0] in makers
     }
     return {name: members for name, members in heads.items() if name not in swallowed}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.quantization.onnx.convolutions import OnnxConvolutions
-from exporter.quantization.onnx.qdq import plan_qdq, write_qdq
+from exporter.quantization.onnx.qdq import left_in_float, plan_qdq, write_qdq
 from exporter.quantization.ranges.estimators import calibrate_onnx
 from exporter.quantization.ranges.float_activations import Floats
 from exporter.quantization.settings import Int8Settings
@@ -49,7 +49,8 @@ class OnnxQuantizer:
         return self._prepared[settings.of_weights]
 
     def _kept(self, model: Any) -> set[str]:
-        return {
+        """Names of nodes that stay in float: those of the patterns, and what ONNX Runtime's quantizer cannot write."""
+        return left_in_float(model.graph) | {
             node.name
             for node in model.graph.node
             if any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in self._patterns)
