@@ -164,8 +164,8 @@ class Normalised(nn.Module):
         return torch.clamp(x + 0.1 * self.body(x), 0, 1)
 
 
-class Wavy(nn.Module):
-    """A sine: not for the direct converter, but onnx2tf knows it."""
+class LogSummed(nn.Module):
+    """A log-sum-exp: not for the direct converter, but onnx2tf knows it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,7 +173,7 @@ class Wavy(nn.Module):
         self.body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.clamp(x + 0.1 * torch.sin(self.body(x)), 0, 1)
+        return torch.clamp(x + 0.1 * torch.logsumexp(self.body(x), 1, keepdim=True), 0, 1)
 
 
 class Attending(nn.Module):
