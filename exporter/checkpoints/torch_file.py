@@ -56,7 +56,7 @@ def _require_bounded_pickles(path: Path, is_zip: bool) -> None:
             with path.open("rb") as file:
                 for _ in range(_PICKLES_BEFORE_NUMBERS):
                     require_bounded(file)
-    except (ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (ValueError, zipfile.BadZipFile, RuntimeError, EOFError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path} is damaged, or no torch checkpoint at all: {reason}") from None
 
@@ -87,7 +87,7 @@ def _require_stored(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries, comment = archive.infolist(), archive.comment
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
         pass_on(error, path)
         raise CheckpointError(f"{path} is damaged: {error}") from None
     unpacked_bytes = sum(entry.file_size for entry in entries)

@@ -118,7 +118,7 @@ class OnnxGraph:
         feeds = {name: self.constants[name] for name in node.input if name}
         try:
             values = ReferenceEvaluator(node).run(None, feeds)
-        except (NotImplementedError, RuntimeError, TypeError, ValueError):
+        except (RuntimeError, TypeError, ValueError):
             return False  # the node stays: an engine that knows it will compute it
         if any(np.asarray(value).size > LARGEST_FOLDED_ELEMENTS for value in values):
             return False
