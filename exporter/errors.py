@@ -12,6 +12,8 @@ ExportError                 exit code
 │   └── LostWorker     4    its process was ended from outside or gave no answer in time: another run may fare better
 ├── BusyFolder         2    another run holds the build folder
 ├── StageError         4    a stage ran and broke its promise
+│   ├── Refused        4    the next format has no form for something in the network
+│   └── WrongPicture   4    the new file gives another picture than its source
 ├── MachineFailed      4    the operating system failed during the work: a broken disk, no more open files
 │   └── DiskFull       4    the disk filled up; nothing half-written was kept
 ├── InternalError      5    something nobody foresaw; its traceback is in a log
@@ -83,6 +85,12 @@ class BusyFolder(ExportError):
 
 
 class StageError(ExportError): ...
+
+
+class Refused(StageError): ...
+
+
+class WrongPicture(StageError): ...
 
 
 class MachineFailed(ExportError): ...

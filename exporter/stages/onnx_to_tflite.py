@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format, TensorSpec
-from exporter.errors import StageError
+from exporter.errors import Refused, StageError
 from exporter.processes.child_process import how_it_ended, run_child
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.onnx2tf_child import FAILURE, JOB, MODEL, RESULT
@@ -76,7 +76,7 @@ class OnnxToTflite(Stage):
             except Untranslatable as error:
                 place = f"operator {error.op} (node {error.node or 'unnamed'})"
                 if self.converter == "direct":
-                    raise StageError(
+                    raise Refused(
                         f"{self.name}: {place} cannot be converted to TFLite: {error.why}",
                         hint=f"{self.name}.converter=auto tries onnx2tf as well",
                     ) from None
@@ -141,7 +141,7 @@ def _failure(stage: str, private: Path, returncode: int) -> StageError:
         return StageError(f"{stage}: onnx2tf crashed ({how_it_ended(returncode)}) without naming an operator")
     said = json.loads(file.read_text())
     place = f"operator {said['op']} (node {said['node'] or 'unnamed'})" if said["op"] else "the network"
-    return StageError(
+    return Refused(
         f"{stage}: {place} cannot be converted to TFLite: {said['reason']}",
         hint="replace the operator in the network; `strict: true` or `replace` can help when onnx2tf does know it",
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.errors import StageError
+from exporter.errors import WrongPicture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,14 +32,14 @@ def lopsided_image(height: int, width: int) -> Floats:
 
 
 def require_close(stage: str, made: Floats, expected: Floats, limit: float = LARGEST_FLOAT_DIFFERENCE) -> None:
-    """Raise StageError unless both pictures are finite, of one shape, and within `limit` of each other."""
+    """Raise WrongPicture unless both pictures are finite, of one shape, and within `limit` of each other."""
     import numpy as np
 
     if made.shape != expected.shape:
-        raise StageError(f"{stage}: the new file gives shape {made.shape}, its source {expected.shape}")
+        raise WrongPicture(f"{stage}: the new file gives shape {made.shape}, its source {expected.shape}")
     difference = float(np.abs(made - expected).max())
     if not difference <= limit:  # NaN is not <=
-        raise StageError(
+        raise WrongPicture(
             f"{stage}: the new file differs from its source by {difference:.3g} of full scale",
             hint="an operator was converted wrongly, or the network is not deterministic (dropout, random noise)",
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format, TensorSpec
-from exporter.errors import StageError
+from exporter.errors import Refused, StageError, WrongPicture
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx
 
@@ -89,11 +89,12 @@ class TorchToOnnx(Stage):
         first = next(iter(failed.values()))
         if len(failed) > 1:
             both = "; ".join(f"{way}: {_said(error)}" for way, error in failed.items())
-            return StageError(f"{self.name}: {REFUSED} either way: {both}")
+            wrong = all(isinstance(error, WrongPicture) for error in failed.values())
+            return (WrongPicture if wrong else Refused)(f"{self.name}: {REFUSED} either way: {both}")
         if "\n" in str(first):  # it has advice of its own
             return first
         other = next(way for way in WAYS if way not in failed)
-        return StageError(
+        return type(first)(
             str(first), hint=f"{self.name}.exporter={other} reads the network in another way and may know the operator"
         )
 
@@ -117,7 +118,7 @@ class TorchToOnnx(Stage):
                 )
             return onnx.load(raw)
         except Exception as error:  # the exporter's own types, and whatever the network's code raises under tracing
-            raise StageError(f"{self.name}: {REFUSED}: {_first_line(error)}") from error
+            raise Refused(f"{self.name}: {REFUSED}: {_first_line(error)}") from error
         finally:
             raw.unlink(missing_ok=True)
 
