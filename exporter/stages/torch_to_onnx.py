@@ -89,8 +89,9 @@ class TorchToOnnx(Stage):
         first = next(iter(failed.values()))
         if len(failed) > 1:
             both = "; ".join(f"{way}: {_said(error)}" for way, error in failed.items())
-            wrong = all(isinstance(error, WrongPicture) for error in failed.values())
-            return (WrongPicture if wrong else Refused)(f"{self.name}: {REFUSED} either way: {both}")
+            if all(isinstance(error, WrongPicture) for error in failed.values()):
+                return WrongPicture(f"{self.name}: no way of exporting gives the network's picture: {both}")
+            return Refused(f"{self.name}: {REFUSED} either way: {both}")
         if "\n" in str(first):  # it has advice of its own
             return first
         other = next(way for way in WAYS if way not in failed)

@@ -1,0 +1,111 @@
+"""One target's file: run beside PyTorch on a few photographs, looked into, and told in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from exporter.artifact import Artifact, Format
+from exporter.errors import ExportError, MachineFailed, Refused, WrongPicture
+from exporter.failures import said_plainly
+from exporter.graph.read import read_graph
+from exporter.inspect.gpu.prediction import GpuPrediction, predict
+from exporter.inspect.gpu.rewrites import rewrite_of_refused
+from exporter.inspect.lint import lint_model
+from exporter.inspect.results import Finding
+from exporter.measure.parity import measure_parity
+from exporter.probe.chains import Made
+from exporter.probe.results import Row, Status, one_sentence
+from exporter.runtimes import runtime
+from exporter.runtimes.base import Image
+
+# What a recipe would promise. INT8 of random weights loses more than that of trained ones.
+LEAST_PARITY_DB = {"onnx": 80.0, "tflite_fp32": 80.0, "tflite_fp16": 50.0, "tflite_int8": 30.0, "onnx_int8": 30.0}
+ENGINES = {Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
+NEAR_EVERYWHERE = ("onnx", "tflite_fp32", "tflite_fp16")  # what is not shown, too: another program may read it
+THREADS = 2
+USERS_OWN = 2  # exit code of what the user's code or files are blamed for
+MOST_NAMED = 2  # of operators that one message explains
+
+
+def judged(target: str, made: Made, pictures: Sequence[Image], expected: Sequence[Image]) -> Row:
+    """The row of a file that was made. Raises EngineError when its engine does not run it."""
+    artifact = made.artifact
+    with runtime(ENGINES[artifact.format]).open(artifact, THREADS) as session:
+        given = session.infer_all(pictures)
+    shown_db = _worst_db([_shown(picture) for picture in expected], [_shown(picture) for picture in given])
+    audit, findings = lint_model(artifact.path)
+    on_gpu = _on_gpu(artifact)
+    problem = _far_apart(target, shown_db, expected, given)
+    is_int8 = artifact.precision == "int8"
+    notes = [problem, *made.said, *(_left_to_cpu(findings) if is_int8 else _gpu_notes(artifact, on_gpu))]
+    return Row(
+        status="wrong" if problem else "ok",
+        parity_db=shown_db,
+        transposes=sum(finding.rule == "transpose" for finding in findings),
+        rank=audit.max_rank,
+        int8_mac_share=audit.int8_mac_share if audit.macs else None,
+        gpu_refused=tuple(dict.fromkeys(refusal.kind for refusal in on_gpu.refused)) if on_gpu else None,
+        message="; ".join(filter(None, notes)),
+    )
+
+
+def failed(error: Exception) -> Row:
+    """The row of a target that was not made, in one sentence. Raises the machine's own failures."""
+    said = said_plainly(error)
+    if isinstance(said, MachineFailed):
+        raise said from error
+    return Row(_status_of(said), message=one_sentence(said))
+
+
+def _status_of(error: ExportError) -> Status:
+    if isinstance(error, WrongPicture):
+        return "wrong"
+    return "refused" if isinstance(error, Refused) or error.exit_code == USERS_OWN else "crash"
+
+
+def _shown(picture: Image) -> Image:
+    return np.clip(picture, 0, 1)
+
+
+def _worst_db(expected: Sequence[Image], given: Sequence[Image]) -> float:
+    return measure_parity(expected, given, [str(i) for i, _ in enumerate(expected)]).worst_psnr_db
+
+
+def _far_apart(target: str, shown_db: float, expected: Sequence[Image], given: Sequence[Image]) -> str:
+    """Why the pictures are not PyTorch's; "" when they are."""
+    least_db = LEAST_PARITY_DB[target]
+    if not shown_db >= least_db:  # NaN is not >=
+        return f"parity {shown_db:.1f} dB, less than the {least_db:g} dB that a probe asks of {target}"
+    if target in NEAR_EVERYWHERE:
+        largest = max(1.0, *(float(np.abs(picture).max()) for picture in expected))
+        whole_db = _worst_db([picture / largest for picture in expected], [picture / largest for picture in given])
+        if not whole_db >= least_db:
+            return f"parity {whole_db:.1f} dB where the picture leaves 0..1, less than {least_db:g} dB"
+    return ""
+
+
+def _on_gpu(artifact: Artifact) -> GpuPrediction | None:
+    return predict(read_graph(artifact.path)) if artifact.format == Format.TFLITE else None
+
+
+def _gpu_notes(artifact: Artifact, on_gpu: GpuPrediction | None) -> Iterator[str]:
+    """What the GPU leaves to the CPU, and what to write instead, kind by kind."""
+    if on_gpu is None or on_gpu.accepted:
+        return
+    nodes = read_graph(artifact.path).nodes
+    kinds = {refusal.kind: refusal for refusal in reversed(on_gpu.refused)}
+    for kind, refusal in list(kinds.items())[:MOST_NAMED]:
+        instead = rewrite_of_refused(nodes[refusal.place])
+        yield f"a GPU leaves {kind} to the CPU: {refusal.why}" + (f"; instead: {instead}" if instead else "")
+    if len(kinds) > MOST_NAMED:
+        yield f"and {len(kinds) - MOST_NAMED} kinds more"
+
+
+def _left_to_cpu(findings: Sequence[Finding]) -> Iterator[str]:
+    """What an NPU does not compute in INT8."""
+    islands = [finding.message for finding in findings if finding.rule == "float-island"]
+    if islands:
+        more = f"; {len(islands)} such islands" if len(islands) > 1 else ""
+        yield f"an NPU leaves to the CPU: {islands[0]}{more}"

@@ -1,0 +1,56 @@
+"""The whole probe on one page: load → every target's chain → judged beside PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from exporter.artifact import Artifact
+from exporter.probe.chains import Chains
+from exporter.probe.judged import THREADS, failed, judged
+from exporter.probe.pictures import pictures_to_judge, pictures_to_learn
+from exporter.probe.results import TARGETS, Probe, Row
+from exporter.probe.sizes import Size
+from exporter.probe.subject import SEED, Wanted, load
+from exporter.progress import Progress
+from exporter.runtimes import runtime
+from exporter.runtimes.base import Image
+from exporter.stages.base import Workspace
+
+
+def probe(wanted: Wanted, folder: Path, progress: Progress, quiet: Callable[[], AbstractContextManager[None]]) -> Probe:
+    """Try every target; `folder` is empty and the caller's to remove.
+
+    Raises an ExportError for a network that cannot be imported, built, loaded or run.
+    """
+
+    def room(size: Size, teacher: Artifact) -> Workspace:
+        return Workspace(folder, teacher, pictures_to_learn(*size), None, SEED, progress, quiet)
+
+    loaded = load(wanted, folder, room)
+    subject, network = loaded.subject, loaded.artifact
+    pictures = list(pictures_to_judge(subject.height, subject.width))
+    _same_numbers()
+    with runtime("torch_cpu").open(network, THREADS) as session:
+        expected = session.infer_all(pictures)
+    chains = Chains(room((subject.height, subject.width), network), network, _same_numbers)
+    rows = {}
+    for target in TARGETS:
+        rows[target] = _row(target, chains, pictures, expected)
+        progress.say(f"{target}: {rows[target].status}")
+    return Probe(subject, rows)
+
+
+def _row(target: str, chains: Chains, pictures: list[Image], expected: list[Image]) -> Row:
+    try:
+        return judged(target, chains.make(target), pictures, expected)
+    except Exception as error:  # of one target: the others go on
+        return failed(error)
+
+
+def _same_numbers() -> None:
+    """A network that draws constants of its own when it is built is built again for every file."""
+    import torch
+
+    torch.manual_seed(SEED)

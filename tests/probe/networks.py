@@ -1,0 +1,75 @@
+"""Networks as a user would bring them to `exporter probe`."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Plain(nn.Module):
+    """Two convolutions beside a skip: goes through everywhere."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, width, 3, padding=1), nn.Conv2d(width, 3, 3, padding=1)
+
+    def middle(self, x: Tensor) -> Tensor:
+        return F.relu(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.last(self.middle(self.first(x)))
+
+
+class Signed(Plain):
+    """A network whose pictures are -1..1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.clamp(x + torch.tanh(self.last(self.first(x))), -1, 1)
+
+
+class Quarters(Plain):
+    """Sides must be multiples of 4, or a concatenation fails."""
+
+    def __init__(self) -> None:
+        super().__init__(8)
+        self.down, self.up = nn.Conv2d(8, 8, 3, 4, 1), nn.ConvTranspose2d(8, 8, 4, 4)
+
+    def middle(self, x: Tensor) -> Tensor:
+        return x + self.up(F.relu(self.down(x)))
+
+
+class Fourier(Plain):
+    """Complex numbers, which no engine for phones has."""
+
+    def middle(self, x: Tensor) -> Tensor:
+        return torch.fft.irfft2(torch.fft.rfft2(x) * 0.5, s=x.shape[2:])
+
+
+class Sleeping(Plain):
+    """A branch that a gain of zero hides, as new networks have."""
+
+    def __init__(self) -> None:
+        super().__init__(8)
+        self.gain = nn.Parameter(torch.zeros(1, 8, 1, 1))
+
+    def middle(self, x: Tensor) -> Tensor:
+        return x + self.gain * torch.relu(x)
+
+
+class Noisy(Plain):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + 0.1 * torch.randn_like(x)
+
+
+class Raises(Plain):
+    def forward(self, x: Tensor) -> Tensor:
+        print("a network may print what it likes")  # noqa: T201
+        return {"there is": x}["no such key"]
+
+
+class Branches(Plain):
+    """The path through the code depends on the picture."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if x.mean() > 0.5 else x
