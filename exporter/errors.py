@@ -22,8 +22,11 @@ ExportError                 exit code
 Which class an error of the operating system or of a library belongs to is decided in exporter/failures.py.
 """
 
+import re
 from pathlib import Path
 from typing import ClassVar
+
+_ADDRESS = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+(?=>)")  # of a Python object that a library's words name
 
 EXIT_CODES = {
     0: "all promises kept",
@@ -45,7 +48,8 @@ class ExportError(Exception):
     exit_code: ClassVar[int] = 4
 
     def __init__(self, problem: str, *, hint: str = "") -> None:
-        super().__init__(f"{problem}\n  hint: {hint}" if hint else problem)
+        said = f"{problem}\n  hint: {hint}" if hint else problem
+        super().__init__(_ADDRESS.sub("", said))
 
 
 class RecipeError(ExportError):

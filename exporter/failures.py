@@ -62,7 +62,7 @@ def says_disk_full(text: str) -> bool:
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether `error`, or what it was raised from, is a disk that filled up."""
-    return any(getattr(e, "errno", None) in FULL or says_disk_full(str(e)) for e in _chain(error))
+    return any(getattr(e, "errno", None) in FULL or says_disk_full(str(e)) for e in causes(error))
 
 
 def explained(error: BaseException) -> ExportError | None:
@@ -70,7 +70,7 @@ def explained(error: BaseException) -> ExportError | None:
     if isinstance(error, ExportError):
         return error
     if is_disk_full(error):
-        return disk_full(next((file for e in _chain(error) if (file := _file_of(e))), None))
+        return disk_full(next((file for e in causes(error) if (file := _file_of(e))), None))
     if isinstance(error, MemoryError) or _MEMORY_WORDS.search(str(error)):
         return MachineFailed(f"there is not enough memory: {in_one_line(error)}", hint=OUT_OF_MEMORY)
     number = _number_of(error)
@@ -142,7 +142,7 @@ def _write_log(error: Exception, log: Path | None) -> Path | None:
     return log
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """`error`, then what it was raised from or while handling."""
     seen: set[int] = set()
     at: BaseException | None = error

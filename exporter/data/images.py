@@ -57,9 +57,7 @@ def image_size(path: Path) -> tuple[int, int]:
             return opened.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         pass_on(error, path)
-        raise DataError(
-            f"{path} is not a readable image: {in_one_line(error)}", hint="copy or export it again"
-        ) from None
+        raise _unreadable(path, error) from None
 
 
 def to_uint8(image: Floats) -> NDArray[np.uint8]:
@@ -119,7 +117,15 @@ def _decode(data: bytes, path: Path, convert: Callable[[Image.Image, Path], NDAr
     # Pillow's decoders raise ValueError and SyntaxError, too, on broken files.
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         pass_on(error, path)
-        raise DataError(f"{path} is not a readable image: {error}", hint="copy or export it again") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    from PIL import UnidentifiedImageError
+
+    unknown = f"it is none of {', '.join(FORMATS)}"
+    reason = unknown if isinstance(error, UnidentifiedImageError) else in_one_line(error)
+    return DataError(f"{path} is not a readable image: {reason}", hint="copy or export it again")
 
 
 def _to_floats(picture: Image.Image, path: Path) -> Floats:

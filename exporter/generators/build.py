@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import ExportError, MissingTool, RecipeError
-from exporter.failures import in_one_line
 from exporter.generators.base import MISSING_ZOO, GeneratorInfo
 from exporter.generators.table import GENERATORS, ZOO
+from exporter.generators.users_code import FAILS_WITH, said_by
 from exporter.suggestions import did_you_mean, shortened
 
 if TYPE_CHECKING:
@@ -55,8 +53,8 @@ def network_class(info: GeneratorInfo) -> type[nn.Module]:
         raise RecipeError(f"model.arch: cannot import {info.network!r}: {error}") from None
     except MemoryError:
         raise
-    except (Exception, SystemExit) as error:  # whatever the user's own module does when it is imported
-        raise RecipeError(f"model.arch: cannot import {info.network!r}: {_said(error)}") from error
+    except FAILS_WITH as error:  # whatever the user's own module does when it is imported
+        raise RecipeError(f"model.arch: cannot import {info.network!r}: {said_by(error)}") from error
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         raise RecipeError(f"model.arch: {info.network} is no class of torch.nn.Module")
     network: type[nn.Module] = found
@@ -72,24 +70,9 @@ def build_network(info: GeneratorInfo, kwargs: Mapping[str, Any]) -> nn.Module:
         network = found(**kwargs)
     except (ExportError, MemoryError):
         raise
-    except (Exception, SystemExit) as error:
+    except FAILS_WITH as error:
         given = shortened(repr(dict(kwargs)), 200)
-        raise RecipeError(f"model.kwargs: {info.network} refuses {given}: {_said(error)}") from error
+        raise RecipeError(f"model.kwargs: {info.network} refuses {given}: {said_by(error)}") from error
     if problem := hidden_method(network):
         raise RecipeError(f"model.arch: {problem}")
     return network
-
-
-def _said(error: BaseException) -> str:
-    """What went wrong and, in code of the user's, where."""
-    ours_to_say = isinstance(error, TypeError | ValueError) and str(error)
-    words = str(error).splitlines()[0] if ours_to_say else in_one_line(error)
-    frames = [frame for frame in extract_tb(error.__traceback__) if _is_of_the_user(frame.filename)]
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{words} ({Path(error.filename).name}:{error.lineno})"
-    return f"{words} ({Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line})" if frames else words
-
-
-def _is_of_the_user(file: str) -> bool:
-    installed = "site-packages" in file or file.startswith("<") or Path(file).is_relative_to(Path(os.__file__).parent)
-    return not installed and not Path(file).is_relative_to(Path(__file__).parents[1])

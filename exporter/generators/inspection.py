@@ -115,7 +115,7 @@ def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> str:
             f"{type(network).__name__}: its shapes or its path through the code depend on pixel values ({operator})",
             hint="a static file needs one path for all pictures: compute with masks instead of if, item() or nonzero()",
         ) from None
-    except (RuntimeError, TypeError) as error:
+    except Exception as error:  # of code that meets tensors without values; with values it has just run
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         return f"whether pixel values decide its path or its shapes could not be found out: {reason}"
     return ""

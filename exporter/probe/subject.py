@@ -87,6 +87,7 @@ def _looked_at(network: nn.Module, wanted: Wanted) -> tuple[SizeRule, tuple[floa
     import torch
 
     from exporter.generators.output_bounds import output_bounds
+    from exporter.generators.users_code import FAILS_WITH, place_of
 
     def trial(height: int, width: int) -> str:
         try:
@@ -94,8 +95,8 @@ def _looked_at(network: nn.Module, wanted: Wanted) -> tuple[SizeRule, tuple[floa
                 result = network(torch.full((1, 3, height, width), 0.5))
         except MemoryError:
             raise
-        except Exception as error:  # whatever the user's code raises
-            return in_one_line(error)
+        except FAILS_WITH as error:
+            return f"{in_one_line(error)}{place_of(error)}"
         return _wrong_shape(result, height, width)
 
     rule = find_size(trial, wanted.size)

@@ -159,15 +159,19 @@ def _try_once(network: nn.Module, source: Artifact, arch: str) -> TensorSpec:
 
     from exporter.errors import CheckpointError, PlanError
     from exporter.failures import in_one_line
+    from exporter.generators.description import is_known
+    from exporter.generators.users_code import FAILS_WITH, place_of
 
     height, width = source.input.height, source.input.width
     try:
         with torch.no_grad():
             result = network(torch.full(source.input.shape, 0.5))
-    except Exception as error:
-        if isinstance(error, MemoryError) or not (isinstance(error, RuntimeError) or ":" in arch):
+    except FAILS_WITH as error:
+        if isinstance(error, MemoryError) or not (isinstance(error, RuntimeError) or not is_known(arch)):
             raise  # of a network of ours: our own mistake
-        raise PlanError(f"input: {arch} cannot run at {height}×{width}: {in_one_line(error)}") from error
+        raise PlanError(
+            f"input: {arch} cannot run at {height}×{width}: {in_one_line(error)}{place_of(error)}"
+        ) from error
     shape = tuple(result.shape) if isinstance(result, torch.Tensor) else ()
     scale = shape[2] // height if len(shape) == 4 else 0
     if scale < 1 or shape != (1, 3, scale * height, scale * width):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format, TensorSpec
-from exporter.errors import Refused, StageError, WrongPicture
+from exporter.errors import PlanError, Refused, StageError, WrongPicture
+from exporter.failures import explained
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx
 
@@ -59,7 +60,7 @@ class TorchToOnnx(Stage):
         from exporter.passes.onnx.after_export import AFTER_EXPORT
         from exporter.passes.run import rewrite_onnx, with_shapes
 
-        failed: dict[str, StageError] = {}
+        failed: dict[str, StageError | PlanError] = {}
         for way in WAYS if self.exporter == "auto" else (self.exporter,):
             try:
                 with workspace.quiet():
@@ -67,7 +68,7 @@ class TorchToOnnx(Stage):
                 graph = rewrite_onnx(model, *AFTER_EXPORT)
                 _write(with_shapes(graph.commit()), path)
                 require_close(self.name, self._picture(path, image), expected)
-            except StageError as error:
+            except (StageError, PlanError) as error:
                 path.unlink(missing_ok=True)
                 failed[way] = error
                 continue
@@ -82,17 +83,20 @@ class TorchToOnnx(Stage):
         try:
             return run_onnx(path, image)
         except Exception as error:  # ONNX Runtime's own exception types
+            if explained(error):
+                raise
             raise StageError(f"{self.name}: ONNX Runtime does not take the file: {_first_line(error)}") from error
 
-    def _neither(self, failed: dict[str, StageError]) -> StageError:
-        """Why no way led to a file."""
+    def _neither(self, failed: dict[str, StageError | PlanError]) -> StageError | PlanError:
+        """Why no way led to a file; what the network's own code raised is no failure of ours."""
         first = next(iter(failed.values()))
         if len(failed) > 1:
             both = "; ".join(f"{way}: {_said(error)}" for way, error in failed.items())
             if all(isinstance(error, WrongPicture) for error in failed.values()):
                 return WrongPicture(f"{self.name}: no way of exporting gives the network's picture: {both}")
-            return Refused(f"{self.name}: {REFUSED} either way: {both}")
-        if "\n" in str(first):  # it has advice of its own
+            kind = PlanError if isinstance(first, PlanError) else Refused
+            return kind(f"{self.name}: {REFUSED} either way: {both}")
+        if "\n" in str(first) or isinstance(first, PlanError):  # it has advice of its own
             return first
         other = next(way for way in WAYS if way not in failed)
         return type(first)(
@@ -102,6 +106,8 @@ class TorchToOnnx(Stage):
     def _export(self, network: nn.Module, image: Any, folder: Path, way: str) -> Any:
         import onnx
         import torch
+
+        from exporter.generators.users_code import FAILS_WITH, is_raised_by_user, said_by
 
         raw = folder / "as_exported.onnx"
         try:
@@ -118,7 +124,11 @@ class TorchToOnnx(Stage):
                     external_data=False,
                 )
             return onnx.load(raw)
-        except Exception as error:  # the exporter's own types, and whatever the network's code raises under tracing
+        except FAILS_WITH as error:  # the exporter's own types, and whatever the network's code raises under tracing
+            if explained(error):  # a full disk, no more memory
+                raise
+            if is_raised_by_user(error):
+                raise PlanError(f"{self.name}: {REFUSED}: {said_by(error)}") from error
             raise Refused(f"{self.name}: {REFUSED}: {_first_line(error)}") from error
         finally:
             raw.unlink(missing_ok=True)
@@ -154,7 +164,7 @@ def _write(model: Any, path: Path) -> None:
     onnx.save(model, path)
 
 
-def _said(error: StageError) -> str:
+def _said(error: StageError | PlanError) -> str:
     """Without the words that every reason begins with."""
     return str(error).splitlines()[0].removeprefix(f"{TorchToOnnx.name}: ").removeprefix(f"{REFUSED}: ")
 

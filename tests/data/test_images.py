@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exporter.data.images import frame, read_image, to_uint8, write_png
+from exporter.data.images import frame, image_size, read_image, to_uint8, write_png
 from exporter.errors import DataError
 from tests.conftest import picture
 
@@ -146,3 +146,11 @@ def test_a_format_that_starts_another_program_is_no_picture(tmp_path: Path) -> N
     (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n%%EOF\n")
     with pytest.raises(DataError, match="not a readable image"):
         read_image(tmp_path / "a.png")
+
+
+def test_what_is_no_picture_is_said_without_an_object_of_python(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("<html>not found</html>")
+    with pytest.raises(DataError, match=r"a\.png is not a readable image: it is none of PNG, JPEG, WEBP, BMP, TIFF"):
+        read_image(tmp_path / "a.png")
+    with pytest.raises(DataError, match="it is none of PNG"):
+        image_size(tmp_path / "a.png")
