@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from exporter.convert.builder import Order, Translation, Translator, integers, one_axis
+from exporter.convert.builder import HIGHEST_RANK, Order, Translation, Translator, Untranslatable, integers, one_axis
 from exporter.graph.onnx_editor import Array, attribute
 
-HIGHEST_RANK = 4  # of delegates
 LARGEST_AXIS = 1 << 30
 
 
@@ -71,7 +70,7 @@ def concatenation(work: Translation, node: Any) -> None:
     first = next(place for place, name in enumerate(node.input) if name not in work.source.constants)
     order = work.order(node, first)
     axis = order.index(one_axis(node, attribute(node, "axis"), len(order)))
-    inputs = [work.operand(node, place, order) for place in range(len(node.input))]
+    inputs = [work.held(node, place, order) for place in range(len(node.input))]
     out = work.result(node, order=order)
     work.emit("CONCATENATION", inputs, [out], "ConcatenationOptions", axis=axis, fusedActivationFunction=0)
 
@@ -145,7 +144,10 @@ def _within(part: slice) -> slice:
 
 
 def gather(work: Translation, node: Any) -> None:
-    """Constant places along one axis; the axes of the places stand where the axis was, none for one place alone."""
+    """Places along one axis; the axes of the places stand where the axis was, none for one place alone."""
+    if node.input[1] in work.forms:
+        _gather_computed(work, node)
+        return
     places, order = work.constant(node, 1), work.order(node)
     axis = one_axis(node, attribute(node, "axis", 0), len(order))
     place, more = order.index(axis), places.ndim - 1
@@ -162,6 +164,20 @@ def gather(work: Translation, node: Any) -> None:
     _take(work, node, picture, place, chosen, out if direct else (flat := work.between(node, "flat", taken)))
     if not direct:
         work.reshaped(flat, work.target.shape(out), out)
+
+
+def _gather_computed(work: Translation, node: Any) -> None:
+    order, places = work.order(node), work.order(node, 1)
+    axis = one_axis(node, attribute(node, "axis", 0), len(order))
+    more = len(places) - 1
+    made: list[int] = []
+    for a in order:
+        made += [axis + place for place in places] if a == axis else [a + more * (a > axis)]
+    picture, where = work.held(node, 0, order), work.held(node, 1, places)
+    if work.target.dtype(where) != "INT32":
+        raise Untranslatable(node, "its places are no whole numbers")
+    out = work.result(node, order=tuple(made), dtype=work.target.dtype(picture))
+    work.emit("GATHER", [picture, where], [out], "GatherOptions", axis=order.index(axis))
 
 
 def _take(work: Translation, node: Any, picture: int, place: int, places: Array, out: int) -> None:
@@ -235,6 +251,10 @@ def identity(work: Translation, node: Any) -> None:
     work.forms[node.output[0]] = work.forms[node.input[0]]
 
 
+def in_training(work: Translation, node: Any) -> None:
+    raise Untranslatable(node, "it drops numbers at random, as in training; call eval() on the network")
+
+
 ARRAYS: dict[str, Translator] = {
     "Transpose": transpose,
     "Reshape": reshape,
@@ -251,5 +271,5 @@ ARRAYS: dict[str, Translator] = {
     "TopK": largest,
     "CumSum": running_sum,
     "Identity": identity,
-    "Dropout": identity,
+    "Dropout": in_training,
 }

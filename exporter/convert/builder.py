@@ -13,6 +13,7 @@ from exporter.graph.tflite_editor import TfliteGraph
 Order = tuple[int, ...]  # axis i of the TFLite tensor is axis order[i] of the ONNX one
 
 NHWC: Order = (0, 2, 3, 1)
+HIGHEST_RANK = 4  # of delegates
 
 
 class Untranslatable(Exception):
@@ -35,6 +36,8 @@ class Translation:
         """The ONNX shape of `name`, any rank."""
         shape = self.source.shape(name)
         if shape is None:
+            if self.source.is_empty(name):
+                raise Untranslatable(node, f"its tensor {name} is empty")
             raise Untranslatable(node, f"the shape of its tensor {name} is not known")
         return shape
 
@@ -53,6 +56,9 @@ class Translation:
     def held(self, node: Any, place: int, order: Order) -> int:
         """The tensor that holds an input in `order`; transposed when it is not held so yet."""
         forms = self._forms(node, node.input[place])
+        value = self.source.constants.get(node.input[place])
+        if value is not None and order not in forms:
+            forms[order] = self.stored(node.input[place], np.ascontiguousarray(_numbers(value).transpose(order)))
         if order not in forms:
             first, index = next(iter(forms.items()))
             forms[order] = self.transposed(index, tuple(first.index(axis) for axis in order))
@@ -173,7 +179,11 @@ class Translation:
 
     def _forms(self, node: Any, name: str) -> dict[Order, int]:
         if name not in self.forms:
-            raise Untranslatable(node, f"its input {name} is not a picture")
+            value = self.source.constants.get(name)
+            if value is None:
+                raise Untranslatable(node, f"its input {name} is not a picture")
+            order = NHWC if value.ndim == 4 else tuple(range(value.ndim))
+            self.forms[name] = {order: self.stored(name, np.ascontiguousarray(_numbers(value).transpose(order)))}
         return self.forms[name]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from exporter.convert.builder import Translation, Translator, Untranslatable
-from exporter.convert.values import common_order
+from exporter.convert.values import broadcast, common_order
 from exporter.graph.onnx_editor import attribute
 
 _TWO = {
@@ -21,9 +21,7 @@ _FORMATS = {1: "FLOAT32", 6: "INT32", 7: "INT32", 9: "BOOL", 11: "FLOAT32"}  # o
 
 def compared(work: Translation, node: Any) -> None:
     kind, table = _TWO[node.op_type]
-    order = common_order(work, node)
-    inputs = [work.operand(node, place, order) for place in (0, 1)]
-    work.emit(kind, inputs, [work.result(node, order=order, dtype="BOOL")], table)
+    broadcast(work, node, kind, common_order(work, node), table, dtype="BOOL")
 
 
 def negated(work: Translation, node: Any) -> None:
@@ -41,21 +39,20 @@ def no_number(work: Translation, node: Any) -> None:
 
 
 def infinite(work: Translation, node: Any) -> None:
-    if not (attribute(node, "detect_negative", 1) and attribute(node, "detect_positive", 1)):
-        raise Untranslatable(node, "it asks for one of the two infinities")
-    order = work.order(node)
+    order, signs = work.order(node), (attribute(node, "detect_negative", 1), attribute(node, "detect_positive", 1))
     picture = work.held(node, 0, order)
-    size = work.between(node, "size", work.target.shape(picture))
-    work.emit("ABS", [picture], [size], "AbsOptions")
-    bound = work.stored(f"{node.output[0]}_infinity", np.array(np.inf, np.float32))
-    work.emit("EQUAL", [size, bound], [work.result(node, order=order, dtype="BOOL")], "EqualOptions")
+    if all(signs):
+        size = work.between(node, "size", work.target.shape(picture))
+        work.emit("ABS", [picture], [size], "AbsOptions")
+        picture = size
+    value = np.inf if signs[1] else -np.inf if signs[0] else np.nan  # nothing equals the last
+    bound = work.stored(f"{node.output[0]}_infinity", np.array(value, np.float32))
+    work.emit("EQUAL", [picture, bound], [work.result(node, order=order, dtype="BOOL")], "EqualOptions")
 
 
 def chosen(work: Translation, node: Any) -> None:
     order = common_order(work, node)
-    condition, *values = (work.operand(node, place, order) for place in range(3))
-    out = work.result(node, order=order, dtype=work.target.dtype(values[0]))
-    work.emit("SELECT_V2", [condition, *values], [out], "SelectV2Options")
+    broadcast(work, node, "SELECT_V2", order, "SelectV2Options", dtype=work.target.dtype(work.operand(node, 1, order)))
 
 
 def cast(work: Translation, node: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from exporter.convert.builder import Translation, Translator, Untranslatable, integers
 from exporter.convert.convolutions import SAME, VALID, pads_of
+from exporter.convert.pictures import repeat_borders
 from exporter.graph.onnx_editor import Array, attribute
 from exporter.graph.padding import same_padding
 
@@ -55,10 +56,14 @@ def _pool(work: Translation, node: Any, picture: int, out: int, padding: int, op
 
 
 def _mirrored(work: Translation, node: Any, picture: int, amounts: list[tuple[int, int]], kernel: list[int]) -> int:
-    """A border that changes no maximum: what is mirrored into a window stands in it already. Every engine has it, and
-    unlike minus infinity it has an INT8 code."""
+    """A border that changes no maximum: what is mirrored into a window stands in it already, or else the outermost row
+    repeated, which every window that reaches beyond it holds. Unlike minus infinity it has an INT8 code."""
     if any(2 * amount >= window for pair, window in zip(amounts, kernel, strict=True) for amount in pair):
-        raise Untranslatable(node, f"its padding {amounts} is half its window or more")
+        shape = work.target.shape(picture)
+        grown = [n + sum(pair) for n, pair in zip(shape[1:3], amounts, strict=True)]
+        repeated = work.between(node, "padded", (shape[0], *grown, shape[3]))
+        repeat_borders(work, node, picture, [[0, 0], *map(list, amounts), [0, 0]], repeated)
+        return repeated
     return _padded(work, node, picture, amounts, "MIRROR_PAD", "MirrorPadOptions", mode=REFLECT)
 
 

@@ -20,12 +20,10 @@ _KINDS = {
 def reduction(work: Translation, node: Any) -> None:
     order = work.order(node)
     rank = len(order)
-    if node.op_type == "GlobalAveragePool":
-        axes = list(range(2, rank))
-    elif len(node.input) > 1 and node.input[1]:
-        axes = [one_axis(node, int(axis), rank) for axis in work.constant(node, 1)]
-    else:
-        axes = [one_axis(node, axis, rank) for axis in integers(node, "axes", list(range(rank)))]
+    axes = _axes(work, node, rank)
+    if not axes:
+        work.forms[node.output[0]] = work.forms[node.input[0]]
+        return
     keep = bool(attribute(node, "keepdims", 1))
     left = [axis for axis in range(rank) if axis not in axes]
     made = order if keep else tuple(left.index(axis) for axis in order if axis in left)
@@ -49,6 +47,17 @@ def reduction(work: Translation, node: Any) -> None:
             return
         work.emit(kind, inputs, [out], "ReducerOptions", keepDims=keep or not last)
         picture = out
+
+
+def _axes(work: Translation, node: Any, rank: int) -> list[int]:
+    """All where none is named, unless the node says that none is meant."""
+    if node.op_type == "GlobalAveragePool":
+        return list(range(2, rank))
+    has_input = len(node.input) > 1 and bool(node.input[1])
+    named = work.constant(node, 1).tolist() if has_input else integers(node, "axes", [])
+    if not named and not attribute(node, "noop_with_empty_axes", 0):
+        named = list(range(rank))
+    return [one_axis(node, int(axis), rank) for axis in named]
 
 
 def _halfway(work: Translation, node: Any, picture: int, place: int) -> int:

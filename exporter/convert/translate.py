@@ -19,9 +19,10 @@ from exporter.convert.pictures import PICTURES
 from exporter.convert.pooling import POOLING
 from exporter.convert.products import PRODUCTS, take_in_bias
 from exporter.convert.reductions import REDUCTIONS
+from exporter.convert.resizing import RESIZING
 from exporter.convert.values import VALUES
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.passes.onnx.composites import write_out_composites, write_out_powers
+from exporter.passes.onnx.composites import RULES, write_out_composites, write_out_powers
 from exporter.passes.onnx.einsum import write_out_einsum
 from exporter.passes.onnx.gelu import join_gelu
 from exporter.passes.onnx.normalisation import scale_before_norms, write_out_norms
@@ -34,16 +35,19 @@ TRANSLATORS: dict[str, Translator] = {
     **CONVOLUTIONS,
     **POOLING,
     **PICTURES,
+    **RESIZING,
     **VALUES,
     **LOGIC,
     **ARRAYS,
     **REDUCTIONS,
     **PRODUCTS,
 }
+WRITTEN_OUT = {*RULES, "Pow", "Einsum", "LayerNormalization", "InstanceNormalization"}
+KNOWN = WRITTEN_OUT | set(TRANSLATORS)  # operators of ONNX
 PREPARATION = (
     (write_out_norms, write_out_powers, write_out_einsum),
     (use_strided_convolutions, use_depth_first, scale_before_norms, take_lengths_by_means),
-    (write_out_composites,),
+    *[(write_out_composites,)] * 3,  # what is written out may hold what is to be written out
     (join_gelu, take_in_bias),  # last: shape inference of an older operator set does not know Gelu
 )
 
@@ -64,6 +68,8 @@ def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
         if translator is None or node.domain not in ("", "ai.onnx"):
             raise Untranslatable(node, "TFLite has no counterpart that this project knows")
         translator(work, node)
+    if last not in work.forms:
+        raise Untranslatable(model.graph.node[-1], "what comes out does not depend on the picture")
     order, made = next(iter(work.forms[last].items()))
     work.target.inputs = [picture]
     work.target.outputs = [work.forms[last].get(ends) or work.transposed(made, tuple(map(order.index, ends)))]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.convert.builder import NHWC, Order, Translation, Translator, Untranslatable
+from exporter.convert.builder import HIGHEST_RANK, NHWC, Order, Translation, Translator, Untranslatable
 from exporter.graph.onnx_editor import Array, attribute
 
 _TABLES = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions"}
@@ -47,9 +47,50 @@ def pair(work: Translation, node: Any) -> None:
         raise Untranslatable(node, f"it has {len(node.input)} operands, not 2")
     if node.op_type == "Div" and _divide(work, node):
         return
-    order = common_order(work, node)
-    inputs = [work.operand(node, place, order) for place in (0, 1)]
-    _emit_pair(work, _PAIRS[node.op_type], inputs, work.result(node, order=order))
+    kind = _PAIRS[node.op_type]
+    if kind in _TABLES:
+        broadcast(work, node, kind, common_order(work, node), _TABLES[kind], fusedActivationFunction=0)
+    else:
+        broadcast(work, node, kind, common_order(work, node), "MaximumMinimumOptions")
+
+
+def broadcast(
+    work: Translation, node: Any, kind: str, order: Order, table: str, dtype: str = "FLOAT32", **options: Any
+) -> None:
+    """An operator number by number on all inputs; kernels spread no more than four axes, so neighbours are joined."""
+    inputs = [work.operand(node, place, order) for place in range(len(node.input))]
+    out = work.result(node, order=order, dtype=dtype)
+    shapes = [work.target.shape(index) for index in inputs]
+    runs = _joint_axes([*shapes, work.target.shape(out)], len(order)) if len(order) > HIGHEST_RANK else []
+    if not runs or len(runs) > HIGHEST_RANK:
+        work.emit(kind, inputs, [out], table, **options)
+        return
+    flat = [work.reshaped(index, _joined(shape, runs)) if shape else index
+            for index, shape in zip(inputs, shapes, strict=True)]  # fmt: skip
+    made = work.target.add_tensor(f"{node.output[0]}_flat", _joined(work.target.shape(out), runs), dtype)
+    work.emit(kind, flat, [made], table, **options)
+    work.reshaped(made, work.target.shape(out), out)
+
+
+def _joint_axes(shapes: list[tuple[int, ...]], rank: int) -> list[list[int]]:
+    """Runs of neighbouring axes along which each operand is either whole or spread."""
+    runs: list[list[int]] = []
+    before: list[bool] = []
+    for axis in range(rank):
+        if all(shape[axis] == 1 for shape in shapes if shape):
+            spread = before  # nothing to spread: it goes along with any neighbour
+        else:
+            spread = [shape[axis] == 1 for shape in shapes if shape]
+        if runs and (spread == before or not before):
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+        before = spread
+    return runs
+
+
+def _joined(shape: tuple[int, ...], runs: list[list[int]]) -> tuple[int, ...]:
+    return tuple(prod(shape[axis] for axis in run) for run in runs)
 
 
 def common_order(work: Translation, node: Any) -> Order:
@@ -64,9 +105,7 @@ def common_order(work: Translation, node: Any) -> Order:
 
 
 def power(work: Translation, node: Any) -> None:
-    order = common_order(work, node)
-    inputs = [work.operand(node, place, order) for place in (0, 1)]
-    work.emit("POW", inputs, [work.result(node, order=order)], "PowOptions")
+    broadcast(work, node, "POW", common_order(work, node), "PowOptions")
 
 
 def _emit_pair(work: Translation, kind: str, inputs: list[int], out: int) -> None:
@@ -83,9 +122,7 @@ def _divide(work: Translation, node: Any) -> bool:
         with np.errstate(divide="ignore"):  # by zero: infinity, as ONNX has it
             inverse = (1 / divisor.astype(np.float64)).astype(np.float32)
         node.input[1] = work.source.add_constant(f"{node.input[1]}_inverse", inverse)
-        order = common_order(work, node)
-        inputs = [work.operand(node, place, order) for place in (0, 1)]
-        _emit_pair(work, "MUL", inputs, work.result(node, order=order))
+        broadcast(work, node, "MUL", common_order(work, node), "MulOptions", fusedActivationFunction=0)
         return True
     root = work.source.producer(node.input[1])
     if root is None or root.op_type != "Sqrt":

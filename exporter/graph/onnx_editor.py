@@ -50,12 +50,20 @@ class OnnxGraph:
         return uses == 1 and tensor not in self.outputs
 
     def shape(self, tensor: str) -> tuple[int, ...] | None:
-        """The static shape, when shape inference knows it."""
+        """The static shape, of a constant or when shape inference knows it."""
+        if tensor in self.constants:
+            return tuple(self.constants[tensor].shape)
         value = self._described.get(tensor)
         if value is None or not value.type.tensor_type.HasField("shape"):
             return None
         dims = value.type.tensor_type.shape.dim
         return tuple(dim.dim_value for dim in dims) if all(dim.dim_value > 0 for dim in dims) else None
+
+    def is_empty(self, tensor: str) -> bool:
+        """Whether shape inference found an axis without elements."""
+        value = self._described.get(tensor)
+        dims = value.type.tensor_type.shape.dim if value is not None else ()
+        return any(dim.HasField("dim_value") and dim.dim_value == 0 for dim in dims)
 
     def add_constant(self, wanted: str, value: Array) -> str:
         """Store `value`; the name is `wanted` or, when that is taken, a numbered one."""

@@ -151,7 +151,11 @@ CASES = {
               nearest_mode="floor")],
         (1, 4, int(8 * scale), int(12 * scale)), {"f": np.array([1, 1, scale, scale], np.float32)},
     ) for scale in (0.7, 1.3, 0.5, 2.0)
-      for mode, place in (("linear", "half_pixel"), ("linear", "align_corners"), ("nearest", "asymmetric"))},
+      for mode, place in (("linear", "half_pixel"), ("nearest", "asymmetric"))},
+    **{f"resized to {size}, corners on corners": (
+        [make("Resize", ["x", "", "", "f"], ["y"], mode="linear", coordinate_transformation_mode="align_corners")],
+        (1, 4, *size), {"f": ints(1, 4, *size)},
+    ) for size in ((5, 8), (10, 15), (16, 24), (1, 1))},
     "tiles": ([make("Tile", ["x", "r"], ["y"])], (1, 8, 8, 24), {"r": ints(1, 2, 1, 2)}),
 }  # fmt: skip
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 from onnx import helper
 
-from exporter.convert.builder import Untranslatable
 from exporter.convert.translate import translate
 from tests.convert.test_arrays import SIZE, converted, ints, operators
 from tests.graph.onnx_models import model_of, normal
@@ -52,10 +51,12 @@ def test_pooling(counted, kernel, stride, pads, ceil):
     assert not {"PADV2", "TRANSPOSE"} & set(operators(graph))
 
 
-def test_a_border_as_wide_as_the_window_has_no_largest_number_to_mirror():
-    nodes = [make("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[1, 1], pads=[1, 1, 1, 1])]
-    with pytest.raises(Untranslatable, match="half its window"):
-        translate(model_of(nodes, SIZE, (1, 4, 9, 13)))
+@pytest.mark.parametrize(("kernel", "pads"), [(2, (1, 1, 1, 1)), (2, (1, 1, 0, 0)), (4, (2, 3, 3, 1))])
+def test_a_border_of_half_the_window_and_more_repeats_the_outermost_rows(kernel, pads):
+    """There is no larger number in it to mirror."""
+    sizes = (8 + pads[0] + pads[2] - kernel + 1, 12 + pads[1] + pads[3] - kernel + 1)
+    node = make("MaxPool", ["x"], ["y"], kernel_shape=[kernel] * 2, strides=[1, 1], pads=pads)
+    assert "PADV2" not in operators(converted([node], target=(1, 4, *sizes)))
 
 
 LINE = {"s": ints(1, 4, 96), "r": ints(1, 4, 8, 12)}

@@ -25,14 +25,15 @@ def write_out_norms(graph: OnnxGraph) -> bool:
     for node in graph.nodes:
         nodes.append(node)
         shape = graph.shape(node.input[0]) if node.input else None
-        if shape is None or len([name for name in node.output if name]) != 1:
+        if shape is None:
             continue
         if node.op_type == "LayerNormalization":
             axes = list(range(attribute(node, "axis", -1) % len(shape), len(shape)))
             factors = list(node.input[1:])
-        elif node.op_type == "InstanceNormalization" and all(name in graph.constants for name in node.input[1:]):
+        elif node.op_type == "InstanceNormalization":
             axes = list(range(2, len(shape)))
-            factors = [_per_channel(graph, name, len(shape)) for name in node.input[1:]]
+            factors = [f"{name}_per_channel" for name in node.input[1:]]
+            nodes[-1:-1] = _per_channel(graph, node, len(shape))
         else:
             continue
         nodes[-1:] = _written_out(graph, node, axes, factors)
@@ -42,9 +43,19 @@ def write_out_norms(graph: OnnxGraph) -> bool:
     return modified
 
 
-def _per_channel(graph: OnnxGraph, name: str, rank: int) -> str:
-    value = graph.constants[name]
-    return graph.add_constant(f"{name}_per_channel", value.reshape(-1, *[1] * (rank - 2)))
+def _per_channel(graph: OnnxGraph, node: Any, rank: int) -> list[Any]:
+    """Scale and shift as numbers of planes: constants, or by the nodes that are given back."""
+    from onnx import helper
+
+    sizes, made = [-1, *[1] * (rank - 2)], []
+    for name in node.input[1:]:
+        value = graph.constants.get(name)
+        if value is not None:
+            graph.constants[f"{name}_per_channel"] = value.reshape(sizes)
+            continue
+        shape = graph.add_constant(f"{name}_shape", np.array(sizes, np.int64))
+        made.append(helper.make_node("Reshape", [name, shape], [f"{name}_per_channel"]))
+    return made
 
 
 def _written_out(graph: OnnxGraph, node: Any, axes: list[int], factors: list[str]) -> list[Any]:
@@ -67,10 +78,12 @@ def _written_out(graph: OnnxGraph, node: Any, axes: list[int], factors: list[str
         if factor:
             steps.append((kind, [last, factor], name))
             last = f"{y}_{name}"
-    return [
+    made = [
         helper.make_node(kind, inputs, [y if f"{y}_{name}" == last else f"{y}_{name}"], name=f"{node.name or y}_{name}")
         for kind, inputs, name in steps
     ]
+    others = zip(list(node.output)[1:], (("Identity", "mean"), ("Reciprocal", "spread")), strict=False)
+    return made + [helper.make_node(kind, [f"{y}_{name}"], [output]) for output, (kind, name) in others if output]
 
 
 def scale_before_norms(graph: OnnxGraph) -> bool:

@@ -137,10 +137,9 @@ def test_height_equal_to_channels_confuses_nobody():
 @pytest.mark.parametrize(
     ("node", "constants"),
     [
-        (make("Hardmax", ["x"], ["y"], name="here"), {}),
-        (make("Pad", ["x", "p"], ["y"], name="here", mode="edge"), {"p": np.array([0, 1, 0, 0] + [0, -1, 0, 0])}),
+        (make("RandomNormalLike", ["x"], ["y"], name="here"), {}),
+        (make("Dropout", ["x", "r", "t"], ["y"], name="here"), {"r": np.array(0.5, np.float32), "t": np.array(True)}),
         (make("Det", ["x"], ["y"], name="here"), {}),
-        (make("MaxPool", ["x"], ["y"], name="here", kernel_shape=[4, 4], pads=[2, 2, 1, 1]), {}),
     ],
 )
 def test_what_has_no_translation_is_named(node, constants):
