@@ -11,6 +11,10 @@ from typing import Any, Literal
 
 Layout = Literal["NCHW", "NHWC"]
 Precision = Literal["fp32", "fp16", "int8"]
+# What the channels of a picture are. grey: BT.601 luma of full range; y: the same in video range, 16 to 235 of 255, as
+# super-resolution measures it; rggb: four sensor values of a 2×2 cell, so half as high and wide as the photograph.
+Colour = Literal["rgb", "grey", "y", "rgba", "rggb"]
+CHANNELS: dict[Colour, int] = {"rgb": 3, "grey": 1, "y": 1, "rgba": 4, "rggb": 4}
 
 
 class Format(StrEnum):
@@ -23,7 +27,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """The contract of one tensor: a batch of one RGB image.
+    """The contract of one tensor: a batch of one image, or of `frames` images one behind the other in its channels.
 
     A real value is `(stored - zero_point) * scale` when `scale` is given, else `stored` itself;
     real values lie in `range`.
@@ -35,6 +39,12 @@ class TensorSpec:
     range: tuple[float, float] = (0.0, 1.0)
     scale: float | None = None
     zero_point: int | None = None
+    colour: Colour = "rgb"
+    frames: int = 1
+
+    @property
+    def channels(self) -> int:
+        return self.shape[1 if self.layout == "NCHW" else 3]
 
     @property
     def height(self) -> int:
@@ -45,16 +55,24 @@ class TensorSpec:
         return self.shape[3 if self.layout == "NCHW" else 2]
 
     @classmethod
-    def image(cls, height: int, width: int, layout: Layout = "NCHW") -> TensorSpec:
-        """A float32 RGB image in 0..1."""
-        return cls((1, 3, height, width) if layout == "NCHW" else (1, height, width, 3), layout)
+    def image(
+        cls, height: int, width: int, layout: Layout = "NCHW", colour: Colour = "rgb", frames: int = 1
+    ) -> TensorSpec:
+        """A float32 image in 0..1."""
+        channels = CHANNELS[colour] * frames
+        shape = (1, channels, height, width) if layout == "NCHW" else (1, height, width, channels)
+        return cls(shape, layout, colour=colour, frames=frames)
+
+    def laid_out(self, layout: Layout) -> TensorSpec:
+        """The same image as a float32 tensor of that layout."""
+        return TensorSpec.image(self.height, self.width, layout, self.colour, self.frames)
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """One immutable model file and how it came to be.
 
-    Whatever its format, it maps one RGB image in 0..1 to one RGB image in 0..1; layout and number
+    Whatever its format, it maps one image in 0..1 to one image in 0..1; channels, layout and number
     format inside are what `input` and `output` say.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from exporter.errors import CheckpointError, ForeignClass
 from exporter.failures import ABSENT, pass_on
+from exporter.generators.interface import Interface
 from exporter.generators.table import GENERATORS
 
 LARGEST_MULTIPLE = 4096  # px; pictures are filled up to it
@@ -20,7 +21,7 @@ LARGEST_MULTIPLE = 4096  # px; pictures are filled up to it
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What the header says: how to build the network and its input value range."""
+    """What the header says: how to build the network, its input value range and how it wants to be called."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -29,6 +30,7 @@ class Description:
     range: tuple[float, float]
     multiple: Annotated[int, Field(ge=1, le=LARGEST_MULTIPLE)]
     channels_changed: bool = False
+    interface: Interface = field(default_factory=Interface)
 
     def __post_init__(self) -> None:
         if not self.range[0] < self.range[1]:
@@ -36,7 +38,10 @@ class Description:
 
     def to_header(self) -> dict[str, str]:
         """One entry only: safetensors writes several in random order, and same network must mean same bytes."""
-        return {"network": json.dumps(asdict(self), sort_keys=True)}
+        described = asdict(self) | {"interface": self.interface.to_header()}
+        if not described["interface"]:  # as files always were whose network takes and gives one picture
+            del described["interface"]
+        return {"network": json.dumps(described, sort_keys=True)}
 
     @classmethod
     def from_header(cls, header: dict[str, str]) -> Description:

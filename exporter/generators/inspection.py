@@ -16,6 +16,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from exporter.errors import CheckpointError
+from exporter.generators.network_file import bare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,9 +111,9 @@ def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> str:
         with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
             network(torch.empty(shape))
     except (DataDependentOutputException, DynamicOutputShapeException) as error:
-        operator = str(error.func)
+        what, operator = type(bare(network)).__name__, str(error.func)
         raise CheckpointError(
-            f"{type(network).__name__}: its shapes or its path through the code depend on pixel values ({operator})",
+            f"{what}: its shapes or its path through the code depend on pixel values ({operator})",
             hint="a static file needs one path for all pictures: compute with masks instead of if, item() or nonzero()",
         ) from None
     except Exception as error:  # of code that meets tensors without values; with values it has just run

@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from exporter.checkpoints.read import read_safetensors
 from exporter.errors import CheckpointError, RecipeError
+from exporter.generators.adapter import Adapter
 from exporter.generators.base import Padding
 from exporter.generators.build import build_network, generator_info
 from exporter.generators.description import Description, is_known, read_description, require_allowed
+from exporter.generators.interface import PLAIN, Interface
 from exporter.generators.outline import outline
 
 
@@ -85,19 +87,25 @@ def read_network(path: Path, user_classes: Collection[str] = ()) -> nn.Module:
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path} does not fit its own description, {info.name}: {reason}") from None
     multiple = getattr(network, "multiple", info.multiple) if is_known(info.name) else description.multiple
-    return in_unit_range(network, description.range, multiple, info.padding).eval()
+    return in_unit_range(network, description.range, multiple, info.padding, description.interface).eval()
 
 
 def in_unit_range(
-    network: nn.Module, range: tuple[float, float], multiple: int = 1, padding: Padding = "none"
+    network: nn.Module,
+    range: tuple[float, float],
+    multiple: int = 1,
+    padding: Padding = "none",
+    interface: Interface = PLAIN,
 ) -> nn.Module:
-    """`network` taking and returning values in [0, 1]; with a `padding`, other sizes are padded and cropped again."""
+    """`network` taking and returning one picture in [0, 1]; with a `padding`, other sizes are padded and cropped."""
+    network = network if interface == PLAIN else Adapter(network, interface)
     return network if range == (0.0, 1.0) and padding == "none" else UnitRange(network, *range, multiple, padding)
 
 
 def bare(network: nn.Module) -> nn.Module:
-    """The network without its range wrapper."""
-    return network.network if isinstance(network, UnitRange) else network
+    """The network without its wrappers."""
+    network = network.network if isinstance(network, UnitRange) else network
+    return network.network if isinstance(network, Adapter) else network
 
 
 def fit_channels(network: nn.Module, state: dict[str, Tensor]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -21,6 +22,7 @@ from pydantic import (
 from exporter.checkpoints.weights_files import files_by_place
 from exporter.files.recipe_path import RecipeCheckpoint, RecipeFolder
 from exporter.files.yaml_text import Path_
+from exporter.generators.interface import MOST_FRAMES, constant_problem
 from exporter.recipes.file import RecipeTree, find_recipe, kind_of, read_recipe_tree
 from exporter.recipes.mistakes import dotted, located, mistakes, refuse
 from exporter.recipes.promises import Budget
@@ -72,6 +74,37 @@ Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Side = Annotated[int, Field(ge=16, le=LARGEST_SIDE_PX)]
 
 
+def _way(value: Any) -> Any:
+    """1, "image.0" or [image, 0] as the keys and indices that lead to one of the tensors a network returns."""
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    if value is None or isinstance(value, bool | dict):
+        raise ValueError(f"names one of the network's outputs, such as 1, -1, image or image.0, not {value!r}")
+    return tuple(str(value).split("."))
+
+
+def _constant(value: Any) -> Any:
+    if problem := constant_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _is_empty(value: Any) -> bool:
+    return not value
+
+
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
+def _is_one(value: Any) -> bool:
+    return bool(value == 1)
+
+
+Way = Annotated[tuple[str, ...], BeforeValidator(_way), Field(max_length=16)]
+Constant = Annotated[Any, BeforeValidator(_constant)]
+
+
 class Part(BaseModel):
     """A piece of a recipe: no key it does not know, no number that is none, numbers where text is wanted as written."""
 
@@ -89,6 +122,9 @@ class Model(Part):
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None  # input and output value range of a network of your own; default 0..1
     multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)  # height and width must be multiples of it
+    output: Way = Field(default=(), exclude_if=_is_empty)  # the picture among several tensors: 1, -1, image, image.0
+    inputs: dict[str, Constant] = Field(default={}, exclude_if=_is_empty)  # further arguments of forward by name
+    extra_channels: tuple[float, ...] = Field(default=(), max_length=64, exclude_if=_is_empty)  # constant maps
     licence: str = "unknown"
     source: str = "unknown"  # where the weights come from; goes into the manifest
 
@@ -100,10 +136,13 @@ class Model(Part):
 
 
 class Input(Part):
-    """Size of the picture (or tile) the exported files take, in px."""
+    """Size of the picture (or tile) the exported files take, in px, and what its channels are."""
 
     height: Side = 256
     width: Side = 256
+    # Without it found out by trying. rggb: four sensor values of a cell; the photograph is twice as high and wide.
+    colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = Field(default=None, exclude_if=_is_none)
+    frames: int = Field(default=1, ge=1, le=MOST_FRAMES, exclude_if=_is_one)  # pictures of a film, stacked on channels
 
     @model_validator(mode="after")
     def _fits_into_memory(self) -> Self:

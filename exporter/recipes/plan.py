@@ -51,11 +51,20 @@ def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
 
     Raises PlanError listing every mismatch.
     """
+    model, given = recipe.model, recipe.input
+    called = {
+        "output": model.output,
+        "inputs": model.inputs,
+        "extra_channels": model.extra_channels,
+        "colour": given.colour,
+        "frames": given.frames if given.frames > 1 else None,
+    }
     load = LoadGenerator(
-        arch=recipe.model.arch,
-        kwargs=recipe.model.kwargs,
-        range=recipe.model.range,
-        multiple=recipe.model.multiple,
+        arch=model.arch,
+        kwargs=model.kwargs,
+        range=model.range,
+        multiple=model.multiple,
+        **{option: value for option, value in called.items() if value},
     )
     chains = tuple(
         Chain(name, target.runtime, (load, *recipe.stages, *target.stages), target.also_on)

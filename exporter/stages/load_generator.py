@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.stages.base import Stage, Workspace
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from exporter.generators.base import GeneratorInfo
+    from exporter.generators.calling import Call
     from exporter.generators.description import Description
 
 
@@ -28,6 +30,11 @@ class LoadGenerator(Stage):
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None
     multiple: int = 1
+    output: tuple[str, ...] = ()  # which of several tensors is the picture
+    inputs: dict[str, Any] = {}  # further arguments of forward
+    extra_channels: tuple[float, ...] = ()
+    colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = None  # None: found out by trying
+    frames: int = 1
 
     def networks(self, source: Artifact) -> tuple[str, ...]:
         """The one that is named; to recognise one, all are asked."""
@@ -41,16 +48,22 @@ class LoadGenerator(Stage):
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises CheckpointError for weights that do not fit, PlanError for a size the network cannot run at."""
         from exporter.checkpoints.read import load_state
-        from exporter.generators.network_file import in_unit_range, write_network
+        from exporter.generators.network_file import bare, in_unit_range, write_network
 
         state = load_state(source.path)
         info, network, described, lines = self._build(state, source.path)
         if info.padding == "none":
             _require_size(source, info.name, described.multiple)
-        network = in_unit_range(network, info.range, described.multiple, info.padding).eval()
+        network.eval()
+        call = self._find_call(network, info, described, source)
+        interface, given = call.interface, source.input
+        source = replace(source, input=TensorSpec.image(given.height, given.width, "NCHW", call.colour, self.frames))
+        described, lines = replace(described, interface=interface), [*lines, *call.remarks]
+        network = in_unit_range(network, info.range, described.multiple, info.padding, interface).eval()
         if described.kwargs.get("norm_mode") == "calibrated":
             _estimate_statistics(network, workspace)
-        output = _try_once(network, source, info.name)
+            call = self._find_call(bare(network), info, described, source)
+        output = _output(call, source, info.name)
         lines += _warnings(network, info.name, source, state)
         for line in lines:
             workspace.progress.say(f"{source.path.name}: {line}")
@@ -61,11 +74,36 @@ class LoadGenerator(Stage):
         allowed = source.user_classes | {info.name}
         return Artifact.of_file(path, self.gives, like=source, step=str(self), output=output, user_classes=allowed)
 
+    def _find_call(self, network: nn.Module, info: GeneratorInfo, described: Description, source: Artifact) -> Call:
+        """How it takes the picture and gives its own; what a file of ours says of that is what the recipe does not."""
+        import torch
+
+        from exporter.generators.calling import find_call
+        from exporter.generators.interface import Interface
+
+        said = described.interface
+        wanted = Interface(
+            output=self.output or said.output,
+            inputs=self.inputs or said.inputs,
+            extra_channels=self.extra_channels or said.extra_channels,
+            bgr=self.colour == "bgr" or (self.colour is None and said.bgr),
+            frames=self.frames if self.frames > 1 else said.frames,
+        )
+        colour = "rgb" if wanted.bgr else self.colour
+        assert colour != "bgr"
+        low, high = info.range
+        height, width = source.input.height, source.input.width
+        if info.padding != "none":
+            height, width = height + -height % described.multiple, width + -width % described.multiple
+        grey = torch.full((1, 1, height, width), (low + high) / 2)
+        return find_call(network, info.name, wanted, colour, grey)
+
     def _build(self, state: dict[str, Tensor], path: Path) -> tuple[GeneratorInfo, nn.Module, Description, list[str]]:
         """The filled network; what the recipe does not say of it, the file's header or the shapes of its weights do."""
         from exporter.checkpoints.read import load_into
         from exporter.generators.build import build_network, generator_info
         from exporter.generators.description import Description, is_known, own_description, require_allowed
+        from exporter.generators.interface import Interface
         from exporter.generators.network_file import fit_channels
         from exporter.generators.recognition import deduced_kwargs, recognise
 
@@ -94,7 +132,8 @@ class LoadGenerator(Stage):
             fit_channels(network, state)
         lines += load_into(network, state, path, info.name)
         multiple = getattr(network, "multiple", info.multiple)
-        return info, network, Description(info.name, kwargs, info.range, multiple, pruned), lines
+        interface = described.interface if described else Interface()
+        return info, network, Description(info.name, kwargs, info.range, multiple, pruned, interface), lines
 
     def _require_bounds(self, info: GeneratorInfo, kwargs: dict[str, Any], path: Path) -> None:
         """What the file says of its network, with the recipe's changes, must be one that can be built."""
@@ -150,34 +189,12 @@ def _estimate_statistics(network: nn.Module, workspace: Workspace) -> None:
     network.eval()
 
 
-def _try_once(network: nn.Module, source: Artifact, arch: str) -> TensorSpec:
-    """One picture through, so that a network that cannot run at this size fails here and not in a converter.
-
-    Returns what comes out: one picture of the input's size or a whole multiple of it.
-    """
+def _output(call: Call, source: Artifact, arch: str) -> TensorSpec:
+    """What comes out: a picture of the input's size or a whole multiple of it, without what it was filled up with."""
     import torch
 
-    from exporter.errors import CheckpointError, PlanError
-    from exporter.failures import in_one_line
-    from exporter.generators.description import is_known
-    from exporter.generators.users_code import FAILS_WITH, place_of
+    from exporter.errors import CheckpointError
 
-    height, width = source.input.height, source.input.width
-    try:
-        with torch.no_grad():
-            result = network(torch.full(source.input.shape, 0.5))
-    except FAILS_WITH as error:
-        if isinstance(error, MemoryError) or not (isinstance(error, RuntimeError) or not is_known(arch)):
-            raise  # of a network of ours: our own mistake
-        raise PlanError(
-            f"input: {arch} cannot run at {height}×{width}: {in_one_line(error)}{place_of(error)}"
-        ) from error
-    shape = tuple(result.shape) if isinstance(result, torch.Tensor) else ()
-    scale = shape[2] // height if len(shape) == 4 else 0
-    if scale < 1 or shape != (1, 3, scale * height, scale * width):
-        got = shape or type(result).__name__
-        expected = f"one picture {source.input.shape}, or one a whole number of times as large"
-        raise PlanError(f"model.arch: {arch} gives {got}, expected {expected}")
-    if not bool(torch.isfinite(result).all()):
+    if not bool(torch.isfinite(call.picture).all()):
         raise CheckpointError(f"{source.path}: {arch} gives NaN or infinite pixels on a grey picture")
-    return TensorSpec.image(scale * height, scale * width)
+    return TensorSpec.image(call.scale * source.input.height, call.scale * source.input.width, colour=call.given)

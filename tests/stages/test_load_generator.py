@@ -8,6 +8,7 @@ from html import unescape
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from exporter.artifact import Format
@@ -217,3 +218,42 @@ def test_whatever_a_strangers_network_raises_is_its_own_mistake(tmp_path, make_w
     source = checkpoint(tmp_path, Careless())
     with pytest.raises(PlanError, match="Careless cannot run at 64×96: KeyError: 'result'"):
         LoadGenerator(arch=f"{__name__}:Careless").run(source, make_workspace("load", source))
+
+
+class Levelled(nn.Module):
+    """Wants a noise level and gives the noise beside the picture."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 3, 3, padding=1)
+
+    def forward(self, x, sigma):
+        noise = self.conv(torch.cat([x, sigma.expand(-1, 1, *x.shape[2:])], 1))
+        return noise, x - noise
+
+
+def test_how_a_network_is_called_is_kept_in_its_file(tmp_path, make_workspace):
+    network = Levelled()
+    source = checkpoint(tmp_path, network)
+    stage = LoadGenerator(arch=f"{__name__}:Levelled", inputs={"sigma": 0.25}, output=("1",))
+    made = stage.run(source, make_workspace("load", source))
+    interface = read_description(made.path).interface
+    assert interface.output == ("1",) and interface.inputs == {"sigma": {"fill": 0.25, "shape": [1, 1, 1, 1]}}
+    picture = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        expected = network(picture, torch.full((1, 1, 1, 1), 0.25))[1]
+        assert torch.equal(read_network(made.path, made.user_classes)(picture), expected)
+    assert "inputs={'sigma': 0.25} output=('1',)" in made.history[-1]
+
+
+def test_a_file_that_asks_for_impossible_constants_is_none_of_ours(tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_file({"a": torch.zeros(1)}, path, metadata={"network": HUGE_CONSTANT})
+    with pytest.raises(CheckpointError, match="is no network file of this project"):
+        read_description(path)
+
+
+HUGE_CONSTANT = json.dumps(
+    {"arch": "srcnn", "kwargs": {}, "range": [0, 1], "multiple": 1}
+    | {"interface": {"inputs": {"x": {"fill": 1, "shape": [2**20, 2**20]}}}}
+)
