@@ -133,15 +133,22 @@ def _compare(call: _Call, golden: list[tuple[NDArray[Any], NDArray[Any]]]) -> di
         made = call(given)
         if made.shape != expected.shape or made.dtype != expected.dtype:
             raise ValueError(f"output {made.shape} {made.dtype}, golden {expected.shape} {expected.dtype}")
-        difference = made.astype(np.float64) - expected.astype(np.float64)
-        if made.dtype.kind != "f":
-            difference *= call.output["quantization"][0]
+        difference = _shown(call, made) - _shown(call, expected)
         if not np.isfinite(difference).all():
             return {"vectors": len(golden), "max_abs": NOT_FINITE_ABS, "psnr_db": -EQUAL_DB}
         mean_square = float(np.mean(difference * difference))
         worst_abs = max(worst_abs, float(np.abs(difference).max()))
         worst_db = min(worst_db, EQUAL_DB if mean_square == 0 else float(-10 * np.log10(mean_square)))
     return {"vectors": len(golden), "max_abs": worst_abs, "psnr_db": worst_db}
+
+
+def _shown(call: _Call, stored: NDArray[Any]) -> NDArray[np.float64]:
+    """Real values cut to 0..1, as a screen shows them; what is not finite stays so."""
+    real = stored.astype(np.float64)
+    if stored.dtype.kind != "f":
+        scale, zero_point = call.output["quantization"]
+        real = (real - zero_point) * scale
+    return np.where(np.isfinite(real), np.clip(real, 0, 1), np.nan)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ What runs there
     2. feeds GOLDEN/0.input.npy. The first call is `first_run_ms`, then `warmup` calls, then the timed ones.
        One sample = write the input + run + read the output back (a GPU's run alone returns before it is done).
     3. notes the thermal status before the first timed call, about every 5 s and after the last.
-    4. runs every golden pair once. Real values: raw float32, or (raw - zero_point) * scale of the output tensor.
+    4. runs every golden pair once. Real values: raw float32, or (raw - zero_point) * scale of the output tensor, cut to
+       0..1 as a screen shows them.
        `max_abs` is the largest |difference| of all pairs, `psnr_db` the worst pair's 10*log10(1 / mean square), 200.0
        where all are equal. A NaN or infinite output gives max_abs 1e9 and psnr_db -200.0 (JSON has no NaN).
     5. writes the JSON to PATH.part, flushes, renames it to PATH. Nothing is written after that. `end` is the last key.

@@ -35,7 +35,7 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far an engine may be from the stored output; real values, full scale 1.0."""
+    """How far an engine may be from the stored output; real values, full scale 1.0, cut to 0..1 as they are shown."""
 
     max_abs: float
     min_psnr_db: float

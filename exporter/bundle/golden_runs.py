@@ -72,15 +72,12 @@ def _distance_of(
 
 
 def distance(image: Any, truth: Any) -> tuple[float, float]:
-    """PSNR in dB of full scale 1.0 and the largest difference; NaN fails both."""
-    import numpy as np
-
-    from exporter.data.metrics import psnr_of_error_db
+    """PSNR in dB of full scale 1.0 and the largest difference of two pictures as they are shown; NaN fails both."""
+    from exporter.measure.parity import max_difference, parity_db
 
     if image.shape != truth.shape:
         return float("nan"), float("nan")
-    difference = image.astype(np.float64) - truth
-    return psnr_of_error_db(float(np.mean(difference * difference))), float(np.abs(difference).max())
+    return parity_db(truth, image), max_difference([(truth, image)])
 
 
 def _threads(manifest: Manifest) -> int:

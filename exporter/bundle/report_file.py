@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from exporter.artifact import Format, Precision
 from exporter.bundle.documents import read_document
+from exporter.data import shown
 from exporter.inspect import results as inspected
 from exporter.judge.verdicts import Status
 from exporter.measure import results
@@ -43,15 +44,27 @@ class Absent(_Record):
         return NotMeasured(self.not_measured)
 
 
+class Overshoot(_Record):
+    largest: Number
+    share: Number = Field(ge=0, le=1)
+
+    def value(self) -> shown.Overshoot:
+        return shown.Overshoot(**self.fields)
+
+
 class Parity(_Record):
     images: int = Field(ge=1)
     worst_psnr_db: Number
     mean_psnr_db: Number
     max_abs: Number
     worst_image: str
+    unclamped_worst_psnr_db: Number | None
+    overshoot: Overshoot
+    reference_overshoot: Overshoot
 
     def value(self) -> results.Parity:
-        return results.Parity(**self.fields)
+        overshoots = {"overshoot": self.overshoot.value(), "reference_overshoot": self.reference_overshoot.value()}
+        return results.Parity(**self.fields | overshoots)
 
 
 class Quality(_Record):

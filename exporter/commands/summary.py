@@ -7,6 +7,7 @@ from exporter.figures import fixed
 from exporter.judge.outcome import Outcome
 from exporter.judge.verdicts import Status, tally
 from exporter.measure.clipping import clipping_warnings
+from exporter.measure.overshoot import overshoot_remarks
 from exporter.measure.results import TargetResult
 from exporter.not_measured import NotMeasured
 
@@ -22,6 +23,8 @@ def show_summary(outcome: Outcome) -> None:
             show(f"  not measured: {stage.name} on {stage.runtime}: {stage.quality.reason}")
     for warning in clipping_warnings(outcome.targets):
         show(f"  warning: {warning}")
+    for remark in overshoot_remarks(outcome.targets):
+        show(f"  note: {remark}")
 
 
 def _row(outcome: Outcome, target: TargetResult) -> tuple[str, ...]:

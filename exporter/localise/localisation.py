@@ -76,6 +76,7 @@ class SideBySide:
             and self.rounded.kind(operator) != "DEQUANTIZE"
             and not _is_clamped(self.rounded, index)
         ]
+        self._pictures = _pictures(self.rounded)
         self._exact, self._rounded = _Watched(float_.read_bytes()), _Watched(int8.read_bytes())
         self._alone = _Watched(int8.read_bytes(), apart=True)
 
@@ -91,9 +92,10 @@ class SideBySide:
         self._alone.run({index: self._fed(index) for index in self._alone.feeds})
 
     def exact_values(self, index: int) -> Floats:
-        """The float file's values of the INT8 file's tensor `index`."""
+        """The float file's values of the INT8 file's tensor `index`; of the output picture as it is shown."""
         match = self.pairing.matches[index]
-        return self._exact_params[match].real(self._exact.value(match))
+        values = self._exact_params[match].real(self._exact.value(match))
+        return np.clip(values, 0, 1) if index in self._pictures and self.params[index].scale else values
 
     def rounded_values(self, index: int) -> Floats:
         return self.params[index].real(self._rounded.value(index))
@@ -201,6 +203,18 @@ def _energy(values: Floats) -> float:
 def _is_clamped(graph: TfliteGraph, index: int) -> bool:
     users = graph.consumers(index)
     return bool(users) and all(clamp_limits(graph, user) is not None for user in users)
+
+
+def _pictures(graph: TfliteGraph) -> set[int]:
+    """The output and what only moves on the way to it: int8 ends there at 0 and 1, and so does a screen."""
+    found, frontier = set[int](), list(graph.outputs)
+    while frontier:
+        index = frontier.pop()
+        found.add(index)
+        maker = graph.producer(index)
+        if maker is not None and (graph.kind(maker) == "DEQUANTIZE" or _moves_only(graph.kind(maker))):
+            frontier.append(maker.inputs[0])
+    return found
 
 
 def _activations(graph: TfliteGraph) -> list[int]:

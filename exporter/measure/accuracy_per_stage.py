@@ -86,7 +86,10 @@ def _measured(
         why = NotMeasured.because(error)
         return why, None if is_reference else why
     quality = measure_quality(pictures, expected, renderings.evaluation)
-    return quality, None if is_reference else measure_parity(expected, pictures, renderings.names)
+    if is_reference:
+        return quality, None
+    int8 = artifact.precision == "int8"
+    return quality, measure_parity(expected, pictures, renderings.names, ends_at_range=int8)
 
 
 def _cost(artifact: Artifact) -> tuple[int | None, int | None]:

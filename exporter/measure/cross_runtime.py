@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from exporter.artifact import Artifact
 from exporter.errors import EngineError
 from exporter.measure.evaluation import Renderings
-from exporter.measure.parity import measure_parity, parity_db
+from exporter.measure.parity import max_difference, measure_parity, parity_db
 from exporter.measure.results import CrossRuntimeCheck
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Image, Runtime
@@ -53,6 +51,11 @@ def _prove(
             pictures = list(session.infer_all(renderings.evaluation[i].blurred for i in chosen))
     except EngineError as error:
         return CrossRuntimeCheck(runtime.name, device, NotMeasured.because(error), None)
-    parity = measure_parity([expected[i] for i in chosen], pictures, [renderings.names[i] for i in chosen])
-    apart = float(np.max([np.max(np.abs(own[i] - new)) for i, new in zip(chosen, pictures, strict=True)]))
+    parity = measure_parity(
+        [expected[i] for i in chosen],
+        pictures,
+        [renderings.names[i] for i in chosen],
+        ends_at_range=artifact.precision == "int8",
+    )
+    apart = max_difference((own[i], new) for i, new in zip(chosen, pictures, strict=True))
     return CrossRuntimeCheck(runtime.name, device, parity, apart)

@@ -9,6 +9,7 @@ from statistics import median
 import numpy as np
 
 from exporter.artifact import Artifact
+from exporter.data.shown import Overshoot
 from exporter.inspect.results import Audit, Finding
 from exporter.localise.results import Localisation
 from exporter.not_measured import NotMeasured
@@ -17,13 +18,20 @@ from exporter.tiling.grid import Tiling
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far a file's pictures are from those of the float model of its own chain."""
+    """How far a file's pictures, as they are shown, are from those of the float model of its own chain.
+
+    `unclamped_worst_psnr_db` is of the pictures as they are, before they are cut to 0..1: what a next program reads.
+    None for an INT8 file, which ends there. The overshoots say how far the file and the float model leave 0..1.
+    """
 
     images: int
     worst_psnr_db: float
     mean_psnr_db: float
     max_abs: float  # full scale is 1.0
     worst_image: str
+    unclamped_worst_psnr_db: float | None = None
+    overshoot: Overshoot = Overshoot(0.0, 0.0)
+    reference_overshoot: Overshoot = Overshoot(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from exporter.measure.cross_runtime import check_runtimes
 from exporter.measure.evaluation import Pictures, Renderings
 from exporter.measure.latency import DEFAULT_RUNS, DEFAULT_WARMUP, measure_latency
 from exporter.measure.layout import check_layout
+from exporter.measure.overshoot import overshoot_findings
 from exporter.measure.parity import measure_parity
 from exporter.measure.quality import measure_quality
 from exporter.measure.results import CrossRuntimeCheck, Latency, Parity, Quality, Seam, TargetResult, Tiled
@@ -59,7 +60,10 @@ def measure_target(
         else:
             try:
                 pictures = renderings.of(artifact, runtime)
-                parity = measure_parity(expected, pictures, renderings.names)
+                parity = measure_parity(
+                    expected, pictures, renderings.names, ends_at_range=artifact.precision == "int8"
+                )
+                findings += tuple(overshoot_findings(parity))
                 quality = measure_quality(pictures, expected, renderings.evaluation)
                 findings += check_layout(runtime, artifact, reference_runtime, reference, threads)
                 cross_runtime = check_runtimes(artifact, also_on, pictures, expected, renderings)

@@ -12,7 +12,7 @@ from exporter.data.images import frame
 from exporter.data.spread import evenly_spread
 from exporter.errors import EngineError
 from exporter.measure.evaluation import Renderings
-from exporter.measure.parity import parity_db
+from exporter.measure.parity import max_difference, parity_db
 from exporter.measure.results import Seam, Tiled
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Image, Runtime, Session
@@ -51,7 +51,7 @@ def measure_tiling(
         unbounded_because=field.reason or None,
         images=len(compared),
         psnr_db=min(parity_db(whole, tiled) for tiled, whole in compared),
-        max_abs=float(max(np.abs(tiled - whole).max() for tiled, whole in compared)),
+        max_abs=max_difference(compared),
     )
 
 
@@ -65,7 +65,7 @@ def measure_seam(runtime: Runtime, artifact: Artifact, tiling: Tiling, rendering
     return Seam(
         images=len(compared),
         psnr_db=min(parity_db(middle, seam) for seam, middle in compared),
-        max_abs=float(max(np.abs(seam - middle).max() for seam, middle in compared)),
+        max_abs=max_difference(compared),
     )
 
 

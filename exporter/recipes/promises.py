@@ -14,7 +14,7 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    min_parity_db: float | None = Field(None, description="parity PSNR of the worst image, dB")
+    min_parity_db: float | None = Field(None, description="parity PSNR of the worst image as it is shown, dB")
     max_loss_db: float | None = Field(None, description="mean PSNR lost against the float model, dB")
     max_worst_loss_db: float | None = Field(None, description="PSNR lost on the image that loses most, dB")
     min_gain_db: float | None = Field(None, description="mean PSNR gained over the blurred input, dB")

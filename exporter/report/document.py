@@ -16,7 +16,7 @@ from exporter.measure.clipping import clipping_layers
 from exporter.measure.results import Latency, Picture, StageAccuracy, TargetResult, Timing
 from exporter.not_measured import NotMeasured
 
-SCHEMA_VERSION = 3  # raised when a reader of the former version could misread the new one
+SCHEMA_VERSION = 4  # raised when a reader of the former version could misread the new one
 
 
 def schema() -> dict[str, Any]:

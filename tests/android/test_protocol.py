@@ -102,6 +102,18 @@ def test_nan_in_the_figures_is_refused(answered: tuple[str, Request, str]):
         read_result(text.replace('"psnr_db": 200.0', '"psnr_db": NaN'), request, digest)
 
 
+def test_only_what_is_shown_counts(tiny: TinyFiles, tmp_path: Path):
+    """The vector lies beyond 1 where the engine's picture is 0.9999 at most: on a screen both are white."""
+    artifact = tiny.tflite()
+    with runtime("litert_cpu").open(artifact, 1) as session:
+        given = session.infer(photo(3))[None]
+    white = given >= np.quantile(given, 0.9)
+    beyond = np.where(white, given + 3, given)
+    request = request_for(tmp_path, artifact, beyond)
+    golden = read_result(work(tmp_path, request), request, artifact.sha256).golden
+    assert golden.max_abs == pytest.approx(1 - given[white].min(), abs=1e-5)
+
+
 def test_another_picture_is_seen(tiny: TinyFiles, tmp_path: Path):
     artifact = tiny.tflite()
     request = request_for(tmp_path, artifact, np.full((1, *photo(3).shape), 0.5, np.float32))

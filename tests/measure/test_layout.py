@@ -105,4 +105,23 @@ def test_no_clear_winner_is_no_pass():
     """Half right, half swapped: whatever is nearest, it is not clearly the right one."""
     expected = asymmetric_image(SIZE, SIZE)
     blend = (expected + expected[:, :, ::-1]) / 2
-    assert judge_layout(blend, expected, {"BGR instead of RGB": expected[:, :, ::-1]}) != ()
+    (finding,) = judge_layout(blend, expected, {"BGR instead of RGB": expected[:, :, ::-1]})
+    assert finding.severity == "error" and "another picture" in finding.message
+
+
+def test_a_coarse_file_of_a_nearly_flat_picture_is_not_accused():
+    """Differences of channels and axes drown in what eight bits leave: nobody can say, and nothing is wrong."""
+    expected = 0.5 + 0.01 * asymmetric_image(SIZE, SIZE)
+    coarse = expected + np.random.default_rng(0).normal(0, 0.02, expected.shape).astype(np.float32)
+    (finding,) = judge_layout(coarse, expected, {})
+    assert finding.severity == "warning" and "cannot decide" in finding.message
+    assert judge_layout(expected, expected, {}) == ()  # a float file shows it all the same
+    swapped = expected + np.float32(1e-5)
+    assert judge_layout(swapped[:, :, ::-1], expected, {})[0].severity == "error"
+
+
+def test_what_is_not_shown_accuses_nobody():
+    """A network without a final clamp beside its INT8 file, which ends at 0 and 1; only what is between is compared."""
+    expected = 6 * asymmetric_image(SIZE, SIZE) - 2.5
+    assert judge_layout(np.clip(expected, 0, 1), expected, {}) == ()
+    assert judge_layout(np.clip(expected, 0, 1)[::-1], expected, {})[0].severity == "error"

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from exporter.data.evaluation import Pair
-from exporter.measure.parity import measure_parity, parity_db
+from exporter.data.shown import Overshoot
+from exporter.measure.parity import measure_parity, parity_db, unclamped_parity_db
 from exporter.measure.quality import measure_quality
 from tests.runtimes.tiny_models import photo
 
@@ -28,6 +29,29 @@ def test_parity_of_known_errors():
     assert parity.worst_psnr_db == pytest.approx(20, abs=1e-3)
     assert parity.mean_psnr_db == pytest.approx((40 + 20 + 60) / 3, abs=0.01)
     assert parity.max_abs == pytest.approx(0.1, abs=1e-6)
+
+
+def test_parity_is_of_what_is_shown_and_says_how_far_pictures_go_beyond():
+    """The float model leaves 0..1 in one corner; a file that ends at 0 and 1 shows the same picture."""
+    free = SHARP[0].copy()
+    free[0, 0], free[0, 1, 2] = 1.5, -0.25
+    cut = np.clip(free, 0, 1)
+    assert parity_db(free, cut) == 200 and unclamped_parity_db(free, cut) < 60
+    parity = measure_parity([free], [cut], ["a"])
+    assert (parity.worst_psnr_db, parity.max_abs) == (200, 0)
+    assert parity.unclamped_worst_psnr_db == unclamped_parity_db(free, cut)
+    assert parity.reference_overshoot == Overshoot(0.5, 2 / (free.shape[0] * free.shape[1]))
+    assert parity.overshoot == Overshoot(0, 0)
+    assert measure_parity([free], [cut], ["a"], ends_at_range=True).unclamped_worst_psnr_db is None
+    assert parity_db(cut, free[::-1]) < 30
+
+
+def test_an_infinite_pixel_is_not_shown_as_white():
+    white, broken = np.ones((4, 4, 3), np.float32), np.ones((4, 4, 3), np.float32)
+    broken[0, 0, 0] = np.inf
+    parity = measure_parity([white], [broken], ["a"])
+    assert math.isnan(parity.worst_psnr_db) and math.isnan(parity.max_abs)
+    assert parity.overshoot == Overshoot(math.inf, 1 / 16)
 
 
 def test_identical_pictures_have_a_finite_parity():

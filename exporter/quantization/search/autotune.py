@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.data.shown import shown
 from exporter.data.spread import evenly_spread
 from exporter.quantization.settings import Int8Settings
 
@@ -106,7 +107,8 @@ class Judges:
 
 
 def squared_error(made: Floats, wanted: Floats) -> float:
-    return float(((made - wanted) ** 2).mean())
+    """Of two pictures as they are shown: what a network gives beyond 0..1 an INT8 file need not hold."""
+    return float(((shown(made) - shown(wanted)) ** 2).mean())
 
 
 def divided(images: int, most_to_learn: int, most_to_judge: int) -> tuple[list[int], list[int]]:

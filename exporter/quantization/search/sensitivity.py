@@ -12,6 +12,7 @@ import numpy as np
 from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.passes.tflite.cleanup import fuse_activations
+from exporter.quantization.search.autotune import squared_error
 from exporter.quantization.tflite.float_operators import has_int8_kernel
 from exporter.quantization.tflite.scales import float_activations
 
@@ -51,7 +52,7 @@ def errors_alone(
     references: Sequence[Floats],
     ledger: Ledger,
 ) -> Iterable[tuple[str, float]]:
-    """(layer, mean squared error of the unrounded picture, full scale 1.0) with that layer alone in int8.
+    """(layer, mean squared error of the picture as it is shown, unrounded) with that layer alone in int8.
 
     Nagel et al., "A White Paper on Neural Network Quantization", 2021, section 3.6.
     """
@@ -61,7 +62,7 @@ def errors_alone(
         key = f"alone {layer.name}"
         if (known := ledger.known(key)) is None:
             engine = Engine(files.alone(layer.name))
-            squares = [np.mean((engine.picture(i) - r) ** 2) for i, r in zip(images, references, strict=True)]
+            squares = [squared_error(engine.picture(i), r) for i, r in zip(images, references, strict=True)]
             known = ledger.keep(key, {"error": float(np.mean(squares))})
         yield layer.name, float(known["error"])
 

@@ -56,7 +56,9 @@ def test_the_float_network_is_asked_once_for_each_picture(tmp_path):
     pictures = [np.full((2, 3, 3), value, np.float32) for value in (0.25, 1.0)]
     judges = Judges(pictures, original, tmp_path)
     assert judges.errors(lambda picture: picture / 2) == [0.0, 0.0]
-    assert judges.errors(lambda picture: picture / 2 + picture) == [0.0625, 1.0]
+    assert judges.errors(lambda picture: picture / 2 + picture / 4) == [0.00390625, 0.0625]
+    beyond = judges.errors(lambda picture: picture / 2 + picture)
+    assert beyond == [0.0625, 0.25], "1.5 is shown as 1"
     assert len(judges) == len(asked) == 2
 
 

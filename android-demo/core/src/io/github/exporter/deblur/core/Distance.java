@@ -1,6 +1,6 @@
 package io.github.exporter.deblur.core;
 
-/** How far two pictures of real values, full scale 1.0, are from each other. */
+/** How far two pictures of real values, full scale 1.0, are from each other as they are shown, cut to 0..1. */
 public final class Distance {
     /** Of pictures that are equal in every bit. */
     public static final double SAME_DB = 200.0;
@@ -24,15 +24,20 @@ public final class Distance {
         double squares = 0;
         double largest = 0;
         for (int i = 0; i < found.length; i++) {
-            double difference = (double) found[i] - expected[i];
+            double difference = shown(found[i]) - shown(expected[i]);
             squares += difference * difference;
             largest = Math.max(largest, Math.abs(difference)); // Math.max lets NaN through
         }
-        if (Double.isNaN(largest) || Double.isInfinite(largest)) {
+        if (Double.isNaN(largest)) {
             return new Distance(BROKEN_ABS, BROKEN_DB);
         }
         double psnrDb = squares == 0 ? SAME_DB : -10 * Math.log10(squares / found.length);
         return new Distance(largest, Math.min(psnrDb, SAME_DB));
+    }
+
+    /** What a screen shows; a NaN or an infinity is no value at all. */
+    private static double shown(float real) {
+        return Float.isNaN(real) || Float.isInfinite(real) ? Double.NaN : Math.min(Math.max(real, 0f), 1f);
     }
 
     /** The farther of both, figure by figure. */
