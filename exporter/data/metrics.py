@@ -16,7 +16,7 @@ IDENTICAL_PSNR_DB = 100.0  # the same for 8-bit pictures, as the literature's ta
 
 PROTOCOLS = {
     "psnr_db": "PSNR: 8-bit rounded RGB, whole image, per-image mean; identical images count 100 dB",
-    "parity_db": "Parity: PSNR to the float model's picture, both cut to 0..1 as they are shown, not rounded",
+    "parity_db": "Parity: PSNR against the picture of the float model, both cut to 0..1 as they are shown, not rounded",
     "ssim": "SSIM: skimage gaussian sigma 1.5, 11x11, per channel mean, data_range 255 on 8-bit RGB, "
     "use_sample_covariance=False",
     "ci95": "95 % confidence interval of the mean over images: Student t, half width",
