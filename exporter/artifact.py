@@ -91,6 +91,11 @@ class Artifact:
     def size_bytes(self) -> int:
         return self.path.stat().st_size
 
+    @property
+    def scale(self) -> int:
+        """By how much the picture that comes out is larger than the one that goes in."""
+        return self.output.height // self.input.height
+
     @classmethod
     def of_file(cls, path: Path, format: Format, *, like: Artifact, step: str, **changes: Any) -> Artifact:
         """The artifact a stage just wrote to `path`, derived from `like`; `changes` override its fields."""

@@ -37,7 +37,8 @@ def run(args: argparse.Namespace) -> int:
     show(f"curves:  {folder / 'curves.png'}")
     if validation:
         gain, worst = (fixed(validation[key], 2, sign=True) for key in ("gain_db", "worst_gain_db"))
-        show(f"{validation['set']}: {validation['psnr_db']:.2f} dB, {gain} over the input, worst {worst}")
+        baseline = validation.get("baseline", "the input")  # cards of earlier runs do not name it
+        show(f"{validation['set']}: {validation['psnr_db']:.2f} dB, {gain} over {baseline}, worst {worst}")
     return 0
 
 

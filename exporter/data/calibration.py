@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from exporter.artifact import sha256_of
 from exporter.data.blur import to_linear
+from exporter.data.enlarging import small_and_sharp
 from exporter.data.folders import FEWEST_IMAGES, picture_files
 from exporter.data.images import frame, read_image
 from exporter.data.manifest import (
@@ -23,6 +24,7 @@ from exporter.data.manifest import (
     require_files,
     require_folder,
 )
+from exporter.data.protocol import Protocol
 from exporter.errors import DataError
 
 Floats = NDArray[np.float32]
@@ -30,12 +32,17 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class CalibrationSet:
-    """Pictures at one size, read one at a time whenever they are iterated over."""
+    """Pictures at one size, read one at a time whenever they are iterated over.
+
+    With a `protocol` they are made `scale` times smaller first, for a network that enlarges.
+    """
 
     folder: Path
     manifest: ImageManifest
     height: int
     width: int
+    scale: int = 1
+    protocol: Protocol | None = None
 
     def __len__(self) -> int:
         return len(self.manifest.images)
@@ -47,6 +54,8 @@ class CalibrationSet:
         """
         for entry in self.manifest.images:
             image = read_image(self.folder / entry.file, expected_sha256=entry.sha256)
+            if self.protocol is not None:
+                image = small_and_sharp(image, self.scale, self.protocol, self.folder / entry.file)[0]
             yield frame(image, self.height, self.width)
 
     def only(self, places: Iterable[int]) -> CalibrationSet:
@@ -61,7 +70,8 @@ class CalibrationSet:
     @cached_property
     def sha256(self) -> str:
         """Changes when a picture, their order or the size changes; not with the folder's name."""
-        return digest_of((entry.sha256 for entry in self.manifest.images), self.height, self.width)
+        made = [f"{self.scale} {self.protocol}"] if self.protocol else []
+        return digest_of([*(entry.sha256 for entry in self.manifest.images), *made], self.height, self.width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +88,13 @@ class Coverage:
     channel_max: float
 
 
-def open_calibration(folder: Path, height: int, width: int) -> CalibrationSet:
+def open_calibration(
+    folder: Path, height: int, width: int, scale: int = 1, protocol: Protocol | None = None
+) -> CalibrationSet:
     """The set in `folder`, shown at height×width px: cut from the centre or mirrored on, never resampled.
 
-    Without a manifest.yaml every picture below the folder counts. Raises DataError for fewer than 8 pictures.
+    Without a manifest.yaml every picture below the folder counts. With a `protocol` each is made `scale` times smaller
+    first, as a network that enlarges meets it. Raises DataError for fewer than 8 pictures.
     """
     require_folder(folder)
     if (folder / MANIFEST).exists():
@@ -94,7 +107,7 @@ def open_calibration(folder: Path, height: int, width: int) -> CalibrationSet:
             f"{folder} holds {len(manifest.images)} calibration images, at least {FEWEST_IMAGES} are needed",
             hint="ranges learned from a few pictures clip all others; 100 to 500 varied ones are usual",
         )
-    return CalibrationSet(folder, manifest, height, width)
+    return CalibrationSet(folder, manifest, height, width, scale, protocol)
 
 
 def describe_folder(folder: Path) -> ImageManifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporter.artifact import sha256_of
+from exporter.data.enlarging import are_of_two_sizes, enlarged, small_and_sharp
 from exporter.data.folders import picture_files
-from exporter.data.images import frame, read_image
+from exporter.data.images import frame_pair, read_image
 from exporter.data.layouts import Layout, detect_layout, layout_pairs
 from exporter.data.manifest import (
     MANIFEST,
@@ -23,39 +24,64 @@ from exporter.data.manifest import (
     require_files,
     require_folder,
 )
+from exporter.data.protocol import DEFAULT_PROTOCOL, Protocol
 from exporter.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The same picture twice, (H, W, 3) RGB 0..1."""
+    """The same picture twice, (H, W, 3) RGB 0..1: what goes in, blurred or small, and the truth.
+
+    For a network that enlarges the sharp one has `scale` times the sides of the other.
+    """
 
     name: str
     blurred: NDArray[np.float32]
     sharp: NDArray[np.float32]
 
+    @property
+    def scale(self) -> int:
+        return self.sharp.shape[0] // self.blurred.shape[0]
+
+    @property
+    def before(self) -> NDArray[np.float32]:
+        """What there is without the network, at the sharp picture's size: a gain is over it."""
+        return self.blurred if self.scale == 1 else enlarged(self.blurred, self.scale)
+
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Pairs at one size, read one at a time whenever they are iterated over."""
+    """Pairs at one size, read one at a time whenever they are iterated over.
+
+    height×width px is the size of what goes in; of a set for a network that enlarges the sharp pictures have `scale`
+    times these sides, and with a `protocol` the small ones are made of them.
+    """
 
     folder: Path
     manifest: PairManifest
     height: int
     width: int
+    scale: int = 1
+    protocol: Protocol | None = None
 
     def __len__(self) -> int:
         return len(self.manifest.pairs)
 
     def __iter__(self) -> Iterator[Pair]:
-        """Each pair in the manifest's order. Raises DataError for changed bytes or sizes that differ."""
+        """Each pair in the manifest's order. Raises DataError for changed bytes or sizes that do not fit."""
         for entry in self.manifest.pairs:
-            blurred = read_image(self.folder / entry.blurred, expected_sha256=entry.blurred_sha256)
-            sharp = read_image(self.folder / entry.sharp, expected_sha256=entry.sharp_sha256)
-            if blurred.shape != sharp.shape:
+            blurred, sharp = self._read(entry)
+            if sharp.shape[:2] != tuple(self.scale * side for side in blurred.shape[:2]):
                 sizes = " and ".join(f"{image.shape[1]}×{image.shape[0]}" for image in (blurred, sharp))
-                raise DataError(f"{self.folder}: the two pictures of pair {entry.name} are {sizes} px")
-            yield Pair(entry.name, *(frame(image, self.height, self.width) for image in (blurred, sharp)))
+                wanted = f", not one {self.scale} times the other" if self.scale > 1 else ""
+                raise DataError(f"{self.folder}: the two pictures of pair {entry.name} are {sizes} px{wanted}")
+            yield Pair(entry.name, *frame_pair(blurred, sharp, self.height, self.width))
+
+    def _read(self, entry: PairEntry) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        sharp = read_image(self.folder / entry.sharp, expected_sha256=entry.sharp_sha256)
+        if self.protocol is None:
+            return read_image(self.folder / entry.blurred, expected_sha256=entry.blurred_sha256), sharp
+        return small_and_sharp(sharp, self.scale, self.protocol, self.folder / entry.sharp)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -65,22 +91,39 @@ class EvaluationSet:
     @cached_property
     def sha256(self) -> str:
         """Changes when a picture, their order or the size changes; not with the folder's name."""
-        digests = (d for pair in self.manifest.pairs for d in (pair.blurred_sha256, pair.sharp_sha256))
-        return digest_of(digests, self.height, self.width)
+        digests = [d for pair in self.manifest.pairs for d in (pair.blurred_sha256, pair.sharp_sha256)]
+        made = [f"{self.scale} {self.protocol}"] if self.scale > 1 else []
+        return digest_of([*digests, *made], self.height, self.width)
 
 
-def open_evaluation(folder: Path, height: int, width: int, variant: str = "") -> EvaluationSet:
+def open_evaluation(
+    folder: Path, height: int, width: int, variant: str = "", scale: int = 1, protocol: Protocol | None = None
+) -> EvaluationSet:
     """The pairs in `folder`, shown at height×width px: cut from the centre or mirrored on, never resampled.
 
     Without a manifest.yaml, blurred/NAME and sharp/NAME are a pair; of a public set (see exporter.data.layouts) it is
-    the official test split, of its `variant`. Raises DataError when there is no pair.
+    the official test split, of its `variant`. For a network that enlarges `scale` times, pairs of two sizes are taken
+    as they are unless a `protocol` is named; of pairs of one size, and of a folder of sharp pictures alone, the small
+    ones are made by the protocol. Raises DataError when there is no pair.
     """
+    opened = EvaluationSet(folder, _manifest(folder, variant, sharp_alone=scale > 1), height, width)
+    if scale == 1:
+        return opened
+    files = ((folder / pair.blurred, folder / pair.sharp) for pair in opened.manifest.pairs)
+    if protocol is None and are_of_two_sizes(files, scale):
+        return replace(opened, scale=scale)
+    return replace(opened, scale=scale, protocol=protocol or DEFAULT_PROTOCOL)
+
+
+def _manifest(folder: Path, variant: str, sharp_alone: bool) -> PairManifest:
     require_folder(folder)
     if (folder / MANIFEST).exists():
         manifest = read_manifest(folder, PairManifest)
         require_files(folder, (file for pair in manifest.pairs for file in (pair.blurred, pair.sharp)))
     elif (layout := detect_layout(folder)) is not None:
         manifest = describe_layout(layout, folder, variant)
+    elif sharp_alone and not (folder / "blurred").is_dir():
+        manifest = describe_sharp(folder)
     else:
         manifest = describe_folder(folder)
     if not manifest.pairs:
@@ -88,7 +131,7 @@ def open_evaluation(folder: Path, height: int, width: int, variant: str = "") ->
             f"{folder} holds no evaluation pairs",
             hint="write a manifest.yaml, or put pictures of the same name into blurred/ and sharp/",
         )
-    return EvaluationSet(folder, manifest, height, width)
+    return manifest
 
 
 def describe_layout(layout: Layout, folder: Path, variant: str = "") -> PairManifest:
@@ -124,6 +167,16 @@ def describe_folder(folder: Path) -> PairManifest:
         )
     pairs = (_describe_pair(folder, stem, path, sides["sharp"][stem]) for stem, path in sides["blurred"].items())
     return PairManifest(name=folder.name, description="a folder without manifest.yaml", seed=0, pairs=tuple(pairs))
+
+
+def describe_sharp(folder: Path) -> PairManifest:
+    """The manifest of a folder of sharp pictures alone, of which small ones are made: each stands for both."""
+    pairs = (
+        _describe_pair(folder, path.relative_to(folder).with_suffix("").as_posix(), path, path)
+        for path in picture_files(folder)
+    )
+    description = "a folder of sharp pictures without manifest.yaml"
+    return PairManifest(name=folder.name, description=description, seed=0, pairs=tuple(pairs))
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:

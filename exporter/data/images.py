@@ -92,6 +92,17 @@ def frame(image: Floats, height: int, width: int) -> Floats:
     return np.ascontiguousarray(image)
 
 
+def frame_pair(small: Floats, large: Floats, height: int, width: int) -> tuple[Floats, Floats]:
+    """`small` framed at height×width, and `large`, so many times its size, framed so that pixels lie on pixels."""
+    scale = large.shape[0] // small.shape[0]
+    for axis, wanted in ((0, height), (1, width)):
+        spare = small.shape[axis] - wanted
+        if spare > 0:
+            start = scale * (spare // 2)
+            large = large.take(range(start, start + scale * wanted), axis=axis)
+    return frame(small, height, width), frame(large, scale * height, scale * width)
+
+
 def _bytes_of(path: Path) -> bytes:
     data = path.read_bytes()
     if not data:

@@ -14,10 +14,16 @@ Floats = NDArray[np.float32]
 IDENTICAL_DB = 200.0  # equal pictures have no finite PSNR; a mean needs one
 IDENTICAL_PSNR_DB = 100.0  # the same for 8-bit pictures, as the literature's tables have it
 
+BT601 = np.array((65.481, 128.553, 24.966))  # Y of R, G, B in 0..1, above its foot of 16
+
 PROTOCOLS = {
     "psnr_db": "PSNR: 8-bit rounded RGB, whole image, per-image mean; identical images count 100 dB",
     "parity_db": "Parity: PSNR against the picture of the float model, both cut to 0..1 as they are shown, not rounded",
     "ssim": "SSIM: skimage gaussian sigma 1.5, 11x11, per channel mean, data_range 255 on 8-bit RGB, "
+    "use_sample_covariance=False",
+    "psnr_y_db": "PSNR on Y: 8-bit rounded RGB, Y of BT.601 (16 to 235, not rounded), a border of as many px as the "
+    "network enlarges times cut off, per-image mean; identical images count 100 dB",
+    "ssim_y": "SSIM on Y, cut and scaled as for PSNR: skimage gaussian sigma 1.5, 11x11, data_range 255, "
     "use_sample_covariance=False",
     "ci95": "95 % confidence interval of the mean over images: Student t, half width",
 }
@@ -33,8 +39,31 @@ def psnr_db(image: Floats, truth: Floats) -> float:
     _require_same_shape(image, truth)
     if np.isnan(image).any() or np.isnan(truth).any():
         return float("nan")
-    error = to_uint8(image).astype(np.float64) - to_uint8(truth)
+    return _psnr_of_bytes_db(to_uint8(image).astype(np.float64), to_uint8(truth))
+
+
+def psnr_y_db(image: Floats, truth: Floats, border_px: int) -> float:
+    """PROTOCOLS["psnr_y_db"] of two (H, W, C) pictures in 0..1, as super-resolution is measured; NaN stays NaN."""
+    _require_same_shape(image, truth)
+    if np.isnan(image).any() or np.isnan(truth).any():
+        return float("nan")
+    return _psnr_of_bytes_db(luma(image, border_px), luma(truth, border_px))
+
+
+def _psnr_of_bytes_db(image: NDArray[Any], truth: NDArray[Any]) -> float:
+    error = image - truth
     return min(IDENTICAL_PSNR_DB, psnr_of_error_db(float(np.mean(error * error)) / 255.0**2))
+
+
+def luma(image: Floats, border_px: int) -> NDArray[np.float64]:
+    """Y of BT.601 on the scale of bytes, 16 to 235, (H - 2·border_px, W - 2·border_px); of one channel, its bytes.
+
+    The border stays where nothing else would be left.
+    """
+    pixels = to_uint8(image).astype(np.float64)
+    if 2 * border_px < min(pixels.shape[:2]):
+        pixels = pixels[border_px : pixels.shape[0] - border_px, border_px : pixels.shape[1] - border_px]
+    return pixels[..., :3] @ BT601 / 255 + 16 if pixels.shape[2] >= 3 else pixels[..., 0]
 
 
 def ssim(image: Floats, truth: Floats) -> float:
@@ -56,6 +85,18 @@ def ssim(image: Floats, truth: Floats) -> float:
             use_sample_covariance=False,
         )
     )
+
+
+def ssim_y(image: Floats, truth: Floats, border_px: int) -> float:
+    """PROTOCOLS["ssim_y"] of two (H, W, C) pictures in 0..1, at least 11×11 px without borders; NaN stays NaN."""
+    from skimage.metrics import structural_similarity
+
+    _require_same_shape(image, truth)
+    if np.isnan(image).any() or np.isnan(truth).any():
+        return float("nan")
+    similarity: Any = structural_similarity
+    protocol = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(similarity(luma(image, border_px), luma(truth, border_px), **protocol))
 
 
 def ci95(values: Sequence[float]) -> float:

@@ -27,7 +27,8 @@ from exporter.sources import code_of
 class PairPool:
     """Memory-mapped pictures (N, size, size, 3), bytes. Batches are turned and mirrored crops.
 
-    `teacher_output`, float16 in 0..1, is what a teacher makes of `blurred`: see exporter.training.labels.
+    Of a set for a network that enlarges, all but `blurred` are so many times as large. `teacher_output`, float16 in
+    0..1, is what a teacher makes of `blurred`: see exporter.training.labels.
     """
 
     blurred: NDArray[np.uint8]
@@ -36,7 +37,7 @@ class PairPool:
     teacher_output: NDArray[np.float16] | None = None
 
     def batch(self, seed: int, step: int, batch: int, size: int, share: slice = WHOLE) -> Batch:
-        """Like TrainingSet.batch: (blurred, sharp) and `teacher_output` if any, each (batch, 3, size, size) in 0..1."""
+        """Like TrainingSet.batch: (blurred, sharp) and `teacher_output` if any, in 0..1."""
         crops = [self._crops(np.random.default_rng((seed, step, i)), size) for i in range(batch)[share]]
         sides = (np.stack(side).transpose(0, 3, 1, 2) for side in zip(*crops, strict=True))
         return tuple(np.ascontiguousarray(side, np.float32) / (255 if side.dtype == np.uint8 else 1) for side in sides)
@@ -48,7 +49,9 @@ class PairPool:
         turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
 
         def cut(stack: NDArray[Any]) -> NDArray[Any]:
-            crop = np.rot90(stack[which, top : top + size, left : left + size], turns)
+            scale = stack.shape[1] // self.blurred.shape[1]
+            rows, columns = (slice(scale * start, scale * (start + size)) for start in (top, left))
+            crop = np.rot90(stack[which, rows, columns], turns)
             return crop[:, ::-1] if mirrored else crop
 
         return [cut(stack) for stack in (self.blurred, self.sharp, self.teacher_output) if stack is not None]
@@ -59,9 +62,9 @@ def open_pool(
 ) -> PairPool:
     """The pool of `pairs` size×size pairs from `source`, drawn now by `workers` threads unless `folder` has it already.
 
-    Takes 6·pairs·size² bytes. The same pairs whatever the number of workers; edited code draws a pool of its own. Of
-    several runs one draws, the others wait; a pool that is damaged is drawn again, beside the old files, which others
-    may be reading.
+    Takes 6·pairs·size² bytes, 3·(1 + scale²) for a network that enlarges. The same pairs whatever the number of
+    workers; edited code draws a pool of its own. Of several runs one draws, the others wait; a pool that is damaged is
+    drawn again, beside the old files, which others may be reading.
     """
     code = code_of(__name__, type(source).__module__).parts()
     wanted = {"source": source.identity, "pairs": pairs, "size": size, "seed": seed, "code": code}
@@ -73,8 +76,14 @@ def open_pool(
         if unseal(record) is None:
             _draw(files, source, pairs, size, seed, progress, workers)
             seal(record, wanted, files)
-    blurred, sharp = (np.memmap(file, np.uint8, "r", shape=(pairs, size, size, 3)) for file in files)
+    shapes = _shapes(source, pairs, size)
+    blurred, sharp = (np.memmap(file, np.uint8, "r", shape=shape) for file, shape in zip(files, shapes, strict=True))
     return PairPool(blurred, sharp, digest)
+
+
+def _shapes(source: TrainingSet, pairs: int, size: int) -> tuple[tuple[int, int, int, int], ...]:
+    """Of the stacks of blurred (or small) and of sharp pictures."""
+    return tuple((pairs, side, side, 3) for side in (size, source.scale * size))
 
 
 def _draw(
@@ -82,7 +91,7 @@ def _draw(
 ) -> None:
     with ExitStack() as stack:
         new = [stack.enter_context(write_atomically(file)) for file in files]
-        sides = [allocated(file, (pairs, size, size, 3)) for file in new]
+        sides = [allocated(*side) for side in zip(new, _shapes(source, pairs, size), strict=True)]
 
         def draw(i: int) -> None:
             for side, picture in zip(sides, source.batch(seed, i, 1, size), strict=True):

@@ -21,14 +21,19 @@ from exporter.data.layouts import detect_layout, layout_pairs
 from exporter.errors import DataError
 
 Floats = NDArray[np.float32]
-Batch = tuple[Floats, ...]  # blurred, sharp and, of labelled pairs, a teacher's picture; (N, 3, size, size) RGB 0..1
+# Blurred (or small), sharp and, of labelled pairs, a teacher's picture: (N, 3, size, size) RGB 0..1, of a set for a
+# network that enlarges the sharp side `scale` times as large.
+Batch = tuple[Floats, ...]
 WHOLE = slice(None)
 SHARPNESS_TRIES = 12  # crops looked at before the sharpest of them is taken as it is
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A cut-out (size, size, 3), bytes; `blurred` is None where blur is synthesised."""
+    """A cut-out (size, size, 3), bytes; `blurred` is None where blur is synthesised.
+
+    For a network that enlarges `blurred` is the small picture, and `sharp` (scale·size, scale·size, 3).
+    """
 
     sharp: NDArray[np.uint8]
     blurred: NDArray[np.uint8] | None = None
@@ -47,6 +52,7 @@ class TrainingSet:
     sha256: str
     options: BlurOptions = field(default_factory=BlurOptions)
     min_sharpness: float = 0.0
+    scale: int = 1  # of the sharp picture's sides over the other's
 
     def __len__(self) -> int:
         return len(self.files)
@@ -106,7 +112,7 @@ class TrainingSet:
     def _crop(self, rng: np.random.Generator, size: int) -> tuple[Floats, int]:
         """A random crop and the margin around it: the kernel needs what lies outside; it is cut off later."""
         file = self.files[int(rng.integers(len(self.files)))]
-        photo = _read_bytes(file)
+        photo = read_bytes(file)
         _require_size(photo, size, file)
         margin = min(int(self.options.max_length_px), (min(photo.shape[:2]) - size) // 2)
         outer = size + 2 * margin
@@ -124,25 +130,43 @@ class PairedSet(TrainingSet):
         return len(self.pairs)
 
     def _pair(self, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
-        tile = self._tile(rng, size)
-        turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
-
-        def turned(cut: NDArray[np.uint8]) -> Floats:
-            crop = np.rot90(cut, turns).astype(np.float32) / 255
-            return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
-
-        assert tile.blurred is not None
-        return turned(tile.blurred), turned(tile.sharp)
+        return turned_pair(self._tile(rng, size), rng)
 
     def _tile(self, rng: np.random.Generator, size: int) -> Tile:
         files = self.pairs[int(rng.integers(len(self.pairs)))]
-        photos = [_read_bytes(file) for file in files]
-        if photos[0].shape != photos[1].shape:
-            raise DataError(f"{files[0]} and {files[1]} are a pair, but of different sizes")
-        _require_size(photos[0], size, files[0])
-        top, left = (int(rng.integers(0, extent - size + 1)) for extent in photos[0].shape[:2])
-        blurred, sharp = (photo[top : top + size, left : left + size] for photo in photos)
-        return Tile(sharp, blurred)
+        small, sharp = (read_bytes(file) for file in files)
+        if sharp.shape[:2] != tuple(self.scale * side for side in small.shape[:2]):
+            raise DataError(f"{files[0]} and {files[1]} are a pair, but {_sizes(small, sharp, self.scale)}")
+        return cut_tile(small, sharp, self.scale, rng, size, files[0])
+
+
+def cut_tile(
+    small: NDArray[np.uint8], sharp: NDArray[np.uint8], scale: int, rng: np.random.Generator, size: int, file: Path
+) -> Tile:
+    """The same random crop of both, of size×size px of `small`. Raises DataError, naming `file`, when it is smaller."""
+    _require_size(small, size, file)
+    top, left = (int(rng.integers(0, extent - size + 1)) for extent in small.shape[:2])
+    large = sharp[scale * top : scale * (top + size), scale * left : scale * (left + size)]
+    return Tile(large, small[top : top + size, left : left + size])
+
+
+def turned_pair(tile: Tile, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Both pictures of a tile in 0..1, turned and mirrored alike."""
+    turns, mirrored = int(rng.integers(4)), rng.random() < 0.5
+
+    def turned(cut: NDArray[np.uint8]) -> Floats:
+        crop = np.rot90(cut, turns).astype(np.float32) / 255
+        return np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
+
+    assert tile.blurred is not None
+    return turned(tile.blurred), turned(tile.sharp)
+
+
+def _sizes(small: NDArray[np.uint8], sharp: NDArray[np.uint8], scale: int) -> str:
+    if scale == 1:
+        return "of different sizes"
+    first, second = (f"{picture.shape[1]}×{picture.shape[0]}" for picture in (small, sharp))
+    return f"{first} and {second} px, not one {scale} times the other"
 
 
 @dataclass(frozen=True)
@@ -171,7 +195,7 @@ def mix(sources: Sequence[TrainingSet]) -> TrainingSet:
         return sources[0]
     files = tuple(dict.fromkeys(file for source in sources for file in source.files))
     digest = sha256("".join(source.sha256 for source in sources).encode()).hexdigest()
-    return MixedSet(files, digest, sources=tuple(sources))
+    return MixedSet(files, digest, scale=sources[0].scale, sources=tuple(sources))
 
 
 def open_training(
@@ -212,5 +236,6 @@ def _require_size(photo: NDArray[np.uint8], size: int, file: Path) -> None:
 
 
 @lru_cache(maxsize=256)
-def _read_bytes(file: Path) -> NDArray[np.uint8]:
+def read_bytes(file: Path) -> NDArray[np.uint8]:
+    """A photograph as bytes (H, W, 3), remembered: training draws from the same ones again and again."""
     return to_uint8(read_image(file))

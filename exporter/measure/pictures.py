@@ -20,7 +20,7 @@ def save_pictures(
     chosen_by: Quality | None,
     count: int = 3,
 ) -> tuple[Picture, ...]:
-    """PNG files `<image>.<stage>.png` in `folder`, `blurred` and `sharp` included, for `count` images.
+    """PNG files `<image>.<stage>.png` in `folder`, `blurred` (or `enlarged`) and `sharp` included, of `count` images.
 
     `chosen_by`: the quality whose gain tells best, worst and median images apart, in that order; without one they are
     taken by their places.
@@ -29,7 +29,7 @@ def save_pictures(
     pictures = []
     for index in choose(_gains_db(chosen_by, renderings), count):
         pair = renderings.evaluation[index]
-        images = {"blurred": pair.blurred, "sharp": pair.sharp}
+        images = {"blurred" if pair.scale == 1 else "enlarged": pair.before, "sharp": pair.sharp}
         images |= {name: renderings.of(artifact, runtime)[index] for name, (artifact, runtime) in stages.items()}
         files = {}
         for stage, image in images.items():
@@ -56,8 +56,8 @@ def _gains_db(quality: Quality | None, renderings: Renderings) -> list[float]:
 
     if quality is None:
         return [0.0] * len(renderings.evaluation)
-    blurred = psnr_each_db([pair.blurred for pair in renderings.evaluation], renderings.evaluation)
-    return [float(after - before) for after, before in zip(quality.psnr_each_db, blurred, strict=True)]
+    before = psnr_each_db([pair.before for pair in renderings.evaluation], renderings.evaluation)
+    return [float(after - before) for after, before in zip(quality.psnr_each_db, before, strict=True)]
 
 
 def _save_png(image: Image, path: Path) -> None:

@@ -16,19 +16,20 @@ def measure_quality(pictures: Sequence[Image], reference: Sequence[Image], evalu
     """Compare `pictures` with the truth; `reference` is what the float model of the same chain gives.
 
     All float32 (H, W, 3), one per evaluation image. A picture with a NaN or an infinity makes the means NaN.
-    Protocols: `exporter.data.metrics.PROTOCOLS`.
+    Protocols, and what the gain is over: `exporter.data.yardstick.Yardstick`.
     """
-    from exporter.data.metrics import ci95, ssim
+    from exporter.data.metrics import ci95
+    from exporter.data.yardstick import Yardstick
 
     psnr_db = psnr_each_db(pictures, evaluation)
-    input_psnr_db = psnr_each_db([pair.blurred for pair in evaluation], evaluation)
+    input_psnr_db = psnr_each_db([pair.before for pair in evaluation], evaluation)
     gain_db = psnr_db - input_psnr_db
     loss_db = psnr_each_db(reference, evaluation) - psnr_db
     return Quality(
         images=len(psnr_db),
         psnr_db=float(np.mean(psnr_db)),
         psnr_ci95_db=float(ci95(psnr_db.tolist())),
-        ssim=float(np.mean(_each(ssim, pictures, evaluation))),
+        ssim=float(np.mean(_each(Yardstick(evaluation[0].scale).ssim, pictures, evaluation))),
         input_psnr_db=float(np.mean(input_psnr_db)),
         gain_db=float(np.mean(gain_db)),
         worst_gain_db=float(np.min(gain_db)),
@@ -41,9 +42,9 @@ def measure_quality(pictures: Sequence[Image], reference: Sequence[Image], evalu
 
 def psnr_each_db(pictures: Sequence[Image], evaluation: Sequence[Pair]) -> NDArray[np.float64]:
     """PSNR against the sharp truth of each picture, dB; NaN where a picture is not finite."""
-    from exporter.data.metrics import psnr_db
+    from exporter.data.yardstick import Yardstick
 
-    return _each(psnr_db, pictures, evaluation)
+    return _each(Yardstick(evaluation[0].scale).psnr_db, pictures, evaluation)
 
 
 def _each(

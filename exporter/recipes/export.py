@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from exporter.checkpoints.weights_files import files_by_place
+from exporter.data.protocol import Protocol
 from exporter.files.recipe_path import RecipeCheckpoint, RecipeFolder
 from exporter.files.yaml_text import Path_
 from exporter.generators.interface import MOST_FRAMES, constant_problem
@@ -157,6 +158,7 @@ class Data(Part):
     calibration: RecipeFolder
     evaluation: RecipeFolder
     training: RecipeFolder | None = None
+    protocol: Protocol | None = None  # of a network that enlarges: how small pictures are made of the sharp ones here
 
 
 class Verification(Part):
@@ -246,6 +248,8 @@ class Recipe(Part):
     def resolved(self) -> dict[str, Any]:
         """The recipe as it will run: every default written out, paths relative where they can be."""
         tree = self.model_dump(mode="json", exclude={"stages", "targets"})
+        if self.data.protocol is None:  # most networks enlarge nothing, and have nothing to say of it
+            del tree["data"]["protocol"]
         tree["stages"] = [_named(stage) for stage in self.stages]
         tree["targets"] = {
             name: {

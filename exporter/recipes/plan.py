@@ -10,11 +10,13 @@ from typing import Any
 from exporter.artifact import Format
 from exporter.data.folders import FEWEST_IMAGES, first_pictures
 from exporter.data.manifest import MANIFEST
+from exporter.data.protocol import NOTHING_ENLARGED
 from exporter.errors import DataError, PlanError, RecipeError
 from exporter.files.yaml_text import Path_
 from exporter.generators.base import GeneratorInfo
 from exporter.generators.build import generator_info
 from exporter.generators.size_rule import wrong_size
+from exporter.generators.table import GENERATORS
 from exporter.recipes.export import Recipe
 from exporter.runtimes import RUNTIMES
 from exporter.stages import LoadGenerator, Stage
@@ -134,6 +136,9 @@ def _size_problems(recipe: Recipe, networks: Sequence[_Network]) -> Iterator[str
 
 
 def _data_problems(recipe: Recipe) -> Iterator[str]:
+    known = next((info for info in GENERATORS if info.name == recipe.model.arch), None)
+    if recipe.data.protocol is not None and known is not None and known.scale == 1:
+        yield f"{recipe.at('data', 'protocol')}: {NOTHING_ENLARGED}"
     if recipe.data.training is None:
         for stage in {type(stage): stage for _, stage in _placed_stages(recipe)}.values():
             if "training" in stage.reads:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from exporter.checkpoints.weights_files import files_by_place
+from exporter.data.protocol import Protocol
 from exporter.errors import RecipeError
 from exporter.files.recipe_path import RecipeCheckpoint, RecipeFile, RecipeFolder
 from exporter.generators.build import generator_info
@@ -91,6 +92,7 @@ class TrainingData(Part):
 
     training: Annotated[tuple[RecipeFolder, ...], BeforeValidator(_one_or_several)] = Field(min_length=1)
     evaluation: RecipeFolder | None = None
+    protocol: Protocol | None = None  # how small pictures are made of sharp ones, for a network that enlarges
     variant: str = ""  # of a public set: blur or blur_gamma, J or R; default is the first
     height: Side = 256  # evaluation pictures
     width: Side = 256
@@ -147,6 +149,8 @@ class TrainRecipe(Part):
     def resolved(self) -> dict[str, Any]:
         """The recipe as it runs: every default written out, no absolute path."""
         tree: dict[str, Any] = portable(self.model_dump(mode="json"))
+        if self.data.protocol is None:
+            del tree["data"]["protocol"]
         return tree
 
     def files(self) -> dict[str, Path]:

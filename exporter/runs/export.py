@@ -17,7 +17,10 @@ from exporter.checkpoints.weights_files import weights_digest
 from exporter.data.calibration import open_calibration
 from exporter.data.evaluation import open_evaluation
 from exporter.data.judgement import Images, judge_sets
+from exporter.data.protocol import IN_WORDS, NOTHING_ENLARGED, Protocol
 from exporter.data.training import open_training
+from exporter.data.training_small import enlarging
+from exporter.errors import RecipeError
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.outcome import Outcome
 from exporter.measure.accuracy_per_stage import float_reference
@@ -52,20 +55,24 @@ def export(
     """
     chains = make_plan(recipe)
     require_packages(chains)
-    images = open_images(recipe)
+    seconds: dict[str, float] = {}
+    notes: dict[str, dict[str, object]] = {}
+    done: dict[Path, tuple[str, Artifact]] = {}
+    workspace = _workspace(recipe, run_folder, progress, quiet)
+    loaded = run_chain(replace(chains[0], stages=chains[0].stages[:1]), workspace, run_folder, done, seconds, notes)
+    images = open_images(recipe, loaded.file.scale)
+    if images.evaluation.protocol is not None:
+        progress.say(f"the network enlarges {loaded.file.scale} times; {IN_WORDS[images.evaluation.protocol]}")
     learns_ranges = any(is_int8(stage) for chain in chains for stage in chain.stages)
     judged = judge_sets(images, learns_ranges, run_folder.path / "image_sets.json")
     for remark in judged.remarks:
         progress.say(f"warning: {remark}")
-    seconds: dict[str, float] = {}
-    notes: dict[str, dict[str, object]] = {"image sets": {"warnings": list(judged.remarks)}} if judged.remarks else {}
-    workspace = _workspace(recipe, run_folder, images, progress, quiet)
-    done: dict[Path, tuple[str, Artifact]] = {}
-    loaded = run_chain(replace(chains[0], stages=chains[0].stages[:1]), workspace, run_folder, done, seconds, notes)
-    ready = replace(workspace, teacher=loaded.steps[0][1])
+    if judged.remarks:
+        notes["image sets"] = {"warnings": list(judged.remarks)}
+    ready = replace(workspace, calibration=images.calibration, training=images.training, teacher=loaded.file)
     if checked := preflight(recipe, chains, ready, images.evaluation, run_folder, dist):
         progress.say(checked)
-    built = [run_chain(chain, workspace, run_folder, done, seconds, notes) for chain in chains]
+    built = [run_chain(chain, ready, run_folder, done, seconds, notes, loaded.steps) for chain in chains]
     progress.say("verify: parity, quality, latency and lint of every file")
     started_s = time.monotonic()
     kept = run_folder.path / "measurements"
@@ -122,12 +129,20 @@ def golden_vectors(file: Path) -> list[Golden]:
     ]
 
 
-def open_images(recipe: Recipe) -> Images:
-    """Open the image sets. Raises DataError for a set that is unusable."""
-    height, width = recipe.input.height, recipe.input.width
-    calibration = open_calibration(recipe.data.calibration, height, width)
-    evaluation = open_evaluation(recipe.data.evaluation, height, width)
-    training = open_training(recipe.data.training) if recipe.data.training else None
+def open_images(recipe: Recipe, scale: int = 1) -> Images:
+    """Open the image sets for a network that enlarges `scale` times. Raises DataError for a set that is unusable.
+
+    Where the evaluation pairs are of one size, or the recipe names a protocol, every set's pictures are sharp ones, of
+    which small ones are made.
+    """
+    data, height, width = recipe.data, recipe.input.height, recipe.input.width
+    if scale == 1 and data.protocol is not None:
+        raise RecipeError(f"{recipe.at('data', 'protocol')}: {NOTHING_ENLARGED}")
+    evaluation = open_evaluation(data.evaluation, height, width, scale=scale, protocol=data.protocol)
+    calibration = open_calibration(data.calibration, height, width, scale, evaluation.protocol)
+    training = open_training(data.training) if data.training else None
+    if training is not None and scale > 1:
+        training = enlarging(training, scale, evaluation.protocol)
     return Images(calibration, evaluation, training)
 
 
@@ -143,13 +158,15 @@ def run_chain(
     done: dict[Path, tuple[str, Artifact]],
     seconds: dict[str, float],
     notes: dict[str, dict[str, object]],
+    begun: tuple[tuple[str, Artifact], ...] = (),
 ) -> Built:
     """Every step's output, the teacher first; what an earlier chain or run has done is not done again.
 
     `done` are step names and artifacts by folder; of two files of one stage, the second is named after its target, too.
+    `begun`: the steps that are done already, whatever has become known since.
     """
-    source, steps = workspace.teacher, []
-    for stage in chain.stages:
+    source, steps = begun[-1][1] if begun else workspace.teacher, [*begun]
+    for stage in chain.stages[len(begun) :]:
         folder = run_folder.folder_of(stage, source, workspace)
         if folder not in done:
             started_s = time.monotonic()
@@ -167,8 +184,6 @@ def run_chain(
                 notes[name] = facts
         name, source = done[folder]
         steps.append((name, source))
-        if len(steps) == 1:
-            workspace = replace(workspace, teacher=source)
     return Built(chain.target, chain.runtime, tuple(steps), chain.also_on)
 
 
@@ -181,16 +196,19 @@ def _step_name(stage: str, artifact: Artifact) -> str:
 def _workspace(
     recipe: Recipe,
     run_folder: RunFolder,
-    images: Images,
     progress: Progress,
     quiet: Callable[[], AbstractContextManager[None]],
 ) -> Workspace:
-    """What every stage may read; until the first stage has run, the teacher is the checkpoint itself."""
+    """What the first stage may read: the checkpoint is the teacher, and calibration pictures are as they lie there.
+
+    How small they are to be, and what there is to train on, is known when the network has been loaded.
+    """
+    calibration = open_calibration(recipe.data.calibration, recipe.input.height, recipe.input.width)
     spec = TensorSpec.image(recipe.input.height, recipe.input.width)
     path = recipe.model.checkpoint
     digest, named = weights_digest(path), recipe.user_classes
     checkpoint = Artifact(Format.CHECKPOINT, path, spec, spec, digest, user_classes=named)
-    return Workspace(run_folder.path, checkpoint, images.calibration, images.training, recipe.seed, progress, quiet)
+    return Workspace(run_folder.path, checkpoint, calibration, None, recipe.seed, progress, quiet)
 
 
 def provenance(recipe: Recipe, images: Images, loaded: dict[str, object]) -> dict[str, object]:
@@ -219,11 +237,20 @@ def provenance(recipe: Recipe, images: Images, loaded: dict[str, object]) -> dic
             "images": len(entries),
             "sha256": images_set.sha256,
             "licences": sorted({entry.licence for entry in entries}),
+            **small_pictures(images.evaluation.scale, images_set.protocol),
         }
     if images.training is not None:
         described["training"] = {
             "name": recipe.data.training.name if recipe.data.training else "",
             "images": len(images.training),
             "sha256": images.training.sha256,
+            **small_pictures(images.evaluation.scale, getattr(images.training, "protocol", None)),
         }
     return described
+
+
+def small_pictures(scale: int, protocol: Protocol | None) -> dict[str, object]:
+    """Where a set's small pictures come from; nothing for a network that does not enlarge."""
+    if scale == 1:
+        return {}
+    return {"scale": scale, "small_pictures": IN_WORDS[protocol] if protocol else "as they lie in the set"}

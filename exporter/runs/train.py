@@ -62,9 +62,10 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
 
     info = generator_info(recipe.model.arch, recipe.model.range, recipe.model.multiple)
     device = training_device(recipe.training.device)
-    _first_weights(recipe, info)  # what is wrong with the network is said before pools are drawn for hours
+    # What is wrong with the network is said before pools are drawn for hours.
+    scale = _scale(recipe, info)
     with process_group(device) as processes:
-        images = _open_images(recipe, pools, processes, progress)
+        images = _open_images(recipe, scale, pools, processes, progress)
         card = claim(folder, _fingerprint(recipe, images), _code(recipe, images), processes, progress)
         if card is not None:
             progress.say(f"{recipe.name}: already trained, {folder / WEIGHTS}")
@@ -81,7 +82,24 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
         return _keep(trained, fit, recipe, info, images, folder, processes) if processes.first else {}
 
 
-def _open_images(recipe: TrainRecipe, pools: Path, processes: Processes, progress: Progress) -> _Images:
+def _scale(recipe: TrainRecipe, info: GeneratorInfo) -> int:
+    """By how much the network enlarges. Raises RecipeError for options that make no sense of such a network."""
+    from exporter.data.protocol import NOTHING_ENLARGED
+    from exporter.generators.enlargement import scale_of
+
+    network = _first_weights(recipe, info)
+    scale = scale_of(network, getattr(network, "multiple", info.multiple), info.name)
+    if scale == 1 and recipe.data.protocol is not None:
+        raise RecipeError(f"data.protocol: {NOTHING_ENLARGED}")
+    if scale > 1 and recipe.data.tiles is not None:
+        raise RecipeError(
+            "data.tiles: blurs on the training device, which a network that enlarges does not learn from",
+            hint="data.pool keeps pairs of two sizes",
+        )
+    return scale
+
+
+def _open_images(recipe: TrainRecipe, scale: int, pools: Path, processes: Processes, progress: Progress) -> _Images:
     """Raises DataError for a set that is unusable, or when pictures are both learned from and judged."""
     from exporter.data.blur import BlurOptions
     from exporter.data.evaluation import open_evaluation
@@ -89,13 +107,16 @@ def _open_images(recipe: TrainRecipe, pools: Path, processes: Processes, progres
     from exporter.data.leakage import check_leakage
     from exporter.data.pool import open_pool
     from exporter.data.training import mix, open_training
+    from exporter.data.training_small import enlarging
 
     data = recipe.data
     options = BlurOptions(**dict(data.blur))
     sources = [open_training(folder, options, data.min_sharpness, data.variant) for folder in data.training]
     training, evaluation = mix(sources), None
+    if scale > 1:
+        training = enlarging(training, scale, data.protocol)
     if data.evaluation is not None:
-        evaluation = open_evaluation(data.evaluation, data.height, data.width, data.variant)
+        evaluation = open_evaluation(data.evaluation, data.height, data.width, data.variant, scale, data.protocol)
         if processes.first:
             for folder, source in zip(data.training, sources, strict=True):
                 if folder != data.evaluation or detect_layout(folder) is None:  # public sets are split by their authors
@@ -241,15 +262,16 @@ def _keep(
 
 def _validation(trained: nn.Module, fit: Fit, images: _Images) -> dict[str, Any] | None:
     """What the weights that are shipped measure, and by which protocol."""
-    from exporter.data.metrics import PROTOCOLS
+    from exporter.data.yardstick import Yardstick
 
     if fit.validate is None or images.evaluation is None:
         return None
-    figures = fit.validate(trained.to(fit.device))
+    figures, yardstick = fit.validate(trained.to(fit.device)), Yardstick(images.evaluation.scale)
     trained.to("cpu")
     return {
         **{key: round(value, 4) for key, value in figures.items()},
         "set": images.evaluation.manifest.name,
         "pairs": len(images.evaluation),
-        "protocol": PROTOCOLS["psnr_db"],
+        "protocol": yardstick.protocols["psnr_db"],
+        "baseline": yardstick.baseline,
     }

@@ -9,16 +9,17 @@ import torch
 from torch import nn
 
 from exporter.data.evaluation import Pair
-from exporter.data.metrics import psnr_db
+from exporter.data.yardstick import Yardstick
 
 
 def validator(pairs: Iterable[Pair]) -> Callable[[nn.Module], dict[str, float]]:
     """A function that measures a network (N, 3, H, W) 0..1 on `pairs`, which it keeps in memory.
 
-    It gives psnr_db and gain_db over the blurred input, both means, and worst_gain_db.
+    It gives psnr_db and gain_db over the blurred input (or the enlarged one), both means, and worst_gain_db.
     """
     kept = list(pairs)
-    before_db = [psnr_db(pair.blurred, pair.sharp) for pair in kept]
+    yardstick = Yardstick(kept[0].scale)
+    before_db = [yardstick.psnr_db(pair.before, pair.sharp) for pair in kept]
 
     @torch.no_grad()
     def measure(network: nn.Module) -> dict[str, float]:
@@ -27,7 +28,7 @@ def validator(pairs: Iterable[Pair]) -> Callable[[nn.Module], dict[str, float]]:
         for pair in kept:
             blurred = torch.from_numpy(pair.blurred.transpose(2, 0, 1).copy())[None].to(device)
             restored = network(blurred)[0].float().cpu().numpy().transpose(1, 2, 0)
-            after_db.append(psnr_db(restored, pair.sharp))
+            after_db.append(yardstick.psnr_db(restored, pair.sharp))
         gains_db = np.subtract(after_db, before_db)
         return {
             "psnr_db": float(np.mean(after_db)),

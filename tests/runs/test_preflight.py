@@ -41,10 +41,10 @@ def check(folder: Path) -> Callable[..., str]:
         given = {key.replace("__", "."): value for key, value in words.items()}
         recipe = load_recipe(folder / "tiny.yaml", given)
         chains, images, kept = make_plan(recipe), open_images(recipe), RunFolder(folder / "build")
-        workspace = _workspace(recipe, kept, images, Silent(), nullcontext)
+        workspace = _workspace(recipe, kept, Silent(), nullcontext)
         first = replace(chains[0], stages=chains[0].stages[:1])
         loaded = run_chain(first, workspace, kept, {}, {}, {})
-        ready = replace(workspace, teacher=loaded.steps[0][1])
+        ready = replace(workspace, teacher=loaded.file, training=images.training)
         return preflight(recipe, chains, ready, images.evaluation, kept, folder / "dist")
 
     return run

@@ -1,0 +1,39 @@
+"""What quality is measured by: whole RGB pictures for restoration, Y without borders for networks that enlarge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.data.enlarging import BASELINE
+from exporter.data.metrics import PROTOCOLS, psnr_db, psnr_y_db, ssim, ssim_y
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """The field's protocols for a network whose output is `scale` times as large as its input."""
+
+    scale: int = 1
+
+    def psnr_db(self, image: Floats, truth: Floats) -> float:
+        """PSNR of two (H, W, C) pictures in 0..1; NaN when either holds a NaN."""
+        return psnr_db(image, truth) if self.scale == 1 else psnr_y_db(image, truth, self.scale)
+
+    def ssim(self, image: Floats, truth: Floats) -> float:
+        """SSIM of two (H, W, C) pictures in 0..1; NaN when either holds a NaN."""
+        return ssim(image, truth) if self.scale == 1 else ssim_y(image, truth, self.scale)
+
+    @property
+    def protocols(self) -> dict[str, str]:
+        """What the figures mean, by the names they have in a report."""
+        names = ("psnr_db", "ssim") if self.scale == 1 else ("psnr_y_db", "ssim_y")
+        return dict(zip(("psnr_db", "ssim"), (PROTOCOLS[name] for name in names), strict=True))
+
+    @property
+    def baseline(self) -> str:
+        """What a gain is over."""
+        return "the blurred input" if self.scale == 1 else BASELINE
