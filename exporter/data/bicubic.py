@@ -31,8 +31,8 @@ def enlarge(pixels: Pixels, scale: int) -> Pixels:
 def _resized(pixels: Pixels, height: int, width: int, scale: float) -> Pixels:
     rows = _along_rows(pixels, height, scale)
     both = _along_rows(rows.swapaxes(0, 1), width, scale).swapaxes(0, 1)
-    pixels: Pixels = np.floor(np.clip(both, 0, 255) + 0.5).astype(np.uint8)
-    return pixels
+    rounded: Pixels = np.floor(np.clip(both, 0, 255) + 0.5).astype(np.uint8)
+    return rounded
 
 
 def _along_rows(pixels: NDArray[Any], extent: int, scale: float) -> Doubles:
