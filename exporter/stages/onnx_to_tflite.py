@@ -83,7 +83,11 @@ class OnnxToTflite(Stage):
                 workspace.progress.say(f"{self.name}: {place} is not for the direct converter; onnx2tf takes over")
         model = _channels_first(self.name, onnx_file)
         with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=workspace.folder) as private:
-            return TfliteGraph(self._onnx2tf(model, Path(private), workspace))
+            content = self._onnx2tf(model, Path(private), workspace)
+        try:
+            return TfliteGraph(content)
+        except ValueError as error:  # loops are subgraphs of their own
+            raise StageError(f"{self.name}: onnx2tf wrote a file that cannot go on: {error}") from None
 
     def _onnx2tf(self, model: Any, private: Path, workspace: Workspace) -> bytes:
         import numpy as np

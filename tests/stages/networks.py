@@ -164,18 +164,6 @@ class Normalised(nn.Module):
         return torch.clamp(x + 0.1 * self.body(x), 0, 1)
 
 
-class LogSummed(nn.Module):
-    """A log-sum-exp: not for the direct converter, but onnx2tf knows it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.clamp(x + 0.1 * torch.logsumexp(self.body(x), 1, keepdim=True), 0, 1)
-
-
 class Attending(nn.Module):
     """Window attention as published code writes it, through rank 6, with as many heads as channels a head."""
 

@@ -13,8 +13,10 @@ import numpy as np
 from exporter.graph.onnx_editor import OnnxGraph, attribute
 from exporter.passes.onnx.activations import ACTIVATIONS
 from exporter.passes.onnx.borders import BORDERS
+from exporter.passes.onnx.fourier import FOURIER
 from exporter.passes.onnx.matrices import MATRICES
 from exporter.passes.onnx.places import PLACES
+from exporter.passes.onnx.sampling import SAMPLING
 from exporter.passes.onnx.statistics import STATISTICS
 from exporter.passes.onnx.windows import WINDOWS
 from exporter.passes.onnx.writer import Rule, Writer, replace
@@ -154,6 +156,8 @@ RULES: dict[str, Rule] = {
     **STATISTICS,
     **PLACES,
     **BORDERS,
+    **SAMPLING,
+    **FOURIER,
     "LogSoftmax": _log_softmax,
     "Hardmax": _hard_max,
     **dict.fromkeys(_REDUCED, _reduced),
