@@ -22,7 +22,8 @@ import torch
 from record import record
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
-from exporter.checkpoints.read import load_into, load_state
+from exporter.checkpoints.fit import load_into
+from exporter.checkpoints.read import read_weights
 from exporter.data.calibration import CalibrationSet, open_calibration
 from exporter.generators.mobilenetv3_student import MobileNetV3Student
 from exporter.generators.network_file import Description, read_network, write_network
@@ -78,7 +79,7 @@ def _student_file(path: Path, kwargs: dict[str, object], weights: Path | None) -
     if weights is None:
         torch.nn.init.normal_(network.head.weight, std=0.02)
     else:
-        load_into(network, load_state(weights), weights, "mobilenetv3_student")
+        load_into(network, read_weights(weights), weights, "mobilenetv3_student")
     write_network(network, Description("mobilenetv3_student", kwargs, (0.0, 1.0), 16), path)
     spec = TensorSpec.image(SIDE, SIDE)
     return Artifact(Format.TORCH, path, spec, spec, sha256_of(path))

@@ -214,13 +214,14 @@ def prepare(folder: Path) -> None:
 
 
 def _network(folder: Path) -> Artifact:
-    from exporter.checkpoints.read import load_into, load_state
+    from exporter.checkpoints.fit import load_into
+    from exporter.checkpoints.read import read_weights
     from exporter.generators.build import build_network, generator_info
     from exporter.generators.network_file import Description, write_network
 
     info = generator_info("mobilenetv3_student")
     network = build_network(info, {"preset": "m"})
-    load_into(network, load_state(WEIGHTS), WEIGHTS, info.name)
+    load_into(network, read_weights(WEIGHTS), WEIGHTS, info.name)
     path = folder / "network" / "network.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_network(network, Description(info.name, {"preset": "m"}, info.range, info.multiple), path)

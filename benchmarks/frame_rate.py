@@ -26,7 +26,8 @@ from ai_edge_litert.interpreter import Interpreter
 from record import record
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
-from exporter.checkpoints.read import load_into, load_state
+from exporter.checkpoints.fit import load_into
+from exporter.checkpoints.read import read_weights
 from exporter.data.calibration import CalibrationSet, open_calibration
 from exporter.generators.mobilenetv3_student import PRESETS, MobileNetV3Student
 from exporter.generators.network_file import Description, write_network
@@ -116,7 +117,7 @@ def student_file(preset: str, path: Path, height: int, width: int) -> tuple[Arti
     torch.manual_seed(0)
     network = MobileNetV3Student(preset)
     if shipped.exists():
-        load_into(network, load_state(shipped), shipped, "mobilenetv3_student")
+        load_into(network, read_weights(shipped), shipped, "mobilenetv3_student")
     else:
         torch.nn.init.normal_(network.head.weight, std=0.02)
     network.eval()

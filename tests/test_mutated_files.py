@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,29 @@ def h5_bytes() -> bytes:
     return target.getvalue()
 
 
+def numpy_bytes() -> bytes:
+    written = io.BytesIO()
+    np.savez(written, **{key: value.numpy() for key, value in STATE.items()})
+    return written.getvalue()
+
+
+def torchscript_bytes() -> bytes:
+    written = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.save(torch.jit.script(torch.nn.Sequential(torch.nn.Conv2d(3, 2, 1))), written)
+    return written.getvalue()
+
+
 CHECKPOINTS = {
     "zip.pth": torch_bytes(zipped=True),
     "legacy.pth": torch_bytes(zipped=False),
     "keras.h5": h5_bytes(),
     "plain.safetensors": safetensors_bytes(STATE),
     "ours.safetensors": safetensors_bytes(STATE, {"network": json.dumps(NETWORK)}),
+    "arrays.npz": numpy_bytes(),
+    "script.pt": torchscript_bytes(),
+    "w.safetensors.index.json": b'{"metadata": {}, "weight_map": {"a": "gone.safetensors"}}',
 }
 
 
@@ -163,6 +181,9 @@ def test_the_files_are_good_before_they_are_changed(tmp_path: Path) -> None:
     for name in ("zip.pth", "legacy.pth", "plain.safetensors"):
         (tmp_path / name).write_bytes(CHECKPOINTS[name])
         assert load_state(tmp_path / name).keys() == STATE.keys()
+    for name in ("arrays.npz", "script.pt"):
+        (tmp_path / name).write_bytes(CHECKPOINTS[name])
+        assert load_state(tmp_path / name)
     (tmp_path / "n.param").write_text(PARAM)
     (tmp_path / "n.bin").write_bytes(BIN)
     assert len(load_state(tmp_path / "n.bin")) == 5

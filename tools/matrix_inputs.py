@@ -44,12 +44,13 @@ def network_file(name: str, int8: bool, folder: Path, height: int, width: int) -
 
 
 def _trained_file(info: GeneratorInfo, trained: Trained, folder: Path) -> Path:
-    from exporter.checkpoints.read import load_into, load_state
+    from exporter.checkpoints.fit import load_into
+    from exporter.checkpoints.read import read_weights
     from exporter.generators.build import build_network
     from exporter.generators.network_file import Description, write_network
 
     network, weights = build_network(info, trained.kwargs), WEIGHTS / trained.weights
-    load_into(network, load_state(weights), weights, info.name)
+    load_into(network, read_weights(weights), weights, info.name)
     path = folder / "network.safetensors"
     write_network(network, Description(info.name, trained.kwargs, info.range, info.multiple), path)
     return path

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from exporter.artifact import sha256_of
+from exporter.checkpoints.index_file import index_in, shards_of
 from exporter.errors import CheckpointError
 from exporter.files.contained import contained
 
@@ -52,14 +53,26 @@ def _tfjs_files(path: Path) -> tuple[Path, ...]:
     return index, *_shards(index)
 
 
+def _index_and_shards(path: Path) -> tuple[Path, ...]:
+    index = index_in(path)
+    assert index is not None  # its format was told by that
+    try:
+        return index, *shards_of(index)
+    except CheckpointError:
+        return (index,)
+
+
 # Looked at in this order. Add yours here, and its reader in exporter/checkpoints/read.py.
 FORMATS = (
+    WeightsFormat("in several files", lambda path: index_in(path) is not None, _index_and_shards),
     WeightsFormat("tensorflow 1", _is_tf_checkpoint, _tf_parts),
     WeightsFormat("ncnn", _is_ncnn, lambda path: (path, path.with_suffix(".param"))),
     WeightsFormat("tensorflow.js", _is_tfjs, _tfjs_files),
+    WeightsFormat("numpy", lambda path: path.suffix == ".npz", lambda path: (path,)),
     WeightsFormat("safetensors", lambda path: path.suffix == ".safetensors", lambda path: (path,)),
     WeightsFormat("torch", lambda path: True, lambda path: (path,)),  # .pth, .pt, .ckpt and what is called otherwise
 )
+FOLDERS = ("in several files", "tensorflow.js")  # formats that a folder may name
 
 
 def format_of(path: Path) -> WeightsFormat:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from exporter.checkpoints.read import read_safetensors
+from exporter.checkpoints.reparametrised import fold_network
 from exporter.errors import CheckpointError, RecipeError
 from exporter.generators.adapter import Adapter
 from exporter.generators.base import Padding
@@ -81,8 +82,11 @@ def read_network(path: Path, user_classes: Collection[str] = ()) -> nn.Module:
         if is_known(info.name):  # shapes first: no memory for a network that is not the file's
             _require_fit(outline(info, description.kwargs), description, state)
         network = build_network(info, description.kwargs)
+        if network.state_dict().keys() != state.keys():  # written with its weights folded
+            fold_network(network)
         _require_fit(network, description, state)
         network.load_state_dict(state)
+        fold_network(network)
     except (RecipeError, RuntimeError, LookupError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{path} does not fit its own description, {info.name}: {reason}") from None

@@ -206,7 +206,8 @@ def _fit(recipe: TrainRecipe, info: GeneratorInfo, images: _Images, folder: Path
 
 def _first_weights(recipe: TrainRecipe, info: GeneratorInfo) -> nn.Module:
     """The bare network: random, with an ImageNet encoder, or where `init` left off. Raises CheckpointError."""
-    from exporter.checkpoints.read import load_into, load_state
+    from exporter.checkpoints.fit import load_into
+    from exporter.checkpoints.read import load_state, read_weights
     from exporter.errors import CheckpointError
     from exporter.generators.deblurgan_v2 import FPNMobileNet, load_imagenet_encoder
 
@@ -219,7 +220,7 @@ def _first_weights(recipe: TrainRecipe, info: GeneratorInfo) -> nn.Module:
         except ValueError as error:
             raise CheckpointError(f"{model.encoder}: {error}") from None
     if model.init is not None:
-        load_into(network, load_state(model.init), model.init, info.name)
+        load_into(network, read_weights(model.init), model.init, info.name)
     return network
 
 

@@ -81,10 +81,11 @@ class Distill(FitOptions, Stage):
         return student
 
     def _start(self, student: nn.Module) -> nn.Module:
-        from exporter.checkpoints.read import load_into, load_state
+        from exporter.checkpoints.fit import load_into
+        from exporter.checkpoints.read import read_weights
 
         if self.warm_start is not None:
-            load_into(student, load_state(self.warm_start), self.warm_start, self.student)
+            load_into(student, read_weights(self.warm_start), self.warm_start, self.student)
         return student
 
     def _check_size(self, info: GeneratorInfo, source: Artifact) -> None:

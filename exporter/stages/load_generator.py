@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -13,6 +14,7 @@ from exporter.stages.base import Stage, Workspace
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from exporter.checkpoints.state_dicts import StateDict
     from exporter.generators.base import GeneratorInfo
     from exporter.generators.calling import Call
     from exporter.generators.description import Description
@@ -47,11 +49,11 @@ class LoadGenerator(Stage):
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises CheckpointError for weights that do not fit, PlanError for a size the network cannot run at."""
-        from exporter.checkpoints.read import load_state
+        from exporter.checkpoints.read import read_weights
         from exporter.generators.network_file import bare, in_unit_range, write_network
 
-        state = load_state(source.path)
-        info, network, described, lines = self._build(state, source.path)
+        weights = read_weights(source.path)
+        info, network, described, lines = self._build(weights, source.path)
         if info.padding == "none":
             _require_size(source, info.name, described.multiple)
         network.eval()
@@ -64,7 +66,7 @@ class LoadGenerator(Stage):
             _estimate_statistics(network, workspace)
             call = self._find_call(bare(network), info, described, source)
         output = _output(call, source, info.name)
-        lines += _warnings(network, info.name, source, state)
+        lines += _warnings(network, info.name, source, weights[0].tensors)
         for line in lines:
             workspace.progress.say(f"{source.path.name}: {line}")
         facts = {"arch": info.name, "kwargs": described.kwargs, "warnings": lines}
@@ -98,9 +100,10 @@ class LoadGenerator(Stage):
         grey = torch.full((1, 1, height, width), (low + high) / 2)
         return find_call(network, info.name, wanted, colour, grey)
 
-    def _build(self, state: dict[str, Tensor], path: Path) -> tuple[GeneratorInfo, nn.Module, Description, list[str]]:
+    def _build(self, weights: list[StateDict], path: Path) -> tuple[GeneratorInfo, nn.Module, Description, list[str]]:
         """The filled network; what the recipe does not say of it, the file's header or the shapes of its weights do."""
-        from exporter.checkpoints.read import load_into
+        from exporter.checkpoints.fit import load_into
+        from exporter.checkpoints.reparametrised import fold_network
         from exporter.generators.build import build_network, generator_info
         from exporter.generators.description import Description, is_known, own_description, require_allowed
         from exporter.generators.interface import Interface
@@ -116,11 +119,11 @@ class LoadGenerator(Stage):
             info = generator_info(described.arch, self.range or described.range, multiple)
             deduced = described.kwargs
         elif self.arch is None:
-            arch, deduced = recognise(state, path)
+            arch, deduced = recognise(weights, path)
             info = generator_info(arch)
         else:
             described, info = None, generator_info(self.arch, self.range, self.multiple)
-            deduced = deduced_kwargs(info, state, path)
+            deduced = deduced_kwargs(info, weights, path)
         if self.arch is None:
             lines.append(f"recognised as {info.name}")
         kwargs = deduced | self.kwargs
@@ -129,8 +132,10 @@ class LoadGenerator(Stage):
         network = build_network(info, kwargs)
         pruned = described is not None and described.channels_changed
         if pruned:
-            fit_channels(network, state)
-        lines += load_into(network, state, path, info.name)
+            fit_channels(network, dict(weights[0].tensors))
+        lines += load_into(network, weights, path, info.name)
+        if fold_network(network):
+            lines.append("weights that its class normalises are folded into plain ones")
         multiple = getattr(network, "multiple", info.multiple)
         interface = described.interface if described else Interface()
         return info, network, Description(info.name, kwargs, info.range, multiple, pruned, interface), lines
@@ -157,7 +162,7 @@ def _require_size(source: Artifact, arch: str, multiple: int) -> None:
             raise PlanError(problem)
 
 
-def _warnings(network: nn.Module, arch: str, source: Artifact, state: dict[str, Tensor]) -> list[str]:
+def _warnings(network: nn.Module, arch: str, source: Artifact, state: Mapping[str, Tensor]) -> list[str]:
     """What the network's own class says and, for one that is not ours, what an inspection finds."""
     from exporter.generators.inspection import inspect_network
     from exporter.generators.network_file import bare

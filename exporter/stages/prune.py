@@ -72,7 +72,7 @@ class Prune(FitOptions, Stage):
         return pruned
 
     def _go_on_from(self, pruned: nn.Module, source: Artifact) -> None:
-        from exporter.checkpoints.read import load_into
+        from exporter.checkpoints.fit import load_into
         from exporter.generators.network_file import read_network
 
         if self.warm_start is None:

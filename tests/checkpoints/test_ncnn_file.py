@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from exporter.checkpoints.read import load_into, load_state
+from exporter.checkpoints.fit import load_into
+from exporter.checkpoints.read import load_state
 from exporter.errors import CheckpointError
 from exporter.generators.build import build_network, generator_info
 from exporter.generators.recognition import recognise

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from exporter.checkpoints.read import load_into, load_state, readers, unwrap
+from exporter.checkpoints.fit import load_into
+from exporter.checkpoints.read import load_state, read_weights, readers
+from exporter.checkpoints.state_dicts import StateDict, tidied
 from exporter.checkpoints.weights_files import FORMATS
 from exporter.errors import CheckpointError
 from exporter.generators.build import build_network, generator_info
@@ -42,8 +44,8 @@ def test_safetensors(tmp_path):
 
 
 def test_a_name_that_only_some_keys_share_is_no_prefix():
-    state = unwrap({"module.a": torch.ones(1), "b": torch.ones(1)})
-    assert sorted(state) == ["b", "module.a"]
+    state = tidied(StateDict({"module.a": torch.ones(1), "b": torch.ones(1)}))
+    assert sorted(state.tensors) == ["b", "module.a"]
 
 
 class Bomb:
@@ -65,7 +67,7 @@ def damaged_files(folder):
     [
         ("truncated.pth", "damaged"),
         ("text.pth", "damaged"),
-        ("empty.pth", "damaged"),
+        ("empty.pth", r"is empty \(0 bytes\)"),
         ("bad.safetensors", "not a readable safetensors"),
         ("no_tensors.pth", "holds no weights"),
         ("gone.pth", "no such checkpoint"),
@@ -98,7 +100,10 @@ class Tiny(nn.Module):
     [
         (lambda s: s.pop("conv.bias"), r"1 missing \(conv.bias\)"),
         (lambda s: s.update({"other.weight": torch.ones(1)}), r"1 unknown \(other.weight\)"),
-        (lambda s: s.update({"conv.weight": torch.ones(2, 3, 3, 3)}), r"of another shape \(conv.weight\)"),
+        (
+            lambda s: s.update({"conv.weight": torch.ones(2, 3, 3, 3)}),
+            r"conv.weight is \(2, 3, 3, 3\) in the file, \(2, 3, 1, 1\) in the network",
+        ),
         (lambda s: s["conv.weight"].fill_(float("nan")), "conv.weight holds NaN"),
     ],
 )
@@ -112,7 +117,7 @@ def test_weights_that_do_not_fit_are_named(change, says, tmp_path):
 def test_a_deblurgan_checkpoint_is_no_student(teacher_file):
     student = build_network(generator_info("mobilenetv3_student"), {"preset": "s"})
     with pytest.raises(CheckpointError, match="does not fit mobilenetv3_student"):
-        load_into(student, load_state(teacher_file), teacher_file, "mobilenetv3_student")
+        load_into(student, read_weights(teacher_file), teacher_file, "mobilenetv3_student")
 
 
 def test_every_format_has_a_reader():

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from exporter.checkpoints.read import load_into, load_state
+from exporter.checkpoints.fit import load_into
+from exporter.checkpoints.read import load_state
 from exporter.errors import CheckpointError
 from exporter.generators.build import build_network, generator_info
 from exporter.generators.deblurgan_v2_inception import FPNInception

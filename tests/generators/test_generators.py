@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from exporter.checkpoints.read import load_into, load_state
+from exporter.checkpoints.fit import load_into
+from exporter.checkpoints.read import read_weights
 from exporter.errors import RecipeError
 from exporter.generators.build import build_network, generator_info
 from exporter.generators.deblurgan_v2 import FPNMobileNet, load_imagenet_encoder
@@ -47,7 +48,7 @@ def test_official_checkpoint_with_aliases_and_dead_layers(teacher_file, tmp_path
     raw["module.fpn.features.16.conv.0.weight"] = torch.ones(3)
     torch.save({"model": raw}, tmp_path / "official.h5")
     network = FPNMobileNet(**NARROW)
-    notes = load_into(network, load_state(tmp_path / "official.h5"), tmp_path / "official.h5", "deblurgan_v2")
+    notes = load_into(network, read_weights(tmp_path / "official.h5"), tmp_path / "official.h5", "deblurgan_v2")
     assert notes == ["2 dead or aliased tensors left out (fpn.features.0.0.weight …)"]
     assert torch.equal(network.fpn.enc0[0][0].weight, raw["module.fpn.enc0.0.0.weight"])
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from exporter.checkpoints.read import load_into, load_state
+from exporter.checkpoints.fit import load_into
+from exporter.checkpoints.read import load_state
 from exporter.checkpoints.tfjs_file import read_graph_model
 from exporter.data.images import read_image
 from exporter.generators.blocks.jax_resize import Resize, nearest

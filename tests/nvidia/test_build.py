@@ -98,14 +98,15 @@ def test_a_convolution_of_one_channel_does_not_shrink(arch, tmp_path):
 @pytest.fixture(scope="module")
 def student(tmp_path_factory) -> Artifact:
     """The shipped weights."""
-    from exporter.checkpoints.read import load_into, load_state
+    from exporter.checkpoints.fit import load_into
+    from exporter.checkpoints.read import read_weights
     from exporter.generators.build import build_network
 
     folder, kwargs = tmp_path_factory.mktemp("student"), {"preset": "m"}
     weights = REPO / "recipes" / "weights" / "mobilenetv3_student_m.safetensors"
     info = generator_info("mobilenetv3_student")
     network = build_network(info, kwargs)
-    load_into(network, load_state(weights), weights, info.name)
+    load_into(network, read_weights(weights), weights, info.name)
     path = folder / "network.safetensors"
     write_network(network, Description(info.name, kwargs, info.range, info.multiple), path)
     spec = TensorSpec.image(SIDE, SIDE)
