@@ -24,12 +24,12 @@ _PINNED_ZERO_POINT = {"int8": PIXELS.zero_point, "uint8": PIXELS.zero_point - LO
 _SCALE_TOLERANCE = 1e-4  # relative: 0.03 of a grey level at white
 
 
-def lint_model(path: Path) -> tuple[Audit, tuple[Finding, ...]]:
-    """Audit and findings of a bare .tflite or .onnx file, errors first.
+def lint_model(path: Path, graph: Graph | None = None) -> tuple[Audit, tuple[Finding, ...]]:
+    """Audit and findings of a bare .tflite or .onnx file, errors first; `graph`: what is in it, if it was read before.
 
     Raises RecipeError for another kind of file, CheckpointError for a damaged one.
     """
-    graph = read_graph(path)
+    graph = graph or read_graph(path)
     for_tensorrt = tensorrt_findings(path) if graph.format == Format.ONNX else None
     rules = TFLITE_RULES if graph.format == Format.TFLITE else ONNX_RULES if for_tensorrt is None else TENSORRT_RULES
     findings = [*(for_tensorrt or ()), *(finding for rule in rules for finding in rule(graph))]

@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from exporter.artifact import Artifact, Format
+from exporter.artifact import Format
 from exporter.errors import ExportError, MachineFailed, Refused, WrongPicture
 from exporter.failures import said_plainly
+from exporter.graph.graph import Graph
 from exporter.graph.read import read_graph
 from exporter.inspect.gpu.prediction import GpuPrediction, predict
 from exporter.inspect.gpu.rewrites import rewrite_of_refused
 from exporter.inspect.lint import lint_model
 from exporter.inspect.results import Finding
-from exporter.measure.parity import measure_parity
+from exporter.measure.parity import parity_db, unclamped_parity_db
 from exporter.probe.chains import Made
 from exporter.probe.results import Row, Status, one_sentence
 from exporter.runtimes import runtime
@@ -34,12 +35,13 @@ def judged(target: str, made: Made, pictures: Sequence[Image], expected: Sequenc
     artifact = made.artifact
     with runtime(ENGINES[artifact.format]).open(artifact, THREADS) as session:
         given = session.infer_all(pictures)
-    shown_db = _worst_db([_shown(picture) for picture in expected], [_shown(picture) for picture in given])
-    audit, findings = lint_model(artifact.path)
-    on_gpu = _on_gpu(artifact)
+    shown_db = min(map(parity_db, expected, given))
+    graph = read_graph(artifact.path)
+    audit, findings = lint_model(artifact.path, graph)
+    on_gpu = predict(graph) if graph.format == Format.TFLITE else None
     problem = _far_apart(target, shown_db, expected, given)
     is_int8 = artifact.precision == "int8"
-    notes = [problem, *made.said, *(_left_to_cpu(findings) if is_int8 else _gpu_notes(artifact, on_gpu))]
+    notes = [problem, *made.said, *(_left_to_cpu(findings) if is_int8 else _gpu_notes(graph, on_gpu))]
     return Row(
         status="wrong" if problem else "ok",
         parity_db=shown_db,
@@ -65,14 +67,6 @@ def _status_of(error: ExportError) -> Status:
     return "refused" if isinstance(error, Refused) or error.exit_code == USERS_OWN else "crash"
 
 
-def _shown(picture: Image) -> Image:
-    return np.clip(picture, 0, 1)
-
-
-def _worst_db(expected: Sequence[Image], given: Sequence[Image]) -> float:
-    return measure_parity(expected, given, [str(i) for i, _ in enumerate(expected)]).worst_psnr_db
-
-
 def _far_apart(target: str, shown_db: float, expected: Sequence[Image], given: Sequence[Image]) -> str:
     """Why the pictures are not PyTorch's; "" when they are."""
     least_db = LEAST_PARITY_DB[target]
@@ -80,24 +74,19 @@ def _far_apart(target: str, shown_db: float, expected: Sequence[Image], given: S
         return f"parity {shown_db:.1f} dB, less than the {least_db:g} dB that a probe asks of {target}"
     if target in NEAR_EVERYWHERE:
         largest = max(1.0, *(float(np.abs(picture).max()) for picture in expected))
-        whole_db = _worst_db([picture / largest for picture in expected], [picture / largest for picture in given])
+        whole_db = min(unclamped_parity_db(a / largest, b / largest) for a, b in zip(expected, given, strict=True))
         if not whole_db >= least_db:
             return f"parity {whole_db:.1f} dB where the picture leaves 0..1, less than {least_db:g} dB"
     return ""
 
 
-def _on_gpu(artifact: Artifact) -> GpuPrediction | None:
-    return predict(read_graph(artifact.path)) if artifact.format == Format.TFLITE else None
-
-
-def _gpu_notes(artifact: Artifact, on_gpu: GpuPrediction | None) -> Iterator[str]:
+def _gpu_notes(graph: Graph, on_gpu: GpuPrediction | None) -> Iterator[str]:
     """What the GPU leaves to the CPU, and what to write instead, kind by kind."""
     if on_gpu is None or on_gpu.accepted:
         return
-    nodes = read_graph(artifact.path).nodes
     kinds = {refusal.kind: refusal for refusal in reversed(on_gpu.refused)}
     for kind, refusal in list(kinds.items())[:MOST_NAMED]:
-        instead = rewrite_of_refused(nodes[refusal.place])
+        instead = rewrite_of_refused(graph.nodes[refusal.place])
         yield f"a GPU leaves {kind} to the CPU: {refusal.why}" + (f"; instead: {instead}" if instead else "")
     if len(kinds) > MOST_NAMED:
         yield f"and {len(kinds) - MOST_NAMED} kinds more"

@@ -8,7 +8,7 @@ from exporter.data.calibration import CalibrationSet
 from exporter.data.manifest import ImageManifest, read_manifest
 
 FOLDER = Path(__file__).parent / "pictures"
-TO_LEARN = 4  # the first in the manifest
+TO_LEARN = 3  # the first in the manifest
 
 
 def pictures_to_learn(height: int, width: int) -> CalibrationSet:

@@ -34,6 +34,8 @@ class Subject:
     checkpoint: str | None  # None: random weights
     height: int  # px, of the picture that goes in
     width: int
+    colour: str
+    frames: int
     multiple: int  # that height and width must be multiples of
     range: tuple[float, float]  # of its own values
     scale: int  # output size over input size

@@ -12,7 +12,8 @@ from exporter.probe.judged import THREADS, failed, judged
 from exporter.probe.pictures import pictures_to_judge, pictures_to_learn
 from exporter.probe.results import TARGETS, Probe, Row
 from exporter.probe.sizes import Size
-from exporter.probe.subject import SEED, Wanted, load
+from exporter.probe.subject import SEED, load
+from exporter.probe.wanted import Wanted
 from exporter.progress import Progress
 from exporter.runtimes import runtime
 from exporter.runtimes.base import Image
@@ -30,6 +31,8 @@ def probe(wanted: Wanted, folder: Path, progress: Progress, quiet: Callable[[], 
 
     loaded = load(wanted, folder, room)
     subject, network = loaded.subject, loaded.artifact
+    for remark in subject.remarks:
+        progress.say(remark)
     pictures = list(pictures_to_judge(subject.height, subject.width))
     _same_numbers()
     with runtime("torch_cpu").open(network, THREADS) as session:

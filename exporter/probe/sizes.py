@@ -32,11 +32,8 @@ def find_size(trial: Trial, wanted: Size | None) -> SizeRule:
         why = trial(height, width)
         if not why:
             return SizeRule(height, width, _multiple(trial, math.gcd(height, width)))
-        first = first or f"at {height}×{width} px: {why}"
-    if wanted:
-        raise PlanError(f"the network cannot run {first}{_others(trial, wanted)}")
-    sizes = ", ".join(f"{height}×{width}" for height, width in SIZES)
-    raise PlanError(f"the network cannot run {first}", hint=f"tried {sizes} px; --size HxW tries another")
+        first = first or why
+    raise PlanError(f"{first}{_others(trial, wanted)}" if wanted else first)
 
 
 def _multiple(trial: Trial, common: int) -> int:

@@ -1,71 +1,53 @@
-"""The network to probe, loaded as a recipe loads it, from the user's checkpoint or one of random weights.
-
-What a recipe would say of a network of the user's own (the multiple its sides must be of, the range of its values) is
-found out by trying.
-"""
+"""The network to probe, loaded as a recipe loads it, from the user's checkpoint or one of random weights."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.checkpoints.weights_files import weights_digest
-from exporter.errors import ExportError, PlanError, RecipeError
-from exporter.failures import in_one_line
+from exporter.errors import PlanError, RecipeError
+from exporter.probe.findings import find_out
 from exporter.probe.results import Subject
-from exporter.probe.sizes import SIZES, Size, SizeRule, find_size
+from exporter.probe.sizes import SIZES, Size
+from exporter.probe.wanted import Wanted
 from exporter.stages import LoadGenerator
 from exporter.stages.base import Workspace
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from exporter.generators.base import GeneratorInfo
 
 SEED = 0
-PICTURE_RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))  # those of networks in the field
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the user named: an architecture, a class or a checkpoint alone, and options of a recipe's `model`."""
-
-    arch: str | None
-    checkpoint: Path | None = None
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    size: Size | None = None
-    range: tuple[float, float] | None = None
-    multiple: int | None = None
+Rooms = Callable[[Size, Artifact], Workspace]  # a workspace for pictures of a size, with a teacher
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     artifact: Artifact  # a network file
+    wanted: Wanted  # with all that was found out
     subject: Subject
-
-
-Rooms = Callable[[Size, Artifact], Workspace]  # a workspace for pictures of a size, with a teacher
 
 
 def load(wanted: Wanted, folder: Path, rooms: Rooms) -> Loaded:
     """Raises an ExportError for a network that cannot be imported, built, loaded or run."""
-    is_own = wanted.arch is not None and ":" in wanted.arch
-    network, info = _built(wanted) if wanted.arch and (is_own or not wanted.checkpoint) else (None, None)
-    rule, bounds = _looked_at(network, wanted) if network is not None and is_own else (None, wanted.range)
-    stage = LoadGenerator(
-        arch=wanted.arch, kwargs=dict(wanted.kwargs), range=bounds, multiple=rule.multiple if rule else 1
-    )
+    remarks: tuple[str, ...] = ()
+    sizes: tuple[Size, ...] = (wanted.size,) if wanted.size else SIZES
     checkpoint = wanted.checkpoint
-    if checkpoint is None:
-        assert network is not None and info is not None
-        checkpoint = _random_weights(network, info, stage, folder)
-    sizes = ((rule.height, rule.width),) if rule else (wanted.size,) if wanted.size else SIZES
-    artifact = _first_that_fits(stage, checkpoint, sizes, rooms)
-    return Loaded(artifact, _described(artifact, wanted, folder))
+    if wanted.is_own or checkpoint is None:
+        network, info = _built(wanted)
+        if wanted.is_own:
+            found = find_out(network, wanted)
+            wanted, sizes, remarks = found.wanted, ((found.rule.height, found.rule.width),), found.remarks
+        if checkpoint is None:
+            checkpoint = random_weights(network, info, wanted, folder)
+    artifact = _first_that_fits(_stage(wanted), checkpoint, sizes, rooms)
+    return Loaded(artifact, wanted, _described(artifact, wanted, remarks))
 
 
 def _built(wanted: Wanted) -> tuple[nn.Module, GeneratorInfo]:
@@ -82,68 +64,29 @@ def _built(wanted: Wanted) -> tuple[nn.Module, GeneratorInfo]:
     return build_network(info, wanted.kwargs).eval(), info
 
 
-def _looked_at(network: nn.Module, wanted: Wanted) -> tuple[SizeRule, tuple[float, float] | None]:
-    """The size to probe at, the multiple and the range of values of a network nobody has described."""
-    import torch
-
-    from exporter.generators.output_bounds import output_bounds
-    from exporter.generators.users_code import FAILS_WITH, place_of
-
-    def trial(height: int, width: int) -> str:
-        try:
-            with torch.no_grad():
-                result = network(torch.full((1, 3, height, width), 0.5))
-        except MemoryError:
-            raise
-        except FAILS_WITH as error:
-            return f"{in_one_line(error)}{place_of(error)}"
-        return _wrong_shape(result, height, width)
-
-    rule = find_size(trial, wanted.size)
-    if wanted.multiple:
-        rule = SizeRule(rule.height, rule.width, wanted.multiple)
-    picture = torch.full((1, 3, rule.height, rule.width), 0.5)
-    _refuse_random(network, picture)
-    bounds = wanted.range
-    if bounds is None:
-        found = output_bounds(network, picture)
-        bounds = found if found in PICTURE_RANGES else None
-    return rule, bounds
+def _stage(wanted: Wanted) -> LoadGenerator:
+    return LoadGenerator(
+        arch=wanted.arch,
+        kwargs=dict(wanted.kwargs),
+        range=wanted.range,
+        multiple=wanted.multiple or 1,
+        output=wanted.output,
+        inputs=dict(wanted.inputs),
+        extra_channels=wanted.extra_channels,
+        colour=wanted.colour,
+        frames=wanted.frames,
+    )
 
 
-def _refuse_random(network: nn.Module, picture: Tensor) -> None:
-    """Raises PlanError: no file can be held against a network that gives another picture every time."""
-    import torch
-
-    with torch.no_grad():
-        difference = float((network(picture) - network(picture)).abs().max())
-    if difference > 0:
-        raise PlanError(
-            f"the network is random: one picture, given twice, comes out {difference:.3g} of full scale apart",
-            hint="leave out in eval mode what draws random numbers (rand_like, dropout with training=True)",
-        )
-
-
-def _wrong_shape(result: object, height: int, width: int) -> str:
-    import torch
-
-    if not isinstance(result, torch.Tensor):
-        return f"it gives {type(result).__name__}, expected one picture"
-    shape = tuple(result.shape)
-    scale = shape[2] // height if len(shape) == 4 else 0
-    if scale < 1 or shape != (1, 3, scale * height, scale * width):
-        return f"it gives {shape}, expected one picture of this size or a whole number of times as large"
-    return ""
-
-
-def _random_weights(network: nn.Module, info: GeneratorInfo, stage: LoadGenerator, folder: Path) -> Path:
+def random_weights(network: nn.Module, info: GeneratorInfo, wanted: Wanted, folder: Path) -> Path:
+    """A network file with the weights that `network` was built with, those that are zero excepted."""
     from exporter.generators.description import Description
     from exporter.generators.network_file import write_network
 
     _wake(network)
     path = folder / "random.safetensors"
-    multiple = stage.multiple if ":" in info.name else getattr(network, "multiple", info.multiple)
-    write_network(network, Description(info.name, stage.kwargs, stage.range or info.range, multiple), path)
+    multiple = wanted.multiple or 1 if wanted.is_own else getattr(network, "multiple", info.multiple)
+    write_network(network, Description(info.name, dict(wanted.kwargs), wanted.range or info.range, multiple), path)
     return path
 
 
@@ -162,19 +105,24 @@ def _wake(network: nn.Module) -> None:
 def _first_that_fits(stage: LoadGenerator, checkpoint: Path, sizes: tuple[Size, ...], rooms: Rooms) -> Artifact:
     """The network file at the first size that the network takes."""
     digest = weights_digest(checkpoint)
-    for i, (height, width) in enumerate(sizes):
-        spec = TensorSpec.image(height, width)
-        named = frozenset(filter(None, {stage.arch}))
-        source = Artifact(Format.CHECKPOINT, checkpoint, spec, spec, digest, user_classes=named)
+    named = frozenset(filter(None, {stage.arch}))
+    for height, width in sizes[:-1]:
         try:
-            return stage.run(source, rooms((height, width), source))
+            return _loaded(stage, checkpoint, digest, named, (height, width), rooms)
         except PlanError:
-            if i == len(sizes) - 1:
-                raise
-    raise ExportError("no size was tried")
+            continue
+    return _loaded(stage, checkpoint, digest, named, sizes[-1], rooms)
 
 
-def _described(artifact: Artifact, wanted: Wanted, folder: Path) -> Subject:
+def _loaded(
+    stage: LoadGenerator, checkpoint: Path, digest: str, named: frozenset[str], size: Size, rooms: Rooms
+) -> Artifact:
+    spec = TensorSpec.image(*size)
+    source = Artifact(Format.CHECKPOINT, checkpoint, spec, spec, digest, user_classes=named)
+    return stage.run(source, rooms(size, source))
+
+
+def _described(artifact: Artifact, wanted: Wanted, remarks: tuple[str, ...]) -> Subject:
     from exporter.generators.description import read_description
     from exporter.generators.network_file import read_network
 
@@ -185,8 +133,11 @@ def _described(artifact: Artifact, wanted: Wanted, folder: Path) -> Subject:
         checkpoint=wanted.checkpoint.name if wanted.checkpoint else None,
         height=artifact.input.height,
         width=artifact.input.width,
+        colour=artifact.input.colour,
+        frames=artifact.input.frames,
         multiple=described.multiple,
         range=described.range,
         scale=artifact.output.height // artifact.input.height,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
+        remarks=remarks,
     )

@@ -95,10 +95,13 @@ def test_a_checkpoint_alone_and_the_table(capfd: pytest.CaptureFixture[str]) -> 
 
 def test_weights_that_start_at_zero_are_woken(tmp_path: Path) -> None:
     from exporter.checkpoints.read import load_state
-    from exporter.probe.subject import Wanted, _built, _random_weights
-    from exporter.stages import LoadGenerator
+    from exporter.generators.build import build_network, generator_info
+    from exporter.probe.subject import random_weights
+    from exporter.probe.wanted import Wanted
 
-    network, info = _built(Wanted("tests.probe.networks:Sleeping"))
+    wanted = Wanted("tests.probe.networks:Sleeping")
+    info = generator_info("tests.probe.networks:Sleeping")
+    network = build_network(info, {})
     kept = network.state_dict()["first.weight"].clone()
-    state = load_state(_random_weights(network, info, LoadGenerator(arch=info.name), tmp_path))
+    state = load_state(random_weights(network, info, wanted, tmp_path))
     assert state["gain"].abs().min() > 0 and torch.equal(state["first.weight"], kept)

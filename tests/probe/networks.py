@@ -73,3 +73,30 @@ class Branches(Plain):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) if x.mean() > 0.5 else x
+
+
+class Stages(Plain):
+    """Gives what it had on the way, too: pictures of one size."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = torch.sigmoid(self.first(x)[:, :3])
+        return {"rough": first, "fine": [super().forward(x)]}
+
+
+class Strength(Plain):
+    """Wants a number beside the picture, as a tensor with one for each picture."""
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        return super().forward(x * (1 - sigma.view(-1, 1, 1, 1)))
+
+
+class Film(nn.Module):
+    """Five pictures of a film in, the middle one out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(15, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, frames, channels, height, width = x.shape
+        return x[:, 2] + self.conv(x.reshape(batch, frames * channels, height, width))

@@ -26,11 +26,10 @@ def test_a_network_of_one_size() -> None:
 
 
 def test_a_wrong_size_says_which_run() -> None:
-    with pytest.raises(PlanError, match=r"at 100×90 px: 100×90 will not do; it runs at 96×88 px \(.* multiples of 8\)"):
+    with pytest.raises(PlanError, match=r"^100×90 will not do; it runs at 96×88 px \(.* multiples of 8\)"):
         find_size(only_multiples(8), (100, 90))
 
 
 def test_no_size_at_all() -> None:
-    with pytest.raises(PlanError, match="at 96×128 px: always") as error:
+    with pytest.raises(PlanError, match="^always$"):
         find_size(lambda *_: "always", None)
-    assert "--size HxW" in str(error.value)
