@@ -274,3 +274,85 @@ class Lifted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return (x + 0.2 * self.tail(self.head(x).clamp(min=0.25) @ self.mix)).clamp(0, 1)
+
+
+class Attention(nn.Module):
+    """Every pixel of a small picture beside every other: the shares are a few thousandths each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head, self.tail = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = F.avg_pool2d(self.head(x), 8)
+        rows = z.flatten(2).transpose(1, 2).unsqueeze(1)
+        mixed = F.scaled_dot_product_attention(rows, rows, rows).squeeze(1).transpose(1, 2).reshape(z.shape)
+        return torch.clamp(x + 0.1 * self.tail(F.interpolate(mixed, scale_factor=8)), 0, 1)
+
+
+class _Normed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head, self.tail = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.clamp(x + 0.03 * self.tail(self.normalise(self.head(x))), 0, 1)
+
+    def normalise(self, y: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class InstanceNormed(_Normed):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.InstanceNorm2d(8, affine=True)
+
+    def normalise(self, y: Tensor) -> Tensor:
+        return self.norm(y)
+
+
+class GroupNormed(_Normed):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(2, 8)
+
+    def normalise(self, y: Tensor) -> Tensor:
+        return self.norm(y)
+
+
+class HalfNormed(_Normed):
+    """Half of the channels normalised (HINet)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.InstanceNorm2d(4, affine=True)
+
+    def normalise(self, y: Tensor) -> Tensor:
+        first, second = torch.chunk(y, 2, 1)
+        return torch.cat([self.norm(first), second], 1)
+
+
+class ChannelNormed(_Normed):
+    """Layer norm over channels, written out (NAFNet)."""
+
+    def normalise(self, y: Tensor) -> Tensor:
+        mean = y.mean(1, keepdim=True)
+        return (y - mean) / ((y - mean).pow(2).mean(1, keepdim=True) + 1e-6).sqrt()
+
+
+class MomentNormed(_Normed):
+    """The variance as mean of squares less square of the mean."""
+
+    def normalise(self, y: Tensor) -> Tensor:
+        mean, squares = y.mean((2, 3), keepdim=True), (y * y).mean((2, 3), keepdim=True)
+        return (y - mean) * torch.rsqrt(squares - mean * mean + 1e-4)
+
+
+class StdNormed(_Normed):
+    def normalise(self, y: Tensor) -> Tensor:
+        return (y - y.mean((2, 3), keepdim=True)) / (y.std((2, 3), keepdim=True) + 1e-4)
+
+
+NORMED = [kind.__name__ for kind in _Normed.__subclasses__()]

@@ -8,12 +8,14 @@ from exporter.artifact import sha256_of
 from exporter.errors import StageError
 from exporter.generators.mobilenetv3_student import InvertedResidual
 from exporter.generators.network_file import read_description, read_network, write_network
+from exporter.inspect.lint import lint_model
 from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import lopsided_image, run_tflite
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.stages.chain import HEIGHT, WIDTH, Lines, Photos, counts, opened, photo, psnr_db, run, stored, to_tflite
+from tests.stages.networks import NORMED
 
 FLOAT = ("FLOAT32", "FLOAT16")
 
@@ -166,6 +168,18 @@ def test_an_operator_without_int8_kernel_stays_float(tmp_path):
     image = lopsided_image(HEIGHT, WIDTH)
     pictures = [run_tflite(artifact.path.read_bytes(), image)[0] for artifact in (source, made)]
     assert psnr_db(*pictures) > 35
+
+
+@pytest.mark.parametrize("arch", NORMED)
+def test_norms_stay_in_float_as_one_island(tmp_path, arch):
+    """Channels whose sizes differ a hundredfold: their variances in int8 are zero but for the largest."""
+    source = to_tflite(tmp_path, arch)
+    made = run(QuantizeTflite(), source, tmp_path / "int8")
+    assert (
+        psnr_db(run_tflite(made.path.read_bytes(), photo())[0], run_tflite(source.path.read_bytes(), photo())[0]) > 40
+    )
+    audit, _ = lint_model(made.path)
+    assert (audit.int8_mac_share, audit.float_islands) == (1, 1)
 
 
 def test_codes_that_cannot_be_shared_are_requantised(tmp_path):

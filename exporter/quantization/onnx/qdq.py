@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.graph.onnx_editor import attribute
 from exporter.graph.operators import ONNX
 from exporter.quantization.params import LOWEST, PIXELS, Affine, Range
 from exporter.quantization.ranges.estimators import Wanted
@@ -27,16 +26,18 @@ _CLAMPS = {kind for kind in KINDS if ONNX[kind].scale == "clamp"}
 
 @dataclass(frozen=True, slots=True)
 class QdqPlan:
-    """`groups`: tensors with a scale of their own -> those that share it. `pixels`: groups that hold a picture."""
+    """`groups`: tensors with a scale of their own -> those that share it. `pixels`: groups that hold a picture.
+    `in_float`: names of the nodes that stay in float."""
 
     model: Any  # an onnx.ModelProto, float, with inferred shapes
     groups: Mapping[str, frozenset[str]]
     pixels: frozenset[str]
     wanted: Wanted[str]
+    in_float: frozenset[str]
 
 
-def plan_qdq(model: Any) -> QdqPlan:
-    """The plan for a float onnx.ModelProto.
+def plan_qdq(model: Any, in_float: frozenset[str]) -> QdqPlan:
+    """The plan for a float onnx.ModelProto whose nodes `in_float` stay so.
 
     Every activation is in it: the quantizer would give an operator it does not know a scale from its own image.
     """
@@ -49,12 +50,12 @@ def plan_qdq(model: Any) -> QdqPlan:
     for node in graph.node:
         for name in node.input:
             users.setdefault(name, []).append(node)
-    heads = _heads(graph, makers, users)
+    heads = _heads(graph, makers, users, in_float)
     groups = {name: frozenset(members) for name, members in heads.items() if _is_float(model, name)}
     residual, ends = _residual(graph, makers), {graph.input[0].name, graph.output[0].name}
     unclipped = {name for name, members in groups.items() if not residual.isdisjoint({name, *members})}
     pixels = {name for name, members in groups.items() if not ends.isdisjoint({name, *members})}
-    return QdqPlan(model, groups, frozenset(pixels), Wanted(frozenset(groups), frozenset(unclipped)))
+    return QdqPlan(model, groups, frozenset(pixels), Wanted(frozenset(groups), frozenset(unclipped)), in_float)
 
 
 def write_qdq(
@@ -62,13 +63,12 @@ def write_qdq(
     ranges: Mapping[str, Range],
     target: Path,
     sample: NDArray[np.float32],
-    keep_float: Collection[str],
     unsigned: bool,
 ) -> None:
     """Write the INT8 file of `plan` into `target`.
 
-    `ranges` are those that the plan wants, `sample` is one (1, H, W, 3) picture, `keep_float` names nodes to leave
-    alone. `unsigned` stores activations as uint8: the same steps moved up by 128.
+    `ranges` are those that the plan wants, `sample` is one (1, H, W, 3) picture. `unsigned` stores activations as
+    uint8: the same steps moved up by 128.
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
@@ -92,7 +92,7 @@ def write_qdq(
         OneImage(),
         quant_format=QuantFormat.QDQ,
         op_types_to_quantize=list(KINDS),
-        nodes_to_exclude=sorted(keep_float),
+        nodes_to_exclude=sorted(plan.in_float),
         per_channel=True,
         activation_type=dtype,
         weight_type=QuantType.QInt8,
@@ -104,25 +104,6 @@ def write_qdq(
     )
 
 
-def left_in_float(graph: Any) -> set[str]:
-    """Names of nodes that ONNX Runtime's quantizer or kernels have no INT8 form of: transposed convolutions in groups,
-    products with a batch of constants, and clamps whose bounds exclude zero, which every INT8 range holds."""
-    from onnx import numpy_helper
-
-    stored = {tensor.name: tensor for tensor in graph.initializer}
-
-    def is_left(node: Any) -> bool:
-        if node.op_type == "ConvTranspose":
-            return bool(attribute(node, "group", 1) != 1)
-        constants = [numpy_helper.to_array(stored[name]) if name in stored else None for name in node.input]
-        if node.op_type == "MatMul":
-            return any(value is not None and value.ndim > 2 and value[..., 0, 0].size > 1 for value in constants)
-        low, high = ([*constants, None, None][place] for place in (1, 2))
-        return node.op_type == "Clip" and ((low is not None and low > 0) or (high is not None and high < 0))
-
-    return {node.name for node in graph.node if node.op_type in ("ConvTranspose", "MatMul", "Clip") and is_left(node)}
-
-
 def _override(params: Affine, dtype: Any, unsigned: bool) -> dict[str, Any]:
     zero_point = np.uint8(params.zero_point - LOWEST) if unsigned else np.int8(params.zero_point)
     return {
@@ -132,7 +113,9 @@ def _override(params: Affine, dtype: Any, unsigned: bool) -> dict[str, Any]:
     }
 
 
-def _heads(graph: Any, makers: Mapping[str, Any], users: Mapping[str, list[Any]]) -> dict[str, set[str]]:
+def _heads(
+    graph: Any, makers: Mapping[str, Any], users: Mapping[str, list[Any]], in_float: Collection[str]
+) -> dict[str, set[str]]:
     """Each tensor with a scale of its own, and the tensors that inherit it."""
     heads: dict[str, set[str]] = {graph.input[0].name: set()}
     for node in graph.node:
@@ -142,14 +125,14 @@ def _heads(graph: Any, makers: Mapping[str, Any], users: Mapping[str, list[Any]]
             for name in list(node.input)[:1]:
                 if name in makers:
                     heads.setdefault(_head(name, makers), set())
-    kept = left_in_float(graph)
     swallowed = {
         node.input[0]
         for node in graph.node
         if node.op_type in _CLAMPS
-        and node.name not in kept
+        and node.name not in in_float
         and len(users[node.input[0]]) == 1
         and node.input[0] in makers
+        and makers[node.input[0]].name not in in_float
     }
     return {name: members for name, members in heads.items() if name not in swallowed}
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from exporter.quantization.onnx.convolutions import OnnxConvolutions
-from exporter.quantization.onnx.qdq import left_in_float, plan_qdq, write_qdq
+from exporter.quantization.onnx.float_nodes import float_nodes
+from exporter.quantization.onnx.qdq import plan_qdq, write_qdq
 from exporter.quantization.ranges.estimators import calibrate_onnx
 from exporter.quantization.ranges.float_activations import Floats
 from exporter.quantization.settings import Int8Settings
@@ -32,9 +32,9 @@ class OnnxQuantizer:
     def int8(self, settings: Int8Settings, target: Path, sample: Floats) -> Facts:
         """Write `target`; returns what the report should tell. `sample` is one (1, H, W, 3) picture."""
         model, facts = self._ready(settings)
-        plan = plan_qdq(model)
+        plan = plan_qdq(model, float_nodes(model, self._patterns))
         learned = calibrate_onnx(model, plan.wanted, self._images, settings)
-        write_qdq(plan, learned.ranges, target, sample, self._kept(model), self._unsigned)
+        write_qdq(plan, learned.ranges, target, sample, self._unsigned)
         return facts | learned.facts
 
     def _ready(self, settings: Int8Settings) -> tuple[Any, Facts]:
@@ -44,14 +44,6 @@ class OnnxQuantizer:
         if settings.of_weights not in self._prepared:
             model, facts = onnx.load(self._source), Facts()
             if settings.changes_weights:
-                facts = prepare(OnnxConvolutions(model, self._kept(model)), self._images, settings)
+                facts = prepare(OnnxConvolutions(model, float_nodes(model, self._patterns)), self._images, settings)
             self._prepared[settings.of_weights] = model, facts
         return self._prepared[settings.of_weights]
-
-    def _kept(self, model: Any) -> set[str]:
-        """Names of nodes that stay in float: those of the patterns, and what ONNX Runtime's quantizer cannot write."""
-        return left_in_float(model.graph) | {
-            node.name
-            for node in model.graph.node
-            if any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in self._patterns)
-        }

@@ -1,13 +1,15 @@
-"""Which operators of a float graph stay in float: no int8 kernel, asked for, or between such ones."""
+"""Which operators of a float graph stay in float: no int8 kernel, asked for, statistics, or between such ones."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from fnmatch import fnmatchcase
+from math import prod
 from typing import Any
 
 from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.quantization.float_regions import FloatRegions, Step
 from exporter.quantization.tflite.scales import float_activations
 
 
@@ -26,32 +28,29 @@ def has_int8_kernel(graph: TfliteGraph, operator: Any) -> bool:
     return kind in INT8_KERNELS and all(graph.dtype(index) == "FLOAT32" for index in operator.outputs)
 
 
-def enclosed(graph: TfliteGraph, kept: list[Any]) -> list[Any]:
-    """What lies between float operators only, such as an attention's bias and softmax: int8 there costs two
-    conversions and precision, and gains nothing."""
-    makers = {tensor: operator for operator in graph.operators for tensor in operator.outputs}
-    users: dict[int, list[Any]] = {tensor: [] for tensor in makers}
-    for operator in graph.operators:
-        for tensor in float_activations(graph, operator.inputs):
-            users.get(tensor, []).append(operator)
-    inside = {
-        id(operator): operator for operator in graph.operators if operator not in kept and _light(graph, operator)
-    }
-    apart = {id(operator) for operator in kept}
-    while True:
-        known = apart | set(inside)
-        leaking = [
-            key
-            for key, operator in inside.items()
-            if any(id(makers.get(tensor)) not in known for tensor in float_activations(graph, operator.inputs))
-            or any(id(user) not in known for tensor in operator.outputs for user in users[tensor])
-            or not set(operator.outputs).isdisjoint(graph.outputs)
-        ]
-        if not leaking:
-            return list(inside.values())
-        for key in leaking:
-            del inside[key]
+def in_float(graph: TfliteGraph, asked: list[Any], *, enclose: bool) -> list[Any]:
+    """All operators that stay in float: those `asked` for, what has no int8 kernel, statistics, and, with `enclose`,
+    what lies between such operators only."""
+    regions = FloatRegions(_steps(graph), {index: prod(graph.shape(index)) for index in _activations(graph)})
+    places = {place for place, op in enumerate(graph.operators) if op in asked or not has_int8_kernel(graph, op)}
+    places |= regions.statistics()
+    if enclose:
+        places |= regions.enclosed(places, graph.outputs)
+    return [graph.operators[place] for place in sorted(places)]
 
 
-def _light(graph: TfliteGraph, operator: Any) -> bool:
-    return graph.kind(operator) not in TFLITE_WEIGHTED
+def _steps(graph: TfliteGraph) -> list[Step[int]]:
+    return [
+        Step(
+            graph.kind(operator),
+            tuple(float_activations(graph, operator.inputs)),
+            tuple(operator.outputs),
+            graph.kind(operator) in TFLITE_WEIGHTED,
+        )
+        for operator in graph.operators
+    ]
+
+
+def _activations(graph: TfliteGraph) -> set[int]:
+    ends = [index for operator in graph.operators for index in (*operator.inputs, *operator.outputs)]
+    return set(float_activations(graph, ends))

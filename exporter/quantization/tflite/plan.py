@@ -20,7 +20,7 @@ from exporter.passes.tflite.cleanup import fuse_activations
 from exporter.quantization.params import PIXELS, Affine, Range
 from exporter.quantization.ranges.estimators import Wanted
 from exporter.quantization.tflite.clamps import clamp_limits, drop_saturating_clamps
-from exporter.quantization.tflite.float_operators import enclosed, has_int8_kernel, is_asked_for
+from exporter.quantization.tflite.float_operators import in_float, is_asked_for
 from exporter.quantization.tflite.scales import SharedScales, float_activations, residual_tensors
 
 
@@ -67,10 +67,9 @@ def plan_int8(
     numbers = {id(operator): number for number, operator in enumerate(graph.operators)}
     fuse_activations(graph)
     asked = [operator for operator in graph.operators if is_asked_for(graph, operator, keep_float, float_layers)]
-    kept = asked + [op for op in graph.operators if op not in asked and not has_int8_kernel(graph, op)]
-    kept += enclosed(graph, kept) if enclose else []
+    kept = in_float(graph, asked, enclose=enclose)
     drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
-    in_float = [operator for operator in graph.operators if operator in kept]
+    stay = [operator for operator in graph.operators if operator in kept]
     planner = _Planner(graph, [operator for operator in graph.operators if operator not in kept])
     planner.convert(float_ends)
     planner.share()
@@ -85,7 +84,7 @@ def plan_int8(
         planner.constants,
         frozenset(n for n, operator in enumerate(graph.operators) if operator in planner.integer),
         frozenset(n for n, operator in enumerate(graph.operators) if operator in asked),
-        tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator in in_float),
+        tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator in stay),
         tuple(numbers.get(id(operator)) for operator in graph.operators),
     )
 

@@ -1,0 +1,151 @@
+"""What of an INT8 file computes in float, whichever format it has: statistics, and what lies between float operators.
+
+A square has twice the decades of what is squared, and a variance is a small number beside many large ones: in steps of
+1/256 of the largest nothing is left of a quiet channel, and the norm that divides by it makes noise of it. So squares,
+their means, the roots of these and the operator that divides or multiplies by them stay together in float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Tensor = TypeVar("Tensor", bound=Hashable)
+
+# Kinds as both formats name them, without capitals and underscores.
+_REDUCED_SQUARES = frozenset({"reducesumsquare", "reducel2"})
+_REDUCTIONS = _REDUCED_SQUARES | {"mean", "sum", "reducemean", "reducesum", "averagepool", "averagepool2d"}
+_REDUCTIONS |= {"globalaveragepool"}
+_SQUARES = frozenset({"squareddifference", "square", "pow"})
+_ROOTS = frozenset({"sqrt", "rsqrt", "reciprocal", "pow"})
+_RESHAPES = frozenset({"reshape", "squeeze", "unsqueeze", "expanddims", "identity", "expand"})
+_SUMS = frozenset({"add", "sub"})
+_ARITHMETIC = _SUMS | {"mul", "div"}
+_POINTWISE = _ARITHMETIC | _ROOTS | {"max", "min", "maximum", "minimum", "clip", "neg", "square", "squareddifference"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[Tensor]):
+    """One operator: `inputs` are the float activations it reads, as often as it reads them, `outputs` all it makes."""
+
+    kind: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    weighted: bool = False  # has weights of its own, so that int8 is worth two conversions
+
+    @property
+    def name(self) -> str:
+        return self.kind.replace("_", "").lower()
+
+    @property
+    def squares(self) -> bool:
+        return self.name in _SQUARES or (self.name == "mul" and len(self.inputs) == 2 and len(set(self.inputs)) == 1)
+
+
+class FloatRegions(Generic[Tensor]):
+    """Asks about a graph: its `steps` in the order they run, and how many `elements` its float tensors have."""
+
+    def __init__(self, steps: Sequence[Step[Tensor]], elements: Mapping[Tensor, int]) -> None:
+        self._steps, self._elements = steps, elements
+        self._makers = {tensor: place for place, step in enumerate(steps) for tensor in step.outputs}
+        self._users: dict[Tensor, list[int]] = {}
+        for place, step in enumerate(steps):
+            for tensor in dict.fromkeys(step.inputs):
+                self._users.setdefault(tensor, []).append(place)
+
+    def statistics(self) -> set[int]:
+        """Places of the steps that take means of squares, of what these are taken of, and of what they scale."""
+        found: set[int] = set()
+        for place, step in enumerate(self._steps):
+            if step.name in _REDUCTIONS and (square := self._square_before(place)) is not None:
+                region = {place, square}
+                self._follow(step.outputs[0], self._elements.get(step.outputs[0], 0), region)
+                self._look_back(region, self._elements.get(step.outputs[0], 0))
+                found |= region
+        return found
+
+    def enclosed(self, kept: Collection[int], outputs: Collection[Tensor]) -> set[int]:
+        """Steps without weights that lie between steps `kept` in float only, such as an attention's bias and softmax.
+
+        int8 there costs two conversions and precision, and gains nothing; `outputs` are the graph's.
+        """
+        inside = {place for place, step in enumerate(self._steps) if place not in kept and not step.weighted}
+        while True:
+            known = inside | set(kept)
+            leaking = {place for place in inside if not self._is_closed(place, known, outputs)}
+            if not leaking:
+                return inside
+            inside -= leaking
+
+    def _is_closed(self, place: int, known: set[int], outputs: Collection[Tensor]) -> bool:
+        step = self._steps[place]
+        return (
+            all(self._makers.get(tensor) in known for tensor in step.inputs)
+            and all(user in known for tensor in step.outputs for user in self._users.get(tensor, ()))
+            and not set(step.outputs) & set(outputs)
+        )
+
+    def _square_before(self, place: int) -> int | None:
+        """Where the square is that the reduction at `place` sums up; itself when it squares."""
+        step = self._steps[place]
+        while step.name not in _REDUCED_SQUARES:
+            maker = self._makers.get(step.inputs[0]) if step.inputs else None
+            if maker is None:
+                return None
+            place, step = maker, self._steps[maker]
+            if step.squares:
+                return place
+            if step.name not in _RESHAPES:
+                return None
+        return place
+
+    def _follow(self, tensor: Tensor, few: int, region: set[int], rooted: bool = False) -> None:
+        """Add what is computed of a statistic of `few` numbers, up to what it scales."""
+        for place in self._users.get(tensor, ()):
+            step = self._steps[place]
+            if place in region or step.name not in _POINTWISE | _REDUCTIONS | _RESHAPES:
+                continue
+            region.add(place)
+            made, root = step.outputs[0], step.name in _ROOTS
+            others = [t for t in step.inputs if t != tensor and self._makers.get(t) not in region]
+            if self._elements.get(made, 0) > few or (rooted and not root and others):
+                region |= set(self._factors(made))
+            else:
+                self._follow(made, few, region, rooted or root or step.name == "div")
+
+    def _factors(self, tensor: Tensor) -> Iterator[int]:
+        """The stored factors and shifts that a norm ends with."""
+        passed: list[int] = []
+        while len(users := self._users.get(tensor, [])) == 1:
+            step = self._steps[users[0]]
+            if step.name in _RESHAPES:
+                passed.append(users[0])
+            elif step.name in _ARITHMETIC and len(step.inputs) == 1:
+                yield from (*passed, users[0])
+                passed = []
+            else:
+                return
+            tensor = step.outputs[0]
+
+    def _look_back(self, region: set[int], few: int) -> None:
+        """Add the means that a region reads, what is computed of them, and the difference from them."""
+        waiting = list(region)
+        while waiting:
+            for tensor in self._steps[waiting.pop()].inputs:
+                place = self._makers.get(tensor)
+                if place is not None and place not in region and self._belongs(place, few):
+                    region.add(place)
+                    waiting.append(place)
+
+    def _belongs(self, place: int, few: int) -> bool:
+        step = self._steps[place]
+        if step.name in _REDUCTIONS:
+            return True
+        made = self._elements.get(step.outputs[0], 0)
+        if step.name in _POINTWISE and made <= few < max(self._elements.values(), default=0):
+            return True
+        means = [
+            (maker := self._makers.get(t)) is not None and self._steps[maker].name in _REDUCTIONS for t in step.inputs
+        ]
+        return (step.name in _SUMS and any(means)) or (step.name in _ARITHMETIC and bool(means) and all(means))

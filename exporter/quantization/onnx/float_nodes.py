@@ -1,0 +1,76 @@
+"""Which nodes of a float ONNX file stay in float in its Q/DQ form: no INT8 form, asked for, or for their precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from math import prod
+from typing import Any
+
+from exporter.graph.onnx_editor import attribute
+from exporter.graph.operators import ONNX, ONNX_WEIGHTED
+from exporter.quantization.float_regions import FloatRegions, Step
+
+
+def float_nodes(model: Any, patterns: Iterable[str] = ()) -> frozenset[str]:
+    """Names of the nodes of an onnx.ModelProto that stay in float.
+
+    Those that `patterns` (fnmatch, over kinds and names) ask for, what ONNX Runtime has no INT8 form of, statistics,
+    products of two activations, and what lies between such nodes only. ONNX Runtime's own integer softmax needs steps
+    of 1/256, of which a window of a hundred pixels has two or three.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.shape_inference.infer_shapes(model)
+    nodes = list(model.graph.node)
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    elements = _elements(model)
+    steps = [_step(node, elements, constants) for node in nodes]
+    regions = FloatRegions(steps, elements)
+    wanted = tuple(patterns)
+    places = {
+        place
+        for place, node in enumerate(nodes)
+        if any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in wanted)
+        or _has_no_form(node, constants)
+        or node.op_type == "Softmax"
+        or (node.op_type in ("MatMul", "Gemm") and len(steps[place].inputs) > 1)
+    }
+    places |= regions.statistics()
+    unpaired = {
+        place for place, node in enumerate(nodes) if ONNX.get(node.op_type) is None or not ONNX[node.op_type].scale
+    }
+    places |= regions.enclosed(places | unpaired, {value.name for value in model.graph.output})
+    return frozenset(nodes[place].name for place in places)
+
+
+def _elements(model: Any) -> dict[str, int]:
+    """The number of elements of each float tensor whose shape is known; 0 where it is not."""
+    import onnx
+
+    described = (*model.graph.value_info, *model.graph.input, *model.graph.output)
+    return {
+        value.name: prod(dim.dim_value for dim in value.type.tensor_type.shape.dim)
+        for value in described
+        if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    }
+
+
+def _step(node: Any, elements: Mapping[str, int], constants: Mapping[str, Any]) -> Step[str]:
+    linear = ONNX_WEIGHTED.get(node.op_type)
+    weighted = linear is not None and len(node.input) > linear.weights and node.input[linear.weights] in constants
+    read = tuple(name for name in node.input if name in elements and name not in constants)
+    return Step(node.op_type, read, tuple(node.output), weighted)
+
+
+def _has_no_form(node: Any, constants: Mapping[str, Any]) -> bool:
+    """Whether ONNX Runtime's quantizer or kernels have no INT8 form of it: transposed convolutions in groups, products
+    with a batch of constants, and clamps whose bounds exclude zero, which every INT8 range holds."""
+    stored = [constants.get(name) for name in node.input]
+    if node.op_type == "ConvTranspose":
+        return bool(attribute(node, "group", 1) != 1)
+    if node.op_type == "MatMul":
+        return any(value is not None and value.ndim > 2 and value[..., 0, 0].size > 1 for value in stored)
+    low, high = ([*stored, None, None][place] for place in (1, 2))
+    return node.op_type == "Clip" and bool((low is not None and low > 0) or (high is not None and high < 0))
