@@ -26,6 +26,7 @@ def runtime_card(manifest: Manifest, folder: Path, verdicts: Sequence[Verdict]) 
     vectors = sorted((folder / "golden").glob("*.pixels.npy"))
     return environment.from_string(template).render(
         manifest=manifest,
+        scale=manifest.models[0].scale,
         tally=tally(verdicts),
         not_kept=[(v.status, _said(v)) for v in sorted(verdicts, key=_gravity) if v.status is not Status.KEPT],
         int8=_first(manifest.models, Format.TFLITE, ("int8",)),

@@ -10,6 +10,7 @@ from exporter.graph.tflite_metadata import ImageTensor, TfliteMetadata
 
 def metadata_of(artifact: Artifact, name: str, version: str, recipe: Mapping[str, object]) -> TfliteMetadata:
     """`recipe` as resolved: description, licence and the weights' source come from it."""
+    size = "same size" if artifact.scale == 1 else f"{artifact.scale} times its height and width"
     model = recipe.get("model")
     source = model.get("source") if isinstance(model, dict) else None
     return TfliteMetadata(
@@ -20,7 +21,7 @@ def metadata_of(artifact: Artifact, name: str, version: str, recipe: Mapping[str
         author=str(source or "unknown"),
         license=str(recipe.get("licence") or "unknown"),
         input=_image_tensor("image", "The degraded photograph, RGB.", artifact.input),
-        output=_image_tensor("restored", "The restored photograph, RGB, same size.", artifact.output),
+        output=_image_tensor("restored", f"The restored photograph, RGB, {size}.", artifact.output),
     )
 
 

@@ -83,6 +83,10 @@ def _restore(model: Path, source: Path, target: Path, args: argparse.Namespace, 
     artifact = artifact_of_file(model, arch=args.arch)
     engine = engine_for(artifact, args.runtime)
     tiling, processing = _contract(artifact, args)
+    if processing.only_blurred and artifact.scale > 1:
+        raise RecipeError(
+            f"{model.name} enlarges {artifact.scale} times: no tile can stay as it is", hint="leave out only_blurred"
+        )
     with engine.open(artifact, args.threads) as session:
         figures = _restore_files(source, target, Restorer(session, tiling, processing), progress)
     shown = {"model": str(model), "runtime": engine.name, "device": engine.device(args.threads)}

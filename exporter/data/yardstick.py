@@ -29,11 +29,18 @@ class Yardstick:
 
     @property
     def protocols(self) -> dict[str, str]:
-        """What the figures mean, by the names they have in a report."""
-        names = ("psnr_db", "ssim") if self.scale == 1 else ("psnr_y_db", "ssim_y")
-        return dict(zip(("psnr_db", "ssim"), (PROTOCOLS[name] for name in names), strict=True))
+        """What figures mean, by the names they have in a report: `psnr_db` is the one this measures."""
+        enlarging = self.scale > 1
+        own = {"psnr_db": "psnr_y_db", "ssim": "ssim_y"} if enlarging else {}
+        said = {name: PROTOCOLS[own.get(name, name)] for name in PROTOCOLS if name not in ("psnr_y_db", "ssim_y")}
+        return said | ({"gain_db": f"Gain: over {self.baseline} by MATLAB's imresize"} if enlarging else {})
 
     @property
     def baseline(self) -> str:
         """What a gain is over."""
         return "the blurred input" if self.scale == 1 else BASELINE
+
+    @property
+    def baseline_word(self) -> str:
+        """The same where a table's head has room for one word."""
+        return "blurred" if self.scale == 1 else "bicubic"

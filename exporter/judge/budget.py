@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from exporter.data.yardstick import Yardstick
 from exporter.inspect.results import Audit
 from exporter.judge.verdicts import Status, Verdict
 from exporter.measure.results import CrossRuntimeCheck, TargetResult
@@ -18,7 +19,8 @@ _TRANSPOSES = ("TRANSPOSE", "Transpose")
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """`key` is the field of Budget; its prefix says the direction. `what` and `unit` make the sentence."""
+    """`key` is the field of Budget; its prefix says the direction. `what` and `unit` make the sentence, in which
+    `{baseline}` is what there is without the network."""
 
     key: str
     what: str
@@ -86,7 +88,7 @@ PROMISES = (
     PARITY,
     Promise("max_loss_db", "mean PSNR lost against the float model", " dB", partial(_quality, "loss_db")),
     Promise("max_worst_loss_db", "PSNR lost on the worst image", " dB", partial(_quality, "worst_loss_db")),
-    Promise("min_gain_db", "mean PSNR gained over the blurred input", " dB", partial(_quality, "gain_db")),
+    Promise("min_gain_db", "mean PSNR gained over {baseline}", " dB", partial(_quality, "gain_db")),
     Promise("min_psnr_db", "mean PSNR", " dB", partial(_quality, "psnr_db")),
     Promise("min_ssim", "mean SSIM", "", partial(_quality, "ssim")),
     Promise("min_seam_db", "PSNR along the seams of tiles", " dB", _seam),
@@ -116,9 +118,10 @@ def judge(
 
 
 def _judge_target(target: str, pledge: Pledge, result: TargetResult | None, demand_all: bool) -> Iterator[Verdict]:
+    scale = 1 if result is None else result.artifact.scale
     for promise, limit in promises_of(pledge.budget):
         value = NotMeasured("the target was not built") if result is None else promise.value(result)
-        yield _verdict(target, pledge.runtime, promise, limit, value)
+        yield _verdict(target, pledge.runtime, promise, limit, value, scale=scale)
     if pledge.budget.min_parity_db is None:
         return
     for runtime in pledge.also_on:
@@ -153,9 +156,16 @@ def _check_parity(check: CrossRuntimeCheck) -> Value:
 
 
 def _verdict(
-    target: str, runtime: str, promise: Promise, limit: float, value: Value, where: str = "", demanded: bool = True
+    target: str,
+    runtime: str,
+    promise: Promise,
+    limit: float,
+    value: Value,
+    where: str = "",
+    demanded: bool = True,
+    scale: int = 1,
 ) -> Verdict:
-    what = f"{target}: {promise.what}{where}"
+    what = f"{target}: {promise.what.format(baseline=Yardstick(scale).baseline)}{where}"
     if isinstance(value, NotMeasured):
         sentence = f"{what} was not measured: {value.reason}"
         return Verdict(target, promise.key, runtime, limit, None, Status.NOT_MEASURED, sentence, demanded)

@@ -30,5 +30,10 @@ class Outcome:
     timings: tuple[Timing, ...] = ()  # every file on every runtime, when the recipe asks (verify.latency_threads)
 
     @property
+    def scale(self) -> int:
+        """By how much the network enlarges its pictures."""
+        return next((target.artifact.scale for target in self.targets), 1)
+
+    @property
     def tally(self) -> Tally:
         return tally(self.verdicts)

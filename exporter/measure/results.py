@@ -36,10 +36,11 @@ class Parity:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How close a file's pictures are to the sharp truth, on 8-bit rounded RGB.
+    """How close a file's pictures are to the sharp truth, on 8-bit rounded RGB, of a network that enlarges on Y.
 
-    `gain_db` is the mean PSNR gain over the blurred input; `loss_db` the mean PSNR lost against the
-    float model of the same chain (negative: better), `worst_loss_db` the same on the image that loses most.
+    `gain_db` is the mean PSNR gain over the blurred input, or over bicubic enlargement; `input_psnr_db` is what that
+    has. `loss_db` is the mean PSNR lost against the float model of the same chain (negative: better), `worst_loss_db`
+    the same on the image that loses most.
     """
 
     images: int
@@ -158,7 +159,7 @@ class TargetResult:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The same evaluation image at every stage: PNG files, `blurred` and `sharp` included."""
+    """The same evaluation image at every stage: PNG files, `blurred` (or `enlarged`) and `sharp` included."""
 
     name: str
     files: dict[str, Path] = field(default_factory=dict)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from exporter.data.yardstick import Yardstick
 from exporter.localise.results import Localisation
 from exporter.measure.results import Latency, Quality
 from exporter.not_measured import NotMeasured
@@ -32,7 +33,7 @@ _WIDTH_IN, _ROW_IN, _FRAME_IN = 5.0, 0.4, 0.85  # at 72 px an inch: 360 px wide,
 
 
 def quality_chart(steps: Sequence[Step]) -> str:
-    """Mean PSNR of every stage with its 95 % interval; the blurred input as a dashed line."""
+    """Mean PSNR of every stage with its 95 % interval; what there is without the network as a dashed line."""
     figure, axes = _rows([step.label for step in steps])
     for row, step in enumerate(steps):
         quality = step.stage.quality
@@ -64,18 +65,19 @@ def quality_chart(steps: Sequence[Step]) -> str:
             fontsize=9.5,
         )
     if measured := [step.stage.quality for step in steps if isinstance(step.stage.quality, Quality)]:
-        blurred_db = measured[0].input_psnr_db
-        axes.axvline(blurred_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
+        before_db, scale = measured[0].input_psnr_db, steps[0].stage.artifact.scale
+        axes.axvline(before_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
         axes.annotate(
-            "blurred input",
-            (blurred_db, -0.62),
+            "blurred input" if scale == 1 else Yardstick(scale).baseline,
+            (before_db, -0.62),
             (5, 0),
             textcoords="offset points",
             color=_MUTED,
             fontsize=9.5,
             va="center",
         )
-    axes.set_xlabel("PSNR against the sharp photo, dB")
+    on_y = " on Y" if steps and steps[0].stage.artifact.scale > 1 else ""
+    axes.set_xlabel(f"PSNR{on_y} against the sharp photo, dB")
     return _svg(figure, "quality")
 
 
@@ -105,7 +107,7 @@ def change_chart(steps: Sequence[Step]) -> str:
 
 
 def cost_chart(steps: Sequence[Step]) -> str:
-    """What training stages bought: gain over the blurred input against MACs. Empty where no stage changed the cost."""
+    """What training stages bought: gain against MACs. Empty where no stage changed the cost."""
     stages = [
         (step.label, step.stage.macs / 1e9, step.stage.quality.gain_db)
         for step in steps

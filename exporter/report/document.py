@@ -27,7 +27,7 @@ def schema() -> dict[str, Any]:
 
 def document(outcome: Outcome) -> dict[str, Any]:
     """`outcome` as plain JSON values; a number that JSON cannot say is "inf", "-inf" or "nan"."""
-    from exporter.data.metrics import PROTOCOLS
+    from exporter.data.yardstick import Yardstick
 
     return {
         "schema_version": SCHEMA_VERSION,
@@ -37,7 +37,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "exit_code": outcome.tally.status.exit_code,
         "headline": outcome.tally.headline,
         "counts": plain(outcome.tally),
-        "protocols": plain(PROTOCOLS),
+        "protocols": plain(Yardstick(outcome.scale).protocols),
         "promises": plain(outcome.verdicts),
         "targets": [_target(target) for target in outcome.targets],
         "stages": [_stage(stage) for stage in outcome.stages],

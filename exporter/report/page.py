@@ -20,7 +20,7 @@ from exporter.not_measured import NotMeasured
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
 from exporter.report.drawings import Drawings
 from exporter.report.layers import layers_of_files
-from exporter.report.pictures import CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
+from exporter.report.pictures import BEFORE, CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
 from exporter.report.precision import FACTS as PRECISION
 from exporter.report.precision import SHOWN_LAYERS, searches
 from exporter.report.stages import Step, names, steps
@@ -78,13 +78,13 @@ def page(outcome: Outcome, kept: Path | None = None) -> str:
 def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
     from markupsafe import Markup
 
-    from exporter.data.metrics import PROTOCOLS
+    from exporter.data.yardstick import Yardstick
 
     called = names(outcome.stages)
     compared = steps(outcome.stages)
     timed = [(t.name, t.latency) for t in outcome.targets if isinstance(t.latency, Latency)]
     shown_photos = photos(outcome, called, drawings)
-    headline = outcome.tally.headline
+    headline, yardstick = outcome.tally.headline, Yardstick(outcome.scale)
     return {
         "style": Markup(_asset("page.css")),  # ours, so it goes in unescaped; so do the charts
         "script": Markup(_asset("page.js")),
@@ -95,7 +95,8 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
         "excused": [v for v in outcome.verdicts if v.status is Status.NOT_MEASURED and not v.demanded],
         "headline": headline[:1].upper() + headline[1:],
         "rows": _rows(outcome),
-        "protocols": PROTOCOLS,
+        "protocols": yardstick.protocols,
+        "baseline": yardstick.baseline_word,
         "steps": compared,
         "photo_counts": [stage.quality.images for stage in outcome.stages if isinstance(stage.quality, Quality)],
         "lesson": _lesson(compared, outcome),
@@ -166,9 +167,9 @@ def _lesson(compared: tuple[Step, ...], outcome: Outcome) -> str:
 
 
 def _first_pair(outcome: Outcome, stages: list[str]) -> tuple[str, str]:
-    """What the slider shows first: the blurred photo against what the phone makes of it."""
+    """What the slider shows first: the photo as it comes in against what the phone makes of it."""
     pair = int8_and_float(outcome.stages)
-    left = "blurred" if "blurred" in stages else (stages[0] if stages else "")
+    left = next((stage for stage in (*BEFORE, *stages) if stage in stages), "")
     right = pair[0] if pair and pair[0] in stages else (stages[-1] if stages else "")
     return left, right
 

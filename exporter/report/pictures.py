@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAX_PHOTOS = 8
 MAX_SIDE_PX = 512  # larger pictures are cropped, never scaled: scaling hides what is being compared
 CROP_PX = 64
+BEFORE = ("blurred", "enlarged")  # what goes in, as the pictures of a run are called; one of them
+_LABELS = {"enlarged": "Bicubic enlargement"}
 ERROR_GAIN = 10
 
 
@@ -65,7 +67,7 @@ def photos(outcome: Outcome, names: dict[str, str], drawings: Drawings) -> tuple
     """Every picture at every stage it was saved at, at most MAX_PHOTOS; `names` labels the stages."""
     shown = [picture for picture in outcome.pictures[:MAX_PHOTOS] if picture.files]
     with ThreadPoolExecutor() as pool:  # the encoder lets other threads run
-        return tuple(pool.map(lambda picture: _photo(picture, names, drawings), shown))
+        return tuple(pool.map(lambda picture: _photo(picture, names, drawings, outcome.scale), shown))
 
 
 def error_crops(outcome: Outcome, names: dict[str, str], drawings: Drawings, count: int = 4) -> tuple[ErrorCrop, ...]:
@@ -99,7 +101,7 @@ def int8_and_float(stages: tuple[StageAccuracy, ...]) -> tuple[str, str] | None:
     return (int8.name, reference.name) if reference is not None else None
 
 
-def _photo(picture: Picture, names: dict[str, str], drawings: Drawings) -> Photo:
+def _photo(picture: Picture, names: dict[str, str], drawings: Drawings, scale: int) -> Photo:
     pixels = {stage: _pixels(path) for stage, path in picture.files.items()}
     height, width = next(iter(pixels.values())).shape[:2]
     top, left = max(0, (height - MAX_SIDE_PX) // 2), max(0, (width - MAX_SIDE_PX) // 2)
@@ -107,9 +109,10 @@ def _photo(picture: Picture, names: dict[str, str], drawings: Drawings) -> Photo
     shots = []
     for stage, image in pixels.items():
         same_size = sharp is not None and image.shape == sharp.shape
-        psnr_db = _psnr_db(image, sharp) if sharp is not None and same_size and stage != "sharp" else None
+        is_compared = sharp is not None and same_size and stage != "sharp"
+        psnr_db = _psnr_db(image, sharp, scale) if is_compared and sharp is not None else None
         window = image[top : top + MAX_SIDE_PX, left : left + MAX_SIDE_PX]
-        label = names.get(stage, stage[:1].upper() + stage[1:])
+        label = names.get(stage) or _LABELS.get(stage, stage[:1].upper() + stage[1:])
         shots.append(Shot(stage, label, drawings.picture(data_uri, window), psnr_db))
     shown = min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
     return Photo(picture.name, *shown, cropped=shown != (width, height), shots=tuple(shots))
@@ -160,12 +163,12 @@ def _pixels(path: Path) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def _psnr_db(image: Pixels, truth: Pixels) -> float:
+def _psnr_db(image: Pixels, truth: Pixels, scale: int) -> float:
     import numpy as np
 
-    from exporter.data.metrics import psnr_db
+    from exporter.data.yardstick import Yardstick
 
-    return psnr_db(image.astype(np.float32) / 255, truth.astype(np.float32) / 255)
+    return Yardstick(scale).psnr_db(image.astype(np.float32) / 255, truth.astype(np.float32) / 255)
 
 
 def data_uri(pixels: Pixels) -> str:

@@ -136,6 +136,9 @@ def open_images(recipe: Recipe, scale: int = 1) -> Images:
     which small ones are made.
     """
     data, height, width = recipe.data, recipe.input.height, recipe.input.width
+    if scale > 1 and recipe.processing.only_blurred:
+        where = recipe.at("processing", "only_blurred")
+        raise RecipeError(f"{where}: the network enlarges {scale} times, so that no tile can stay as it is")
     if scale == 1 and data.protocol is not None:
         raise RecipeError(f"{recipe.at('data', 'protocol')}: {NOTHING_ENLARGED}")
     evaluation = open_evaluation(data.evaluation, height, width, scale=scale, protocol=data.protocol)

@@ -55,7 +55,7 @@ class History:
             self._events.close()
 
     def draw(self) -> None:
-        """curves.png: every loss term, and the gain over the blurred input where it was measured."""
+        """curves.png: every loss term, and the gain in PSNR where it was measured."""
         from matplotlib.figure import Figure
 
         lines = self.lines()
@@ -69,7 +69,7 @@ class History:
         if measured:
             for key in (measured, f"worst_{measured}"):
                 _plot(axes[1], lines, key)
-            title = {"gain_db": "PSNR over the blurred input, dB", "psnr_db": "PSNR, dB"}[measured]
+            title = {"gain_db": "PSNR gained, dB", "psnr_db": "PSNR, dB"}[measured]
             axes[1].set(title=title, xlabel="step")
             axes[1].legend(frameon=False)
         with write_atomically(self.folder / CURVES) as new:
