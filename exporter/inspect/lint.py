@@ -48,12 +48,17 @@ def run_time_findings(path: Path) -> tuple[Finding, ...]:
     return tuple(finding for runtime in installed for finding in delegation_findings(runtime, path))
 
 
+def _for_delegates(graph: Graph) -> str:
+    """How grave it is that LiteRT's delegates refuse something: ONNX Runtime has none."""
+    return "error" if graph.format == Format.TFLITE else "note"
+
+
 def _rank(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes:
         deepest = max(node.outputs, key=lambda t: len(t.shape), default=None)
         if deepest is not None and len(deepest.shape) > HIGHEST_RANK:
             yield Finding(
-                "error",
+                _for_delegates(graph),
                 "rank",
                 f"{node.where} makes a tensor of rank {len(deepest.shape)}; delegates stop at rank 4",
             )
@@ -160,7 +165,7 @@ def _dynamic_shapes(graph: Graph) -> Iterator[Finding]:
     open_ends = [(end, t) for end, t in _ends(graph) if DYNAMIC in t.shape]
     for end, tensor in open_ends:
         yield Finding(
-            "error",
+            _for_delegates(graph),
             "dynamic-shape",
             f"the {end} {tensor.name!r} is {_shape(tensor)}: delegates need a fixed size",
         )

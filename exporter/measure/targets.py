@@ -8,6 +8,7 @@ from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError
 from exporter.inspect.delegation import delegation_findings
 from exporter.inspect.lint import lint_model
+from exporter.inspect.own_engine import for_own_engine
 from exporter.inspect.results import Audit, Finding
 from exporter.measure.cross_runtime import check_runtimes
 from exporter.measure.evaluation import Pictures, Renderings
@@ -45,7 +46,7 @@ def measure_target(
     What cannot be measured becomes NotMeasured with its reason: a runtime that is missing, an engine that
     crashes. Pictures that a stage already has are not computed again.
     """
-    audit, findings = _look_inside(artifact)
+    audit, findings = _look_inside(artifact, [runtime.name, *(other.name for other in also_on)])
     parity: Parity | NotMeasured
     quality: Quality | NotMeasured
     latency: Latency | NotMeasured
@@ -99,10 +100,11 @@ def _failure(runtime: str, why: NotMeasured) -> Finding:
     return Finding("error", "runs", f"{runtime} cannot run the file: {why.reason}")
 
 
-def _look_inside(artifact: Artifact) -> tuple[Audit | NotMeasured, tuple[Finding, ...]]:
+def _look_inside(artifact: Artifact, runtimes: Sequence[str]) -> tuple[Audit | NotMeasured, tuple[Finding, ...]]:
     if artifact.format not in LINTED:
         return NotMeasured(f"there is no audit of {artifact.format} files"), ()
     audit, findings = lint_model(artifact.path)
+    findings = for_own_engine(artifact, findings, runtimes)
     if artifact.precision == "int8" and audit.int8_mac_share < LEAST_INT8_SHARE:
         share = f"{audit.int8_mac_share:.0%} of its multiply-accumulates are done in int8"
         findings = (Finding("error", "not-int8", f"the file is called INT8, but {share}"), *findings)

@@ -44,6 +44,22 @@ def test_rank(tmp_path: Path):
     assert found["rank"].severity == "error" and "RESHAPE 'five'" in found["rank"].message
 
 
+def test_ranks_and_open_sizes_are_no_errors_of_an_onnx_file(tmp_path: Path):
+    """ONNX Runtime runs both; LiteRT's delegates, which do not, never see the file."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, "h", 8]) for name in ("in", "out")]
+    five = helper.make_tensor("five", TensorProto.INT64, [5], [1, 1, 3, -1, 8])
+    four = helper.make_tensor("four", TensorProto.INT64, [4], [1, 3, -1, 8])
+    nodes = [helper.make_node("Reshape", ["in", "five"], ["x"]), helper.make_node("Reshape", ["x", "four"], ["out"])]
+    path = tmp_path / "ranks.onnx"
+    onnx.save(helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:], [five, four])), path)
+    _, findings = lint_model(path)
+    assert {"rank", "dynamic-shape"} <= {finding.rule for finding in findings}
+    assert not [finding for finding in findings if finding.severity == "error"]
+
+
 def test_transpose(tmp_path: Path):
     tensors = [T("in"), T("p", (4,), "INT32", stored=True), T("out")]
     found = findings_of(tmp_path, tensors, [N("TRANSPOSE", ("in", "p"), ("out",))])

@@ -62,6 +62,15 @@ def lint_gpu(path: Path, pictures: Pictures) -> GpuLint:
     return GpuLint(predictions, _operators(graph, predictions), engine, overflow, findings)
 
 
+def gpu_refusals(path: Path) -> tuple[Finding, ...]:
+    """What the GPU engine of a .tflite leaves to the CPU, an error each, without running anything.
+
+    Raises CheckpointError for a damaged file.
+    """
+    graph = read_tflite(path)
+    return tuple(_refusals(graph, predict(graph, ML_DRIFT)))
+
+
 def _ask(path: Path) -> GpuAnswer | NotMeasured:
     if why := LiteRtGpuEngine().installed():
         return NotMeasured(why)
