@@ -27,4 +27,4 @@ class Budget(BaseModel):
     max_float_islands: float | None = Field(None, description="float runs between integer ops", ge=0)
     max_transposes: float | None = Field(None, description="TRANSPOSE ops in the file", ge=0)
     max_rank: float | None = Field(None, description="highest tensor rank in the file", ge=1)
-    forbid_errors: bool = Field(False, description="no lint finding of severity error, and nothing that the target's own engine refuses")
+    forbid_errors: bool = Field(False, description="no lint error, nor anything that the target's engine refuses")
