@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "run a recipe: recipe=FILE [key.sub=value …]; the word `export` may be left out",
     "plan": "show what a recipe would do, and every mistake in it, without doing it",
     "probe": "say in seconds whether a network will go through, target by target: package.module:Class",
+    "init": "write a commented recipe that runs, found out by trying: CHECKPOINT or package.module:Class",
     "train": "train a generator: recipe=FILE [key.sub=value …]; with torchrun on several devices",
     "run": "restore a photograph, a folder of them or a video: --model MODEL IN OUT",
     "verify": "re-check a bundle from its folder alone",

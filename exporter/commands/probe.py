@@ -6,9 +6,11 @@ Exit code 0: every target is right; 1: something is refused or wrong; 2: the net
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,17 +44,30 @@ def run(args: argparse.Namespace) -> int:
     return 0 if found.all_ok else 1
 
 
-def probed(wanted: Wanted) -> Probe:
-    """Run the probe; what it says goes to stderr, what libraries say goes nowhere."""
+def probed(wanted: Wanted, keep: Path | None = None) -> Probe:
+    """Run the probe; what it says goes to stderr, what libraries say goes nowhere. `keep`: a copy of the weights."""
     from exporter.console import open_terminal
     from exporter.probe.run import probe
 
-    with tempfile.TemporaryDirectory(prefix="exporter-probe-") as folder:
-        terminal = open_terminal(Path(folder, "probe.log"), on_stderr=True)
-        work = Path(folder, "work")
-        work.mkdir()
+    with tempfile.TemporaryDirectory(prefix="exporter-probe-") as folder, _log() as log:
+        terminal = open_terminal(log, on_stderr=True)
         with terminal.live(), terminal.quiet(), redirect_stdout(sys.stderr):  # which need not be the files 1 and 2
-            return probe(wanted, work, terminal, terminal.quiet)
+            return probe(wanted, Path(folder), terminal, terminal.quiet, keep)
+
+
+@contextmanager
+def _log() -> Iterator[Path]:
+    """A file for what is said nowhere else; it stays when it holds the traceback of what nobody foresaw."""
+    number, name = tempfile.mkstemp(prefix="exporter-probe-", suffix=".log")
+    os.close(number)
+    try:
+        yield Path(name)
+    except InternalError:
+        raise
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    Path(name).unlink(missing_ok=True)
 
 
 def as_json(found: Probe) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+from exporter.probe.wanted import Wanted
 
 Status = Literal["ok", "refused", "wrong", "crash"]
 TARGETS = ("onnx", "tflite_fp32", "tflite_fp16", "tflite_int8", "onnx_int8")
@@ -38,6 +40,7 @@ class Subject:
     frames: int
     multiple: int  # that height and width must be multiples of
     range: tuple[float, float]  # of its own values
+    kwargs: dict[str, Any]  # that it is built with, also those that its weights imply
     scale: int  # output size over input size
     parameters: int
     remarks: tuple[str, ...] = ()
@@ -46,6 +49,7 @@ class Subject:
 @dataclass(frozen=True, slots=True)
 class Probe:
     subject: Subject
+    wanted: Wanted  # with all that was found out
     targets: dict[str, Row] = field(default_factory=dict)
 
     @property

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from shutil import copyfile
 
 from exporter.artifact import Artifact
+from exporter.files.atomic import write_atomically
 from exporter.probe.chains import Chains
 from exporter.probe.judged import THREADS, failed, judged
 from exporter.probe.pictures import pictures_to_judge, pictures_to_learn
@@ -20,8 +22,14 @@ from exporter.runtimes.base import Image
 from exporter.stages.base import Workspace
 
 
-def probe(wanted: Wanted, folder: Path, progress: Progress, quiet: Callable[[], AbstractContextManager[None]]) -> Probe:
-    """Try every target; `folder` is empty and the caller's to remove.
+def probe(
+    wanted: Wanted,
+    folder: Path,
+    progress: Progress,
+    quiet: Callable[[], AbstractContextManager[None]],
+    keep: Path | None = None,
+) -> Probe:
+    """Try every target; `folder` is empty and the caller's to remove. `keep`: where to put the weights it ran with.
 
     Raises an ExportError for a network that cannot be imported, built, loaded or run.
     """
@@ -42,7 +50,10 @@ def probe(wanted: Wanted, folder: Path, progress: Progress, quiet: Callable[[], 
     for target in TARGETS:
         rows[target] = _row(target, chains, pictures, expected)
         progress.say(f"{target}: {rows[target].status}")
-    return Probe(subject, rows)
+    if keep is not None:
+        with write_atomically(keep) as new:
+            copyfile(loaded.checkpoint, new)
+    return Probe(subject, loaded.wanted, rows)
 
 
 def _row(target: str, chains: Chains, pictures: list[Image], expected: list[Image]) -> Row:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from exporter.generators.base import GeneratorInfo
 
 SEED = 0
+SMALLEST_SIDE_PX = 16  # of a recipe's input
 Rooms = Callable[[Size, Artifact], Workspace]  # a workspace for pictures of a size, with a teacher
 
 
@@ -31,6 +32,7 @@ Rooms = Callable[[Size, Artifact], Workspace]  # a workspace for pictures of a s
 class Loaded:
     artifact: Artifact  # a network file
     wanted: Wanted  # with all that was found out
+    checkpoint: Path  # that of the user, or random weights
     subject: Subject
 
 
@@ -47,7 +49,19 @@ def load(wanted: Wanted, folder: Path, rooms: Rooms) -> Loaded:
         if checkpoint is None:
             checkpoint = random_weights(network, info, wanted, folder)
     artifact = _first_that_fits(_stage(wanted), checkpoint, sizes, rooms)
-    return Loaded(artifact, wanted, _described(artifact, wanted, remarks))
+    if wanted.usual_px and not wanted.size:
+        artifact = _first_that_fits(_stage(wanted), checkpoint, _usual_sizes(artifact, wanted.usual_px), rooms)
+    return Loaded(artifact, wanted, checkpoint, _described(artifact, wanted, remarks))
+
+
+def _usual_sizes(artifact: Artifact, usual_px: int) -> tuple[Size, ...]:
+    """What gives a picture of `usual_px`, as near as the network's multiple allows; else what the network ran at."""
+    from exporter.generators.description import read_description
+
+    ran = (artifact.input.height, artifact.input.width)
+    multiple = read_description(artifact.path).multiple
+    side = usual_px * ran[0] // artifact.output.height // multiple * multiple
+    return ((side, side), ran) if side >= SMALLEST_SIDE_PX else (ran,)
 
 
 def _built(wanted: Wanted) -> tuple[nn.Module, GeneratorInfo]:
@@ -137,6 +151,7 @@ def _described(artifact: Artifact, wanted: Wanted, remarks: tuple[str, ...]) -> 
         frames=artifact.input.frames,
         multiple=described.multiple,
         range=described.range,
+        kwargs=described.kwargs,
         scale=artifact.output.height // artifact.input.height,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         remarks=remarks,
