@@ -26,6 +26,8 @@ HERE = Path(__file__).resolve().parent
 TABLE = HERE / "original_networks.yaml"
 RESULTS = HERE / "original_networks.json"
 TARGETS = ("onnx", "tflite_fp32", "tflite_fp16", "tflite_int8", "onnx_int8")
+OPTIONS = ("output", "inputs", "extra_channels", "frames")
+CANNOT_BE_USED = 2  # exit code of probe
 LONGEST_S = 900
 
 # A package whose own __init__ is not run; names it would have given are functions that give back what they decorate.
@@ -88,30 +90,31 @@ def checkouts(folder: Path, row: dict[str, Any]) -> list[Path] | None:
 
 
 def tried(row: dict[str, Any], places: list[Path], bare: list[str]) -> dict[str, Any]:
-    """What `exporter probe` says of one network: its JSON, and the options it needed."""
-    options = [f"{key}: {json.dumps(row[key])}" for key in ("output", "inputs", "frames") if key in row]
+    """What `exporter probe` says of one network: its JSON, and the options without which it could not be used."""
     with TemporaryDirectory() as scratch:
-        module = Path(scratch) / "original.py"
-        module.write_text(source(row, places, bare))
-        command = [sys.executable, "-m", "exporter", "probe", "original:Network", "--json", *options_of(row)]
+        Path(scratch, "original.py").write_text(source(row, places, bare))
         paths = [scratch, *map(str, places), str(HERE.parent), os.environ.get("PYTHONPATH", "")]
-        began = time.monotonic()
-        try:
-            ended = subprocess.run(
-                command,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-                cwd=scratch,
-                capture_output=True,
-                text=True,
-                timeout=LONGEST_S,
-            )
-        except subprocess.TimeoutExpired:
-            return {"options": options, "exit": None, "error": f"not done after {LONGEST_S} s"}
-    took = {"options": options, "exit": ended.returncode, "seconds": round(time.monotonic() - began, 1)}
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        result = probed(row, [], scratch, environment)
+        options = [key for key in OPTIONS if key in row]
+        if result["exit"] == CANNOT_BE_USED and options:
+            return probed(row, options, scratch, environment)
+        return result
+
+
+def probed(row: dict[str, Any], options: list[str], folder: str, environment: dict[str, str]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "exporter", "probe", "original:Network", "--json", *words_of(row, options)]
+    result = {"options": [f"{key}: {json.dumps(row[key])}" for key in options], "exit": None}
+    began = time.monotonic()
     try:
-        return took | json.loads(ended.stdout)
+        ended = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=LONGEST_S)
+    except subprocess.TimeoutExpired:
+        return result | {"error": f"not done after {LONGEST_S} s"}
+    result |= {"exit": ended.returncode, "seconds": round(time.monotonic() - began, 1)}
+    try:
+        return result | json.loads(ended.stdout)
     except ValueError:
-        return took | {"error": (ended.stderr.strip().splitlines() or ["no word"])[-1]}
+        return result | {"error": (ended.stderr.strip().splitlines() or ["no word"])[-1]}
 
 
 def source(row: dict[str, Any], places: list[Path], bare: list[str]) -> str:
@@ -127,11 +130,12 @@ def source(row: dict[str, Any], places: list[Path], bare: list[str]) -> str:
     return BARE.format(packages=packages, code=code)
 
 
-def options_of(row: dict[str, Any]) -> list[str]:
+def words_of(row: dict[str, Any], options: list[str]) -> list[str]:
     words = ["--size", row.get("size", "64x64")]
-    for key, option in (("kwargs", "--kwargs"), ("inputs", "--inputs"), ("output", "--output"), ("frames", "--frames")):
+    for key in ("kwargs", *options):
         if key in row:
-            words += [option, row[key] if isinstance(row[key], str) else json.dumps(row[key])]
+            said = row[key] if isinstance(row[key], str) else json.dumps(row[key])
+            words.append(f"--{key.replace('_', '-')}={said}")
     return words
 
 
