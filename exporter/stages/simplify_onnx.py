@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 class SimplifyOnnx(Stage):
@@ -36,6 +39,8 @@ class SimplifyOnnx(Stage):
                 model = onnx.shape_inference.infer_shapes(onnx.load(source.path))
                 model = rewrite_onnx(model, (write_out_copied_sizes,)).commit()
                 simplified, _ = onnxsim.simplify(model, check_n=0, skipped_optimizers=skipped)
+                if self.fold_batch_norm and _batch_norms(simplified):  # one behind a reshape that has gone meanwhile
+                    simplified, _ = onnxsim.simplify(simplified, check_n=0)
             except Exception as error:  # onnxsim raises bare RuntimeErrors from C++
                 raise StageError(f"{self.name}: onnxsim could not simplify {source.path.name}: {error}") from error
         model = rewrite_onnx(onnx.shape_inference.infer_shapes(simplified), (take_lengths_by_means,)).commit()
@@ -43,3 +48,7 @@ class SimplifyOnnx(Stage):
         image = lopsided_image(source.input.height, source.input.width)
         require_close(self.name, run_onnx(path, image), run_onnx(source.path, image))
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
+
+
+def _batch_norms(model: ModelProto) -> int:
+    return sum(node.op_type == "BatchNormalization" for node in model.graph.node)

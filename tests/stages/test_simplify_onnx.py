@@ -9,8 +9,11 @@ from exporter.stages.simplify_onnx import SimplifyOnnx
 from tests.stages.chain import run
 
 
-def _with_batch_norm(folder):
-    """Transpose → Conv → BatchNormalization → Transpose, as an exporter without folding writes it."""
+def _with_batch_norm(folder, reshaped=False):
+    """Transpose → Conv → BatchNormalization → Transpose, as an exporter without folding writes it.
+
+    `reshaped` puts reshapes around the norm, as PyTorch does for an InstanceNorm2d that uses stored statistics.
+    """
     rng = np.random.default_rng(0)
     numbers = {
         "w": rng.normal(0, 0.3, (3, 3, 3, 3)),
@@ -26,8 +29,15 @@ def _with_batch_norm(folder):
         make("BatchNormalization", ["y", "scale", "shift", "mean", "variance"], ["z"]),
         make("Transpose", ["z"], ["output"], perm=[0, 2, 3, 1]),
     ]
+    if reshaped:
+        nodes[2].input[0], nodes[2].output[0] = "flat", "normed"
+        numbers["shape"] = np.array([1, 3, 16, 24])
+        nodes[2:3] = [make("Reshape", ["y", "shape"], ["flat"]), nodes[2], make("Reshape", ["normed", "shape"], ["z"])]
     ends = [onnx.helper.make_tensor_value_info(name, 1, [1, 16, 24, 3]) for name in ("input", "output")]
-    stored = [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in numbers.items()]
+    stored = [
+        onnx.numpy_helper.from_array(value.astype(np.int64 if name == "shape" else np.float32), name)
+        for name, value in numbers.items()
+    ]
     model = onnx.helper.make_model(
         onnx.helper.make_graph(nodes, "g", ends[:1], ends[1:], stored),
         opset_imports=[onnx.helper.make_opsetid("", 18)],
@@ -47,6 +57,12 @@ def test_batch_norm_is_folded_when_asked(tmp_path, fold):
     assert ("BatchNormalization" in kinds) is not fold
     image = lopsided_image(16, 24)
     assert np.abs(run_onnx(made.path, image) - run_onnx(source.path, image)).max() < 1e-5
+
+
+def test_a_batch_norm_between_reshapes_is_folded(tmp_path):
+    source = _with_batch_norm(tmp_path, reshaped=True)
+    made = run(SimplifyOnnx(), source, tmp_path / "out")
+    assert {node.op_type for node in onnx.load(made.path).graph.node} == {"Transpose", "Conv"}
 
 
 def test_a_damaged_file_is_one_sentence(tmp_path):
