@@ -144,10 +144,21 @@ def cut_tile(
     small: NDArray[np.uint8], sharp: NDArray[np.uint8], scale: int, rng: np.random.Generator, size: int, file: Path
 ) -> Tile:
     """The same random crop of both, of size×size px of `small`. Raises DataError, naming `file`, when it is smaller."""
-    _require_size(small, size, file)
+    if scale == 1:
+        _require_size(small, size, file)
+    elif min(small.shape[:2]) < size:
+        raise too_small(file, sharp.shape[1], sharp.shape[0], size, scale)
     top, left = (int(rng.integers(0, extent - size + 1)) for extent in small.shape[:2])
     large = sharp[scale * top : scale * (top + size), scale * left : scale * (left + size)]
     return Tile(large, small[top : top + size, left : left + size])
+
+
+def too_small(file: Path, width: int, height: int, size: int, scale: int) -> DataError:
+    """Why no crop of size×size px can be cut of what is made of `file`, `scale` times smaller than width×height px."""
+    return DataError(
+        f"{file} is {width}×{height} px, a training crop of {size} px is {scale * size} px of it",
+        hint=f"crop_px is the side of what goes in; the network gives {scale} times as much",
+    )
 
 
 def turned_pair(tile: Tile, rng: np.random.Generator) -> tuple[Floats, Floats]:

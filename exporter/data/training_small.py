@@ -24,9 +24,9 @@ from exporter.data.training import (
     cut_tile,
     mix,
     read_bytes,
+    too_small,
     turned_pair,
 )
-from exporter.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,7 @@ class ShrunkSet(TrainingSet):
         for file in self.files:
             width, height = image_size(file)
             if min(width, height) // self.scale < size:
-                raise DataError(
-                    f"{file} is {width}×{height} px, a training crop of {size} px is {self.scale * size} px of it",
-                    hint=f"crop_px is the side of what goes in; the network gives {self.scale} times as much",
-                )
+                raise too_small(file, width, height, size, self.scale)
 
     def _pair(self, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
         return turned_pair(self._tile(rng, size), rng)

@@ -89,7 +89,7 @@ def first_pictures(workspace: Workspace, evaluation: EvaluationSet) -> None:
     next(iter(workspace.calibration))
     next(iter(evaluation))
     if workspace.training is not None:
-        workspace.training.batch(workspace.seed, 0, 1, SMALLEST_CROP_PX)
+        workspace.training.batch(workspace.seed, 0, 1, SMALLEST_CROP_PX // workspace.training.scale)
 
 
 def try_networks(recipe: Recipe, chains: Sequence[Chain], workspace: Workspace) -> list[int]:

@@ -3,7 +3,8 @@ package io.github.exporter.deblur.core;
 import java.util.Locale;
 
 /**
- * Camera frames, upright, with the tile in their middle restored: one model call a frame, at the model's own size.
+ * Camera frames, upright, with the tile in their middle restored: one model call a frame, at the model's own size. Of
+ * a model that enlarges, the middle of what it gives stands there.
  * Frames that are not taken are dropped; nothing queues up.
  */
 public final class LivePreview implements FrameSink {
@@ -62,10 +63,12 @@ public final class LivePreview implements FrameSink {
         long start = clock.nanos();
         RgbImage restored = restorer.restore(middle, null);
         double modelMs = (clock.nanos() - start) / 1e6;
-        if (restored.height == height) { // an enlarging model's tile does not fit back in
-            picture.paste(restored, top, left);
+        int scale = restored.height / height;
+        String where = restorer.backend + " " + restorer.model.precision + (scale > 1 ? " · ×" + scale : "");
+        if (scale > 1) { // its middle fits in, as under a magnifying glass
+            restored = restored.crop((scale - 1) * height / 2, (scale - 1) * width / 2, height, width);
         }
-        String where = restorer.backend + " " + restorer.model.precision;
+        picture.paste(restored, top, left);
         return String.format(Locale.ROOT, "%s · %.1f ms · %s", where, modelMs, measured);
     }
 }
