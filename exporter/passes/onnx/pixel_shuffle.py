@@ -44,8 +44,15 @@ def _depth_first_order(channels: int, block: int) -> Array:
 
 
 def _channels(graph: OnnxGraph, node: Any) -> int | None:
+    """How many go in; where sizes are not known yet, the convolution that makes them says it."""
     shape = graph.shape(node.input[0])
-    return None if shape is None else shape[1]
+    if shape is not None:
+        return shape[1]
+    maker = graph.producer(node.input[0])
+    while maker is not None and _is_channel_blind(graph, maker):
+        maker = graph.producer(maker.input[0])
+    weights = graph.constants.get(maker.input[1]) if maker is not None and maker.op_type == "Conv" else None
+    return None if weights is None else int(weights.shape[0])
 
 
 def _can_permute(graph: OnnxGraph, tensor: str) -> bool:

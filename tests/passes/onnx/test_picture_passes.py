@@ -65,6 +65,17 @@ def test_depth_first_by_reordering_convolutions(chain):
     assert not remarks
 
 
+@pytest.mark.parametrize("chain", ["convolution", "activation"])
+def test_depth_first_where_sizes_are_not_known_yet(chain):
+    nodes, constants = CHAINS[chain]
+    model = _shuffle_after(*nodes, **constants)
+    del model.graph.value_info[:]
+    made, remarks = _depth_first(model)
+    x = normal(1, 4, 5, 7, seed=9)
+    assert np.array_equal(computed(made, x), computed(model, x))
+    assert kinds(made) == kinds(model) and not remarks
+
+
 def test_depth_first_where_there_is_nothing_to_reorder():
     """A shared tensor must not be reordered: a 1×1 convolution is put in, and said."""
     nodes = [
