@@ -16,6 +16,14 @@ Precision = Literal["fp32", "fp16", "int8"]
 Colour = Literal["rgb", "grey", "y", "rgba", "rggb"]
 CHANNELS: dict[Colour, int] = {"rgb": 3, "grey": 1, "y": 1, "rgba": 4, "rggb": 4}
 
+COLOUR_IN_WORDS: dict[Colour, str] = {
+    "rgb": "RGB",
+    "grey": "grey (BT.601 luma of full range)",
+    "y": "Y (BT.601 luma of video range, 16 to 235)",
+    "rgba": "RGBA",
+    "rggb": "packed sensor values (red, green, green, blue of a 2×2 cell)",
+}
+
 
 class Format(StrEnum):
     CHECKPOINT = "checkpoint"  # a weights file as the user has it
@@ -63,9 +71,33 @@ class TensorSpec:
         shape = (1, channels, height, width) if layout == "NCHW" else (1, height, width, channels)
         return cls(shape, layout, colour=colour, frames=frames)
 
-    def laid_out(self, layout: Layout) -> TensorSpec:
-        """The same image as a float32 tensor of that layout."""
-        return TensorSpec.image(self.height, self.width, layout, self.colour, self.frames)
+    def as_json(self) -> dict[str, Any]:
+        """Its fields; of a plain RGB picture without what only others have."""
+        plain = {"colour": "rgb", "frames": 1}
+        return {name: value for name, value in asdict(self).items() if name not in plain or plain[name] != value}
+
+    def with_sides(self, height: int, width: int, layout: Layout = "NHWC") -> TensorSpec:
+        """A float32 image of the same channels, that large, as files of phones hold it."""
+        return TensorSpec.image(height, width, layout, self.colour, self.frames)
+
+
+def picture_layout(shape: tuple[int, ...]) -> Layout | None:
+    """How one picture of so many pixels lies in a tensor of that shape; None for no picture."""
+    if len(shape) != 4:
+        return None
+    for channels in (3, 1, 4):
+        if channels in (shape[3], shape[1]):
+            return "NHWC" if shape[3] == channels else "NCHW"
+    if shape[3] % 3 == 0 and 0 < shape[3] < min(shape[1:3]):  # frames
+        return "NHWC"
+    return "NCHW" if shape[1] % 3 == 0 and 0 < shape[1] < min(shape[2:]) else None
+
+
+def picture_of_shape(shape: tuple[int, ...], layout: Layout) -> tuple[Colour, int]:
+    """What channels nobody described are taken for: (colour, frames)."""
+    channels = shape[3 if layout == "NHWC" else 1]
+    named: dict[int, Colour] = {1: "grey", 4: "rgba"}
+    return (named[channels], 1) if channels in named else ("rgb", channels // 3)
 
 
 @dataclass(frozen=True, slots=True)

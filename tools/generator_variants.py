@@ -64,6 +64,7 @@ VARIANTS: dict[str, Variant] = {
     "attention_unet": Variant({"width": 8}, SQUARE_AND_NOT),
     "multiscale_enhancer": Variant({"width": 8}, SQUARE_AND_NOT),
     "srvgg": Variant({"num_feat": 16, "num_conv": 3}, SQUARE_AND_NOT),
+    "dncnn": Variant({"in_nc": 3}, SQUARE_AND_NOT),
     "maxim": Variant(
         {"features": 8, "num_stages": 2, "num_groups": 1, "num_bottleneck_blocks": 1}, ((64, 64), (64, 128))
     ),

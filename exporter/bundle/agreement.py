@@ -31,7 +31,7 @@ def manifest_problems(manifest: Manifest) -> Iterator[str]:
             yield f"manifest.json says {key} {value!r}, its recipe {recipe.get(key)!r}"
     if (recipe.get("processing") or Processing().model_dump()) != manifest.processing.model_dump():
         yield "manifest.json says another processing than its recipe"
-    if mapping(recipe.get("input")) != dict(zip(("height", "width"), manifest.tiling.tile_px, strict=True)):
+    if tuple(mapping(recipe.get("input")).get(side) for side in ("height", "width")) != manifest.tiling.tile_px:
         yield "manifest.json says another tile than its recipe's input"
     yield from _target_problems(manifest)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
+from math import prod
 from pathlib import Path
 
-from exporter.artifact import Format, TensorSpec
+from exporter.artifact import COLOUR_IN_WORDS, Format, TensorSpec
 from exporter.bundle.engines import engine_cards
 from exporter.bundle.manifest import Manifest, Model
 from exporter.figures import fixed
@@ -21,12 +22,16 @@ def runtime_card(manifest: Manifest, folder: Path, verdicts: Sequence[Verdict]) 
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     environment.filters |= {"tensor": _tensor, "to_stored": _to_stored, "to_pixel": _to_pixel, "cell": _cell}
     environment.filters |= {"scaled": _scaled, "unscaled": _unscaled}
+    environment.filters |= {"channels": _channels, "picture": _picture, "picture_out": _picture_out, "is_rgb": _is_rgb}
+    environment.filters["numbers"] = lambda spec: str(prod(spec.shape))
     environment.filters["figure"] = lambda value, digits: "–" if value is None else fixed(value, digits)
     template = files("exporter.bundle").joinpath("card.md").read_text(encoding="utf-8")
     vectors = sorted((folder / "golden").glob("*.pixels.npy"))
     return environment.from_string(template).render(
         manifest=manifest,
         scale=manifest.models[0].scale,
+        given=manifest.models[0].input.spec,
+        made=manifest.models[0].output.spec,
         tally=tally(verdicts),
         not_kept=[(v.status, _said(v)) for v in sorted(verdicts, key=_gravity) if v.status is not Status.KEPT],
         int8=_first(manifest.models, Format.TFLITE, ("int8",)),
@@ -61,6 +66,27 @@ def _tensor(spec: TensorSpec) -> str:
     if spec.scale is not None:
         text += f", scale {spec.scale:.9g}, zero point {spec.zero_point}"
     return text
+
+
+def _channels(spec: TensorSpec) -> str:
+    words = COLOUR_IN_WORDS[spec.colour]
+    return words if spec.frames == 1 else f"{words}, of {spec.frames} frames one behind the other"
+
+
+def _is_rgb(spec: TensorSpec) -> bool:
+    """Whether its channels are those of an Android bitmap."""
+    return spec.colour == "rgb" and spec.frames == 1
+
+
+def _picture(spec: TensorSpec) -> str:
+    word = COLOUR_IN_WORDS[spec.colour].partition(" (")[0]
+    return f"One {word} picture" if spec.frames == 1 else f"{spec.frames} frames of a film, {word},"
+
+
+def _picture_out(spec: TensorSpec, given: TensorSpec) -> str:
+    scale = spec.height // given.height
+    size = "of the same size" if scale == 1 else f"of {scale} times its height and width"
+    return size if spec.colour == given.colour else f"{COLOUR_IN_WORDS[spec.colour].partition(' (')[0]} picture {size}"
 
 
 def _pixel_exact(spec: TensorSpec) -> bool:

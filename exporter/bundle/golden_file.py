@@ -145,8 +145,9 @@ def _array_problems(vector: Vector, expected: Expected, model: Model, bundle: Pa
         yield str(error)
         return
     source = model.input.spec
-    if pixels.dtype != np.uint8 or pixels.shape != (source.height, source.width, 3) or not pixels.flags.c_contiguous:
-        yield f"its pixels are {_kind(pixels)}, not uint8 {[source.height, source.width, 3]}"
+    shape = (source.height, source.width, source.channels)
+    if pixels.dtype != np.uint8 or pixels.shape != shape or not pixels.flags.c_contiguous:
+        yield f"its pixels are {_kind(pixels)}, not uint8 {list(shape)}"
         return
     for role, array, said in (("input", fed, model.input), ("output", given, model.output)):
         if (array.dtype.name, array.shape) != (said.dtype, said.shape):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from exporter.artifact import Artifact, Format, Layout, Precision, TensorSpec
+from exporter.artifact import CHANNELS, COLOUR_IN_WORDS, Artifact, Colour, Format, Layout, Precision, TensorSpec
 from exporter.bundle.documents import read_document
 from exporter.errors import RecipeError
 from exporter.tiling import grid
@@ -36,12 +36,16 @@ class Tensor(_Part):
     range: tuple[float, float]
     scale: float | None
     zero_point: int | None
+    colour: Colour = Field(default="rgb", exclude_if=lambda colour: colour == "rgb")
+    frames: int = Field(default=1, ge=1, exclude_if=lambda frames: frames == 1)  # one behind the other in the channels
 
     @model_validator(mode="after")
     def _is_a_picture(self) -> Self:
         channels = self.shape[{"NHWC": 3, "NCHW": 1}[self.layout]] if len(self.shape) == 4 else 0
-        if channels != 3 or self.shape[0] != 1 or min(self.shape) < 1:
-            raise ValueError(f"{list(self.shape)} {self.layout} is no batch of one RGB picture")
+        if channels != CHANNELS[self.colour] * self.frames or self.shape[0] != 1 or min(self.shape) < 1:
+            what = COLOUR_IN_WORDS[self.colour].partition(" (")[0]
+            pictures = "picture" if self.frames == 1 else f"picture of {self.frames} frames"
+            raise ValueError(f"{list(self.shape)} {self.layout} is no batch of one {what} {pictures}")
         if self.range[0] >= self.range[1]:
             raise ValueError(f"the range {list(self.range)} is empty")
         if (self.scale is None) != (self.zero_point is None):
@@ -57,7 +61,8 @@ class Tensor(_Part):
 
     @property
     def spec(self) -> TensorSpec:
-        return TensorSpec(self.shape, self.layout, self.dtype, self.range, self.scale, self.zero_point)
+        code = (self.dtype, self.range, self.scale, self.zero_point)
+        return TensorSpec(self.shape, self.layout, *code, self.colour, self.frames)
 
 
 class Judged(_Part):

@@ -104,6 +104,8 @@ def _tensor(spec: TensorSpec, name: str) -> Tensor:
         range=spec.range,
         scale=spec.scale,
         zero_point=spec.zero_point,
+        colour=spec.colour,
+        frames=spec.frames,
     )
 
 

@@ -59,10 +59,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _single(args: argparse.Namespace, engine: Runtime, artifact: Artifact, threads: int) -> int:
-    from exporter.data.dead_leaves import dead_leaves
+    from exporter.data.view import drawn
     from exporter.measure.latency import measure_latency
 
-    image = dead_leaves(artifact.input.height, artifact.input.width)
+    image = drawn(artifact.input)
     latency = measure_latency(engine, artifact, image, threads, args.runs, args.warmup)
     if args.json:
         show_json({"model": str(artifact.path), "runtime": engine.name, **asdict(latency), **latency.percentiles_ms})
@@ -101,11 +101,11 @@ def _threads(text: str) -> list[int]:
 
 
 def _time(job: tuple[Runtime, Artifact, int], args: argparse.Namespace) -> Timing:
-    from exporter.data.dead_leaves import dead_leaves
+    from exporter.data.view import drawn
     from exporter.measure.latency import time_one
 
     _, artifact, _ = job
-    return time_one(*job, dead_leaves(artifact.input.height, artifact.input.width), args.runs, args.warmup)
+    return time_one(*job, drawn(artifact.input), args.runs, args.warmup)
 
 
 def _figures(timing: Timing) -> dict[str, Any]:

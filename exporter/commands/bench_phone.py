@@ -136,10 +136,10 @@ def _bench(app: bool, runtime: AndroidAdb, artifact: Artifact, load: Load) -> De
 def golden_pair(artifact: Artifact) -> Pair:
     """A drawn picture and what LiteRT on this machine's CPU makes of it, as the file's raw tensors."""
     from exporter.bundle.golden import stored
-    from exporter.data.dead_leaves import dead_leaves
+    from exporter.data.view import drawn
     from exporter.runtimes import runtime
 
-    image = dead_leaves(artifact.input.height, artifact.input.width)
+    image = drawn(artifact.input)
     with runtime(REFERENCE).open(artifact, 1) as session:
         return stored(image, artifact.input), stored(session.infer(image), artifact.output)
 

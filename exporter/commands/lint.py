@@ -15,6 +15,7 @@ from exporter.commands.words import add_json, show, show_json, show_table
 from exporter.figures import fixed
 
 if TYPE_CHECKING:
+    from exporter.artifact import TensorSpec
     from exporter.inspect.gpu.lint import GpuLint
     from exporter.localise.results import LayerError, Localisation
     from exporter.runtimes.base import Image
@@ -79,7 +80,7 @@ def _compare(model: Path, against: Path, folder: Path | None) -> Localisation:
         if path.suffix != ".tflite":
             raise RecipeError(f"{path}: --against compares two .tflite files layer by layer")
     spec = artifact_of_file(model).input
-    return localise(model, against, _pictures(folder, spec.height, spec.width))
+    return localise(model, against, _pictures(folder, spec))
 
 
 def _on_gpu(model: Path, folder: Path | None) -> GpuLint:
@@ -88,7 +89,7 @@ def _on_gpu(model: Path, folder: Path | None) -> GpuLint:
 
     if model.suffix != ".tflite":
         raise RecipeError(f"{model}: --gpu looks at .tflite files")
-    return lint_gpu(model, lambda height, width: _pictures(folder, height, width))
+    return lint_gpu(model, lambda spec: _pictures(folder, spec))
 
 
 def _show_gpu(found: GpuLint) -> None:
@@ -114,18 +115,19 @@ def _show_gpu(found: GpuLint) -> None:
         show(f"  half precision was not looked at: {found.overflow.reason}")
 
 
-def _pictures(folder: Path | None, height: int, width: int) -> list[Image]:
-    from exporter.data.dead_leaves import dead_leaves
+def _pictures(folder: Path | None, spec: TensorSpec) -> list[Image]:
     from exporter.data.folders import IMAGE_SUFFIXES
-    from exporter.data.images import frame, read_image
+    from exporter.data.images import read_image
+    from exporter.data.view import View, drawn
     from exporter.errors import DataError
 
     if folder is None:
-        return [dead_leaves(height, width, seed) for seed in range(2)]
+        return [drawn(spec, seed) for seed in range(2)]
     files = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
         raise DataError(f"{folder}: there is no picture in it")
-    return [frame(read_image(path), height, width) for path in files[:MOST_PICTURES]]
+    view = View.of(spec, spec)
+    return [view.framed(read_image(path), spec.height, spec.width) for path in files[:MOST_PICTURES]]
 
 
 def _show_layers(found: Localisation, against: Path) -> None:

@@ -81,6 +81,12 @@ def _restore(model: Path, source: Path, target: Path, args: argparse.Namespace, 
     from exporter.tiling.restorer import Restorer
 
     artifact = artifact_of_file(model, arch=args.arch)
+    given, made = artifact.input, artifact.output
+    if given.frames > 1 or given.colour == "rggb":
+        what = f"{given.frames} frames" if given.frames > 1 else "packed sensor values"
+        raise RecipeError(
+            f"{model} takes {what} at a time, not one photograph", hint="its golden vectors show what to feed"
+        )
     engine = engine_for(artifact, args.runtime)
     tiling, processing = _contract(artifact, args)
     if processing.only_blurred and artifact.scale > 1:
@@ -88,7 +94,9 @@ def _restore(model: Path, source: Path, target: Path, args: argparse.Namespace, 
             f"{model.name} enlarges {artifact.scale} times: no tile can stay as it is", hint="leave out only_blurred"
         )
     with engine.open(artifact, args.threads) as session:
-        figures = _restore_files(source, target, Restorer(session, tiling, processing), progress)
+        figures = _restore_files(
+            source, target, Restorer(session, tiling, processing, given.colour, made.colour), progress
+        )
     shown = {"model": str(model), "runtime": engine.name, "device": engine.device(args.threads)}
     return shown | {"tiling": tiling, "processing": processing.model_dump()} | figures
 

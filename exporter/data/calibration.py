@@ -25,6 +25,7 @@ from exporter.data.manifest import (
     require_folder,
 )
 from exporter.data.protocol import Protocol
+from exporter.data.view import View
 from exporter.errors import DataError
 
 Floats = NDArray[np.float32]
@@ -43,12 +44,13 @@ class CalibrationSet:
     width: int
     scale: int = 1
     protocol: Protocol | None = None
+    view: View = View()
 
     def __len__(self) -> int:
         return len(self.manifest.images)
 
     def __iter__(self) -> Iterator[Floats]:
-        """Each picture, in the manifest's order, as (height, width, 3) RGB 0..1.
+        """Each picture, in the manifest's order, as (height, width, 3) RGB 0..1 or as the network's `view` has it.
 
         Raises DataError for a picture whose bytes are not those the manifest recorded.
         """
@@ -56,7 +58,7 @@ class CalibrationSet:
             image = read_image(self.folder / entry.file, expected_sha256=entry.sha256)
             if self.protocol is not None:
                 image = small_and_sharp(image, self.scale, self.protocol, self.folder / entry.file)[0]
-            yield frame(image, self.height, self.width)
+            yield self.view.shown(frame(image, self.height, self.width), entry.file)
 
     def only(self, places: Iterable[int]) -> CalibrationSet:
         """The pictures at `places` of this set, in that order."""
@@ -71,6 +73,7 @@ class CalibrationSet:
     def sha256(self) -> str:
         """Changes when a picture, their order or the size changes; not with the folder's name."""
         made = [f"{self.scale} {self.protocol}"] if self.protocol else []
+        made += filter(None, [str(self.view)])
         return digest_of([*(entry.sha256 for entry in self.manifest.images), *made], self.height, self.width)
 
 

@@ -25,28 +25,35 @@ from exporter.data.manifest import (
     require_folder,
 )
 from exporter.data.protocol import DEFAULT_PROTOCOL, Protocol
+from exporter.data.view import View
 from exporter.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The same picture twice, (H, W, 3) RGB 0..1: what goes in, blurred or small, and the truth.
+    """The same picture twice, 0..1: what goes in, (H, W, C), blurred or small, and the truth.
 
-    For a network that enlarges the sharp one has `scale` times the sides of the other.
+    RGB, or as the network's `View` has them; for a network that enlarges the sharp one has `scale` times the sides.
+    `plain`: what goes in, as one would look at it without the network, in the channels of the truth.
     """
 
     name: str
     blurred: NDArray[np.float32]
     sharp: NDArray[np.float32]
+    plain: NDArray[np.float32] | None = None  # where it is not `blurred` itself
 
     @property
     def scale(self) -> int:
-        return self.sharp.shape[0] // self.blurred.shape[0]
+        return self.sharp.shape[0] // self._looked_at.shape[0]
 
     @property
     def before(self) -> NDArray[np.float32]:
         """What there is without the network, at the sharp picture's size: a gain is over it."""
-        return self.blurred if self.scale == 1 else enlarged(self.blurred, self.scale)
+        return self._looked_at if self.scale == 1 else enlarged(self._looked_at, self.scale)
+
+    @property
+    def _looked_at(self) -> NDArray[np.float32]:
+        return self.blurred if self.plain is None else self.plain
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,7 @@ class EvaluationSet:
     width: int
     scale: int = 1
     protocol: Protocol | None = None
+    view: View = View()
 
     def __len__(self) -> int:
         return len(self.manifest.pairs)
@@ -75,13 +83,20 @@ class EvaluationSet:
                 sizes = " and ".join(f"{image.shape[1]}×{image.shape[0]}" for image in (blurred, sharp))
                 wanted = f", not one {self.scale} times the other" if self.scale > 1 else ""
                 raise DataError(f"{self.folder}: the two pictures of pair {entry.name} are {sizes} px{wanted}")
-            yield Pair(entry.name, *frame_pair(blurred, sharp, self.height, self.width))
+            yield self._seen(entry.name, *frame_pair(blurred, sharp, self.height, self.width))
 
     def _read(self, entry: PairEntry) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         sharp = read_image(self.folder / entry.sharp, expected_sha256=entry.sharp_sha256)
         if self.protocol is None:
             return read_image(self.folder / entry.blurred, expected_sha256=entry.blurred_sha256), sharp
         return small_and_sharp(sharp, self.scale, self.protocol, self.folder / entry.sharp)
+
+    def _seen(self, name: str, blurred: NDArray[np.float32], sharp: NDArray[np.float32]) -> Pair:
+        view = self.view
+        if view == View():
+            return Pair(name, blurred, sharp)
+        shown = view.shown(sharp if view.noise and self.scale == 1 else blurred, name)
+        return Pair(name, shown, view.truth(sharp), view.without_network(shown))
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -93,6 +108,7 @@ class EvaluationSet:
         """Changes when a picture, their order or the size changes; not with the folder's name."""
         digests = [d for pair in self.manifest.pairs for d in (pair.blurred_sha256, pair.sharp_sha256)]
         made = [f"{self.scale} {self.protocol}"] if self.scale > 1 else []
+        made += filter(None, [str(self.view)])
         return digest_of([*digests, *made], self.height, self.width)
 
 

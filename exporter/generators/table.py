@@ -145,6 +145,13 @@ GENERATORS: tuple[GeneratorInfo, ...] = (
         scale=None,
     ),
     GeneratorInfo(
+        "dncnn",
+        "exporter.generators.dncnn:DnCNN",
+        multiple=1,
+        licence="MIT",
+        summary="DnCNN (Zhang et al., TIP 2017), removes noise; grey and colour, also on the picture folded by 2",
+    ),
+    GeneratorInfo(
         "maxim",
         "exporter.generators.maxim:MAXIM",
         multiple=64,

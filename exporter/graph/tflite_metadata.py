@@ -16,12 +16,16 @@ from exporter.graph.tflite_editor import TfliteGraph
 BUFFER_NAME = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
 _PARSER_VERSION = "1.0.0"  # every field written here is in the schema's first version
-_IMAGE_PROPERTIES, _NORMALIZATION, _RGB = 2, 1, 1  # ids of two union members and of a colour space
+_IMAGE_PROPERTIES, _NORMALIZATION = 2, 1  # ids of two union members
+_COLOUR_SPACES = {"unknown": 0, "rgb": 1, "grey": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class ImageTensor:
-    """An RGB image tensor: a pixel p in 0..255 is fed as (p - mean) / std, then quantised if the tensor is."""
+    """An image tensor: a pixel p in 0..255 is fed as (p - mean) / std, then quantised if the tensor is.
+
+    `space`: "rgb", "grey" or "unknown".
+    """
 
     name: str
     description: str
@@ -30,6 +34,7 @@ class ImageTensor:
     low: float
     high: float
     axes: tuple[str, ...] = ("batch", "height", "width", "channel")
+    space: str = "rgb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def _pack(metadata: TfliteMetadata) -> bytes:
 
 
 def _pack_tensor(builder: Any, tensor: ImageTensor) -> int:
-    image = _table(builder, 2, {}, {0: _RGB})
+    image = _table(builder, 2, {}, {0: _COLOUR_SPACES[tensor.space]})
     content = _table(builder, 3, {1: image}, {0: _IMAGE_PROPERTIES})
     mean, std = _floats(builder, tensor.mean), _floats(builder, tensor.std)
     options = _table(builder, 2, {0: mean, 1: std})
@@ -126,11 +131,14 @@ def _unpack(payload: bytes) -> TfliteMetadata:
 
 def _unpack_tensor(tensor: Any) -> ImageTensor:
     content, options, stats = _child(tensor, 3), _child(_children(tensor, 4)[0], 1), _child(tensor, 5)
-    if _byte(content, 0) != _IMAGE_PROPERTIES or _byte(_child(content, 1), 0) != _RGB:
-        raise ValueError(f"the tensor {_text(tensor, 0)!r} is not described as an RGB image")
+    spaces = {number: name for name, number in _COLOUR_SPACES.items() if number}
+    properties = _child(content, 1)
+    number = _byte(properties, 0) if properties.Offset(4) else 0  # a writer leaves a zero out
+    if _byte(content, 0) != _IMAGE_PROPERTIES:
+        raise ValueError(f"the tensor {_text(tensor, 0)!r} is not described as an image")
     mean, std, high, low = _float(options, 0), _float(options, 1), _float(stats, 0), _float(stats, 1)
     axes = tuple(tensor.String(place).decode() for place in _elements(tensor, 2))
-    return ImageTensor(_text(tensor, 0), _text(tensor, 1), mean, std, low, high, axes)
+    return ImageTensor(_text(tensor, 0), _text(tensor, 1), mean, std, low, high, axes, spaces.get(number, "unknown"))
 
 
 def _field(table: Any, number: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from exporter.artifact import Format
+from exporter.artifact import Format, picture_layout
 from exporter.graph.graph import DYNAMIC, INTEGER_DTYPES, Graph, Node, Tensor
 from exporter.graph.operators import GPU_DELEGATE, ONNX, ONNX_WEIGHTED, TFLITE, TFLITE_WEIGHTED, UNKNOWN_TFLITE
 from exporter.graph.read import read_graph
@@ -126,18 +126,18 @@ def _custom(node: Node) -> bool:
 
 def _images_nhwc(graph: Graph) -> Iterator[Finding]:
     for end, tensor in _ends(graph):
-        if len(tensor.shape) != 4 or tensor.shape[3] != 3 or tensor.shape[0] not in (1, DYNAMIC):
+        if picture_layout(tensor.shape) != "NHWC" or tensor.shape[0] not in (1, DYNAMIC):
             yield Finding(
                 "error",
                 "image-nhwc",
-                f"the {end} {tensor.name!r} is {_shape(tensor)}, not one NHWC image (1, H, W, 3)",
+                f"the {end} {tensor.name!r} is {_shape(tensor)}, not one NHWC image (1, H, W, C)",
             )
 
 
 def _images_onnx(graph: Graph) -> Iterator[Finding]:
     for end, tensor in _ends(graph):
-        if len(tensor.shape) != 4 or 3 not in (tensor.shape[1], tensor.shape[3]):
-            yield Finding("error", "image", f"the {end} {tensor.name!r} is {_shape(tensor)}, not one RGB image")
+        if picture_layout(tensor.shape) is None:
+            yield Finding("error", "image", f"the {end} {tensor.name!r} is {_shape(tensor)}, not one image")
 
 
 def _one_input_one_output(graph: Graph) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from exporter.artifact import Artifact, Format, Layout, TensorSpec, sha256_of
+from exporter.artifact import Artifact, Format, TensorSpec, picture_layout, picture_of_shape, sha256_of
 from exporter.errors import DataError
 from exporter.graph.graph import Tensor
 from exporter.graph.read import read_graph
@@ -41,15 +41,11 @@ def _spec(path: Path, tensors: Sequence[Tensor]) -> TensorSpec:
     if len(tensors) != 1:
         raise DataError(f"{path} has {len(tensors)} inputs or outputs, expected one picture")
     (tensor,) = tensors
-    spec = TensorSpec(tensor.shape, _layout(path, tensor.shape), tensor.dtype)
+    layout = picture_layout(tensor.shape)
+    if layout is None:
+        raise DataError(f"{path}: a tensor of shape {tensor.shape} is no picture")
+    colour, frames = picture_of_shape(tensor.shape, layout)
+    spec = TensorSpec(tensor.shape, layout, tensor.dtype, colour=colour, frames=frames)
     if not tensor.scales:
         return spec
     return replace(spec, scale=tensor.scales[0], zero_point=next(iter(tensor.zero_points), 0))
-
-
-def _layout(path: Path, shape: tuple[int, ...]) -> Layout:
-    if len(shape) == 4 and shape[3] == 3:
-        return "NHWC"
-    if len(shape) == 4 and shape[1] == 3:
-        return "NCHW"
-    raise DataError(f"{path}: a tensor of shape {shape} is no RGB picture")

@@ -55,7 +55,7 @@ def count_parameters_and_macs(artifact: Artifact) -> tuple[int, int]:
     network = read_network(artifact.path, artifact.user_classes).eval()
     counter = FlopCounterMode(display=False)
     with engine_call("PyTorch", artifact), torch.no_grad(), counter:
-        network(torch.zeros(1, 3, artifact.input.height, artifact.input.width))
+        network(torch.zeros(artifact.input.shape))
     return sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2
 
 

@@ -28,8 +28,9 @@ def check_layout(
     runtime: Runtime, artifact: Artifact, reference_runtime: Runtime, reference: Artifact, threads: int
 ) -> tuple[Finding, ...]:
     """Compare `artifact` with the float model `reference` on the asymmetric image. Raises EngineError."""
-    image = asymmetric_image(artifact.input.height, artifact.input.width)
-    changes = both_sides_changes(square=image.shape[0] == image.shape[1])
+    image = asymmetric_image(artifact.input.height, artifact.input.width, artifact.input.channels)
+    is_rgb = artifact.input.channels == artifact.output.channels == 3
+    changes = both_sides_changes(square=image.shape[0] == image.shape[1], is_rgb=is_rgb)
     with reference_runtime.open(reference, threads) as session:
         expected, *changed = session.infer_all([image, *(change(image) for change in changes.values())])
     with runtime.open(artifact, threads) as session:
@@ -92,42 +93,55 @@ def _nearest(given: Image, others: Iterable[tuple[str, Image]]) -> tuple[float, 
     return max(((parity_db(picture, given), name) for name, picture in others), default=(0.0, "nothing"))
 
 
-def asymmetric_image(height: int, width: int) -> Image:
+def asymmetric_image(height: int, width: int, channels: int = 3) -> Image:
     """Smooth waves and ramps of another frequency in each axis and channel, with a mark in one corner.
 
-    float32 (height, width, 3) in 0.05..0.95.
+    float32 (height, width, channels) in 0.05..0.95.
     """
     y, x = np.mgrid[0:height, 0:width] / np.array([height, width], np.float32).reshape(2, 1, 1)
     red = 0.15 + 0.6 * y + 0.15 * np.sin(9 * x + 2 * y)
     green = 0.3 + 0.25 * x + 0.2 * np.cos(5 * y * y + 14 * x)
     blue = 0.75 - 0.5 * x * y + 0.12 * np.sin(23 * y + 3 * x)
-    picture = np.stack([red, green, blue], axis=2)
-    picture[: height // 4, : width // 3] = (0.95, 0.5, 0.1)
+    others = [0.5 + 0.2 * np.sin((3 + 2 * i) * x + 5 * y * y + i) + 0.2 * y * x for i in range(channels - 3)]
+    picture = np.stack([red, green, blue, *others][:channels], axis=2)
+    picture[: height // 4, : width // 3] = np.resize((0.95, 0.5, 0.1), channels)
     image: Image = np.clip(picture, 0.05, 0.95).astype(np.float32)
     return image
 
 
 def rearrangements(picture: Image) -> Iterator[tuple[str, Image]]:
     """Every other order of axes, directions and channels that has the same shape, and buffers read wrongly."""
-    height, width, _ = picture.shape
+    height, width, channels = picture.shape
     for axes in ("", "height and width swapped") if height == width else ("",):
         turned = picture.transpose(1, 0, 2) if axes else picture
         for flip in ("", "rows reversed", "columns reversed", "rows and columns reversed"):
             flipped = turned[:: -1 if "rows" in flip else 1, :: -1 if "columns" in flip else 1]
-            for order in permutations("RGB"):
-                channels = "" if order == ("R", "G", "B") else f"channels in the order {''.join(order)}"
-                if name := ", ".join(part for part in (axes, flip, channels) if part):
-                    yield name, flipped[:, :, ["RGB".index(channel) for channel in order]]
-    yield "an NCHW buffer read as NHWC", picture.transpose(2, 0, 1).reshape(picture.shape)
-    yield "an NHWC buffer read as NCHW", picture.reshape(3, height, width).transpose(1, 2, 0)
+            for order in _orders(channels):
+                named = "".join("RGB"[place] for place in order) if channels == 3 else " ".join(map(str, order))
+                mixed = "" if order == tuple(range(channels)) else f"channels in the order {named}"
+                if name := ", ".join(part for part in (axes, flip, mixed) if part):
+                    yield name, flipped[:, :, list(order)]
+    if channels > 1:  # a grey picture lies in memory in one way
+        yield "an NCHW buffer read as NHWC", picture.transpose(2, 0, 1).reshape(picture.shape)
+        yield "an NHWC buffer read as NCHW", picture.reshape(channels, height, width).transpose(1, 2, 0)
 
 
-def both_sides_changes(*, square: bool) -> dict[str, Rearrangement]:
+def _orders(channels: int) -> list[tuple[int, ...]]:
+    """Orders of channels: all, or the plain one, its reverse and a rotation where there would be too many."""
+    if channels <= 4:
+        return list(permutations(range(channels)))
+    plain = tuple(range(channels))
+    return [plain, plain[::-1], (*plain[1:], 0)]
+
+
+def both_sides_changes(*, square: bool, is_rgb: bool = True) -> dict[str, Rearrangement]:
     """What a file can do to input and output alike; each change undoes itself."""
-    changes: dict[str, Rearrangement] = {
+    mixed: dict[str, Rearrangement] = {
         "BGR instead of RGB": lambda image: image[:, :, [2, 1, 0]],
         "GRB instead of RGB": lambda image: image[:, :, [1, 0, 2]],
         "RBG instead of RGB": lambda image: image[:, :, [0, 2, 1]],
+    }
+    changes = (mixed if is_rgb else {}) | {
         "rows in reverse order": lambda image: image[::-1],
         "columns in reverse order": lambda image: image[:, ::-1],
     }

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter.artifact import Artifact
+from exporter.artifact import Artifact, Colour
+from exporter.data.colour import to_look_at
 from exporter.measure.evaluation import Renderings
 from exporter.measure.results import Picture, Quality
 from exporter.runtimes.base import Image, Runtime
@@ -26,7 +27,8 @@ def save_pictures(
     taken by their places.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = []
+    pictures: list[Picture] = []
+    colour: Colour = next((artifact.output.colour for artifact, _ in stages.values()), "rgb")
     for index in choose(_gains_db(chosen_by, renderings), count):
         pair = renderings.evaluation[index]
         images = {"blurred" if pair.scale == 1 else "enlarged": pair.before, "sharp": pair.sharp}
@@ -34,7 +36,7 @@ def save_pictures(
         files = {}
         for stage, image in images.items():
             files[stage] = folder / f"{_file_name(pair.name)}.{_file_name(stage)}.png"
-            _save_png(image, files[stage])
+            _save_png(to_look_at(image, colour), files[stage])
         pictures.append(Picture(pair.name, files))
     return tuple(pictures)
 

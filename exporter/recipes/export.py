@@ -159,6 +159,8 @@ class Data(Part):
     evaluation: RecipeFolder
     training: RecipeFolder | None = None
     protocol: Protocol | None = None  # of a network that enlarges: how small pictures are made of the sharp ones here
+    # Sigma of 255: white noise on the sharp pictures of every set, for a denoiser; see exporter/data/view.py.
+    noise: float = Field(default=0.0, ge=0, le=255, exclude_if=_is_empty)
 
 
 class Verification(Part):

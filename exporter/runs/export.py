@@ -15,9 +15,11 @@ from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.bundle import Golden, write_bundle
 from exporter.checkpoints.weights_files import weights_digest
 from exporter.data.calibration import open_calibration
+from exporter.data.colour import sides_of_photograph
 from exporter.data.evaluation import open_evaluation
 from exporter.data.judgement import Images, judge_sets
 from exporter.data.protocol import IN_WORDS, NOTHING_ENLARGED, Protocol
+from exporter.data.seen import seen_by
 from exporter.data.training import open_training
 from exporter.data.training_small import enlarging
 from exporter.errors import RecipeError
@@ -60,15 +62,16 @@ def export(
     done: dict[Path, tuple[str, Artifact]] = {}
     workspace = _workspace(recipe, run_folder, progress, quiet)
     loaded = run_chain(replace(chains[0], stages=chains[0].stages[:1]), workspace, run_folder, done, seconds, notes)
-    images = open_images(recipe, loaded.file.scale)
-    if images.evaluation.protocol is not None:
-        progress.say(f"the network enlarges {loaded.file.scale} times; {IN_WORDS[images.evaluation.protocol]}")
+    plain = open_images(recipe, loaded.file)
+    if plain.evaluation.protocol is not None:
+        progress.say(f"the network enlarges {loaded.file.scale} times; {IN_WORDS[plain.evaluation.protocol]}")
     learns_ranges = any(is_int8(stage) for chain in chains for stage in chain.stages)
-    judged = judge_sets(images, learns_ranges, run_folder.path / "image_sets.json")
+    judged = judge_sets(plain, learns_ranges, run_folder.path / "image_sets.json")
     for remark in judged.remarks:
         progress.say(f"warning: {remark}")
     if judged.remarks:
         notes["image sets"] = {"warnings": list(judged.remarks)}
+    images = seen_by(plain, loaded.file.input, loaded.file.output, recipe.data.noise)
     ready = replace(workspace, calibration=images.calibration, training=images.training, teacher=loaded.file)
     if checked := preflight(recipe, chains, ready, images.evaluation, run_folder, dist):
         progress.say(checked)
@@ -129,16 +132,21 @@ def golden_vectors(file: Path) -> list[Golden]:
     ]
 
 
-def open_images(recipe: Recipe, scale: int = 1) -> Images:
-    """Open the image sets for a network that enlarges `scale` times. Raises DataError for a set that is unusable.
+def open_images(recipe: Recipe, loaded: Artifact | None = None) -> Images:
+    """Open the image sets, RGB, at the sizes of photographs that `loaded` takes and gives. Raises DataError.
 
-    Where the evaluation pairs are of one size, or the recipe names a protocol, every set's pictures are sharp ones, of
-    which small ones are made.
+    Of a network that enlarges: where the evaluation pairs are of one size, or the recipe names a protocol, every set's
+    pictures are sharp ones, of which small ones are made.
     """
-    data, height, width = recipe.data, recipe.input.height, recipe.input.width
-    if scale > 1 and recipe.processing.only_blurred:
-        where = recipe.at("processing", "only_blurred")
-        raise RecipeError(f"{where}: the network enlarges {scale} times, so that no tile can stay as it is")
+    data, height, width, scale = recipe.data, recipe.input.height, recipe.input.width, 1
+    if loaded is not None:
+        given, made = loaded.input, loaded.output
+        height, width = sides_of_photograph(given.height, given.width, given.colour)
+        scale = sides_of_photograph(made.height, made.width, made.colour)[0] // height
+        if recipe.processing.only_blurred and given.shape != made.shape:
+            where = recipe.at("processing", "only_blurred")
+            why = f"enlarges {scale} times" if scale > 1 else "gives other channels than it takes"
+            raise RecipeError(f"{where}: the network {why}, so that no tile can stay as it is")
     if scale == 1 and data.protocol is not None:
         raise RecipeError(f"{recipe.at('data', 'protocol')}: {NOTHING_ENLARGED}")
     evaluation = open_evaluation(data.evaluation, height, width, scale=scale, protocol=data.protocol)
@@ -241,6 +249,7 @@ def provenance(recipe: Recipe, images: Images, loaded: dict[str, object]) -> dic
             "sha256": images_set.sha256,
             "licences": sorted({entry.licence for entry in entries}),
             **small_pictures(images.evaluation.scale, images_set.protocol),
+            **images_set.view.in_words(),
         }
     if images.training is not None:
         described["training"] = {

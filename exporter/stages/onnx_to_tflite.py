@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from exporter.artifact import Artifact, Format, TensorSpec
+from exporter.artifact import Artifact, Format
 from exporter.errors import Refused, StageError
 from exporter.processes.child_process import how_it_ended, run_child
 from exporter.stages.base import Stage, Workspace
@@ -52,15 +52,15 @@ class OnnxToTflite(Stage):
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError naming operator and node when one cannot be converted, or when the pictures differ."""
-        image = lopsided_image(source.input.height, source.input.width)
+        image = lopsided_image(source.input.height, source.input.width, source.input.channels)
         content = _clean(self._convert(source.path, workspace))
         with workspace.quiet():
             made, _ = run_tflite(content, image)
         require_close(self.name, made, run_onnx(source.path, image))
         path = workspace.folder / "model.tflite"
         path.write_bytes(content)
-        given = TensorSpec.image(source.input.height, source.input.width, "NHWC")
-        output = TensorSpec.image(made.shape[1], made.shape[2], "NHWC")
+        given = source.input.with_sides(source.input.height, source.input.width)
+        output = source.output.with_sides(made.shape[1], made.shape[2])
         return Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=output)
 
     def _convert(self, onnx_file: Path, workspace: Workspace) -> TfliteGraph:

@@ -80,9 +80,9 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         if facts:
             (workspace.folder / "facts.json").write_text(json.dumps(facts))
         with workspace.quiet():
-            picture = run_onnx(path, lopsided_image(source.input.height, source.input.width))
+            picture = run_onnx(path, lopsided_image(source.input.height, source.input.width, source.input.channels))
             if self.any_size:
-                self._require_any_size(path, 2 * source.input.height, 2 * source.input.width)
+                self._require_any_size(path, 2 * source.input.height, 2 * source.input.width, source.input.channels)
         if not np.isfinite(picture).all():
             raise StageError(f"{self.name}: the {self.precision} file gives values that are not finite numbers")
         return Artifact.of_file(path, self.gives, like=source, step=str(self), precision=self.precision)
@@ -102,10 +102,10 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         write_for_tensorrt(plan, learned.ranges, path)
         return {"ranges": self.ranges, "calibration_images": len(workspace.calibration)} | learned.facts
 
-    def _require_any_size(self, path: Path, height: int, width: int) -> None:
+    def _require_any_size(self, path: Path, height: int, width: int, channels: int) -> None:
         """Raises StageError with the engine's own words about the operator that holds a fixed size."""
         try:
-            picture = run_onnx(path, lopsided_image(height, width))
+            picture = run_onnx(path, lopsided_image(height, width, channels))
         except Exception as error:  # ONNX Runtime's own exception types
             raise StageError(
                 f"{self.name}: the graph does not run at {height}x{width}, so any_size is not for it: {error}"
@@ -115,7 +115,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
 
     def _write(self, source: Artifact, path: Path, workspace: Workspace) -> dict[str, object]:
         settings, tuning = self._autotuned(source, workspace) if self.tune else (self, {})
-        image = lopsided_image(source.input.height, source.input.width)
+        image = lopsided_image(source.input.height, source.input.width, source.input.channels)
         facts = self._quantizer(source, Passes(workspace)).int8(settings, path, image)
         return {"ranges": settings.ranges, "calibration_images": len(workspace.calibration)} | tuning | facts
 
@@ -125,7 +125,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         return OnnxQuantizer(source.path, images, self.keep_float, self.activations == "uint8")
 
     def _autotuned(self, source: Artifact, workspace: Workspace) -> tuple[Int8Settings, dict[str, object]]:
-        image, path = lopsided_image(source.input.height, source.input.width), "model.onnx"
+        image, path = lopsided_image(source.input.height, source.input.width, source.input.channels), "model.onnx"
         with autotuning(workspace, _show(source.path)) as tuning:
             quantizer = self._quantizer(source, tuning.learn)
             for settings in tuning.trials():

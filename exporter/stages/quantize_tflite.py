@@ -82,7 +82,8 @@ class QuantizeTflite(TunableInt8Settings, Stage):
             except ValueError as error:
                 raise StageError(f"{self.name}: {error}") from error
             self._check(made, content, source)
-        spec = _pixel_spec(source.input) if self.precision == "int8" and self.io == "int8" else source.input
+        ends = (source.input, source.output)
+        given, shown = map(_pixel_spec, ends) if self.precision == "int8" and self.io == "int8" else ends
         path = workspace.folder / "model.tflite"
         path.write_bytes(made)
         return Artifact.of_file(
@@ -91,8 +92,8 @@ class QuantizeTflite(TunableInt8Settings, Stage):
             like=source,
             step=str(self),
             precision=self.precision,
-            input=spec,
-            output=replace(spec, shape=source.output.shape),
+            input=given,
+            output=shown,
         )
 
     def _to_fp16(self, content: bytes) -> bytes:
@@ -166,7 +167,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     def _check(self, made: bytes, content: bytes, source: Artifact) -> None:
         import numpy as np
 
-        image = lopsided_image(source.input.height, source.input.width)
+        image = lopsided_image(source.input.height, source.input.width, source.input.channels)
         picture, dtype = run_tflite(made, image)
         if not np.isfinite(picture).all():
             raise StageError(f"{self.name}: the {self.precision} file gives values that are not finite numbers")

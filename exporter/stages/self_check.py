@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 LARGEST_FLOAT_DIFFERENCE = 1e-3  # full scale is 1.0; a wrong layout or order is far above, rounding far below
 
 
-def lopsided_image(height: int, width: int) -> Floats:
-    """A (1, H, W, 3) picture in 0..1 that no flip, transposition or channel swap maps onto itself."""
+def lopsided_image(height: int, width: int, channels: int = 3) -> Floats:
+    """A (1, H, W, channels) picture in 0..1 that no flip, transposition or channel swap maps onto itself."""
     import numpy as np
 
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -26,8 +26,9 @@ def lopsided_image(height: int, width: int) -> Floats:
     red = rows**2
     green = 0.5 * columns + 0.3 * np.sin(9 * columns + 4 * rows) * rows
     blue = 0.2 + 0.6 * rows * columns
-    noise = np.random.default_rng(0).normal(0, 0.05, (height, width, 3))
-    picture = np.clip(np.stack([red, green, blue], -1) + noise, 0, 1)
+    others = [0.4 + 0.3 * np.sin((3 + 2 * i) * columns + i) * rows for i in range(channels - 3)]
+    noise = np.random.default_rng(0).normal(0, 0.05, (height, width, channels))
+    picture = np.clip(np.stack([red, green, blue, *others][:channels], -1) + noise, 0, 1)
     return np.asarray(picture[None], np.float32)
 
 

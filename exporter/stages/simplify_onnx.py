@@ -45,7 +45,7 @@ class SimplifyOnnx(Stage):
                 raise StageError(f"{self.name}: onnxsim could not simplify {source.path.name}: {error}") from error
         model = rewrite_onnx(onnx.shape_inference.infer_shapes(simplified), (take_lengths_by_means,)).commit()
         onnx.save(model, path)
-        image = lopsided_image(source.input.height, source.input.width)
+        image = lopsided_image(source.input.height, source.input.width, source.input.channels)
         require_close(self.name, run_onnx(path, image), run_onnx(source.path, image))
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
 

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from exporter.artifact import Artifact, Format, TensorSpec
+from exporter.artifact import Artifact, Format
 from exporter.errors import PlanError, Refused, StageError, WrongPicture
 from exporter.failures import explained
 from exporter.stages.base import Stage, Workspace
@@ -46,12 +46,12 @@ class TorchToOnnx(Stage):
 
         height, width = source.input.height, source.input.width
         network = _channels_last(read_network(source.path, source.user_classes))
-        image = lopsided_image(height, width)
+        image = lopsided_image(height, width, source.input.channels)
         with torch.inference_mode():
             expected = network(torch.from_numpy(image)).numpy()
         path = workspace.folder / "model.onnx"
         self._write_first_that_agrees(network, image, expected, path, workspace)
-        given, made = (TensorSpec.image(p.shape[1], p.shape[2], "NHWC") for p in (image, expected))
+        given, made = source.input.with_sides(height, width), source.output.with_sides(*expected.shape[1:3])
         return Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=made)
 
     def _write_first_that_agrees(
@@ -138,7 +138,7 @@ def _channels_last(network: nn.Module) -> nn.Module:
     from torch import Tensor, nn
 
     class ChannelsLast(nn.Module):
-        """(1, H, W, 3) outside, (1, 3, H, W) inside: converters then drop both permutations."""
+        """(1, H, W, C) outside, (1, C, H, W) inside: converters then drop both permutations."""
 
         def __init__(self) -> None:
             super().__init__()

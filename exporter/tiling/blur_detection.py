@@ -21,7 +21,7 @@ def sharpness(image: Image) -> float:
     to lose. Unlike the Laplacian's variance it does not grow with contrast. A flat picture counts as 1."""
     import cv2
 
-    luma = image @ _LUMA
+    luma = image @ _LUMA if image.shape[2] == 3 else image.mean(axis=2)
     before = _gradient_energy(luma)
     if before == 0:
         return 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from exporter.artifact import picture_layout
 from exporter.graph.operators import ONNX, UNKNOWN_ONNX, Reach
 
 Axes = tuple[int, int]  # of rows and of columns, counted from the end (-1 is the last): broadcasting keeps them
@@ -25,7 +26,7 @@ def follow_axes(graph: Any, source: str) -> dict[str, Axes]:
     shape = graph.shape(source)
     if shape is None or len(shape) != 4:
         raise Unbounded(f"the size of {source!r} is not fixed")
-    axes: dict[str, Axes] = {source: (-3, -2) if shape[3] == 3 else (-2, -1)}
+    axes: dict[str, Axes] = {source: (-3, -2) if picture_layout(shape) == "NHWC" else (-2, -1)}
     for node in graph.nodes:
         operands = [name for name in node.input if name in axes]
         if operands and reach_of(node) != "none":

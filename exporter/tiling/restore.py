@@ -15,7 +15,7 @@ from exporter.errors import EngineError
 from exporter.runtimes.base import Image
 from exporter.tiling.grid import Span, Tiling, mirrored
 
-Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
+Pixels = NDArray[np.uint8]  # (H, W, C), as the model takes it
 InferAll = Callable[[Iterable[Image]], Iterable[Image]]  # a session's `infer_all`
 Choose = Callable[[Image], bool]  # whether a tile needs the model; the others stay as they are
 
@@ -34,7 +34,7 @@ def restore(
             raise EngineError(f"the model gave NaN or infinity in rows {top} to {top + rows.shape[1] - 1}")
         if not made:
             scale = rows.shape[2] // pictures[0].shape[1]
-            shape = (pictures[0].shape[0] * scale, rows.shape[2], 3)
+            shape = (pictures[0].shape[0] * scale, *rows.shape[2:])
             made = [np.empty(shape, np.uint8) for _ in pictures]
         for result, strip in zip(made, rows, strict=True):
             result[top : top + len(strip)] = to_uint8(strip)
@@ -44,7 +44,7 @@ def restore(
 def restored_rows(
     pictures: Sequence[Pixels | Image], infer_all: InferAll, tiling: Tiling, choose: Choose | None = None
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Finished rows from top to bottom: (first row, float32 (pictures, rows, W, 3)), not rounded.
+    """Finished rows from top to bottom: (first row, float32 (pictures, rows, W, C)), not rounded.
 
     Pictures are uint8, or float32 in 0..1.
     """
@@ -72,14 +72,15 @@ def _strip(
     tiling: Tiling,
     choose: Choose | None,
 ) -> NDArray[np.float32]:
-    """One row of tiles of every picture, put together side by side: (pictures, tile height, W, 3)."""
+    """One row of tiles of every picture, put together side by side: (pictures, tile height, W, C)."""
     tiles = [_cut(picture, row, column, tiling) for picture in pictures for column in columns]
     wanted = [choose is None or choose(tile) for tile in tiles]
     made = iter(infer_all([tile for tile, is_wanted in zip(tiles, wanted, strict=True) if is_wanted]))
     results = [next(made) if is_wanted else None for is_wanted in wanted]
     scale = next((result.shape[0] // tiling.height for result in results if result is not None), 1)
     width = pictures[0].shape[1]
-    strip = np.zeros((len(pictures), tiling.height * scale, width * scale, 3), np.float32)
+    channels = next((result.shape[2] for result in results if result is not None), pictures[0].shape[2])
+    strip = np.zeros((len(pictures), tiling.height * scale, width * scale, channels), np.float32)
     for number, (tile, result) in enumerate(zip(tiles, results, strict=True)):
         column = columns[number % len(columns)]
         kept = slice(column.start * scale, min(column.start + tiling.width, width) * scale)

@@ -24,6 +24,7 @@ NAMES = [
     "attention_unet",
     "multiscale_enhancer",
     "srvgg",
+    "dncnn",
     "maxim",
     "mobilenetv3_student",
 ]

@@ -66,6 +66,7 @@ OFFICIAL_KEYS = {
     "attention_unet": ("Conv1.conv.0.weight", "Up5.up.1.weight", "Att5.W_g.0.weight", "Conv_1x1.bias"),
     "multiscale_enhancer": ("scale3.2.weight", "fusion.2.bias"),
     "srvgg": ("body.0.weight", "body.1.weight", "body.8.bias"),
+    "dncnn": ("model.0.weight", "model.16.bias", "model.32.weight"),
     "maxim": (
         "stage_0_input_conv_0.weight",
         "stage_0_encoder_block_0.SplitHeadMultiAxisGmlpLayer_0.GridGmlpLayer.GridGatingUnit.Dense_0.weight",
@@ -114,6 +115,8 @@ PUBLISHED = [
     ("edsr", {"n_feats": 256, "n_resblocks": 32}, "43.09"),
     ("srresnet", {}, "1.547"),
     ("srvgg", {}, "1.213"),
+    ("dncnn", {}, "0.555"),  # batch normalisation folded in
+    ("dncnn", {"in_nc": 3, "nb": 20}, "0.668"),
     ("mobilesr", {}, "0.176"),
     ("srcnn", {}, "0.008129"),
     ("espcn", {}, "0.021284"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from exporter.artifact import TensorSpec
 from exporter.engines.gpu_probe import GpuAnswer
 from exporter.engines.litert_gpu import LiteRtGpuEngine
 from exporter.errors import EngineError
@@ -17,11 +18,12 @@ from exporter.inspect.gpu.acceptance import engine_answers
 from exporter.inspect.gpu.overflow import FP16_LARGEST, Overflow, predict_overflow
 from exporter.inspect.gpu.prediction import GpuPrediction, predict
 from exporter.inspect.gpu.rewrites import rewrite_of_refused
+from exporter.inspect.model_file import artifact_of_file
 from exporter.inspect.results import Finding
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Image
 
-Pictures = Callable[[int, int], Sequence[Image]]
+Pictures = Callable[[TensorSpec], Sequence[Image]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class GpuLint:
 
 
 def lint_gpu(path: Path, pictures: Pictures) -> GpuLint:
-    """Verdict on a .tflite; `pictures(height, width)` gives RGB 0..1 pictures to look for overflow on.
+    """Verdict on a .tflite; `pictures(spec)` gives 0..1 pictures as its input takes them, to look for overflow on.
 
     Raises CheckpointError for a damaged file.
     """
@@ -86,7 +88,7 @@ def _overflow(path: Path, graph: Graph, pictures: Pictures) -> tuple[Overflow, .
     if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
         return NotMeasured("its input is not one picture")
     try:
-        return predict_overflow(path, pictures(*graph.inputs[0].shape[1:3]))
+        return predict_overflow(path, pictures(artifact_of_file(path).input))
     except EngineError as error:
         return NotMeasured(str(error))
 

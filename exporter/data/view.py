@@ -1,0 +1,88 @@
+"""What a network is shown of a photograph, and what it should make of it: channels, frames, noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporter.artifact import CHANNELS, Colour, TensorSpec
+from exporter.data.colour import in_colour, sides_of_photograph, to_look_at
+from exporter.data.dead_leaves import dead_leaves
+from exporter.data.images import frame
+
+Floats = NDArray[np.float32]
+
+SEED = 25  # of the noise; with a picture's name it says every value
+NOISE_IN_WORDS = "white Gaussian noise of sigma {:g} of 255, cut to 0..1, rounded to 8 bits, seed " + str(SEED)
+FRAMES_IN_WORDS = "{} frames are one photograph, moved down and to the right by a pixel a frame; the middle is meant"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`given`: colour of what goes in, `made`: of what comes out; `noise`: its sigma in 8-bit levels."""
+
+    given: Colour = "rgb"
+    made: Colour = "rgb"
+    frames: int = 1
+    noise: float = 0.0
+
+    @classmethod
+    def of(cls, given: TensorSpec, made: TensorSpec, noise: float = 0.0) -> View:
+        return cls(given.colour, made.colour, given.frames, noise)
+
+    def shown(self, photograph: Floats, name: str) -> Floats:
+        """(H, W, 3) RGB as what goes in, (h, w, C); noise differs from `name` to name, and never for one."""
+        picture = in_colour(photograph, self.given)
+        if self.frames > 1:
+            picture = np.concatenate([_moved(picture, t - self.frames // 2) for t in range(self.frames)], axis=2)
+        return noisy(picture, self.noise, name) if self.noise else picture
+
+    def truth(self, photograph: Floats) -> Floats:
+        """(H, W, 3) RGB as what should come out."""
+        return in_colour(photograph, self.made)
+
+    def without_network(self, shown: Floats) -> Floats:
+        """What goes in, as it would be looked at without the network: a gain is over it."""
+        channels = CHANNELS[self.given]
+        middle = self.frames // 2 * channels
+        picture: Floats = shown[..., middle : middle + channels]
+        return picture if self.given == self.made else in_colour(to_look_at(picture, self.given), self.made)
+
+    def in_words(self) -> dict[str, str]:
+        """What of it a reader of figures must know; nothing of plain RGB photographs."""
+        colour = {} if self.given == self.made == "rgb" else {"colour": f"{self.given} to {self.made}"}
+        frames = {} if self.frames == 1 else {"frames": FRAMES_IN_WORDS.format(self.frames)}
+        return colour | frames | ({"noise": NOISE_IN_WORDS.format(self.noise)} if self.noise else {})
+
+    def framed(self, photograph: Floats, height: int, width: int, name: str = "") -> Floats:
+        """Any photograph as what goes in, of that size."""
+        return self.shown(frame(photograph, *sides_of_photograph(height, width, self.given)), name)
+
+    def __str__(self) -> str:
+        """Its parts as a key knows them; empty for plain RGB photographs as they lie in a set."""
+        return "" if self == View() else f"{self.given} {self.made} {self.frames} {self.noise:g}"
+
+
+def drawn(spec: TensorSpec, seed: int = 0) -> Floats:
+    """A picture of dead leaves as a model takes it."""
+    photograph = dead_leaves(*sides_of_photograph(spec.height, spec.width, spec.colour), seed)
+    return View.of(spec, spec).shown(photograph, "")
+
+
+def noisy(picture: Floats, sigma: float, name: str) -> Floats:
+    """`picture` with NOISE_IN_WORDS, as a file of 8 bits would hold it."""
+    random = np.random.default_rng([SEED, crc32(name.encode())])
+    with_noise = picture + random.normal(0, sigma / 255, picture.shape)
+    return np.asarray(np.rint(np.clip(with_noise, 0, 1) * 255) / 255, np.float32)
+
+
+def _moved(picture: Floats, px: int) -> Floats:
+    """`picture` moved down and to the right, mirrored on at its edges."""
+    for axis in (0, 1):
+        side = picture.shape[axis]
+        places = np.abs(np.arange(side) - px)
+        picture = picture.take(np.where(places >= side, 2 * side - 2 - places, places), axis=axis)
+    return picture
