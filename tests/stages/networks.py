@@ -291,6 +291,19 @@ class Attention(nn.Module):
         return torch.clamp(x + 0.1 * self.tail(F.interpolate(mixed, scale_factor=8)), 0, 1)
 
 
+class TimesMean(nn.Module):
+    """Features times the mean of their channels: an operand that no quantised node makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.head, self.tail = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.head(x)
+        return torch.clamp(x + self.tail(y * y.mean(1, keepdim=True)), 0, 1)
+
+
 class _Normed(nn.Module):
     def __init__(self) -> None:
         super().__init__()

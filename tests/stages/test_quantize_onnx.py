@@ -91,6 +91,15 @@ def test_norms_stay_in_float(tmp_path, arch):
     assert audit.int8_mac_share == 1
 
 
+def test_every_operand_has_a_range_of_all_calibration_images(tmp_path):
+    """A mean is float and has no scale of its own; what is multiplied by it needs one, of more than one image."""
+    source = to_onnx(tmp_path, "TimesMean")
+    made = run(QuantizeOnnx(), source, tmp_path / "int8")
+    pictures = list(Photos())
+    worst = min(psnr_db(run_onnx(made.path, p[None]), run_onnx(source.path, p[None])) for p in pictures)
+    assert worst > 48
+
+
 def test_kept_nodes_have_no_pairs(tmp_path, student):
     every, some = (run(QuantizeOnnx(keep_float=kept), student, tmp_path / str(len(kept))) for kept in ((), ("Conv",)))
     pairs = [sum(n.op_type == "QuantizeLinear" for n in onnx.load(made.path).graph.node) for made in (every, some)]

@@ -122,7 +122,7 @@ def _heads(
         if node.op_type in KINDS:
             for name in node.output:
                 heads.setdefault(_head(name, makers), set()).add(name)
-            for name in list(node.input)[:1]:
+            for name in node.input:
                 if name in makers:
                     heads.setdefault(_head(name, makers), set())
     swallowed = {
