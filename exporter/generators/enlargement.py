@@ -8,15 +8,13 @@ from torch import nn
 from exporter.errors import RecipeError
 from exporter.failures import in_one_line
 
-SIDE_PX = 32  # tried with the next multiple of what the network needs
 
-
-def scale_of(network: nn.Module, multiple: int, arch: str) -> int:
+def scale_of(network: nn.Module, side: int, arch: str) -> int:
     """The sides of what comes out over those of what goes in, (N, 3, H, W) to (N, 3, scale·H, scale·W).
 
-    Raises RecipeError for a network that does not run on such a picture or gives anything else.
+    Tried with a picture of `side`×`side` px. Raises RecipeError for a network that does not run on it or gives
+    anything else.
     """
-    side = -(-SIDE_PX // multiple) * multiple
     training = network.training
     try:
         with torch.no_grad():

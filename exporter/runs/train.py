@@ -86,9 +86,14 @@ def _scale(recipe: TrainRecipe, info: GeneratorInfo) -> int:
     """By how much the network enlarges. Raises RecipeError for options that make no sense of such a network."""
     from exporter.data.protocol import NOTHING_ENLARGED
     from exporter.generators.enlargement import scale_of
+    from exporter.generators.network_file import read_network
 
-    network = _first_weights(recipe, info)
-    scale = scale_of(network, getattr(network, "multiple", info.multiple), info.name)
+    side = recipe.training.crop_px
+    scale = scale_of(_first_weights(recipe, info), side, info.name)
+    if recipe.teacher is not None:
+        teacher = read_network(recipe.teacher, {recipe.model.arch})
+        if (theirs := scale_of(teacher, side, "the teacher")) != scale:
+            raise RecipeError(f"teacher: it enlarges {theirs} times, {info.name} {scale} times")
     if scale == 1 and recipe.data.protocol is not None:
         raise RecipeError(f"data.protocol: {NOTHING_ENLARGED}")
     if scale > 1 and recipe.data.tiles is not None:

@@ -35,8 +35,9 @@ def label(
 ) -> PairPool:
     """`pool` with the picture that `teacher` makes of each blurred tile, asked now unless `folder` has the answers.
 
-    Takes 6·pairs·size² bytes. The processes of a group share the work. Killed, it goes on with the groups of tiles
-    that are missing, also in another number of processes. Raises StageError when an answer is not finite.
+    Takes 6·pairs·size² bytes, `size` being that of the sharp tiles. The processes of a group share the work. Killed, it
+    goes on with the groups of tiles that are missing, also in another number of processes. Raises StageError when an
+    answer is not finite.
     """
     processes = joined()
     code = code_of(__name__, *{type(layer).__module__ for layer in teacher.modules()}).parts()
@@ -47,14 +48,14 @@ def label(
         processes.wait()  # all have looked
         if not there:
             partial = path.with_suffix(".partial")
-            _ask(pool.blurred, teacher.to(device).eval(), partial, processes, progress)
+            _ask(pool, teacher.to(device).eval(), partial, processes, progress)
             teacher.to("cpu")
             processes.wait()
             if processes.first:
                 partial.replace(path)
                 seal(record, {"teacher": teacher_sha256}, [path])
             processes.wait()
-    return replace(pool, teacher_output=np.memmap(path, np.float16, "r", shape=pool.blurred.shape))
+    return replace(pool, teacher_output=np.memmap(path, np.float16, "r", shape=pool.sharp.shape))
 
 
 @contextmanager
@@ -69,12 +70,13 @@ def _alone(lock: Path, processes: Processes, progress: Progress) -> Iterator[Non
         yield
 
 
-def _ask(blurred: Bytes, teacher: nn.Module, partial: Path, processes: Processes, progress: Progress) -> None:
+def _ask(pool: PairPool, teacher: nn.Module, partial: Path, processes: Processes, progress: Progress) -> None:
     """Fill `partial`: one picture a tile, then one byte a group that says whether the group is there."""
+    blurred, given = pool.blurred, pool.sharp  # what the teacher gives is of the sharp picture's size
     groups = [range(first, min(first + GROUP, len(blurred))) for first in range(0, len(blurred), GROUP)]
-    ends = blurred.size * 2  # bytes of a float16
+    ends = given.size * 2  # bytes of a float16
     file = allocated(partial, (ends + len(groups),))  # an empty file grows, zeros
-    teacher_output, there = file[:ends].view(np.float16).reshape(blurred.shape), file[ends:]
+    teacher_output, there = file[:ends].view(np.float16).reshape(given.shape), file[ends:]
     processes.wait()  # every process has sized the file before any writes
     mine = range(len(groups))[processes.share]
     with progress.task("ask the teacher", sum(len(groups[group]) for group in mine)) as task:
@@ -90,7 +92,7 @@ def _ask(blurred: Bytes, teacher: nn.Module, partial: Path, processes: Processes
 
 @torch.no_grad()
 def _picture(teacher: nn.Module, tile: Bytes, number: int) -> NDArray[np.float16]:
-    """(H, W, 3) to the same, in fp32 whatever training computes in; one at a time, as teachers may be large."""
+    """What the teacher makes of (H, W, 3), in fp32 whatever training computes in; one at a time, it may be large."""
     device = next((parameter.device for parameter in teacher.parameters()), torch.device("cpu"))
     blurred = torch.from_numpy(tile.transpose(2, 0, 1)[None].astype(np.float32) / 255)
     picture = teacher(blurred.to(device, memory_format=torch.channels_last))[0].half()

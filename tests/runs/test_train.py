@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from exporter.cli import main
+from exporter.data.images import write_png
 from exporter.errors import CheckpointError, DataError, RecipeError
 from exporter.progress import Silent
 from exporter.recipes.train import load_train_recipe
 from exporter.runs.train import train
 from exporter.sources import closure
-from tests.conftest import REPO
+from tests.conftest import REPO, picture, save_network
 from tests.data.test_layouts import make_gopro
 from tests.edited_sources import EditedSources
 from tests.recipes.recipe_folder import write_train_recipe
@@ -249,3 +250,38 @@ def test_the_shipped_recipes_learn(
     from exporter.generators.network_file import read_description
 
     assert read_description(folder / "weights.safetensors").arch == card["recipe"]["model"]["arch"]
+
+
+ENLARGING = {
+    "model.arch": "srvgg",
+    "model.kwargs": "{num_feat: 6, num_conv: 1, upscale: 2, act_type: relu}",
+    "data.protocol": "bicubic",
+}
+
+
+def test_an_enlarging_network_learns_from_small_pictures_and_is_judged_on_luma(recipe: Path, tmp_path: Path) -> None:
+    for seed in range(2):
+        write_png(tmp_path / "held_out" / f"{seed}.png", picture(500 + seed, 64, 64))
+    words = ENLARGING | {"data.evaluation": "held_out", "data.height": "32", "data.width": "32"}
+    card = train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path, Silent())
+    assert card["validation"]["baseline"] == "bicubic enlargement"
+    assert "BT.601" in card["validation"]["protocol"]
+    assert card["validation"]["pairs"] == 2
+    assert card["recipe"]["data"]["protocol"] == "bicubic"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"data.protocol": "bicubic"}, "data.protocol: the network gives pictures of the size it takes"),
+        (ENLARGING | {"data.tiles": "{count: 2, size_px: 200}"}, "data.tiles: blurs on the training device"),
+        (ENLARGING | {"teacher": "other.safetensors"}, "teacher: it enlarges 1 times, srvgg 2 times"),
+        (ENLARGING | {"training.crop_px": "96"}, "a training crop of 96 px is 192 px of it"),
+    ],
+)
+def test_what_makes_no_sense_of_an_enlarging_network(
+    recipe: Path, tmp_path: Path, words: dict[str, str], says: str
+) -> None:
+    save_network(tmp_path / "other.safetensors", "mobilenetv3_student", {"preset": "s"})
+    with pytest.raises((RecipeError, DataError), match=says):
+        train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path, Silent())

@@ -1,6 +1,7 @@
 """A pool labelled by its teacher: asked once, resumed when killed, read instead of asking."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from exporter.data.pool import PairPool, open_pool
 from exporter.data.training import open_training
+from exporter.data.training_small import enlarging
 from exporter.errors import StageError
 from exporter.progress import Silent
 from exporter.training import labels
@@ -65,6 +67,17 @@ def test_a_label_is_the_teachers_picture_of_the_whole_tile(pool: PairPool, tmp_p
     assert teacher_output is not None
     tiles = torch.from_numpy(pool.blurred.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     assert teacher_output.transpose(0, 3, 1, 2).astype(np.float32) == pytest.approx(Teacher()(tiles).numpy(), abs=6e-4)
+
+
+def test_a_teacher_that_enlarges_labels_pairs_of_two_sizes(photo_folder: Path, tmp_path: Path) -> None:
+    pool = open_pool(tmp_path, enlarging(open_training(photo_folder), 2, None), 3, 32, 0, Silent())
+    given = labelled(pool, tmp_path, nn.Upsample(scale_factor=2)).teacher_output
+    assert given is not None
+    assert given.astype(np.float32) == pytest.approx(pool.blurred.repeat(2, 1).repeat(2, 2) / 255, abs=6e-4)
+    small, sharp, label_ = replace(pool, teacher_output=given).batch(0, 0, 4, 16)
+    assert small.shape[2:] == (16, 16)
+    assert sharp.shape == label_.shape == (4, 3, 32, 32)
+    assert label_ == pytest.approx(small.repeat(2, 2).repeat(2, 3), abs=6e-4)
 
 
 def test_the_third_picture_is_cut_turned_and_mirrored_as_the_others(pool: PairPool, tmp_path: Path) -> None:
