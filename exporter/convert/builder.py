@@ -58,7 +58,7 @@ class Translation:
         forms = self._forms(node, node.input[place])
         value = self.source.constants.get(node.input[place])
         if value is not None and order not in forms:
-            forms[order] = self.stored(node.input[place], np.ascontiguousarray(_numbers(value).transpose(order)))
+            forms[order] = self.stored(node.input[place], self._numbers(node, value).transpose(order))
         if order not in forms:
             first, index = next(iter(forms.items()))
             forms[order] = self.transposed(index, tuple(first.index(axis) for axis in order))
@@ -86,28 +86,34 @@ class Translation:
         if value is None:
             return self._widened(node, place, order)
         if value.size == 1:
-            return self.stored(name, _numbers(value.reshape(())))
+            return self.stored(name, self._numbers(node, value.reshape(())))
         if value.ndim > rank:
             raise Untranslatable(node, f"its constant {name} has rank {value.ndim}")
         full = value.reshape((1,) * (rank - value.ndim) + value.shape)
-        return self.stored(name, _numbers(full.transpose(order)))
+        return self.stored(name, self._numbers(node, full.transpose(order)))
 
     def stored(self, name: str, value: Array) -> int:
         return self.target.add_constant(name, value)
 
-    def result(self, node: Any, place: int = 0, order: Order = NHWC, dtype: str = "FLOAT32") -> int:
-        """The tensor that will hold the node's output in `order`, named like the node."""
+    def format(self, node: Any) -> str:
+        """The number format the node works in: that of the first input that is no constant."""
+        held = (name for name in node.input if name in self.forms and name not in self.source.constants)
+        first = next(held, None)
+        return "FLOAT32" if first is None else self.target.dtype(next(iter(self.forms[first].values())))
+
+    def result(self, node: Any, place: int = 0, order: Order = NHWC, dtype: str | None = None) -> int:
+        """The tensor that will hold the node's output in `order`, named like the node; of the node's own format."""
         name = node.output[place]
         sizes = self.sizes(node, name)
         if len(sizes) != len(order):
             raise Untranslatable(node, f"its tensor {name} has shape {sizes}, not {len(order)} known sizes")
-        index = self.target.add_tensor(name, tuple(sizes[axis] for axis in order), dtype)
+        index = self.target.add_tensor(name, tuple(sizes[axis] for axis in order), dtype or self.format(node))
         self.forms[name] = {order: index}
         return index
 
     def between(self, node: Any, part: str, shape: tuple[int, ...]) -> int:
-        """A tensor that ONNX has not."""
-        return self.target.add_tensor(f"{node.output[0]}_{part}", shape, "FLOAT32")
+        """A tensor that ONNX has not, of the node's format."""
+        return self.target.add_tensor(f"{node.output[0]}_{part}", shape, self.format(node))
 
     def emit(
         self,
@@ -177,19 +183,22 @@ class Translation:
         shape = iter(self.target.shape(index))
         return self.reshaped(index, tuple(1 if axis < missing else next(shape) for axis in order))
 
+    def _numbers(self, node: Any, value: Array) -> Array:
+        """As the node computes with them: truth stays truth, everything else is float32, or whole beside whole ones."""
+        if value.dtype.kind in "bf":
+            return value if value.dtype == np.bool_ else value.astype(np.float32)
+        held = (name for name in node.input if name in self.forms and name not in self.source.constants)
+        formats = {self.target.dtype(next(iter(self.forms[name].values()))) for name in held}
+        return value.astype(np.int32 if "INT32" in formats else np.float32)
+
     def _forms(self, node: Any, name: str) -> dict[Order, int]:
         if name not in self.forms:
             value = self.source.constants.get(name)
             if value is None:
                 raise Untranslatable(node, f"its input {name} is not a picture")
             order = NHWC if value.ndim == 4 else tuple(range(value.ndim))
-            self.forms[name] = {order: self.stored(name, np.ascontiguousarray(_numbers(value).transpose(order)))}
+            self.forms[name] = {order: self.stored(name, self._numbers(node, value).transpose(order))}
         return self.forms[name]
-
-
-def _numbers(value: Array) -> Array:
-    """As TFLite computes with them: truth stays truth, everything else is float32."""
-    return value if value.dtype == np.bool_ else value.astype(np.float32)
 
 
 def _words(numbers: tuple[int, ...]) -> str:

@@ -16,6 +16,7 @@ from exporter.convert.builder import NHWC, Order, Translation, Translator, Untra
 from exporter.convert.convolutions import CONVOLUTIONS
 from exporter.convert.logic import LOGIC
 from exporter.convert.pictures import PICTURES
+from exporter.convert.places import PLACES
 from exporter.convert.pooling import POOLING
 from exporter.convert.products import PRODUCTS, take_in_bias
 from exporter.convert.reductions import REDUCTIONS
@@ -39,6 +40,7 @@ TRANSLATORS: dict[str, Translator] = {
     **VALUES,
     **LOGIC,
     **ARRAYS,
+    **PLACES,
     **REDUCTIONS,
     **PRODUCTS,
 }
@@ -66,7 +68,7 @@ def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
     for node in work.source.nodes:
         translator = TRANSLATORS.get(node.op_type)
         if translator is None or node.domain not in ("", "ai.onnx"):
-            raise Untranslatable(node, "TFLite has no counterpart that this project knows")
+            raise Untranslatable(node, _why_not(work, node))
         translator(work, node)
     if last not in work.forms:
         raise Untranslatable(model.graph.node[-1], "what comes out does not depend on the picture")
@@ -74,3 +76,10 @@ def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
     work.target.inputs = [picture]
     work.target.outputs = [work.forms[last].get(ends) or work.transposed(made, tuple(map(order.index, ends)))]
     return work.target
+
+
+def _why_not(work: Translation, node: Any) -> str:
+    computed = [name for name in list(node.input)[1:] if name and name not in work.source.constants]
+    if node.op_type in WRITTEN_OUT and node.domain in ("", "ai.onnx") and computed:
+        return f"its input {computed[0]} is computed, not constant"
+    return "TFLite has no counterpart that this project knows"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -29,17 +31,29 @@ _CLAMPS = {
 
 def single(work: Translation, node: Any) -> None:
     kind, table = _SINGLE[node.op_type]
-    work.emit(kind, *_in_and_out(work, node), table)
+    with _in_and_out(work, node) as (picture, out):
+        work.emit(kind, [picture], [out], table)
 
 
-def _in_and_out(work: Translation, node: Any) -> tuple[list[int], list[int]]:
+@contextmanager
+def _in_and_out(work: Translation, node: Any) -> Iterator[tuple[int, int]]:
+    """(from, to), of rank 4 at most: a function of one number does not mind how they lie."""
     order = work.order(node)
-    return [work.held(node, 0, order)], [work.result(node, order=order)]
+    picture, out = work.held(node, 0, order), work.result(node, order=order)
+    shape = work.target.shape(picture)
+    if len(shape) <= HIGHEST_RANK:
+        yield picture, out
+        return
+    flat = (*shape[: HIGHEST_RANK - 1], prod(shape[HIGHEST_RANK - 1 :]))
+    made = work.between(node, "flat", flat)
+    yield work.reshaped(picture, flat), made
+    work.reshaped(made, shape, out)
 
 
 def gelu(work: Translation, node: Any) -> None:
     approximate = attribute(node, "approximate", "none") == "tanh"
-    work.emit("GELU", *_in_and_out(work, node), "GeluOptions", approximate=approximate)
+    with _in_and_out(work, node) as (picture, out):
+        work.emit("GELU", [picture], [out], "GeluOptions", approximate=approximate)
 
 
 def pair(work: Translation, node: Any) -> None:
@@ -55,7 +69,7 @@ def pair(work: Translation, node: Any) -> None:
 
 
 def broadcast(
-    work: Translation, node: Any, kind: str, order: Order, table: str, dtype: str = "FLOAT32", **options: Any
+    work: Translation, node: Any, kind: str, order: Order, table: str, dtype: str | None = None, **options: Any
 ) -> None:
     """An operator number by number on all inputs; kernels spread no more than four axes, so neighbours are joined."""
     inputs = [work.operand(node, place, order) for place in range(len(node.input))]
@@ -67,9 +81,10 @@ def broadcast(
         return
     flat = [work.reshaped(index, _joined(shape, runs)) if shape else index
             for index, shape in zip(inputs, shapes, strict=True)]  # fmt: skip
-    made = work.target.add_tensor(f"{node.output[0]}_flat", _joined(work.target.shape(out), runs), dtype)
+    whole = work.target.shape(out)
+    made = work.target.add_tensor(f"{node.output[0]}_flat", _joined(whole, runs), work.target.dtype(out))
     work.emit(kind, flat, [made], table, **options)
-    work.reshaped(made, work.target.shape(out), out)
+    work.reshaped(made, whole, out)
 
 
 def _joint_axes(shapes: list[tuple[int, ...]], rank: int) -> list[list[int]]:
@@ -118,6 +133,8 @@ def _emit_pair(work: Translation, kind: str, inputs: list[int], out: int) -> Non
 def _divide(work: Translation, node: Any) -> bool:
     """By a constant: multiply by its inverse. By a square root: multiply by RSQRT. DIV has no int8 kernel."""
     divisor = work.source.constants.get(node.input[1])
+    if work.format(node) == "INT32":
+        return False
     if divisor is not None:
         with np.errstate(divide="ignore"):  # by zero: infinity, as ONNX has it
             inverse = (1 / divisor.astype(np.float64)).astype(np.float32)
@@ -142,20 +159,20 @@ def _divide(work: Translation, node: Any) -> bool:
 def clamp(work: Translation, node: Any) -> None:
     low = float(work.constant(node, 1, np.array(-math.inf)).reshape(-1)[0])
     high = float(work.constant(node, 2, np.array(math.inf)).reshape(-1)[0])
-    (picture,), (out,) = _in_and_out(work, node)
-    if (low, high) in _CLAMPS:
-        work.emit(_CLAMPS[low, high], [picture], [out])
-        return
     bounds = [(kind, value) for kind, value in (("MAXIMUM", low), ("MINIMUM", high)) if math.isfinite(value)]
     if not bounds:
         raise Untranslatable(node, "it clamps to nothing")
-    shape = work.target.shape(picture)
-    for number, (kind, value) in enumerate(bounds):
-        last = number == len(bounds) - 1
-        target = out if last else work.between(node, "bounded", work.target.shape(out))
-        bound = work.stored(f"{node.output[0]}_{kind.lower()}", _bound(value, low > 0 or high < 0, shape))
-        work.emit(kind, [picture, bound], [target], "MaximumMinimumOptions")
-        picture = target
+    with _in_and_out(work, node) as (picture, out):
+        if (low, high) in _CLAMPS:
+            work.emit(_CLAMPS[low, high], [picture], [out])
+            return
+        shape = work.target.shape(picture)
+        for number, (kind, value) in enumerate(bounds):
+            last = number == len(bounds) - 1
+            target = out if last else work.between(node, "bounded", work.target.shape(out))
+            bound = work.stored(f"{node.output[0]}_{kind.lower()}", _bound(value, low > 0 or high < 0, shape))
+            work.emit(kind, [picture, bound], [target], "MaximumMinimumOptions")
+            picture = target
 
 
 def _bound(value: float, excludes_zero: bool, shape: tuple[int, ...]) -> Array:
@@ -165,15 +182,18 @@ def _bound(value: float, excludes_zero: bool, shape: tuple[int, ...]) -> Array:
 
 
 def leaky_relu(work: Translation, node: Any) -> None:
-    alpha = attribute(node, "alpha", 0.01)
-    work.emit("LEAKY_RELU", *_in_and_out(work, node), "LeakyReluOptions", alpha=alpha)
+    _leaky(work, node, attribute(node, "alpha", 0.01))
+
+
+def _leaky(work: Translation, node: Any, alpha: float) -> None:
+    with _in_and_out(work, node) as (picture, out):
+        work.emit("LEAKY_RELU", [picture], [out], "LeakyReluOptions", alpha=alpha)
 
 
 def prelu(work: Translation, node: Any) -> None:
     slope = work.constant(node, 1).astype(np.float32)
     if np.all(slope == slope.reshape(-1)[0]):
-        alpha = float(slope.reshape(-1)[0])
-        work.emit("LEAKY_RELU", *_in_and_out(work, node), "LeakyReluOptions", alpha=alpha)
+        _leaky(work, node, float(slope.reshape(-1)[0]))
         return
     channels = work.shape(node, node.input[0])[3]
     if slope.size != channels or slope.ndim < 3 or slope.shape[-3] != channels:
@@ -184,14 +204,14 @@ def prelu(work: Translation, node: Any) -> None:
 
 def hard_sigmoid(work: Translation, node: Any) -> None:
     """clamp(alpha·x + beta, 0, 1)."""
-    (picture,), (out,) = _in_and_out(work, node)
-    shape = work.target.shape(out)
-    scaled, moved = work.between(node, "scaled", shape), work.between(node, "moved", shape)
-    alpha = work.stored(f"{node.output[0]}_alpha", np.array(attribute(node, "alpha", 0.2), np.float32))
-    beta = work.stored(f"{node.output[0]}_beta", np.array(attribute(node, "beta", 0.5), np.float32))
-    _emit_pair(work, "MUL", [picture, alpha], scaled)
-    _emit_pair(work, "ADD", [scaled, beta], moved)
-    work.emit("RELU_0_TO_1", [moved], [out])
+    with _in_and_out(work, node) as (picture, out):
+        shape = work.target.shape(out)
+        scaled, moved = work.between(node, "scaled", shape), work.between(node, "moved", shape)
+        alpha = work.stored(f"{node.output[0]}_alpha", np.array(attribute(node, "alpha", 0.2), np.float32))
+        beta = work.stored(f"{node.output[0]}_beta", np.array(attribute(node, "beta", 0.5), np.float32))
+        _emit_pair(work, "MUL", [picture, alpha], scaled)
+        _emit_pair(work, "ADD", [scaled, beta], moved)
+        work.emit("RELU_0_TO_1", [moved], [out])
 
 
 def batch_norm(work: Translation, node: Any) -> None:

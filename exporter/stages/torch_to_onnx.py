@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -47,7 +48,7 @@ class TorchToOnnx(Stage):
         height, width = source.input.height, source.input.width
         network = _channels_last(read_network(source.path, source.user_classes))
         image = lopsided_image(height, width, source.input.channels)
-        with torch.inference_mode():
+        with torch.no_grad():  # not inference mode: what a network keeps from this call, it is exported with
             expected = network(torch.from_numpy(image)).numpy()
         path = workspace.folder / "model.onnx"
         self._write_first_that_agrees(network, image, expected, path, workspace)
@@ -107,11 +108,12 @@ class TorchToOnnx(Stage):
         import onnx
         import torch
 
+        from exporter.generators.plain_operators import Plain
         from exporter.generators.users_code import FAILS_WITH, is_raised_by_user, said_by
 
         raw = folder / "as_exported.onnx"
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), Plain() if way == "trace" else nullcontext():
                 warnings.simplefilter("ignore")  # the tracing exporter announces its retirement
                 torch.onnx.export(
                     network,
@@ -145,7 +147,7 @@ def _channels_last(network: nn.Module) -> nn.Module:
             self.network = network
 
         def forward(self, x: Tensor) -> Tensor:
-            y: Tensor = self.network(x.permute(0, 3, 1, 2))
+            y: Tensor = self.network(x.permute(0, 3, 1, 2).contiguous())
             return y.permute(0, 2, 3, 1)
 
     return ChannelsLast().eval()

@@ -14,7 +14,7 @@ def _kinds(artifact):
     return [node.op_type for node in onnx.load(artifact.path).graph.node]
 
 
-@pytest.mark.parametrize("arch", ["mobilenetv3_student", "UNet", "UnshuffleNet", "FarShift", "Gated", "Odds"])
+@pytest.mark.parametrize("arch", ["mobilenetv3_student", "UNet", "UnshuffleNet", "FarShift", "Gated", "Odds", "Lazy"])
 def test_gives_the_torch_picture_channels_last(tmp_path, arch):
     source = stored(tmp_path, arch)
     made = run(TorchToOnnx(), source, tmp_path / "onnx")

@@ -102,6 +102,26 @@ def _hard_max(write: Writer, graph: OnnxGraph, node: Any) -> None:
     write("Cast", write("Equal", first, write.array(places)), to=1)
 
 
+def _one_hot(write: Writer, graph: OnnxGraph, node: Any) -> None:
+    depth, shape, axis = graph.constants.get(node.input[1]), graph.shape(node.input[0]), attribute(node, "axis", -1)
+    if depth is None or shape is None:
+        return
+    count, rank = int(depth.reshape(-1)[0]), len(shape) + 1
+    axis %= rank
+    places = np.arange(count, dtype=np.float32).reshape([-1 if a == axis else 1 for a in range(rank)])
+    index = write.reshaped(write("Cast", node.input[0], to=1), *shape[:axis], 1, *shape[axis:])
+    negative = write("Cast", write("Less", index, write.number(0)), to=1)
+    index = write("Add", index, write("Mul", negative, write.number(count)))
+    off, on = write.part(node.input[2], 0, 0, 1), write.part(node.input[2], 0, 1, 2)
+    write("Where", write("Equal", index, write.array(places)), on, off)
+
+
+def _cast_like(write: Writer, graph: OnnxGraph, node: Any) -> None:
+    """What networks compute with is float32."""
+    if graph.constants.get(node.input[0]) is not None and node.input[1] not in graph.constants:
+        write("Cast", node.input[0], to=1)
+
+
 def _last_extreme(write: Writer, graph: OnnxGraph, node: Any) -> None:
     """The last of several equals is the first one from behind."""
     shape, axis = graph.shape(node.input[0]), attribute(node, "axis", 0)
@@ -160,6 +180,8 @@ RULES: dict[str, Rule] = {
     **FOURIER,
     "LogSoftmax": _log_softmax,
     "Hardmax": _hard_max,
+    "OneHot": _one_hot,
+    "CastLike": _cast_like,
     **dict.fromkeys(_REDUCED, _reduced),
     "ReduceLogSumExp": _log_of_exponentials,
     "ArgMax": _last_extreme,

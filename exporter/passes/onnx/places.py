@@ -112,9 +112,25 @@ def _gathered(write: Writer, graph: OnnxGraph, node: Any) -> None:
 
 def _gathered_elements(write: Writer, graph: OnnxGraph, node: Any) -> None:
     found = _elements(graph, node)
-    if found is not None:
+    if found is None:
+        _gathered_at_computed(write, graph, node)
+    else:
         flat = write.reshaped(node.input[0], -1)
         write.reshaped(write("Gather", flat, write.array(found.reshape(-1)), axis=0), *found.shape)
+
+
+def _gathered_at_computed(write: Writer, graph: OnnxGraph, node: Any) -> None:
+    """Places that topk, sort or argmax found: whole numbers from 0."""
+    shape, sizes, axis = graph.shape(node.input[0]), graph.shape(node.input[1]), attribute(node, "axis", 0)
+    if shape is None or sizes is None:
+        return
+    axis %= len(shape)
+    others = list(np.indices(sizes))
+    others[axis] = np.zeros(sizes, np.int64)
+    start = np.ravel_multi_index(tuple(others), shape).astype(np.float32)
+    moved = write("Mul", write("Cast", node.input[1], to=1), write.number(prod(shape[axis + 1 :])))
+    places = write("Cast", write("Add", moved, write.array(start)), to=7)
+    write("Gather", write.reshaped(node.input[0], -1), places, axis=0)
 
 
 def _elements(graph: OnnxGraph, node: Any) -> Array | None:
