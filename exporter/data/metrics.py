@@ -21,8 +21,8 @@ PROTOCOLS = {
     "parity_db": "Parity: PSNR against the picture of the float model, both cut to 0..1 as they are shown, not rounded",
     "ssim": "SSIM: skimage gaussian sigma 1.5, 11x11, per channel mean, data_range 255 on 8-bit RGB, "
     "use_sample_covariance=False",
-    "psnr_y_db": "PSNR on Y: 8-bit rounded RGB, Y of BT.601 (16 to 235, not rounded), a border of as many px as the "
-    "network enlarges times cut off, per-image mean; identical images count 100 dB",
+    "psnr_y_db": "PSNR on Y: 8-bit rounded RGB, Y of BT.601 (16 to 235, not rounded; a picture of one channel as it "
+    "is), a border of as many px as the network enlarges times cut off, per-image mean; identical images count 100 dB",
     "ssim_y": "SSIM on Y, cut and scaled as for PSNR: skimage gaussian sigma 1.5, 11x11, data_range 255, "
     "use_sample_covariance=False",
     "ci95": "95 % confidence interval of the mean over images: Student t, half width",

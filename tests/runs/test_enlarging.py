@@ -1,22 +1,24 @@
 """A network that enlarges goes the whole way: promised, measured, tiled, described and run at two sizes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.cli import main
 from exporter.data.bicubic import enlarge, shrink
-from exporter.data.images import read_pixels
+from exporter.data.images import read_image, read_pixels, write_png
 from exporter.data.metrics import psnr_y_db
 from exporter.errors import RecipeError
 from exporter.generators.network_file import read_network
 from exporter.recipes.export import load_recipe
 from exporter.recipes.plan import make_plan
 from exporter.runs.export import open_images
-from tests.conftest import picture, save_network
+from tests.conftest import artifact_of, picture, save_network
 from tests.recipes.recipe_folder import TINY_TRAINING, write_recipe_folder
 
 KWARGS = {"num_feat": 8, "num_conv": 1, "upscale": 2, "act_type": "relu"}
@@ -95,8 +97,6 @@ def test_the_page_says_what_is_compared(made: Path) -> None:
 
 
 def test_pictures_of_any_size_are_enlarged_tile_by_tile(made: Path, tmp_path: Path) -> None:
-    from exporter.data.images import write_png
-
     write_png(tmp_path / "small.png", picture(5, 45, 70))
     model = made / "models" / "tiny.int8.tflite"
     assert main(["run", "--model", str(model), str(tmp_path / "small.png"), str(tmp_path / "large.png")]) == 0
@@ -136,13 +136,37 @@ def test_a_protocol_is_for_networks_that_enlarge(tmp_path: Path, teacher_file: P
     with pytest.raises(RecipeError, match=r"tiny.yaml:\d+: data.protocol: the network gives pictures of the size"):
         make_plan(recipe)
     with pytest.raises(RecipeError, match=r"tiny.yaml:\d+: data.protocol: the network gives pictures of the size"):
-        open_images(recipe, 1)
+        open_images(recipe)
 
 
 def test_no_tile_can_stay_as_it_is(tmp_path: Path) -> None:
     recipe = load_recipe(write_enlarging_recipe(tmp_path, processing={"only_blurred": True}))
     with pytest.raises(RecipeError, match=r"processing.only_blurred: the network enlarges 2 times"):
-        open_images(recipe, 2)
+        open_images(recipe, loaded(tmp_path))
+
+
+def test_sets_that_bring_small_pictures_are_taken_as_they_are(tmp_path: Path) -> None:
+    recipe = load_recipe(write_enlarging_recipe(tmp_path))
+    made = open_images(recipe, loaded(tmp_path))
+    for file in (tmp_path / "evaluation" / "blurred").iterdir():
+        write_png(file, read_image(file)[::2, ::2])
+    given = open_images(recipe, loaded(tmp_path))
+    assert (made.evaluation.protocol, made.calibration.protocol) == ("bicubic", "bicubic")
+    assert (given.evaluation.protocol, given.calibration.protocol) == (None, None)
+    for first, second in zip(made.evaluation, given.evaluation, strict=True):
+        assert first.blurred.shape == second.blurred.shape == (32, 32, 3)
+        assert not np.array_equal(first.blurred, second.blurred)
+        assert np.array_equal(first.sharp, second.sharp)
+    named = load_recipe(tmp_path / "tiny.yaml", {"data.protocol": "bicubic"})
+    again = open_images(named, loaded(tmp_path))
+    assert again.evaluation.sha256 != given.evaluation.sha256
+    assert np.array_equal(next(iter(again.evaluation)).blurred, next(iter(made.evaluation)).blurred)
+
+
+def loaded(folder: Path) -> Artifact:
+    """The network of a recipe in `folder` as it is after loading: 32 px in, 64 px out."""
+    artifact = artifact_of(folder / "sr.safetensors", Format.TORCH, 32, 32)
+    return replace(artifact, output=TensorSpec.image(64, 64))
 
 
 def test_a_recipe_without_a_protocol_says_nothing_of_it(tmp_path: Path) -> None:
