@@ -17,6 +17,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from exporter.errors import CheckpointError
 from exporter.generators.network_file import bare
+from exporter.generators.users_code import FAILS_WITH, said_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ def inspect_network(network: nn.Module, shape: tuple[int, ...], state: Mapping[s
     looks = (
         _mode_lines(network),
         _random_lines(network, shape),
-        [not_followed] if not_followed else _dead_lines(network, shape),
+        [not_followed] if not_followed else _dead_or_not_followed(network, shape),
         _alias_lines(state or {}),
     )
     return [line for look in looks for line in look]
@@ -120,6 +121,15 @@ def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> str:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         return f"whether pixel values decide its path or its shapes could not be found out: {reason}"
     return ""
+
+
+def _dead_or_not_followed(network: nn.Module, shape: tuple[int, ...]) -> list[str]:
+    try:
+        return list(_dead_lines(network, shape))
+    except MemoryError:
+        raise
+    except FAILS_WITH as error:  # a network that no copy can be made of, say
+        return [f"which weights reach the result could not be found out: {said_by(error)}"]
 
 
 def _dead_lines(network: nn.Module, shape: tuple[int, ...]) -> Iterator[str]:

@@ -95,3 +95,13 @@ def test_one_tensor_under_two_names():
     shared = torch.ones(3, 4)
     state = {"a": shared, "b": torch.ones(3, 4), "c": shared, "d": shared.reshape(4, 3)}
     assert aliased_tensors(state) == [("a", "c")]
+
+
+class NotCopied(Plain):
+    def __deepcopy__(self, memo):
+        raise TypeError("super(type, obj): obj must be an instance or subtype of type")
+
+
+def test_a_network_that_no_copy_can_be_made_of_is_inspected_without():
+    (line,) = inspect_network(NotCopied().eval(), SHAPE)
+    assert re.match("which weights reach the result could not be found out: super.*test_inspection.py:", line)
