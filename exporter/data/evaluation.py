@@ -26,10 +26,11 @@ from exporter.data.manifest import (
 )
 from exporter.data.protocol import DEFAULT_PROTOCOL, Protocol
 from exporter.data.view import View
+from exporter.data.yardstick import Yardstick
 from exporter.errors import DataError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pair:
     """The same picture twice, 0..1: what goes in, (H, W, C), blurred or small, and the truth.
 
@@ -50,6 +51,11 @@ class Pair:
     def before(self) -> NDArray[np.float32]:
         """What there is without the network, at the sharp picture's size: a gain is over it."""
         return self._looked_at if self.scale == 1 else enlarged(self._looked_at, self.scale)
+
+    @cached_property
+    def before_db(self) -> float:
+        """PSNR of that; every stage and target of a run asks."""
+        return Yardstick(self.scale).psnr_db(self.before, self.sharp)
 
     @property
     def _looked_at(self) -> NDArray[np.float32]:

@@ -54,12 +54,11 @@ def choose(gains_db: Sequence[float], count: int) -> tuple[int, ...]:
 
 
 def _gains_db(quality: Quality | None, renderings: Renderings) -> list[float]:
-    from exporter.measure.quality import psnr_each_db
-
     if quality is None:
         return [0.0] * len(renderings.evaluation)
-    before = psnr_each_db([pair.before for pair in renderings.evaluation], renderings.evaluation)
-    return [float(after - before) for after, before in zip(quality.psnr_each_db, before, strict=True)]
+    return [
+        after_db - pair.before_db for after_db, pair in zip(quality.psnr_each_db, renderings.evaluation, strict=True)
+    ]
 
 
 def _save_png(image: Image, path: Path) -> None:

@@ -22,7 +22,7 @@ def measure_quality(pictures: Sequence[Image], reference: Sequence[Image], evalu
     from exporter.data.yardstick import Yardstick
 
     psnr_db = psnr_each_db(pictures, evaluation)
-    input_psnr_db = psnr_each_db([pair.before for pair in evaluation], evaluation)
+    input_psnr_db = np.array([pair.before_db for pair in evaluation])
     gain_db = psnr_db - input_psnr_db
     loss_db = psnr_each_db(reference, evaluation) - psnr_db
     return Quality(

@@ -19,7 +19,7 @@ def validator(pairs: Iterable[Pair]) -> Callable[[nn.Module], dict[str, float]]:
     """
     kept = list(pairs)
     yardstick = Yardstick(kept[0].scale)
-    before_db = [yardstick.psnr_db(pair.before, pair.sharp) for pair in kept]
+    before_db = [pair.before_db for pair in kept]
 
     @torch.no_grad()
     def measure(network: nn.Module) -> dict[str, float]:
