@@ -17,7 +17,9 @@ HIGHEST_RANK = 4  # of delegates
 
 
 class Untranslatable(Exception):
-    """This operator has no translation here: `op`, `node` and why."""
+    """This operator has no translation here: `op`, `node` and why; `before`: names of the nodes that lead to it."""
+
+    before: tuple[str, ...] = ()
 
     def __init__(self, node: Any, why: str) -> None:
         super().__init__(why)

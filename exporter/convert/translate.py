@@ -8,7 +8,9 @@ transpositions that undo each other never come to be. What is not listed here ra
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
+from itertools import islice
 from typing import Any
 
 from exporter.convert.arrays import ARRAYS
@@ -22,6 +24,7 @@ from exporter.convert.products import PRODUCTS, take_in_bias
 from exporter.convert.reductions import REDUCTIONS
 from exporter.convert.resizing import RESIZING
 from exporter.convert.values import VALUES
+from exporter.graph.onnx_editor import OnnxGraph
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.passes.onnx.composites import RULES, write_out_composites, write_out_powers
 from exporter.passes.onnx.einsum import write_out_einsum
@@ -52,6 +55,7 @@ PREPARATION = (
     *[(write_out_composites,)] * 3,  # what is written out may hold what is to be written out
     (join_gelu, take_in_bias),  # last: shape inference of an older operator set does not know Gelu
 )
+MOST_NAMED = 8  # nodes before one that cannot be translated
 
 
 def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
@@ -66,10 +70,11 @@ def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
     picture = work.target.add_tensor("input", tuple(shape[axis] for axis in ends), "FLOAT32")
     work.forms[first] = {ends: picture}
     for node in work.source.nodes:
-        translator = TRANSLATORS.get(node.op_type)
-        if translator is None or node.domain not in ("", "ai.onnx"):
-            raise Untranslatable(node, _why_not(work, node))
-        translator(work, node)
+        try:
+            _translate_node(work, node)
+        except Untranslatable as error:
+            error.before = tuple(islice(_names_before(work.source, node), MOST_NAMED))
+            raise
     if last not in work.forms:
         raise Untranslatable(model.graph.node[-1], "what comes out does not depend on the picture")
     order, made = next(iter(work.forms[last].items()))
@@ -83,3 +88,22 @@ def _why_not(work: Translation, node: Any) -> str:
     if node.op_type in WRITTEN_OUT and node.domain in ("", "ai.onnx") and computed:
         return f"its input {computed[0]} is computed, not constant"
     return "TFLite has no counterpart that this project knows"
+
+
+def _translate_node(work: Translation, node: Any) -> None:
+    translator = TRANSLATORS.get(node.op_type)
+    if translator is None or node.domain not in ("", "ai.onnx"):
+        raise Untranslatable(node, _why_not(work, node))
+    translator(work, node)
+
+
+def _names_before(graph: OnnxGraph, node: Any) -> Iterator[str]:
+    """Names of the nodes that lead to `node`, the nearest first: a rewrite may have made it without a name."""
+    front, seen = list(node.input), set[str]()
+    while front:
+        tensor = front.pop(0)
+        made_by = None if tensor in seen else graph.producer(tensor)
+        seen.add(tensor)
+        if made_by is not None:
+            yield made_by.name
+            front += made_by.input

@@ -17,7 +17,7 @@ from exporter.stages.onnx2tf_child import FAILURE, JOB, MODEL, RESULT
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx, run_tflite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -68,13 +68,15 @@ class OnnxToTflite(Stage):
 
         from exporter.convert.builder import Untranslatable
         from exporter.convert.translate import translate
+        from exporter.graph.module_path import place_of
         from exporter.graph.tflite_editor import TfliteGraph
 
+        refused: dict[str, str] = {}
         if self.converter != "onnx2tf":
             try:
                 return translate(onnx.shape_inference.infer_shapes(onnx.load(onnx_file)), channels_last=True)
             except Untranslatable as error:
-                place = f"operator {error.op} (node {error.node or 'unnamed'})"
+                place = refused[error.op] = place_of(error.op, error.node, error.before)
                 if self.converter == "direct":
                     raise Refused(
                         f"{self.name}: {place} cannot be converted to TFLite: {error.why}",
@@ -83,13 +85,13 @@ class OnnxToTflite(Stage):
                 workspace.progress.say(f"{self.name}: {place} is not for the direct converter; onnx2tf takes over")
         model = _channels_first(self.name, onnx_file)
         with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=workspace.folder) as private:
-            content = self._onnx2tf(model, Path(private), workspace)
+            content = self._onnx2tf(model, Path(private), workspace, refused)
         try:
             return TfliteGraph(content)
         except ValueError as error:  # loops are subgraphs of their own
             raise StageError(f"{self.name}: onnx2tf wrote a file that cannot go on: {error}") from None
 
-    def _onnx2tf(self, model: Any, private: Path, workspace: Workspace) -> bytes:
+    def _onnx2tf(self, model: Any, private: Path, workspace: Workspace, refused: Mapping[str, str]) -> bytes:
         import numpy as np
         import onnx
 
@@ -111,7 +113,7 @@ class OnnxToTflite(Stage):
         with workspace.quiet():
             sys.stdout.write(done.stdout)
         if done.returncode != 0:
-            raise _failure(self.name, private, done.returncode)
+            raise _failure(self.name, private, done.returncode, refused)
         return (private / RESULT).read_bytes()
 
     def _options(self) -> dict[str, Any]:
@@ -139,12 +141,17 @@ def _samples(images: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
     return repeated
 
 
-def _failure(stage: str, private: Path, returncode: int) -> StageError:
+def _failure(stage: str, private: Path, returncode: int, refused: Mapping[str, str]) -> StageError:
+    """`refused`: operators that the direct converter had none for, and where they are."""
     file = private / FAILURE
     if not file.exists():
         return StageError(f"{stage}: onnx2tf crashed ({how_it_ended(returncode)}) without naming an operator")
+    from exporter.graph.module_path import place_of
+
     said = json.loads(file.read_text())
-    place = f"operator {said['op']} (node {said['node'] or 'unnamed'})" if said["op"] else "the network"
+    place = "the network"
+    if said["op"]:
+        place = refused.get(said["op"]) or place_of(said["op"], said["node"] or "")
     return Refused(
         f"{stage}: {place} cannot be converted to TFLite: {said['reason']}",
         hint="replace the operator in the network; `strict: true` or `replace` can help when onnx2tf does know it",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from exporter.artifact import Artifact, Format
-from exporter.errors import StageError
+from exporter.errors import Refused, StageError
 from exporter.quantization.settings import Int8Settings, TunableInt8Settings
 from exporter.stages.autotune import autotuning
 from exporter.stages.base import Stage, Workspace
@@ -76,7 +76,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
             with workspace.quiet():
                 facts = write(source, path, workspace)
         except ValueError as error:
-            raise StageError(f"{self.name}: {error}") from error
+            raise Refused(f"{self.name}: {error}") from error
         if facts:
             (workspace.folder / "facts.json").write_text(json.dumps(facts))
         with workspace.quiet():

@@ -33,12 +33,15 @@ def lopsided_image(height: int, width: int, channels: int = 3) -> Floats:
 
 
 def require_close(stage: str, made: Floats, expected: Floats, limit: float = LARGEST_FLOAT_DIFFERENCE) -> None:
-    """Raise WrongPicture unless both pictures are finite, of one shape, and within `limit` of each other."""
+    """Raise WrongPicture unless both pictures are finite, of one shape, and within `limit` of each other.
+
+    Of full scale; of the largest value where the network, as with random weights, gives more than that.
+    """
     import numpy as np
 
     if made.shape != expected.shape:
         raise WrongPicture(f"{stage}: the new file gives shape {made.shape}, its source {expected.shape}")
-    difference = float(np.abs(made - expected).max())
+    difference = float(np.abs(made - expected).max()) / max(1.0, float(np.abs(expected).max()))
     if not difference <= limit:  # NaN is not <=
         raise WrongPicture(
             f"{stage}: the new file differs from its source by {difference:.3g} of full scale",

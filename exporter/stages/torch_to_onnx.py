@@ -131,7 +131,7 @@ class TorchToOnnx(Stage):
                 raise
             if is_raised_by_user(error):
                 raise PlanError(f"{self.name}: {REFUSED}: {said_by(error)}") from error
-            raise Refused(f"{self.name}: {REFUSED}: {_first_line(error)}") from error
+            raise Refused(f"{self.name}: {REFUSED}: {_first_line(error)}{_place(network, image, error)}") from error
         finally:
             raw.unlink(missing_ok=True)
 
@@ -157,6 +157,9 @@ def _write(model: Any, path: Path) -> None:
     """Save without what differs from machine to machine: source lines of the network's code."""
     import onnx
 
+    from exporter.graph.module_path import name_after_modules
+
+    name_after_modules(model.graph.node)
     for node in model.graph.node:
         node.doc_string = ""
         del node.metadata_props[:]
@@ -164,6 +167,19 @@ def _write(model: Any, path: Path) -> None:
     model.graph.doc_string = model.doc_string = ""
     del model.metadata_props[:]
     onnx.save(model, path)
+
+
+def _place(network: nn.Module, image: Any, error: BaseException) -> str:
+    """` (in body.3.attn of the network)` when the error names an operator of PyTorch."""
+    import torch
+
+    from exporter.generators.operator_places import module_that_calls
+
+    named = re.search(r"'?aten::(\w+)'?", str(error))
+    if named is None:
+        return ""
+    place = module_that_calls(network.network, torch.from_numpy(image.transpose(0, 3, 1, 2)), named[1])  # type: ignore[arg-type]
+    return "" if place is None else f" (called in {place or 'the forward of the network itself'})"
 
 
 def _said(error: StageError | PlanError) -> str:
@@ -175,6 +191,7 @@ def _first_line(error: BaseException) -> str:
     """What the error says, without colours, dumps of graphs and advice to its maintainers."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     first = next((line.strip() for line in plain.splitlines() if line.strip()), type(error).__name__)
+    first = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from \S+ failed:)?", "", first)
     for end in (" [Caused by", ". Please feel free", ", Error Nodes"):
         first = first.partition(end)[0]
     return first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]}…"

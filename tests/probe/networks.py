@@ -39,11 +39,20 @@ class Quarters(Plain):
         return x + self.up(F.relu(self.down(x)))
 
 
-class Fourier(Plain):
-    """Complex numbers, which no engine for phones has."""
+class Bessel(Plain):
+    """A function that no file format has."""
 
     def middle(self, x: Tensor) -> Tensor:
-        return torch.fft.irfft2(torch.fft.rfft2(x) * 0.5, s=x.shape[2:])
+        return torch.special.bessel_j0(x)
+
+
+class Nested(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Identity(), Bessel())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x)
 
 
 class Sleeping(Plain):
