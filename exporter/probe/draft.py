@@ -56,7 +56,7 @@ def recipe_text(draft: Draft) -> str:
             "",
             *_model(draft),
             "",
-            *_data(draft.folder),
+            *_data(draft),
             "",
             *_stages(),
             "",
@@ -124,13 +124,19 @@ def _guessed(remarks: tuple[str, ...], key: str, before: str = "  # ") -> str:
     return f"{before}{found}" if found else ""
 
 
-def _data(folder: Path) -> Iterator[str]:
+def _data(draft: Draft) -> Iterator[str]:
     yield "data:"
     if shipped_data():
         yield "  # The project's photographs; better: pictures of what your network restores (calibration/README.md)."
         for role, place in SHIPPED.items():
-            yield f"  {role}: {_flow(_place(CHECKOUT / place, folder))}"
-        return
+            yield f"  {role}: {_flow(_place(CHECKOUT / place, draft.folder))}"
+    else:
+        yield from _to_fill_in()
+    if draft.probe.subject.scale > 1:
+        yield "  protocol: bicubic  # small pictures are made of the sharp ones; leave it out with pairs of two sizes"
+
+
+def _to_fill_in() -> Iterator[str]:
     yield "  # FILL IN two folders of pictures before the first run; calibration/README.md of the project says how."
     yield "  calibration: my_photos  # what the network will be given: 8 pictures at least, 100 are usual"
     yield "  evaluation: my_pairs    # blurred/ and sharp/, by which it is judged"

@@ -13,7 +13,6 @@ from exporter.probe.chains import Chains
 from exporter.probe.judged import THREADS, failed, judged
 from exporter.probe.pictures import pictures_to_judge, pictures_to_learn
 from exporter.probe.results import TARGETS, Probe, Row
-from exporter.probe.sizes import Size
 from exporter.probe.subject import SEED, load
 from exporter.probe.wanted import Wanted
 from exporter.progress import Progress
@@ -34,18 +33,19 @@ def probe(
     Raises an ExportError for a network that cannot be imported, built, loaded or run.
     """
 
-    def room(size: Size, teacher: Artifact) -> Workspace:
-        return Workspace(folder, teacher, pictures_to_learn(*size), None, SEED, progress, quiet)
+    def room(teacher: Artifact) -> Workspace:
+        pictures = pictures_to_learn(teacher.input, teacher.output)
+        return Workspace(folder, teacher, pictures, None, SEED, progress, quiet)
 
     loaded = load(wanted, folder, room)
     subject, network = loaded.subject, loaded.artifact
     for remark in subject.remarks:
         progress.say(remark)
-    pictures = list(pictures_to_judge(subject.height, subject.width))
+    pictures = list(pictures_to_judge(network.input, network.output))
     _same_numbers()
     with runtime("torch_cpu").open(network, THREADS) as session:
         expected = session.infer_all(pictures)
-    chains = Chains(room((subject.height, subject.width), network), network, _same_numbers)
+    chains = Chains(room(network), network, _same_numbers)
     rows = {}
     for target in TARGETS:
         rows[target] = _row(target, chains, pictures, expected)

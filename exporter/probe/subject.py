@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SEED = 0
 SMALLEST_SIDE_PX = 16  # of a recipe's input
-Rooms = Callable[[Size, Artifact], Workspace]  # a workspace for pictures of a size, with a teacher
+Rooms = Callable[[Artifact], Workspace]  # a workspace with this teacher, and pictures that it takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _loaded(
 ) -> Artifact:
     spec = TensorSpec.image(*size)
     source = Artifact(Format.CHECKPOINT, checkpoint, spec, spec, digest, user_classes=named)
-    return stage.run(source, rooms(size, source))
+    return stage.run(source, rooms(source))
 
 
 def _described(artifact: Artifact, wanted: Wanted, remarks: tuple[str, ...]) -> Subject:
