@@ -1,4 +1,4 @@
-"""Videos through a model: the same frames, size and times, sound copied as it is.
+"""Videos through a model: the same frames and times, the size that the model gives, sound copied as it is.
 
 The networks see one frame at a time, so frames need no overlap in time: a clip is worked off in chunks of a few frames,
 which bounds memory however long it is, and shares each engine job among them.
