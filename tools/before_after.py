@@ -1,8 +1,9 @@
-"""The picture at the top of the README: what the shipped INT8 file does to held-out photographs.
+"""The pictures of the README: what the shipped INT8 files do to held-out photographs.
 
     .venv/bin/python tools/before_after.py dist/mobile_deblur-0.1.0 recipes/results/before_after.jpg
+    .venv/bin/python tools/before_after.py dist/mobile_sr-0.1.0 recipes/results/enlarged.jpg
 
-Rows are evaluation photographs, columns: blurred, the INT8 file's output, sharp.
+Rows are evaluation photographs, columns: blurred (or small, enlarged bicubically), the INT8 file's output, sharp.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ GAP_PX = 6
 def main(bundle: Path, result: Path) -> None:
     (model,) = (bundle / "models").glob("*.int8.tflite")
     artifact = artifact_of_file(model)
-    pairs = list(open_evaluation(EVALUATION, artifact.input.height, artifact.input.width))
+    size = (artifact.input.height, artifact.input.width)
+    pairs = list(open_evaluation(EVALUATION, *size, scale=artifact.scale))
     with runtime("litert_cpu").open(artifact, 2) as session:
         restored = session.infer_all([pair.blurred for pair in pairs])
-    gains_db = psnr_each_db(restored, pairs) - psnr_each_db([pair.blurred for pair in pairs], pairs)
+    gains_db = psnr_each_db(restored, pairs) - [pair.before_db for pair in pairs]
     chosen = np.argsort(gains_db)[::-1][:ROWS]
-    rows = [[to_uint8(image) for image in (pairs[i].blurred, restored[i], pairs[i].sharp)] for i in chosen]
+    rows = [[to_uint8(image) for image in (pairs[i].before, restored[i], pairs[i].sharp)] for i in chosen]
     Image.fromarray(_grid(rows)).save(result, quality=92)
     for i in chosen:
         sys.stdout.write(f"{pairs[i].name}: {gains_db[i]:+.2f} dB\n")
