@@ -15,14 +15,20 @@ def overshoot_findings(parity: Parity) -> Iterator[Finding]:
     model, file = parity.reference_overshoot, parity.overshoot
     if not (model.share or file.share):
         return
-    said = f"the float model leaves 0..1 by up to {model.largest:.2g} on {model.share:.2%} of the pixels, "
-    said += f"the file by {file.largest:.2g} on {file.share:.2%}; shown, that is cut off"
-    if parity.unclamped_worst_psnr_db is not None:
-        said += f"; as they are, the worst picture is {parity.unclamped_worst_psnr_db:.1f} dB from the float model's"
-    yield Finding("note", RULE, said)
+    of_file = f"the file by {file.largest:.2g} on {file.share:.2%}" if file.share else "the file does not"
+    uncut_db = parity.unclamped_worst_psnr_db
+    uncut = "" if uncut_db is None else f"; uncut, its worst picture is {uncut_db:.1f} dB from the float model's"
+    yield Finding("note", RULE, f"{_of_model(parity)}, {of_file}; shown, that is cut off{uncut}")
 
 
 def overshoot_remarks(targets: Iterable[TargetResult]) -> Iterator[str]:
-    """One sentence per target whose pictures leave 0..1."""
-    for target in targets:
-        yield from (f"{target.name}: {finding.message}" for finding in target.findings if finding.rule == RULE)
+    """One sentence per float model whose pictures leave 0..1."""
+    parities = [target.parity for target in targets if isinstance(target.parity, Parity)]
+    leaving = [_of_model(parity) for parity in parities if parity.reference_overshoot.share]
+    for said in dict.fromkeys(leaving):
+        yield f"{said}: shown, that is cut off, and parity compares what is shown"
+
+
+def _of_model(parity: Parity) -> str:
+    model = parity.reference_overshoot
+    return f"the float model leaves 0..1 by up to {model.largest:.2g} on {model.share:.2%} of the pixels"

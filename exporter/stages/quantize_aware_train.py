@@ -92,7 +92,7 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Settings, Stage):
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
 
     def _made(self, original: bytes, workspace: Workspace) -> tuple[bytes, dict[str, Any]]:
-        from exporter.quantization.qat import TfliteNetwork, trained_file, training_network
+        from exporter.quantization.qat import AsShown, TfliteNetwork, trained_file, training_network
         from exporter.quantization.ranges.stored import require_untrained
         from exporter.quantization.tflite.quantize import TfliteQuantizer
 
@@ -105,7 +105,7 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Settings, Stage):
             file, _ = quantizer.int8(settings)
         student = training_network(content, file, self.train_ranges)
         start = trained_file(content, file, student)
-        trained = train_with_teacher(self.name, self, student, teacher, workspace, trained=True)
+        trained = train_with_teacher(self.name, self, student, AsShown(teacher), workspace, trained=True)
         assert isinstance(trained, TfliteNetwork)
         made = trained_file(content, file, trained)
         with workspace.quiet():

@@ -2,10 +2,11 @@
 
 from exporter.quantization.qat.network import TfliteNetwork
 from exporter.quantization.qat.program import Unsimulated
-from exporter.quantization.qat.training import trained_file, training_network
+from exporter.quantization.qat.training import AsShown, trained_file, training_network
 from exporter.quantization.qat.weights import Weights, read_weights, write_weights
 
 __all__ = [
+    "AsShown",
     "TfliteNetwork",
     "Unsimulated",
     "Weights",

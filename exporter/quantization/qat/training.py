@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from torch import Tensor, nn
+
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.quantization.params import Range
 from exporter.quantization.qat.network import TfliteNetwork
@@ -18,6 +20,18 @@ def training_network(content: bytes, file: Int8File, train_ranges: bool) -> Tfli
     known = {number: real[source] for number, source in enumerate(file.sources) if source in real}
     tensors = [replace(each, free=each.free and train_ranges) for each in file.tensors]
     return TfliteNetwork(file.content, known, tensors)
+
+
+class AsShown(nn.Module):
+    """A network whose picture is cut to 0..1, where an INT8 file's ends: what it gives beyond cannot be learned."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        picture: Tensor = self.network(x)
+        return picture.clamp(0, 1)
 
 
 def trained_file(content: bytes, file: Int8File, trained: TfliteNetwork) -> bytes:
