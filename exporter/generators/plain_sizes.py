@@ -28,10 +28,17 @@ def _sizes(x: Tensor, wanted: Any, rank: int) -> list[int]:
     return [before if after is None else int(after) for before, after in zip(shape_of(x)[-rank:], named, strict=True)]
 
 
+def _is_one_pixel(size: Any) -> bool:
+    """What every exporter knows, whatever it is made from."""
+    return all(isinstance(n, int) and n == 1 for n in (size if isinstance(size, tuple | list) else [size]))
+
+
 def _adaptive_mean(rank: int) -> Callable[..., Any]:
     """Where the sizes do not divide: products with the share that each row has in each mean."""
 
     def mean(x: Tensor, output_size: Any) -> Any:
+        if _is_one_pixel(output_size):
+            return NotImplemented
         sizes = _sizes(x, output_size, rank)
         if all(before % after == 0 for before, after in zip(shape_of(x)[-rank:], sizes, strict=True)):
             return NotImplemented
@@ -56,6 +63,8 @@ def _multiplied(x: Tensor, place: int, weights: np.ndarray[Any, Any]) -> Tensor:
 
 def _adaptive_largest(rank: int) -> Callable[..., Any]:
     def largest(x: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+        if _is_one_pixel(output_size):
+            return NotImplemented
         sizes = _sizes(x, output_size, rank)
         if return_indices or all(a % b == 0 for a, b in zip(shape_of(x)[-rank:], sizes, strict=True)):
             return NotImplemented

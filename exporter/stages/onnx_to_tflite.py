@@ -82,7 +82,10 @@ class OnnxToTflite(Stage):
                         f"{self.name}: {place} cannot be converted to TFLite: {error.why}",
                         hint=f"{self.name}.converter=auto tries onnx2tf as well",
                     ) from None
-                workspace.progress.say(f"{self.name}: {place} is not for the direct converter; onnx2tf takes over")
+                line = f"{place} is not for the direct converter ({error.why}); onnx2tf takes over"
+                workspace.progress.say(f"{self.name}: {line}")
+                facts = {"converter": "onnx2tf", "warnings": [f"{line} and guesses the order of axes from sizes"]}
+                (workspace.folder / "facts.json").write_text(json.dumps(facts))
         model = _channels_first(self.name, onnx_file)
         with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=workspace.folder) as private:
             content = self._onnx2tf(model, Path(private), workspace, refused)

@@ -12,6 +12,8 @@ from exporter.stages.self_check import lopsided_image, require_close, run_onnx
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+WRONG_FOR_MAXIMA = "fuse_pad_into_pool"  # zeros around a picture are seen by MaxPool, its own padding is not
+
 
 class SimplifyOnnx(Stage):
     """Simplify an ONNX file whose sizes are all static. `fold_batch_norm` writes batch norms into convolutions."""
@@ -33,7 +35,7 @@ class SimplifyOnnx(Stage):
         from exporter.passes.run import rewrite_onnx
 
         path = workspace.folder / "model.onnx"
-        skipped = [] if self.fold_batch_norm else ["fuse_bn_into_conv"]
+        skipped = [WRONG_FOR_MAXIMA] if self.fold_batch_norm else [WRONG_FOR_MAXIMA, "fuse_bn_into_conv"]
         with workspace.quiet():
             try:
                 model = onnx.shape_inference.infer_shapes(onnx.load(source.path))

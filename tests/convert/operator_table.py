@@ -96,6 +96,24 @@ def scan(x: Tensor) -> Tensor:
     return torch.cat([torch.stack(rows, 2), x[:, :, 4:]], 2)
 
 
+def gates(x: Tensor) -> Tensor:
+    """As FFA-Net: three numbers a plane, taken one after the other from one tensor."""
+    gate = F.conv2d(x.mean((2, 3), keepdim=True), numbers(24, 8, 1, 1)).sigmoid().view(-1, 3, 8)[..., None, None]
+    return gate[:, 0] * x + gate[:, 1] * x.relu() + gate[:, 2] * x.tanh()
+
+
+def along_channels(x: Tensor) -> Tensor:
+    """As ECA-Net: a convolution along the planes' means."""
+    means = x.mean((2, 3), keepdim=True).squeeze(-1).transpose(-1, -2)
+    return x * F.conv1d(means, numbers(1, 1, 3), padding=1).transpose(-1, -2).unsqueeze(-1).sigmoid()
+
+
+def seen_where(x: Tensor) -> Tensor:
+    """As CBAM: where to look, by the mean and the largest of the planes."""
+    both = torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True)[0]], 1)
+    return x * F.conv2d(both, numbers(1, 2, 7, 7), padding=3).sigmoid()
+
+
 def haar(x: Tensor) -> Tensor:
     a, b, c, d = x[:, :, ::2, ::2], x[:, :, 1::2, ::2], x[:, :, ::2, 1::2], x[:, :, 1::2, 1::2]
     low, high = a + b + c + d, a - b - c + d
@@ -269,6 +287,10 @@ NORMS: dict[str, Row] = {
     "batch norm": lambda x: F.batch_norm(x, numbers(8), numbers(8).abs() + 0.5, numbers(8), numbers(8)),
     "batch statistics": lambda x: F.batch_norm(x, None, None, training=True),
     "instance norm": F.instance_norm,
+    "instance norm behind a border": lambda x: F.instance_norm(F.pad(x, [1] * 4, "reflect"))[:, :, 1:-1, 1:-1],
+    "channel norm and gelu": lambda x: F.gelu(
+        (x - x.mean(1, keepdim=True)) / torch.sqrt((x - x.mean(1, keepdim=True)).pow(2).mean(1, keepdim=True) + 1e-6)
+    ),
     "instance norm of planes": lambda x: F.instance_norm(x, weight=numbers(8), bias=numbers(8)),
     "group norm": lambda x: F.group_norm(x, 2, numbers(8), numbers(8)),
     "layer norm of channels": lambda x: F.layer_norm(x.permute(0, 2, 3, 1), (8,), numbers(8), numbers(8)).permute(
@@ -292,6 +314,7 @@ POOLS: dict[str, Row] = {
     "mean": lambda x: grown(F.avg_pool2d(x, 2), x),
     "mean, rounded up": lambda x: grown(F.avg_pool2d(x, 3, 2, ceil_mode=True), x),
     "mean of what is there": lambda x: F.avg_pool2d(x, 3, 1, 1, count_include_pad=False),
+    "mean, rounded up for nothing": lambda x: grown(F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False), x),
     "mean with zeros": lambda x: F.avg_pool2d(x, 5, 1, 2),
     "sum of a window": lambda x: F.avg_pool2d(x, 3, 1, 1, divisor_override=1),
     "largest": lambda x: F.max_pool2d(x, 3, 1, 1),
@@ -317,6 +340,7 @@ POOLS: dict[str, Row] = {
 CONVOLUTIONS: dict[str, Row] = {
     "plain": lambda x: F.conv2d(x, numbers(8, 8, 3, 3), padding=1),
     "dilated": lambda x: F.conv2d(x, numbers(8, 8, 3, 3), padding=4, dilation=4),
+    "same, dilated": lambda x: F.conv2d(x, numbers(8, 8, 3, 3), padding="same", dilation=3),
     "same": lambda x: F.conv2d(x, numbers(8, 8, 4, 4), padding="same"),
     "strided": lambda x: grown(F.conv2d(x, numbers(8, 8, 3, 3), stride=2, padding=1), x),
     "depthwise": lambda x: F.conv2d(x, numbers(8, 1, 7, 7), padding=3, groups=8),
@@ -431,6 +455,9 @@ PLACES: dict[str, Row] = {
     "split": lambda x: torch.cat(x.split([3, 5], 1)[::-1], 1),
     "chunk": lambda x: torch.cat(x.chunk(3, 1)[::-1], 1),
     "narrow": lambda x: torch.cat([x.narrow(1, 4, 4), x.narrow(1, 0, 4)], 1),
+    "gates of one tensor": gates,
+    "channels along a line": along_channels,
+    "mean and largest of channels": seen_where,
     "one plane": lambda x: x * x[:, 3:4],
     "planes of a list": lambda x: x[:, [7, 0, 5, 2, 1, 6, 3, 4]],
     "index select": lambda x: x.index_select(1, torch.tensor([7, 6, 5, 4, 0, 1, 2, 3])),

@@ -8,10 +8,10 @@ from exporter.passes.onnx.fourier import write_out_fourier
 from exporter.passes.onnx.pixel_shuffle import use_depth_first
 from exporter.passes.onnx.pixel_unshuffle import use_strided_convolutions
 from exporter.passes.onnx.rounded_means import count_what_is_there
-from exporter.passes.onnx.same_padding import fold_padding
+from exporter.passes.onnx.same_padding import fold_padding, name_pads
 
 # A padding's amounts are computed, as PyTorch writes them: shapes behind it are known once they are folded.
 AFTER_EXPORT = (
-    (write_out_fourier, count_what_is_there, fold_padding, fold_affine),
+    (write_out_fourier, count_what_is_there, name_pads, fold_padding, fold_affine),
     (use_strided_convolutions, use_depth_first, name_sizes_of_corners),
 )

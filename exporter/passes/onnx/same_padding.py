@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from exporter.graph.onnx_editor import OnnxGraph, attribute, set_attribute
+from exporter.graph.padding import same_padding
 
 
 def fold_padding(graph: OnnxGraph) -> bool:
@@ -27,6 +28,24 @@ def fold_padding(graph: OnnxGraph) -> bool:
             set_attribute(user, "auto_pad", None)
             user.input[0] = pad.input[0]
         graph.remove([pad])
+        modified = True
+    return modified
+
+
+def name_pads(graph: OnnxGraph) -> bool:
+    """Write out the automatic padding of dilated convolutions: ONNX Runtime has none."""
+    modified = False
+    for node in graph.nodes:
+        auto, dilations = attribute(node, "auto_pad", "NOTSET"), attribute(node, "dilations") or [1]
+        shape = graph.shape(node.input[0]) if node.op_type == "Conv" and auto.startswith("SAME") else None
+        kernel = attribute(node, "kernel_shape")
+        if shape is None or max(dilations) == 1 or kernel is None:
+            continue
+        strides = attribute(node, "strides") or [1] * len(kernel)
+        pairs = [same_padding(*axis) for axis in zip(shape[2:], kernel, strides, dilations, strict=True)]
+        before, after = zip(*(pair if auto == "SAME_UPPER" else pair[::-1] for pair in pairs), strict=True)
+        set_attribute(node, "auto_pad", None)
+        set_attribute(node, "pads", [*before, *after])
         modified = True
     return modified
 
