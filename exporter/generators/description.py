@@ -31,6 +31,7 @@ class Description:
     multiple: Annotated[int, Field(ge=1, le=LARGEST_MULTIPLE)]
     channels_changed: bool = False
     interface: Interface = field(default_factory=Interface)
+    widths: dict[str, dict[str, int | list[int]]] = field(default_factory=dict)  # of a pruned network
 
     def __post_init__(self) -> None:
         if not self.range[0] < self.range[1]:
@@ -41,6 +42,8 @@ class Description:
         described = asdict(self) | {"interface": self.interface.to_header()}
         if not described["interface"]:  # as files always were whose network takes and gives one picture
             del described["interface"]
+        if not described["widths"]:  # shapes of weights say them all
+            del described["widths"]
         return {"network": json.dumps(described, sort_keys=True)}
 
     @classmethod

@@ -1,12 +1,13 @@
 """Our file of a torch network: safetensors with the architecture in the header. Never a pickle.
 
-A pruned network has other channel numbers than its class builds; `fit_channels` gives every layer the width its
-stored weights have, so that any architecture survives pruning without code of its own.
+A pruned network has other channel numbers than its class builds; `exporter/generators/widths.py` gives every layer its
+own, so that any architecture survives pruning without code for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from exporter.generators.build import build_network, generator_info
 from exporter.generators.description import Description, is_known, read_description, require_allowed
 from exporter.generators.interface import PLAIN, Interface
 from exporter.generators.outline import outline
+from exporter.generators.widths import fit_channels, open_widths
 
 
 class UnitRange(nn.Module):
@@ -77,21 +79,34 @@ def read_network(path: Path, user_classes: Collection[str] = ()) -> nn.Module:
     description = read_description(path)
     require_allowed(description.arch, path, user_classes)
     state = read_safetensors(path)
-    info = generator_info(description.arch, description.range, description.multiple)
     try:
-        if is_known(info.name):  # shapes first: no memory for a network that is not the file's
-            _require_fit(outline(info, description.kwargs), description, state)
-        network = build_network(info, description.kwargs)
-        if network.state_dict().keys() != state.keys():  # written with its weights folded
-            fold_network(network)
-        _require_fit(network, description, state)
-        network.load_state_dict(state)
-        fold_network(network)
+        return network_of(description, state)
     except (RecipeError, RuntimeError, LookupError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise CheckpointError(f"{path} does not fit its own description, {info.name}: {reason}") from None
+        raise CheckpointError(f"{path} does not fit its own description, {description.arch}: {reason}") from None
+
+
+def network_of(description: Description, state: dict[str, Tensor]) -> nn.Module:
+    """What `read_network` makes of a file that holds these two. Raises what it explains."""
+    info = generator_info(description.arch, description.range, description.multiple)
+    if is_known(info.name):  # shapes first: no memory for a network that is not the file's
+        _require_fit(outline(info, description.kwargs), description, state)
+    network = build_network(info, description.kwargs)
+    if network.state_dict().keys() != state.keys():  # written with its weights folded
+        fold_network(network)
+    _require_fit(network, description, state)
+    network.load_state_dict(state)
+    fold_network(network)
     multiple = getattr(network, "multiple", info.multiple) if is_known(info.name) else description.multiple
     return in_unit_range(network, description.range, multiple, info.padding, description.interface).eval()
+
+
+def describe_pruned(network: nn.Module, description: Description) -> Description:
+    """`description` of a network that has lost channels since: with the widths that its weights leave open."""
+    changed = replace(description, channels_changed=True)
+    state = bare(network).state_dict()
+    built = bare(network_of(changed, state))
+    return replace(changed, widths=open_widths(built, bare(network)))
 
 
 def in_unit_range(
@@ -112,38 +127,10 @@ def bare(network: nn.Module) -> nn.Module:
     return network.network if isinstance(network, Adapter) else network
 
 
-def fit_channels(network: nn.Module, state: dict[str, Tensor]) -> None:
-    """Give every layer the number of channels its weights in `state` have."""
-    for name, module in network.named_modules():
-        weight = state.get(f"{name}.weight")
-        if isinstance(module, nn.ConvTranspose2d) and weight is not None:
-            module.in_channels, module.out_channels = weight.shape[0], weight.shape[1] * module.groups
-        elif isinstance(module, nn.Conv2d) and weight is not None:
-            if module.groups > 1 and weight.shape[1] == 1:
-                module.groups = weight.shape[0]
-            module.in_channels, module.out_channels = weight.shape[1] * module.groups, weight.shape[0]
-        elif isinstance(module, nn.modules.batchnorm._NormBase):
-            module.num_features = len(state[f"{name}.running_mean"])
-        elif isinstance(module, nn.Linear) and weight is not None:
-            module.out_features, module.in_features = weight.shape
-        _fit_tensors(module, name, state)
-
-
-def _fit_tensors(module: nn.Module, name: str, state: dict[str, Tensor]) -> None:
-    for key, parameter in list(module.named_parameters(recurse=False)):
-        stored = state.get(f"{name}.{key}")
-        if stored is not None and stored.shape != parameter.shape:
-            setattr(module, key, nn.Parameter(torch.empty_like(stored)))
-    for key, buffer in list(module.named_buffers(recurse=False)):
-        stored = state.get(f"{name}.{key}")
-        if stored is not None and stored.shape != buffer.shape:
-            setattr(module, key, torch.empty_like(stored))
-
-
 def _require_fit(network: nn.Module, description: Description, state: dict[str, Tensor]) -> None:
     """Give a pruned network its widths. Raises ValueError when names or shapes are then not those of `state`."""
     if description.channels_changed:
-        fit_channels(network, state)
+        fit_channels(network, state, description.widths)
     own = network.state_dict()
     wrong = sorted(own.keys() ^ state.keys()) or [key for key in own if own[key].shape != state[key].shape]
     if wrong:

@@ -107,8 +107,8 @@ class LoadGenerator(Stage):
         from exporter.generators.build import build_network, generator_info
         from exporter.generators.description import Description, is_known, own_description, require_allowed
         from exporter.generators.interface import Interface
-        from exporter.generators.network_file import fit_channels
         from exporter.generators.recognition import deduced_kwargs, recognise
+        from exporter.generators.widths import fit_channels
 
         lines = []
         described = own_description(path)
@@ -131,14 +131,16 @@ class LoadGenerator(Stage):
             self._require_bounds(info, kwargs, path)
         network = build_network(info, kwargs)
         pruned = described is not None and described.channels_changed
-        if pruned:
-            fit_channels(network, dict(weights[0].tensors))
+        if described is not None and pruned:
+            fold_network(network)  # as it was when it was pruned
+            fit_channels(network, weights[0].tensors, described.widths)
         lines += load_into(network, weights, path, info.name)
         if fold_network(network):
             lines.append("weights that its class normalises are folded into plain ones")
         multiple = getattr(network, "multiple", info.multiple)
         interface = described.interface if described else Interface()
-        return info, network, Description(info.name, kwargs, info.range, multiple, pruned, interface), lines
+        widths = described.widths if described else {}
+        return info, network, Description(info.name, kwargs, info.range, multiple, pruned, interface, widths), lines
 
     def _require_bounds(self, info: GeneratorInfo, kwargs: dict[str, Any], path: Path) -> None:
         """What the file says of its network, with the recipe's changes, must be one that can be built."""

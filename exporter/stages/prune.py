@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import CheckpointError, ForeignClass, StageError
+from exporter.failures import explained, in_one_line
 from exporter.files.recipe_path import RecipeFile
+from exporter.generators.description import Description, read_description
+from exporter.generators.users_code import FAILS_WITH
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.training import check_training, train_with_teacher
+from exporter.suggestions import did_you_mean
 from exporter.training.options import CHECKPOINT, FitOptions
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from exporter.pruning.channels import Check, Pruned
+
+MOST_NAMED = 6  # of the layers that were left whole
 
 
 class Prune(FitOptions, Stage):
@@ -40,34 +49,30 @@ class Prune(FitOptions, Stage):
     warm_start: RecipeFile | None = None  # pruned.safetensors of a run with the same checkpoint, ratio and round_to
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
-        import copy
-        from dataclasses import replace
-
-        from exporter.generators.description import read_description
-        from exporter.generators.network_file import read_network, write_network
+        from exporter.generators.network_file import describe_pruned, read_network, write_network
         from exporter.training.cost import cost_of
 
         original = read_network(source.path, source.user_classes)
-        pruned = self._prune(copy.deepcopy(original), source)
-        self._go_on_from(pruned, source)
-        before, after = cost_of(original, source.input.shape), cost_of(pruned, source.input.shape)
-        recovered = train_with_teacher(self.name, self, pruned, original, workspace, trained=True)
+        pruned = self._prune(original, source)
+        for line in _said(pruned.whole):
+            workspace.progress.say(f"{self.name}: {line}")
+        self._go_on_from(pruned.network, source)
+        before, after = cost_of(original, source.input.shape), cost_of(pruned.network, source.input.shape)
+        recovered = train_with_teacher(self.name, self, pruned.network, original, workspace, trained=True)
         path = workspace.folder / "pruned.safetensors"
-        write_network(recovered, replace(read_description(source.path), channels_changed=True), path)
+        write_network(recovered, describe_pruned(recovered, read_description(source.path)), path)
         facts = {
             "macs_before": before.macs,
             "macs_after": after.macs,
             "parameters_before": before.parameters,
             "parameters_after": after.parameters,
-        }
+        } | ({"left_whole": list(pruned.whole)} if pruned.whole else {})
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
 
     def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
-        import copy
-
         check_training(self, workspace)
-        pruned = self._prune(copy.deepcopy(network), workspace.teacher)
+        pruned = self._prune(network, workspace.teacher).network
         self._go_on_from(pruned, workspace.teacher)
         return pruned
 
@@ -86,44 +91,72 @@ class Prune(FitOptions, Stage):
             hint = "prune.warm_start must come from the same checkpoint, ratio, round_to and keep"
             raise CheckpointError(str(error).splitlines()[0], hint=hint) from None
 
-    def _prune(self, network: nn.Module, source: Artifact) -> nn.Module:
+    def _prune(self, network: nn.Module, source: Artifact) -> Pruned:
+        """Raises StageError when nothing can be removed: before training is paid for, not after."""
         import torch
-        import torch_pruning
+
+        from exporter.pruning.channels import Wanted, remove_channels
 
         example = torch.full(source.input.shape, 0.5)
-        modules = dict(network.named_modules())
-        if unknown := [name for name in self.keep if name not in modules]:
-            raise StageError(f"prune.keep: the network has no module {unknown[0]!r}")
-        kept = [modules[name] for name in self.keep] + [_last_convolution(network, example)]
-        pruner = torch_pruning.pruner.MagnitudePruner(
-            network,
-            example,
-            importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
-            pruning_ratio=self.ratio,
-            round_to=self.round_to,
-            ignored_layers=kept,
-        )
-        pruner.step()
-        try:
-            with torch.no_grad():
-                shape = tuple(network(example).shape)
-        except RuntimeError as error:
-            raise StageError(
-                f"prune: the pruned network no longer runs: {str(error).splitlines()[0]}",
-                hint="name the layers that must keep their channels in prune.keep",
-            ) from None
-        if shape != source.output.shape:
-            raise StageError(f"prune: the pruned network gives {shape} instead of {source.output.shape}")
-        return network.requires_grad_(True)
+        keep = (*self._kept(network), _last_convolution(network, example))
+        wanted = Wanted(self.ratio, self.round_to, keep)
+        return remove_channels(network, example, wanted, _checked_by(network, read_description(source.path)))
+
+    def _kept(self, network: nn.Module) -> Iterator[str]:
+        """Names of modules, as the network's own class or its wrappers have them."""
+        from exporter.generators.network_file import bare
+
+        places = {module: name for name, module in network.named_modules()}
+        own = {name: places[module] for name, module in bare(network).named_modules() if name}
+        for name in self.keep:
+            if name not in own and name not in places.values():
+                raise StageError(
+                    f"prune.keep: the network has no module {name!r}{did_you_mean(name, [*own])}",
+                    hint="a layer's name as in the keys of its checkpoint, without .weight",
+                )
+            yield own.get(name, name)
 
 
-def _last_convolution(network: nn.Module, example: Tensor) -> nn.Module:
-    """The convolution that ran last: its channels are the picture's."""
+def _said(whole: Mapping[str, str]) -> Iterator[str]:
+    """Which layers kept all their channels without being asked to, and why the first did."""
+    if whole:
+        names, (first, reason) = list(whole), next(iter(whole.items()))
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        yield f"kept whole: {', '.join(names[:MOST_NAMED])}{more}; what their channels go to could not be followed"
+        yield f"{first}: {reason}"
+
+
+def _checked_by(network: nn.Module, description: Description) -> Check:
+    """Whether a pruned network runs, gives the same picture's size and comes back from a file as it is."""
     import torch
 
-    ran: list[nn.Module] = []
-    convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d)]
-    handles = [m.register_forward_hook(lambda module, *_: ran.append(module)) for m in convolutions]
+    from exporter.generators.network_file import bare, describe_pruned, network_of
+
+    def problem(pruned: nn.Module, example: Tensor) -> str:
+        try:
+            # What the class draws for its first weights must not shift what training draws.
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                wanted, given = network(example), pruned(example)
+                if given.shape != wanted.shape:
+                    return f"it gives {tuple(given.shape)} instead of {tuple(wanted.shape)}"
+                state = bare(pruned).state_dict()
+                again = network_of(describe_pruned(pruned, description), state)(example)
+        except FAILS_WITH as error:  # of any network's code at widths it was not written for
+            if explained(error):
+                raise
+            return in_one_line(error)
+        return "" if torch.equal(again, given) else "it gives another picture once it is loaded from its file"
+
+    return problem
+
+
+def _last_convolution(network: nn.Module, example: Tensor) -> str:
+    """The name of the convolution that ran last: its channels are the picture's."""
+    import torch
+
+    ran: list[str] = []
+    convolutions = {n: m for n, m in network.named_modules() if isinstance(m, torch.nn.modules.conv._ConvNd)}
+    handles = [m.register_forward_hook(lambda *_, name=name: ran.append(name)) for name, m in convolutions.items()]
     with torch.no_grad():
         network(example)
     for handle in handles:
