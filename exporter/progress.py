@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+
+REMIND_EVERY_S = 15.0
 
 
 class Task(Protocol):
@@ -37,3 +41,21 @@ class Silent:
 
     def log(self, text: str) -> None:
         return
+
+
+@contextmanager
+def reminded(progress: Progress, what: str, every_s: float = REMIND_EVERY_S) -> Iterator[None]:
+    """Say now and then, while work goes on that cannot say where it is, that it does: `what: still at it, 45 s`."""
+    done, started_s = threading.Event(), time.monotonic()
+
+    def remind() -> None:
+        while not done.wait(every_s):
+            progress.say(f"{what}: still at it, {time.monotonic() - started_s:.0f} s")
+
+    thread = threading.Thread(target=remind, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

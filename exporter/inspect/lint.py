@@ -13,7 +13,7 @@ from exporter.artifact import Format, picture_layout
 from exporter.graph.graph import DYNAMIC, INTEGER_DTYPES, Graph, Node, Tensor
 from exporter.graph.operators import GPU_DELEGATE, ONNX, ONNX_WEIGHTED, TFLITE, TFLITE_WEIGHTED, UNKNOWN_TFLITE
 from exporter.graph.read import read_graph
-from exporter.inspect.audit import audit_graph, compute_dtypes, float_islands, is_declared
+from exporter.inspect.audit import CONVERSIONS, audit_graph, compute_dtypes, float_islands, is_declared
 from exporter.inspect.results import Audit, Finding
 from exporter.inspect.tensorrt import tensorrt_findings
 from exporter.quantization.params import LOWEST, PIXELS
@@ -71,12 +71,24 @@ def _transposes(graph: Graph) -> Iterator[Finding]:
 
 
 def _onnx_transposes(graph: Graph) -> Iterator[Finding]:
-    ends = {t.name for t in (*graph.inputs, *graph.outputs)}
+    ends = _names_of_ends(graph)
     for node in graph.nodes:
         at_the_end = any(t.name in ends for t in (*node.inputs, *node.outputs))
         is_picture = bool(node.outputs) and node.outputs[0].dtype != "int64"  # not the arithmetic of shapes
         if node.kind == "Transpose" and node.activations and is_picture and not at_the_end:
             yield Finding("warning", "transpose", f"{node.where} moves a whole tensor inside the graph")
+
+
+def _names_of_ends(graph: Graph) -> set[str]:
+    """The pictures that go in and come out, as they are and quantised."""
+    ends = {t.name for t in (*graph.inputs, *graph.outputs)}
+    for node in graph.nodes:
+        if node.kind in CONVERSIONS and node.inputs[0].name in ends:
+            ends.update(t.name for t in node.outputs)
+    for node in reversed(graph.nodes):
+        if node.kind in CONVERSIONS and any(t.name in ends for t in node.outputs):
+            ends.add(node.inputs[0].name)
+    return ends
 
 
 def _islands(graph: Graph) -> Iterator[Finding]:

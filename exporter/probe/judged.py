@@ -26,6 +26,8 @@ LEAST_PARITY_DB = {"onnx": 80.0, "tflite_fp32": 80.0, "tflite_fp16": 40.0, "tfli
 ENGINES = {Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
 NEAR_EVERYWHERE = ("onnx", "tflite_fp32", "tflite_fp16")  # what is not shown, too: another program may read it
 THREADS = 2
+TO_KEEP_MORE = "in a recipe `tune: true`, `mixed: {max_loss_db: 0.1}` or `keep_float` keep more; so do trained weights"
+LEAST_SEEN = 0.01  # of the values of a picture
 NOT_WORTH_SAYING = ("stays as it is",)  # a form that costs nothing here
 USERS_OWN = 2  # exit code of what the user's code or files are blamed for
 MOST_NAMED = 2  # of operators that one message explains
@@ -41,9 +43,11 @@ def judged(target: str, made: Made, pictures: Sequence[Image], expected: Sequenc
     audit, findings = lint_model(artifact.path, graph)
     on_gpu = predict(graph) if graph.format == Format.TFLITE else None
     problem = _far_apart(target, shown_db, expected, given)
+    if problem and artifact.precision == "int8":
+        problem = f"{problem}; {TO_KEEP_MORE}"
     is_int8 = artifact.precision == "int8"
     said = [line for line in made.said if not any(words in line for words in NOT_WORTH_SAYING)]
-    notes = [problem, *said, *(_left_to_cpu(findings) if is_int8 else _gpu_notes(graph, on_gpu))]
+    notes = [problem, _unseen(expected), *said, *(_left_to_cpu(findings) if is_int8 else _gpu_notes(graph, on_gpu))]
     return Row(
         status="wrong" if problem else "ok",
         parity_db=shown_db,
@@ -80,6 +84,11 @@ def _far_apart(target: str, shown_db: float, expected: Sequence[Image], given: S
         if not whole_db >= least_db:
             return f"parity {whole_db:.1f} dB where the picture leaves 0..1, less than {least_db:g} dB"
     return ""
+
+
+def _unseen(expected: Sequence[Image]) -> str:
+    seen = float(np.mean([np.mean((picture > 0) & (picture < 1)) for picture in expected]))
+    return "" if seen >= LEAST_SEEN else "nearly all of its picture is outside 0..1, so parity says little: see --range"
 
 
 def _gpu_notes(graph: Graph, on_gpu: GpuPrediction | None) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from exporter.artifact import Artifact, Format
 from exporter.errors import Refused, StageError
 from exporter.processes.child_process import how_it_ended, run_child
+from exporter.progress import reminded
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.onnx2tf_child import FAILURE, JOB, MODEL, RESULT
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx, run_tflite
@@ -106,13 +107,14 @@ class OnnxToTflite(Stage):
         root = str(Path(exporter.__file__).parents[1])
         path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
         program = "import sys; from exporter.stages.onnx2tf_child import main; sys.exit(main())"
-        done = run_child(
-            [sys.executable, "-c", program],
-            timeout_s=None,
-            cwd=private,
-            env={**os.environ, "PYTHONPATH": path},
-            one_stream=True,
-        )
+        with reminded(workspace.progress, f"{self.name}: onnx2tf converts the network"):
+            done = run_child(
+                [sys.executable, "-c", program],
+                timeout_s=None,
+                cwd=private,
+                env={**os.environ, "PYTHONPATH": path},
+                one_stream=True,
+            )
         with workspace.quiet():
             sys.stdout.write(done.stdout)
         if done.returncode != 0:
@@ -155,6 +157,8 @@ def _failure(stage: str, private: Path, returncode: int, refused: Mapping[str, s
     place = "the network"
     if said["op"]:
         place = refused.get(said["op"]) or place_of(said["op"], said["node"] or "")
+        if not said["node"] and said["op"] not in refused:  # named after TensorFlow's own operator
+            place = next(iter(refused.values()), place)
     return Refused(
         f"{stage}: {place} cannot be converted to TFLite: {said['reason']}",
         hint="replace the operator in the network; `strict: true` or `replace` can help when onnx2tf does know it",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
+from exporter.progress import reminded
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx
 
@@ -36,7 +37,7 @@ class SimplifyOnnx(Stage):
 
         path = workspace.folder / "model.onnx"
         skipped = [WRONG_FOR_MAXIMA] if self.fold_batch_norm else [WRONG_FOR_MAXIMA, "fuse_bn_into_conv"]
-        with workspace.quiet():
+        with workspace.quiet(), reminded(workspace.progress, f"{self.name}: onnxsim folds constants"):
             try:
                 model = onnx.shape_inference.infer_shapes(onnx.load(source.path))
                 model = rewrite_onnx(model, (write_out_copied_sizes,)).commit()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from exporter.artifact import Artifact, Format
 from exporter.errors import PlanError, Refused, StageError, WrongPicture
 from exporter.failures import explained
+from exporter.progress import reminded
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx
 
@@ -64,7 +65,7 @@ class TorchToOnnx(Stage):
         failed: dict[str, StageError | PlanError] = {}
         for way in WAYS if self.exporter == "auto" else (self.exporter,):
             try:
-                with workspace.quiet():
+                with workspace.quiet(), reminded(workspace.progress, f"{self.name}: {way} reads the network"):
                     model = self._export(network, image, workspace.folder, way)
                 graph = rewrite_onnx(model, *AFTER_EXPORT)
                 _write(with_shapes(graph.commit()), path)
