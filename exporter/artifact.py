@@ -62,6 +62,11 @@ class TensorSpec:
     def width(self) -> int:
         return self.shape[3 if self.layout == "NCHW" else 2]
 
+    @property
+    def photograph_height(self) -> int:
+        """Of what the picture shows, px: a cell of sensor values is two high."""
+        return 2 * self.height if self.colour == "rggb" else self.height
+
     @classmethod
     def image(
         cls, height: int, width: int, layout: Layout = "NCHW", colour: Colour = "rgb", frames: int = 1
@@ -125,8 +130,13 @@ class Artifact:
 
     @property
     def scale(self) -> int:
-        """By how much the picture that comes out is larger than the one that goes in."""
+        """By how much the tensor that comes out is larger than the one that goes in."""
         return self.output.height // self.input.height
+
+    @property
+    def enlarges(self) -> int:
+        """The same of photographs, where a cell of sensor values stands for 2×2 px: what quality is measured by."""
+        return self.output.photograph_height // self.input.photograph_height
 
     @classmethod
     def of_file(cls, path: Path, format: Format, *, like: Artifact, step: str, **changes: Any) -> Artifact:

@@ -118,7 +118,7 @@ def judge(
 
 
 def _judge_target(target: str, pledge: Pledge, result: TargetResult | None, demand_all: bool) -> Iterator[Verdict]:
-    scale = 1 if result is None else result.artifact.scale
+    scale = 1 if result is None else result.artifact.enlarges
     for promise, limit in promises_of(pledge.budget):
         value = NotMeasured("the target was not built") if result is None else promise.value(result)
         yield _verdict(target, pledge.runtime, promise, limit, value, scale=scale)

@@ -31,8 +31,13 @@ class Outcome:
 
     @property
     def scale(self) -> int:
-        """By how much the network enlarges its pictures."""
+        """By how much the tensor that comes out is larger than the one that goes in."""
         return next((target.artifact.scale for target in self.targets), 1)
+
+    @property
+    def enlarges(self) -> int:
+        """By how much the network enlarges photographs, which decides how quality is measured."""
+        return next((target.artifact.enlarges for target in self.targets), 1)
 
     @property
     def tally(self) -> Tally:

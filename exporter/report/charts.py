@@ -65,7 +65,7 @@ def quality_chart(steps: Sequence[Step]) -> str:
             fontsize=9.5,
         )
     if measured := [step.stage.quality for step in steps if isinstance(step.stage.quality, Quality)]:
-        before_db, scale = measured[0].input_psnr_db, steps[0].stage.artifact.scale
+        before_db, scale = measured[0].input_psnr_db, steps[0].stage.artifact.enlarges
         axes.axvline(before_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
         axes.annotate(
             "blurred input" if scale == 1 else Yardstick(scale).baseline,
@@ -76,7 +76,7 @@ def quality_chart(steps: Sequence[Step]) -> str:
             fontsize=9.5,
             va="center",
         )
-    on_y = " on Y" if steps and steps[0].stage.artifact.scale > 1 else ""
+    on_y = " on Y" if steps and steps[0].stage.artifact.enlarges > 1 else ""
     axes.set_xlabel(f"PSNR{on_y} against the sharp photo, dB")
     return _svg(figure, "quality")
 

@@ -37,7 +37,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "exit_code": outcome.tally.status.exit_code,
         "headline": outcome.tally.headline,
         "counts": plain(outcome.tally),
-        "protocols": plain(Yardstick(outcome.scale).protocols),
+        "protocols": plain(Yardstick(outcome.enlarges).protocols),
         "promises": plain(outcome.verdicts),
         "targets": [_target(target) for target in outcome.targets],
         "stages": [_stage(stage) for stage in outcome.stages],

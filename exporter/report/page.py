@@ -84,7 +84,7 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
     compared = steps(outcome.stages)
     timed = [(t.name, t.latency) for t in outcome.targets if isinstance(t.latency, Latency)]
     shown_photos = photos(outcome, called, drawings)
-    headline, yardstick = outcome.tally.headline, Yardstick(outcome.scale)
+    headline, yardstick = outcome.tally.headline, Yardstick(outcome.enlarges)
     return {
         "style": Markup(_asset("page.css")),  # ours, so it goes in unescaped; so do the charts
         "script": Markup(_asset("page.js")),

@@ -67,7 +67,9 @@ def photos(outcome: Outcome, names: dict[str, str], drawings: Drawings) -> tuple
     """Every picture at every stage it was saved at, at most MAX_PHOTOS; `names` labels the stages."""
     shown = [picture for picture in outcome.pictures[:MAX_PHOTOS] if picture.files]
     with ThreadPoolExecutor() as pool:  # the encoder lets other threads run
-        return tuple(pool.map(lambda picture: _photo(picture, names, drawings, outcome.scale), shown))
+        is_grey = any(target.artifact.output.colour == "grey" for target in outcome.targets)
+        channels = 1 if is_grey else 3  # of a grey picture, measured as it is, all three are equal
+        return tuple(pool.map(lambda one: _photo(one, names, drawings, outcome.enlarges, channels), shown))
 
 
 def error_crops(outcome: Outcome, names: dict[str, str], drawings: Drawings, count: int = 4) -> tuple[ErrorCrop, ...]:
@@ -101,16 +103,16 @@ def int8_and_float(stages: tuple[StageAccuracy, ...]) -> tuple[str, str] | None:
     return (int8.name, reference.name) if reference is not None else None
 
 
-def _photo(picture: Picture, names: dict[str, str], drawings: Drawings, scale: int) -> Photo:
+def _photo(picture: Picture, names: dict[str, str], drawings: Drawings, scale: int, channels: int) -> Photo:
     pixels = {stage: _pixels(path) for stage, path in picture.files.items()}
     height, width = next(iter(pixels.values())).shape[:2]
     top, left = max(0, (height - MAX_SIDE_PX) // 2), max(0, (width - MAX_SIDE_PX) // 2)
     sharp = pixels.get("sharp")
     shots = []
     for stage, image in pixels.items():
-        same_size = sharp is not None and image.shape == sharp.shape
-        is_compared = sharp is not None and same_size and stage != "sharp"
-        psnr_db = _psnr_db(image, sharp, scale) if is_compared and sharp is not None else None
+        psnr_db = None
+        if sharp is not None and image.shape == sharp.shape and stage != "sharp":
+            psnr_db = _psnr_db(image[..., :channels], sharp[..., :channels], scale)
         window = image[top : top + MAX_SIDE_PX, left : left + MAX_SIDE_PX]
         label = names.get(stage) or _LABELS.get(stage, stage[:1].upper() + stage[1:])
         shots.append(Shot(stage, label, drawings.picture(data_uri, window), psnr_db))

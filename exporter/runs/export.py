@@ -64,7 +64,7 @@ def export(
     loaded = run_chain(replace(chains[0], stages=chains[0].stages[:1]), workspace, run_folder, done, seconds, notes)
     plain = open_images(recipe, loaded.file)
     if plain.evaluation.protocol is not None:
-        progress.say(f"the network enlarges {loaded.file.scale} times; {IN_WORDS[plain.evaluation.protocol]}")
+        progress.say(f"the network enlarges {loaded.file.enlarges} times; {IN_WORDS[plain.evaluation.protocol]}")
     learns_ranges = any(is_int8(stage) for chain in chains for stage in chain.stages)
     judged = judge_sets(plain, learns_ranges, run_folder.path / "image_sets.json")
     for remark in judged.remarks:

@@ -89,6 +89,18 @@ def test_the_contract_has_two_sizes(made: Path) -> None:
     assert (pixels.shape, output.shape) == ((32, 32, 3), (1, 64, 64, 3))
 
 
+def test_sensor_values_that_become_colours_are_not_enlarged() -> None:
+    """Half as high and wide, four channels a cell: quality is measured as of any restored picture."""
+    mosaic = Artifact(
+        Format.ONNX,
+        Path("m.onnx"),
+        TensorSpec.image(16, 16, colour="rggb"),
+        TensorSpec.image(32, 32),
+        "0" * 64,
+    )
+    assert (mosaic.scale, mosaic.enlarges) == (2, 1)
+
+
 def test_the_page_says_what_is_compared(made: Path) -> None:
     page = (made / "report" / "index.html").read_text()
     assert "Bicubic enlargement" in page
