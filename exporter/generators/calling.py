@@ -164,7 +164,8 @@ def _argument_of_picture(network: nn.Module, wanted: Interface) -> str:
         raise RecipeError(
             f"model.inputs: {forward} needs {' and '.join(missing)} beside the picture",
             hint=f"say what each shall be, a number, a list or {{fill: 0.06, shape: [1, 1, H, W]}}: "
-            f"model: {{inputs: {{{options}}}}}; several pictures of a film are input.frames",
+            f"model: {{inputs: {{{options}}}}}; several pictures of a film are input.frames; a state that goes on from "
+            "frame to frame is not carried",
         )
     return "" if not free or free[0] is parameters[0] else free[0].name
 
