@@ -49,10 +49,13 @@ class LoadGenerator(Stage):
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises CheckpointError for weights that do not fit, PlanError for a size the network cannot run at."""
-        from exporter.checkpoints.read import read_weights
+        from exporter.checkpoints.read import read_safetensors, read_weights
+        from exporter.checkpoints.state_dicts import StateDict
+        from exporter.generators.description import own_description
         from exporter.generators.network_file import bare, in_unit_range, write_network
 
-        weights = read_weights(source.path)
+        is_ours = own_description(source.path) is not None  # then it may hold no weights, as a network may
+        weights = [StateDict(read_safetensors(source.path))] if is_ours else read_weights(source.path)
         info, network, described, lines = self._build(weights, source.path)
         if info.padding == "none":
             _require_size(source, info.name, described.multiple)

@@ -37,6 +37,11 @@ def test_a_plain_network_goes_through_everywhere(capfd: pytest.CaptureFixture[st
     assert rows["onnx"]["gpu_refused"] is None and rows["tflite_fp32"]["rank"] == 4
 
 
+def test_a_network_without_weights(capfd: pytest.CaptureFixture[str]) -> None:
+    code, found, _ = probe(capfd, f"{HERE}:Weightless", "--size", "32x48")
+    assert code == 0 and found["network"]["parameters"] == 0
+
+
 def test_range_and_multiple_are_found_out(capfd: pytest.CaptureFixture[str]) -> None:
     assert probe(capfd, f"{HERE}:Signed", "--size", "32x48")[1]["network"]["range"] == [-1, 1]
     assert probe(capfd, f"{HERE}:Quarters", "--size", "32x48")[1]["network"]["multiple"] == 4

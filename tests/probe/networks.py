@@ -116,3 +116,8 @@ class Loud(Plain):
 
     def middle(self, x: Tensor) -> Tensor:
         return (x + 1e4 * x.pow(8)) - 1e4 * x.pow(8)
+
+
+class Weightless(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return F.avg_pool2d(x, 3, 1, 1) * 0.5
