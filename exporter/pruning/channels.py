@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.errors import StageError
 from exporter.failures import explained, in_one_line
+from exporter.pruning.arrival import MISLED, misled_layers
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -46,11 +47,11 @@ def remove_channels(network: nn.Module, example: Tensor, wanted: Wanted, check: 
 
     Raises StageError, naming layers, when no layer can lose a channel.
     """
-    problem = ""
+    whole: dict[str, str] = {}
     try:
-        pruned = _pruned(network, example, wanted, ())
+        whole = _misled(network, _smaller(network, example), wanted, ())
+        pruned = _pruned(network, example, wanted, whole)
         problem = check(pruned, example)
-        whole: dict[str, str] = {}
     except Exception as error:  # of a library that met what it does not know
         if explained(error):
             raise
@@ -67,6 +68,7 @@ def _without_what_fails(
 ) -> tuple[nn.Module, dict[str, str]]:
     small = _smaller(network, example)
     whole = dict(_failing_alone(network, small, wanted, check))
+    whole |= _misled(network, small, wanted, whole)
     pruned = _pruned(network, example, wanted, whole)
     problem = check(pruned, example)
     while problem:  # layers that only fail together
@@ -87,6 +89,12 @@ def _pruned(network: nn.Module, example: Tensor, wanted: Wanted, whole: Collecti
     with _quiet():
         _pruner(made, example, wanted, whole).step()
     return made
+
+
+def _misled(network: nn.Module, example: Tensor, wanted: Wanted, whole: Collection[str]) -> dict[str, str]:
+    made = copy.deepcopy(network)
+    with _quiet():
+        return dict.fromkeys(misled_layers(made, example, _pruner(made, example, wanted, whole)), MISLED)
 
 
 def _pruner(network: nn.Module, example: Tensor, wanted: Wanted, whole: Collection[str]) -> Any:

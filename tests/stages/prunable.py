@@ -308,6 +308,14 @@ class ChannelShuffle(Around):
         return self.b(self.d(y.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)))
 
 
+class Flipped(Around):
+    def build(self) -> None:
+        self.c, self.d = conv(16, 32), conv(32, 16)
+
+    def middle(self, y: Tensor) -> Tensor:
+        return self.d(F.relu(self.c(self.b(y).flip(1).roll(3, 1))))
+
+
 class Transposed(Around):
     def build(self) -> None:
         self.d, self.u = conv(16, 32, stride=2), nn.ConvTranspose2d(32, 16, 2, 2)

@@ -79,6 +79,8 @@ LEFT_WHOLE: dict[str, dict[object, set[str]]] = {
     "OwnAttention": {"any": {"a", "qkv"}},  # reshapes with numbers of its own
     "SpatialAttention": {"any": {"a", "b"}},  # one map for all channels
     "TrackedInstanceNorm": {"any": {"b"}},
+    "ChannelShuffle": {"any": {"c"}},
+    "Flipped": {"any": {"b"}},
     "ByNumber": {(0.25, 1): {"b"}},
 }
 
