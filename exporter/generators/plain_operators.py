@@ -72,14 +72,18 @@ def _median(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     return Extremes(*(found if keepdim else [t.squeeze(dim) for t in found]))
 
 
-def _running(combine: Callable[[Tensor, Tensor], Tensor], nothing: float) -> Callable[[Tensor, int], Tensor]:
-    """In as many steps as the length has bits. Hillis and Steele, "Data parallel algorithms", 1986."""
+def _running(combine: Callable[[Tensor, Tensor], Tensor], nothing: float | None) -> Callable[[Tensor, int], Tensor]:
+    """In as many steps as the length has bits; without a number that changes `nothing`, a row is combined with itself.
+
+    Hillis and Steele, "Data parallel algorithms", 1986.
+    """
 
     def running(x: Tensor, dim: int) -> Tensor:
         length, step = shape_of(x)[dim], 1
         while step < length:
             first = x.narrow(dim, 0, step)
-            before = torch.cat([torch.full_like(first, nothing), x.narrow(dim, 0, length - step)], dim)
+            filler = first if nothing is None else torch.full_like(first, nothing)
+            before = torch.cat([filler, x.narrow(dim, 0, length - step)], dim)
             x, step = combine(x, before), 2 * step
         return x
 
@@ -89,8 +93,8 @@ def _running(combine: Callable[[Tensor, Tensor], Tensor], nothing: float) -> Cal
 _running_product = _running(torch.mul, 1.0)
 
 
-def _running_extreme(combine: Callable[[Tensor, Tensor], Tensor], nothing: float) -> Callable[..., Any]:
-    run, last = _running(combine, nothing), _running(torch.maximum, 0.0)
+def _running_extreme(combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Any]:
+    run, last = _running(combine, None), _running(torch.maximum, None)
 
     def extreme(x: Tensor, dim: int) -> Any:
         values = run(x, dim)
@@ -186,8 +190,8 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "threshold": _threshold,
     "median": _median,
     "cumprod": lambda x, dim: _running_product(x, dim),
-    "cummax": _running_extreme(torch.maximum, -math.inf),
-    "cummin": _running_extreme(torch.minimum, math.inf),
+    "cummax": _running_extreme(torch.maximum),
+    "cummin": _running_extreme(torch.minimum),
     "diff": _differences,
     "movedim": _moved,
     "moveaxis": _moved,

@@ -65,7 +65,7 @@ def test_weights_are_prepared_as_for_tflite(tmp_path, student):
     assert not (tmp_path / "qdq" / "prepared.onnx").exists()
 
 
-@pytest.mark.parametrize("arch", ["UNet", "Gated", "FarShift", "GroupedUp", "Lifted"])
+@pytest.mark.parametrize("arch", ["UNet", "Gated", "FarShift", "GroupedUp", "Lifted", "OwnKernels"])
 def test_other_networks(tmp_path, arch):
     source = to_onnx(tmp_path, arch)
     made = run(QuantizeOnnx(), source, tmp_path / "int8")

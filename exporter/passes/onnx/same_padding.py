@@ -37,12 +37,15 @@ def name_pads(graph: OnnxGraph) -> bool:
     modified = False
     for node in graph.nodes:
         auto, dilations = attribute(node, "auto_pad", "NOTSET"), attribute(node, "dilations") or [1]
-        shape = graph.shape(node.input[0]) if node.op_type == "Conv" and auto.startswith("SAME") else None
-        kernel = attribute(node, "kernel_shape")
-        if shape is None or max(dilations) == 1 or kernel is None:
+        kernel = attribute(node, "kernel_shape") if node.op_type == "Conv" and auto.startswith("SAME") else None
+        if kernel is None or max(dilations) == 1:
             continue
         strides = attribute(node, "strides") or [1] * len(kernel)
-        pairs = [same_padding(*axis) for axis in zip(shape[2:], kernel, strides, dilations, strict=True)]
+        shape = graph.shape(node.input[0]) or ()
+        if not shape and max(strides) > 1:
+            continue
+        size = shape[2:] or [1] * len(kernel)  # at stride 1 it does not matter
+        pairs = [same_padding(*axis) for axis in zip(size, kernel, strides, dilations, strict=True)]
         before, after = zip(*(pair if auto == "SAME_UPPER" else pair[::-1] for pair in pairs), strict=True)
         set_attribute(node, "auto_pad", None)
         set_attribute(node, "pads", [*before, *after])

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from exporter.graph.onnx_editor import OnnxGraph, attribute
-from exporter.passes.onnx.windows import window_of
+from exporter.passes.onnx.window import window_of
 from exporter.passes.onnx.writer import Rule, Writer
 
 CUBIC = -0.75

@@ -6,7 +6,6 @@ of volumes is one of planes whose channels are the planes it sees; dilated windo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 from math import prod
 from typing import Any
@@ -14,49 +13,11 @@ from typing import Any
 import numpy as np
 
 from exporter.graph.onnx_editor import Array, OnnxGraph, attribute
-from exporter.graph.padding import cut_from_transposed, same_padding
+from exporter.graph.padding import cut_from_transposed
+from exporter.passes.onnx.window import Window, window_of
 from exporter.passes.onnx.writer import Rule, Writer
 
 LOWEST = float(np.finfo(np.float32).min)
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A kernel's way over a picture, each a list of one number an axis of space."""
-
-    size: tuple[int, ...]
-    made: tuple[int, ...]
-    kernel: list[int]
-    strides: list[int]
-    dilations: list[int]
-    before: list[int]
-    after: list[int]
-
-    def reach_behind(self) -> list[int]:
-        """Rows that the last windows want behind the picture, more than `after` where the number is rounded up."""
-        spans = zip(self.made, self.kernel, self.strides, self.dilations, strict=True)
-        ends = [(count - 1) * step + (k - 1) * gap + 1 for count, k, step, gap in spans]
-        return [max(end - front - size, 0) for end, front, size in zip(ends, self.before, self.size, strict=True)]
-
-
-def window_of(graph: OnnxGraph, node: Any) -> Window | None:
-    """None where a shape is not known."""
-    shape, made = graph.shape(node.input[0]), graph.shape(node.output[0])
-    weights = graph.shape(node.input[1]) if node.op_type.startswith("Conv") else None
-    if shape is None or made is None:
-        return None
-    size, rank = shape[2:], len(shape) - 2
-    named = attribute(node, "kernel_shape") or (weights or ())[2:]
-    kernel = [int(side) for side in named]
-    strides, dilations = ([int(n) for n in attribute(node, word) or [1] * rank] for word in ("strides", "dilations"))
-    auto = attribute(node, "auto_pad", "NOTSET")
-    if auto.startswith("SAME"):
-        pairs = [same_padding(*axis) for axis in zip(size, kernel, strides, dilations, strict=True)]
-        pads = [pair[::-1] if auto == "SAME_LOWER" else pair for pair in pairs]
-    else:
-        flat = [int(n) for n in attribute(node, "pads") or [0] * 2 * rank] if auto == "NOTSET" else [0] * 2 * rank
-        pads = list(zip(flat[:rank], flat[rank:], strict=True))
-    return Window(size, made[2:], kernel, strides, dilations, [a for a, _ in pads], [b for _, b in pads])
 
 
 def _pooled(write: Writer, graph: OnnxGraph, node: Any) -> None:
@@ -87,13 +48,30 @@ def _shifted(write: Writer, x: str, window: Window, place: int) -> list[str]:
 
 
 def _slice_by_slice(write: Writer, node: Any, window: Window) -> None:
-    is_max = node.op_type == "MaxPool"
-    made = _padded(write, node.input[0], window, LOWEST if is_max else 0.0)
+    """What each element of the kernel sees, compared or added."""
+    if node.op_type == "MaxPool":
+        made = node.input[0]
+        for place in range(len(window.size)):
+            made = reduce(lambda a, b: write("Max", a, b), _seen_inside(write, made, window, place))
+        return
+    made = _padded(write, node.input[0], window, 0.0)
     for place in range(len(window.size)):
-        made = reduce(lambda a, b: write("Max" if is_max else "Add", a, b), _shifted(write, made, window, place))
-    if not is_max:
-        counts = _counts(window, bool(attribute(node, "count_include_pad", 0)))
-        write("Mul", made, write.array((1 / counts).astype(np.float32)))
+        made = reduce(lambda a, b: write("Add", a, b), _shifted(write, made, window, place))
+    counts = _counts(window, bool(attribute(node, "count_include_pad", 0)))
+    write("Mul", made, write.array((1 / counts).astype(np.float32)))
+
+
+def _seen_inside(write: Writer, x: str, window: Window, place: int) -> list[str]:
+    """As `_shifted`, where an element that sees nothing sees what another one of its window does.
+
+    It changes no maximum, and unlike minus infinity it has an INT8 code.
+    """
+    start = np.arange(window.made[place])[:, None] * window.strides[place] - window.before[place]
+    taps = start + np.arange(window.kernel[place]) * window.dilations[place]
+    inside = (taps >= 0) & (taps < window.size[place])
+    other = np.take_along_axis(taps, inside.argmax(1)[:, None], 1)
+    taps = np.where(inside, taps, other)
+    return [write("Gather", x, write.array(np.ascontiguousarray(tap)), axis=place + 2) for tap in taps.T]
 
 
 def _counts(window: Window, padded: bool) -> Array:

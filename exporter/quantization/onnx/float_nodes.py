@@ -16,8 +16,8 @@ def float_nodes(model: Any, patterns: Iterable[str] = ()) -> frozenset[str]:
     """Names of the nodes of an onnx.ModelProto that stay in float.
 
     Those that `patterns` (fnmatch, over kinds and names) ask for, what ONNX Runtime has no INT8 form of, statistics,
-    products of two activations, and what lies between such nodes only. ONNX Runtime's own integer softmax needs steps
-    of 1/256, of which a window of a hundred pixels has two or three.
+    products of two activations, convolutions with computed weights among them, and what lies between such nodes only.
+    ONNX Runtime's own integer softmax needs steps of 1/256, of which a window of a hundred pixels has two or three.
     """
     import onnx
     from onnx import numpy_helper
@@ -35,7 +35,7 @@ def float_nodes(model: Any, patterns: Iterable[str] = ()) -> frozenset[str]:
         if any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in wanted)
         or _has_no_form(node, constants)
         or node.op_type == "Softmax"
-        or (node.op_type in ("MatMul", "Gemm") and len(steps[place].inputs) > 1)
+        or (node.op_type in ONNX_WEIGHTED and len(steps[place].inputs) > 1)
     }
     places |= regions.statistics()
     unpaired = {
