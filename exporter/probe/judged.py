@@ -22,7 +22,7 @@ from exporter.runtimes import runtime
 from exporter.runtimes.base import Image
 
 # What a recipe would promise. INT8 of random weights loses more than that of trained ones.
-LEAST_PARITY_DB = {"onnx": 80.0, "tflite_fp32": 80.0, "tflite_fp16": 40.0, "tflite_int8": 30.0, "onnx_int8": 30.0}
+LEAST_PARITY_DB = {"onnx": 80.0, "tflite_fp32": 80.0, "tflite_fp16": 40.0, "tflite_int8": 25.0, "onnx_int8": 25.0}
 ENGINES = {Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
 NEAR_EVERYWHERE = ("onnx", "tflite_fp32", "tflite_fp16")  # what is not shown, too: another program may read it
 THREADS = 2

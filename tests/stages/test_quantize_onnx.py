@@ -91,6 +91,12 @@ def test_norms_stay_in_float(tmp_path, arch):
     assert audit.int8_mac_share == 1
 
 
+def test_a_convolution_with_computed_weights_keeps_its_picture(tmp_path):
+    source = to_onnx(tmp_path, "ComputedWeights")
+    made = run(QuantizeOnnx(), source, tmp_path / "4")
+    assert psnr_db(run_onnx(made.path, photo()), run_onnx(source.path, photo()).clip(0, 1)) > 40
+
+
 def test_every_operand_has_a_range_of_all_calibration_images(tmp_path):
     """A mean is float and has no scale of its own; what is multiplied by it needs one, of more than one image."""
     source = to_onnx(tmp_path, "TimesMean")
