@@ -119,6 +119,7 @@ def test_a_grey_denoiser(exported, tmp_path):
         ("Levelled", {"inputs": {"sigma": 0.1}, "output": "images.0"}, {}, (3, "rgb", 3, "rgb")),
         ("Small", {}, {"colour": "bgr"}, (3, "rgb", 3, "rgb")),
         ("Small", {"kwargs": {"given": 9}}, {"frames": 3}, (9, "rgb", 3, "rgb")),
+        ("Frames", {}, {"frames": 3}, (9, "rgb", 3, "rgb")),
     ],
 )
 def test_pictures_of_every_kind(exported, network, model, given, expected):
