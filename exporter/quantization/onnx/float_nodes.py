@@ -65,12 +65,9 @@ def _step(node: Any, elements: Mapping[str, int], constants: Mapping[str, Any]) 
 
 
 def _has_no_form(node: Any, constants: Mapping[str, Any]) -> bool:
-    """Whether ONNX Runtime's quantizer or kernels have no INT8 form of it: convolutions with computed weights, which
-    have one scale for all channels, transposed ones in groups, products with a batch of constants, and clamps whose
-    bounds exclude zero, which every INT8 range holds."""
+    """Whether ONNX Runtime's quantizer or kernels have no INT8 form of it: transposed convolutions in groups, products
+    with a batch of constants, and clamps whose bounds exclude zero, which every INT8 range holds."""
     stored = [constants.get(name) for name in node.input]
-    if node.op_type == "Conv" and node.input[1] not in constants:
-        return True
     if node.op_type == "ConvTranspose":
         return bool(attribute(node, "group", 1) != 1)
     if node.op_type == "MatMul":
