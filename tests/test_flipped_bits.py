@@ -35,7 +35,10 @@ def spoilt(content: bytes, way: str, draw: random.Random) -> bytes:
     return content[:place] + bytes([content[place] ^ 1 << draw.randrange(8)]) + content[place + 1 :]
 
 
-@pytest.mark.parametrize("way", ["flip", "empty", "cut", "another type"])
+WAYS = ["flip", *(pytest.param(way, marks=pytest.mark.slow) for way in ("empty", "cut", "another type"))]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_damaged_build_folder_heals(finished, tmp_path, monkeypatch, capfd, way):
     """All side files at once, which is as many runs as there are ways; then the bundle is the same again."""
     whole = reproducible_files(finished / "dist" / "tiny-1.0")

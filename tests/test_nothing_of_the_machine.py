@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import REPO
 from tests.recipes.recipe_folder import write_recipe_folder
 
@@ -25,6 +27,7 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
                     yield from ((f"{path.name}/{name}", archive.read(name)) for name in archive.namelist())
 
 
+@pytest.mark.slow
 def test_no_path_and_no_variable_reaches_a_bundle(tmp_path: Path, teacher_file: Path) -> None:
     """The user, the home, the working folder and a variable all bear one mark, which no byte of the bundle repeats."""
     home = tmp_path / f"home-{MARK}"

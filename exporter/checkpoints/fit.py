@@ -211,7 +211,14 @@ def _is_of_training(network: nn.Module, names: Iterable[str]) -> bool:
 
 
 def _same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
-    return all(torch.equal(tensor, other[name]) for name, tensor in one.items() if name in other)
+    return all(_equal(tensor, other[name]) for name, tensor in one.items() if name in other)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """NaN is NaN here: it is refused by its name, not taken for another network's weight."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return bool(((one == other) | ((one != one) & (other != other))).all())
 
 
 def _save_alone(state: StateDict, path: Path) -> str:

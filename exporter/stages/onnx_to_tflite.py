@@ -73,6 +73,7 @@ class OnnxToTflite(Stage):
         from exporter.graph.tflite_editor import TfliteGraph
 
         refused: dict[str, str] = {}
+        facts: dict[str, Any] = {}
         if self.converter != "onnx2tf":
             try:
                 return translate(onnx.shape_inference.infer_shapes(onnx.load(onnx_file)), channels_last=True)
@@ -86,10 +87,11 @@ class OnnxToTflite(Stage):
                 line = f"{place} is not for the direct converter ({error.why}); onnx2tf takes over"
                 workspace.progress.say(f"{self.name}: {line}")
                 facts = {"converter": "onnx2tf", "warnings": [f"{line} and guesses the order of axes from sizes"]}
-                (workspace.folder / "facts.json").write_text(json.dumps(facts))
         model = _channels_first(self.name, onnx_file)
         with tempfile.TemporaryDirectory(prefix="onnx2tf-", dir=workspace.folder) as private:
             content = self._onnx2tf(model, Path(private), workspace, refused)
+        if facts:
+            (workspace.folder / "facts.json").write_text(json.dumps(facts))
         try:
             return TfliteGraph(content)
         except ValueError as error:  # loops are subgraphs of their own

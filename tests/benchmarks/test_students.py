@@ -18,6 +18,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_students_are_timed_and_those_with_weights_measured(
     benchmark: ModuleType, student_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

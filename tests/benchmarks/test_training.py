@@ -22,6 +22,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch, photo_folder: Path) -> ModuleType
     return module
 
 
+@pytest.mark.slow
 def test_every_way_is_timed_and_compared(
     benchmark: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,6 +80,7 @@ def test_an_index_that_makes_tensorflow_end_the_process(checkpoint):
         read_tf_checkpoint(checkpoint)
 
 
+@pytest.mark.slow
 def test_shapes_that_the_data_file_cannot_hold(checkpoint):
     data = checkpoint.with_name("net.data-00000-of-00001")
     data.write_bytes(data.read_bytes()[:100])
@@ -87,13 +88,14 @@ def test_shapes_that_the_data_file_cannot_hold(checkpoint):
         read_tf_checkpoint(checkpoint)
 
 
-@pytest.mark.parametrize("content", [b"", b"no table at all" * 20])
+@pytest.mark.parametrize("content", [b"", pytest.param(b"no table at all" * 20, marks=pytest.mark.slow)])
 def test_what_is_no_index(content, checkpoint):
     checkpoint.write_bytes(content)
     with pytest.raises(CheckpointError, match="is damaged"):
         read_tf_checkpoint(checkpoint)
 
 
+@pytest.mark.slow
 def test_a_data_file_that_is_missing(checkpoint):
     checkpoint.with_name("net.data-00000-of-00001").unlink()
     with pytest.raises(CheckpointError, match="is missing"):

@@ -157,7 +157,7 @@ def test_official_names_come_back_as_the_same_network(name, tmp_path):
         assert torch.equal(other.eval()(picture), network(picture))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n == "maxim" else ()) for n in NAMES])
 def test_a_truncated_checkpoint_says_what_is_missing(name, tmp_path):
     state = dict(seeded_network(name).state_dict())
     lost = [key for key in state if not key.endswith(("num_batches_tracked", "running_mean", "running_var"))][-1]

@@ -32,6 +32,7 @@ def test_of_other_names(recipe: Path) -> None:
         assert main(["verify", f"dist/{name}-1.0"]) == 0
 
 
+@pytest.mark.slow
 def test_of_one_name_from_two_build_folders(recipe: Path) -> None:
     """The last to finish wins, with all its files."""
     assert [code for code, _ in run_both(recipe, ["--build", "a"], ["--build", "b"])] == [0, 0]

@@ -71,6 +71,7 @@ def test_a_rehearsal_trains_teacher_and_student_once(tool: ModuleType, plan: Pat
     assert again["took_s"] < 5
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_end_is_stopped_and_said(
     tool: ModuleType, plan: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
