@@ -142,8 +142,9 @@ def words_of(row: dict[str, Any], options: list[str]) -> list[str]:
 def line_of(name: str, result: dict[str, Any]) -> str:
     targets = result.get("targets", {})
     cells = [cell(targets.get(target, {})) for target in TARGETS]
-    said = result.get("error") or "; ".join(dict.fromkeys(t["message"] for t in targets.values() if t.get("message")))
-    return f"| {' | '.join([name, *cells, ', '.join(result['options']), (said or '').replace('|', '/')])} |"
+    reasons = [targets[target]["message"] for target in TARGETS if targets.get(target, {}).get("status", "ok") != "ok"]
+    said = result.get("error") or "; ".join(dict.fromkeys(reason.split("; ")[0] for reason in reasons))
+    return f"| {' | '.join([name, *cells, ', '.join(result['options']), said.replace('|', '/')])} |"
 
 
 def cell(target: dict[str, Any]) -> str:
@@ -157,7 +158,7 @@ def page(results: dict[str, Any]) -> str:
     """The table of the results: parity in dB where a target is right, else its status."""
     whole = sum(result.get("exit") == 0 for result in results.values())
     rows = [line_of(name, result) for name, result in results.items()]
-    head = f"| network | {' | '.join(TARGETS)} | options | what was said |\n|{'---|' * (len(TARGETS) + 3)}\n"
+    head = f"| network | {' | '.join(TARGETS)} | options it needed | why not |\n|{'---|' * (len(TARGETS) + 3)}\n"
     return (
         "# Public restoration networks, untouched\n\n"
         f"{whole} of {len(results)} go through on every target (`python tools/original_networks.py FOLDER --write`,\n"

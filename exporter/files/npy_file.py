@@ -28,6 +28,8 @@ def read_npy(path: Path) -> NDArray[Any]:
             shape, by_columns, dtype = readers[magic(file)](file)
         except Exception as error:  # numpy parses it as Python, whose parsers have many errors of their own
             raise ValueError(f"its header cannot be read: {type(error).__name__}") from None
+        if any(type(length) is not int for length in shape):  # True and False pass for integers in numpy's reader
+            raise ValueError(f"its header promises {list(shape)}, no lengths")
         if dtype.kind not in _NUMBERS:
             raise ValueError(f"it holds {dtype}, not numbers")
         there, said = path.stat().st_size - file.tell(), prod(shape) * dtype.itemsize

@@ -56,7 +56,7 @@ def test_row(name, tmp_path, monkeypatch):
     assert np.abs(picture - right).max() < 1e-3 * max(1.0, float(np.abs(right).max()))
 
 
-@pytest.mark.parametrize("name", LEFT_OUT)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if i else ()) for i, n in enumerate(LEFT_OUT)])
 def test_what_is_left_out_is_one_sentence(name, tmp_path, monkeypatch):
     row, word = LEFT_OUT[name]
     with pytest.raises(ExportError, match=word) as said:

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exporter.files.npy_file import read_npy
@@ -88,6 +88,7 @@ descriptions = st.fixed_dictionaries(
 
 
 @settings(max_examples=500, deadline=None)
+@example(said="{'descr': '<f4', 'fortran_order': False, 'shape': (False, False)}", payload=b"")
 @given(said=descriptions.map(repr) | literals.map(repr) | st.text(max_size=60), payload=st.binary(max_size=32))
 def test_no_header_is_a_traceback(tmp_path_factory, said, payload):
     path = tmp_path_factory.getbasetemp() / "drawn.npy"

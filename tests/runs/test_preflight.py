@@ -124,6 +124,7 @@ def test_a_package_that_is_not_installed(folder: Path, monkeypatch: pytest.Monke
         require_packages(chains)
 
 
+@pytest.mark.slow
 def test_no_training_begins_and_a_finished_run_is_not_checked_again(
     narrow_teacher: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
