@@ -136,7 +136,7 @@ def test_an_enlarging_student_is_pruned_distilled_and_trained_for_int8(tmp_path:
     trained["stages"].append("quantize_tflite")
     recipe = write_enlarging_recipe(
         tmp_path,
-        stages=[{"prune": dict(TINY_TRAINING)}, {"distill": distill}, *CHAINS["stages"]],
+        stages=[{"prune": TINY_TRAINING | {"round_to": 2}}, {"distill": distill}, *CHAINS["stages"]],
         targets={"trained": trained | {"budget": {"min_parity_db": 30}}},
     )
     assert main([f"recipe={recipe}"]) == 0
