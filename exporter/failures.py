@@ -1,6 +1,7 @@
 """The one place that decides what an error of the operating system, or one nobody foresaw, means to the user.
 
 the path is wrong     UnusablePath   2   not there, not to be read or written, of another kind, too long
+a package is absent   MissingTool    3   one of the extra that exports; the base install has none of them
 the disk is full      DiskFull       4   said by the kernel, or by a library that swallowed what the kernel said
 the machine failed    MachineFailed  4   everything else the operating system reports during the work
 nobody foresaw it     InternalError  5   its traceback goes into a log
@@ -15,7 +16,7 @@ import time
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from exporter.errors import DiskFull, ExportError, InternalError, MachineFailed, UnusablePath
+from exporter.errors import DiskFull, ExportError, InternalError, MachineFailed, MissingTool, UnusablePath
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 WRONG_PATH = {
@@ -43,6 +44,11 @@ HINTS = {
 }
 # A file that is not there, or no file: for who looks for one that may be absent.
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENODEV})
+# What `exporter[export]` brings, as it is imported.
+_OF_THE_EXPORT = frozenset(
+    {"numpy", "torch", "torch_pruning", "safetensors", "onnx", "onnxruntime", "onnxscript", "onnxsim", "onnx2tf"}
+    | {"tensorflow", "ai_edge_litert", "flatbuffers", "PIL", "skimage", "matplotlib", "jinja2"}
+)
 OUT_OF_MEMORY = "close other programs, or choose a smaller input, batch or crop"
 # What libraries say of a full disk when they do not pass the kernel's number on: Rust and C++ its words, NumPy how much
 # it got rid of, torch's zip writer that it is not where it should be.
@@ -69,6 +75,8 @@ def explained(error: BaseException) -> ExportError | None:
     """`error` as one of ours; None for one that nobody foresaw."""
     if isinstance(error, ExportError):
         return error
+    if isinstance(error, ModuleNotFoundError) and error.name in _OF_THE_EXPORT:
+        return MissingTool(f"this needs {error.name}, which is not installed", hint="pip install 'exporter[export]'")
     if is_disk_full(error):
         return disk_full(next((file for e in causes(error) if (file := _file_of(e))), None))
     if isinstance(error, MemoryError) or _MEMORY_WORDS.search(str(error)):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporter.errors import DataError, DiskFull, InternalError, MachineFailed, UnusablePath
+from exporter.errors import DataError, DiskFull, InternalError, MachineFailed, MissingTool, UnusablePath
 from exporter.failures import explained, is_disk_full, said_plainly
 from tests.small_disk import mounted
 
@@ -103,6 +103,13 @@ def test_a_full_disk_is_found_behind_what_was_raised_from_it():
 @pytest.mark.parametrize("error", [OSError("image file is truncated"), ValueError("x"), KeyError("No space")])
 def test_what_is_no_error_of_the_kernel_is_nobodys(error):
     assert explained(error) is None
+
+
+def test_a_package_of_the_export_extra_that_is_not_installed():
+    known = explained(ModuleNotFoundError("No module named 'torch'", name="torch"))
+    assert isinstance(known, MissingTool) and known.exit_code == 3
+    assert str(known) == "this needs torch, which is not installed\n  hint: pip install 'exporter[export]'"
+    assert explained(ModuleNotFoundError("No module named 'mine'", name="mine")) is None
 
 
 def test_ours_stay_as_they_are():

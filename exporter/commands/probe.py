@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.commands.network_words import add_network, wanted_of
 from exporter.commands.words import add_json, show, show_json, show_table
-from exporter.errors import ExportError, InternalError, MachineFailed
+from exporter.errors import ExportError, InternalError, MachineFailed, MissingTool
 from exporter.figures import fixed
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from exporter.probe.wanted import Wanted
 
 UNUSABLE = 2
+NO_FAULT_OF_THE_NETWORK = (InternalError, MachineFailed, MissingTool, MissingTool)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,11 +78,11 @@ def as_json(found: Probe) -> dict[str, Any]:
 
 
 def _unusable(error: ExportError, as_json: bool) -> int:
-    """The sentence, and the exit code: 2 unless the machine or the exporter itself failed."""
+    """The sentence, and the exit code: 2 unless the machine, an installation or the exporter itself is to blame."""
     from exporter.errors import EXIT_CODES
     from exporter.probe.results import TARGETS, Row, one_sentence
 
-    code = error.exit_code if isinstance(error, InternalError | MachineFailed) else UNUSABLE
+    code = error.exit_code if isinstance(error, NO_FAULT_OF_THE_NETWORK) else UNUSABLE
     if as_json:
         from dataclasses import asdict
 
