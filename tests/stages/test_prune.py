@@ -21,14 +21,14 @@ from exporter.stages import LoadGenerator
 from exporter.stages.prune import Prune
 from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.stages.chain import Lines
-from tests.stages.prunable import KINDS
+from tests.stages.prunable import ARCHS
 
 SIDE = 64
 SHORT = {"steps": 1, "batch": 1, "crop_px": 32, "warmup_steps": 0}
 
 
 def stored(folder: Path, kind: str) -> Artifact:
-    arch = f"tests.stages.prunable:{kind}"
+    arch = ARCHS[kind]
     network = build_network(generator_info(arch), {})
     fold_network(network)
     write_network(network, Description(arch, {}, (0.0, 1.0), 1), folder / "n.safetensors")
@@ -46,7 +46,7 @@ def pruned(source: Artifact, workspace: object, **options: object) -> tuple[Arti
 
 
 @pytest.mark.parametrize(("ratio", "round_to"), [(0.5, 4), (0.25, 1)])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ARCHS)
 def test_every_kind_is_pruned_and_comes_back_from_its_file(
     kind: str, ratio: float, round_to: int, tmp_path: Path, make_workspace
 ) -> None:
@@ -96,7 +96,7 @@ def test_the_stage_trains_stores_and_exports_what_it_pruned(kind: str, tmp_path:
     exported = TorchToOnnx().run(made, make_workspace("export", made))
     assert exported.size_bytes > 0
     loaded = LoadGenerator().networks(made)
-    assert loaded == (f"tests.stages.prunable:{kind}",) or len(loaded) > 1
+    assert loaded == (ARCHS[kind],) or len(loaded) > 1
 
 
 def test_a_pruned_file_is_a_checkpoint_like_any_other(tmp_path: Path, make_workspace) -> None:
@@ -106,7 +106,7 @@ def test_a_pruned_file_is_a_checkpoint_like_any_other(tmp_path: Path, make_works
     shutil.copy(made.path, tmp_path / "again.safetensors")
     spec = TensorSpec.image(SIDE, SIDE)
     checkpoint = Artifact(Format.CHECKPOINT, tmp_path / "again.safetensors", spec, spec, made.sha256)
-    stage = LoadGenerator(arch="tests.stages.prunable:BareInstanceNorm")
+    stage = LoadGenerator(arch=ARCHS["BareInstanceNorm"])
     loaded = stage.run(checkpoint, make_workspace("load", checkpoint))
     picture = torch.rand(1, 3, SIDE, SIDE)
     with torch.no_grad():
@@ -130,7 +130,7 @@ def test_a_pruned_file_is_a_checkpoint_like_any_other(tmp_path: Path, make_works
 def test_a_file_says_widths_and_nothing_else(widths: dict[str, dict[str, int]], tmp_path: Path) -> None:
     source = stored(tmp_path, "BareInstanceNorm")
     network = read_network(source.path, source.user_classes)
-    described = Description("tests.stages.prunable:BareInstanceNorm", {}, (0.0, 1.0), 1, True, widths=widths)
+    described = Description(ARCHS["BareInstanceNorm"], {}, (0.0, 1.0), 1, True, widths=widths)
     write_network(network, described, tmp_path / "odd.safetensors")
     with pytest.raises(CheckpointError, match="does not fit its own description"):
         read_network(tmp_path / "odd.safetensors", source.user_classes)
@@ -178,7 +178,7 @@ def test_what_cannot_be_pruned_is_refused_before_training(network, options, says
 
 
 def test_a_name_to_keep_may_be_the_networks_own(tmp_path: Path, make_workspace) -> None:
-    arch = "tests.stages.prunable:Gain"
+    arch = ARCHS["Gain"]
     network = build_network(generator_info(arch), {})
     write_network(network, Description(arch, {}, (-1.0, 1.0), 1), tmp_path / "n.safetensors")  # in a wrapper
     spec = TensorSpec.image(SIDE, SIDE)

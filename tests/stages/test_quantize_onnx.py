@@ -10,7 +10,7 @@ from exporter.stages.quantize_onnx import QuantizeOnnx
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import run_onnx, run_tflite
 from tests.stages.chain import Photos, photo, psnr_db, run, to_onnx
-from tests.stages.networks import NORMED
+from tests.stages.head_and_tail import NORMED
 
 SOURCE = ("input", "/Transpose_output_0")  # before or after the permutation, as ONNX Runtime places the pair
 

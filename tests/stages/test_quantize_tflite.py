@@ -15,7 +15,7 @@ from exporter.stages.self_check import lopsided_image, run_tflite
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.stages.chain import HEIGHT, WIDTH, Lines, Photos, counts, opened, photo, psnr_db, run, stored, to_tflite
-from tests.stages.networks import NORMED
+from tests.stages.head_and_tail import NORMED
 
 FLOAT = ("FLOAT32", "FLOAT16")
 
