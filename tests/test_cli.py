@@ -12,7 +12,7 @@ from exporter import cli
 from exporter.cli import COMMANDS, main
 from exporter.errors import EXIT_CODES
 from tests.conftest import REPO
-from tests.recipes.test_export import recipe_file  # noqa: F401
+from tests.recipes.conftest import recipe_file  # noqa: F401
 
 HEAVY = (
     "torch",

@@ -9,19 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from exporter.artifact import Format, picture_layout
-from exporter.graph.graph import DYNAMIC, INTEGER_DTYPES, Graph, Node, Tensor
+from exporter.artifact import Format
+from exporter.graph.graph import INTEGER_DTYPES, Graph, Node
 from exporter.graph.operators import GPU_DELEGATE, ONNX, ONNX_WEIGHTED, TFLITE, TFLITE_WEIGHTED, UNKNOWN_TFLITE
 from exporter.graph.read import read_graph
 from exporter.inspect.audit import CONVERSIONS, audit_graph, compute_dtypes, float_islands, is_declared
+from exporter.inspect.ends import (
+    dynamic_shapes,
+    images_nhwc,
+    images_onnx,
+    one_input_one_output,
+    pinned,
+    severity_for_delegates,
+)
 from exporter.inspect.results import Audit, Finding
 from exporter.inspect.tensorrt import tensorrt_findings
-from exporter.quantization.params import LOWEST, PIXELS
 
 Rule = Callable[[Graph], Iterator[Finding]]
 HIGHEST_RANK = 4
-_PINNED_ZERO_POINT = {"int8": PIXELS.zero_point, "uint8": PIXELS.zero_point - LOWEST}
-_SCALE_TOLERANCE = 1e-4  # relative: 0.03 of a grey level at white
 
 
 def lint_model(path: Path, graph: Graph | None = None) -> tuple[Audit, tuple[Finding, ...]]:
@@ -48,17 +53,12 @@ def run_time_findings(path: Path) -> tuple[Finding, ...]:
     return tuple(finding for runtime in installed for finding in delegation_findings(runtime, path))
 
 
-def _for_delegates(graph: Graph) -> str:
-    """How grave it is that LiteRT's delegates refuse something: ONNX Runtime has none."""
-    return "error" if graph.format == Format.TFLITE else "note"
-
-
 def _rank(graph: Graph) -> Iterator[Finding]:
     for node in graph.nodes:
         deepest = max(node.outputs, key=lambda t: len(t.shape), default=None)
         if deepest is not None and len(deepest.shape) > HIGHEST_RANK:
             yield Finding(
-                _for_delegates(graph),
+                severity_for_delegates(graph),
                 "rank",
                 f"{node.where} makes a tensor of rank {len(deepest.shape)}; delegates stop at rank 4",
             )
@@ -134,57 +134,6 @@ def _custom_ops(graph: Graph) -> Iterator[Finding]:
 
 def _custom(node: Node) -> bool:
     return node.kind.startswith("CUSTOM")
-
-
-def _images_nhwc(graph: Graph) -> Iterator[Finding]:
-    for end, tensor in _ends(graph):
-        if picture_layout(tensor.shape) != "NHWC" or tensor.shape[0] not in (1, DYNAMIC):
-            yield Finding(
-                "error",
-                "image-nhwc",
-                f"the {end} {tensor.name!r} is {_shape(tensor)}, not one NHWC image (1, H, W, C)",
-            )
-
-
-def _images_onnx(graph: Graph) -> Iterator[Finding]:
-    for end, tensor in _ends(graph):
-        if picture_layout(tensor.shape) is None:
-            yield Finding("error", "image", f"the {end} {tensor.name!r} is {_shape(tensor)}, not one image")
-
-
-def _one_input_one_output(graph: Graph) -> Iterator[Finding]:
-    inputs, outputs = len(graph.inputs), len(graph.outputs)
-    if (inputs, outputs) != (1, 1):
-        yield Finding("error", "one-image", f"{inputs} inputs and {outputs} outputs, not one image in and one out")
-
-
-def _pinned(graph: Graph) -> Iterator[Finding]:
-    for end, tensor in _ends(graph):
-        if tensor.dtype not in _PINNED_ZERO_POINT:
-            continue
-        zero_point = _PINNED_ZERO_POINT[tensor.dtype]
-        scale_is = len(tensor.scales) == 1 and abs(tensor.scales[0] / PIXELS.scale - 1) <= _SCALE_TOLERANCE
-        if not scale_is or tensor.zero_points != (zero_point,):
-            yield Finding(
-                "warning",
-                "pinned-io",
-                f"the {end} {tensor.name!r} has scale {tensor.scales} and zero point {tensor.zero_points}; with "
-                f"1/255 and {zero_point} every 8-bit pixel is exact",
-            )
-
-
-def _dynamic_shapes(graph: Graph) -> Iterator[Finding]:
-    open_ends = [(end, t) for end, t in _ends(graph) if DYNAMIC in t.shape]
-    for end, tensor in open_ends:
-        yield Finding(
-            _for_delegates(graph),
-            "dynamic-shape",
-            f"the {end} {tensor.name!r} is {_shape(tensor)}: delegates need a fixed size",
-        )
-    if not open_ends:
-        for node in graph.nodes:
-            if any(DYNAMIC in t.shape for t in node.outputs):
-                yield Finding("warning", "dynamic-shape", f"{node.where} makes a tensor of unknown size")
 
 
 def _unknown_shapes(graph: Graph) -> Iterator[Finding]:
@@ -272,20 +221,9 @@ def _computes_in_integers(graph: Graph) -> bool:
     return any(node.macs and dtype in INTEGER_DTYPES for node, dtype in zip(graph.nodes, dtypes, strict=True))
 
 
-def _ends(graph: Graph) -> Iterator[tuple[str, Tensor]]:
-    for tensor in graph.inputs:
-        yield "input", tensor
-    for tensor in graph.outputs:
-        yield "output", tensor
-
-
-def _shape(tensor: Tensor) -> str:
-    return "(" + ", ".join("?" if size == DYNAMIC else str(size) for size in tensor.shape) + ")"
-
-
 COMMON_RULES: tuple[Rule, ...] = (
-    _one_input_one_output,
-    _dynamic_shapes,
+    one_input_one_output,
+    dynamic_shapes,
     _rank,
     _islands,
     _per_tensor_depthwise,
@@ -294,8 +232,8 @@ COMMON_RULES: tuple[Rule, ...] = (
 )
 TFLITE_RULES: tuple[Rule, ...] = (
     *COMMON_RULES,
-    _images_nhwc,
-    _pinned,
+    images_nhwc,
+    pinned,
     _custom_ops,
     _transposes,
     _hard_swish,
@@ -303,5 +241,5 @@ TFLITE_RULES: tuple[Rule, ...] = (
     _resize,
     _sixteen_bit,
 )
-ONNX_RULES: tuple[Rule, ...] = (*COMMON_RULES, _images_onnx, _onnx_transposes, _unknown_shapes)
-TENSORRT_RULES: tuple[Rule, ...] = (_one_input_one_output, _images_onnx, _unknown_shapes)
+ONNX_RULES: tuple[Rule, ...] = (*COMMON_RULES, images_onnx, _onnx_transposes, _unknown_shapes)
+TENSORRT_RULES: tuple[Rule, ...] = (one_input_one_output, images_onnx, _unknown_shapes)

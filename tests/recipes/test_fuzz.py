@@ -16,7 +16,7 @@ from exporter.files.yaml_text import read_yaml
 from exporter.recipes.export import Recipe, load_recipe
 from exporter.recipes.plan import make_plan
 from exporter.recipes.train import load_train_recipe
-from tests.recipes.test_export import GOOD
+from tests.recipes.conftest import GOOD
 
 MANY = settings(
     max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]

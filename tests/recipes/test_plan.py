@@ -6,7 +6,7 @@ from exporter.cli import main
 from exporter.errors import PlanError, RecipeError
 from exporter.recipes.export import load_recipe
 from exporter.recipes.plan import CHECKED, LEFT, make_plan
-from tests.recipes.test_export import GOOD, recipe_file  # noqa: F401
+from tests.recipes.conftest import GOOD
 
 
 @pytest.fixture(autouse=True)
