@@ -38,9 +38,9 @@ class Yardstick:
     @property
     def baseline(self) -> str:
         """What a gain is over."""
-        return "the blurred input" if self.scale == 1 else BASELINE
+        return "the input" if self.scale == 1 else BASELINE
 
     @property
     def baseline_word(self) -> str:
         """The same where a table's head has room for one word."""
-        return "blurred" if self.scale == 1 else "bicubic"
+        return "input" if self.scale == 1 else "bicubic"

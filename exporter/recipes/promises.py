@@ -17,7 +17,7 @@ class Budget(BaseModel):
     min_parity_db: float | None = Field(None, description="parity PSNR of the worst image as it is shown, dB")
     max_loss_db: float | None = Field(None, description="mean PSNR lost against the float model, dB")
     max_worst_loss_db: float | None = Field(None, description="PSNR lost on the image that loses most, dB")
-    min_gain_db: float | None = Field(None, description="mean PSNR gained over the blurred input, dB")
+    min_gain_db: float | None = Field(None, description="mean PSNR gained over the input, dB")
     min_psnr_db: float | None = Field(None, description="mean PSNR, dB")
     min_ssim: float | None = Field(None, description="mean SSIM, 0..1", ge=0, le=1)
     min_seam_db: float | None = Field(None, description="PSNR along the seams of tiles, worst image, dB")

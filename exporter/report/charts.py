@@ -68,7 +68,7 @@ def quality_chart(steps: Sequence[Step]) -> str:
         before_db, scale = measured[0].input_psnr_db, steps[0].stage.artifact.enlarges
         axes.axvline(before_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
         axes.annotate(
-            "blurred input" if scale == 1 else Yardstick(scale).baseline,
+            "input" if scale == 1 else Yardstick(scale).baseline,
             (before_db, -0.62),
             (5, 0),
             textcoords="offset points",

@@ -24,7 +24,7 @@ MAX_PHOTOS = 8
 MAX_SIDE_PX = 512  # larger pictures are cropped, never scaled: scaling hides what is being compared
 CROP_PX = 64
 BEFORE = ("blurred", "enlarged")  # what goes in, as the pictures of a run are called; one of them
-_LABELS = {"enlarged": "Bicubic enlargement"}
+_LABELS = {"blurred": "Input", "enlarged": "Bicubic enlargement"}  # what goes in may be noisy, dark or hazy as well
 ERROR_GAIN = 10
 
 

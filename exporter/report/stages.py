@@ -10,7 +10,7 @@ from statistics import fmean
 from exporter.artifact import Format
 from exporter.measure.results import Quality, StageAccuracy
 
-_TORCH_LABELS = {"teacher": "Teacher", "prune": "Pruned", "distill": "Student"}
+_TORCH_LABELS = {"prune": "Pruned", "distill": "Student"}
 _PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "int8": "INT8"}
 
 
@@ -40,7 +40,8 @@ def steps(stages: tuple[StageAccuracy, ...]) -> tuple[Step, ...]:
 
 def labels(stages: tuple[StageAccuracy, ...]) -> tuple[str, ...]:
     """What the page calls each stage, in the field's words; the stage's name is added where two would be equal."""
-    plain = [_label(stage) for stage in stages]
+    teaches = any(stage.name == "distill" for stage in stages)
+    plain = [_label(stage, "Teacher" if teaches else "PyTorch") for stage in stages]
     seen = Counter(plain)
     return tuple(
         f"{label} · {stage.name}" if seen[label] > 1 else label for stage, label in zip(stages, plain, strict=True)
@@ -67,11 +68,11 @@ def parent_of(stage: StageAccuracy, stages: tuple[StageAccuracy, ...]) -> StageA
     return max(ancestors, key=lambda other: len(other.artifact.history), default=None)
 
 
-def _label(stage: StageAccuracy) -> str:
+def _label(stage: StageAccuracy, root: str) -> str:
     precision = _PRECISIONS[stage.artifact.precision]
     match stage.artifact.format:
         case Format.TORCH:
-            return _TORCH_LABELS.get(stage.name, stage.name)
+            return root if stage.name == "teacher" else _TORCH_LABELS.get(stage.name, stage.name)
         case Format.ONNX:
             return {"fp32": "ONNX", "int8": "ONNX INT8 (Q/DQ)"}.get(stage.artifact.precision, f"ONNX {precision}")
         case Format.TFLITE:

@@ -20,7 +20,7 @@ def texts(svg: str) -> list[str]:
 def test_the_charts_say_the_figures_in_the_pages_colours(tmp_path: Path) -> None:
     compared = steps(demo_outcome(tmp_path).stages)
     quality, change = quality_chart(compared), change_chart(compared)
-    assert {"Teacher", "TFLite INT8", "30.91", "blurred input"} <= set(texts(quality))
+    assert {"Teacher", "TFLite INT8", "30.91", "input"} <= set(texts(quality))
     assert {"Student", "\u22120.41"} <= set(texts(change))
     for svg in (quality, change):
         assert "var(--accent)" in svg or "var(--bad)" in svg

@@ -49,6 +49,13 @@ def test_labels_are_the_fields_words_and_tell_rungs_apart(tmp_path: Path) -> Non
     assert labels((onnx, replace(onnx, name="simplify_onnx"))) == ("ONNX · torch_to_onnx", "ONNX · simplify_onnx")
 
 
+def test_a_network_that_teaches_nobody_is_no_teacher(tmp_path: Path) -> None:
+    alone = tuple(stage for stage in demo_outcome(tmp_path).stages if "distill" not in stage.artifact.history)
+    alone = tuple(stage for stage in alone if stage.name != "distill")
+    assert labels(alone)[0] == "PyTorch"
+    assert labels(demo_outcome(tmp_path).stages)[0] == "Teacher"
+
+
 def test_a_rung_that_was_not_measured_has_no_change_and_neither_have_those_made_from_it(tmp_path: Path) -> None:
     stages = tuple(without_figures(stage, "torch_to_onnx") for stage in demo_outcome(tmp_path).stages)
     compared = {step.stage.name: step for step in steps(stages)}

@@ -104,7 +104,7 @@ def test_a_missed_promise_is_exit_1_and_its_bundle_lies_apart(recipe, capfd):
     words = [f"recipe={recipe}", "targets.torch.budget.min_gain_db=90"]
     assert main(words) == 1
     output = capfd.readouterr().out
-    assert "missed: torch: mean PSNR gained over the blurred input" in output
+    assert "missed: torch: mean PSNR gained over the input" in output
     assert output.splitlines()[-1] == "exit code 1: 1 missed of 2"
     assert (missed / "report/index.html").exists() and not good.exists()
 
