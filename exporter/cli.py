@@ -27,6 +27,7 @@ COMMANDS = {
     "train": "train a generator: recipe=FILE [key.sub=value …]; with torchrun on several devices",
     "run": "restore a photograph, a folder of them or a video: --model MODEL IN OUT",
     "verify": "re-check a bundle from its folder alone",
+    "sign": "sign a bundle: BUNDLE --key KEY, or make a pair of keys: --new-key NAME",
     "lint": "say what is inside a .tflite or .onnx and what will hurt",
     "bench": "time a model file on a runtime",
     "diff": "compare two bundles: files, parity, quality, latency",

@@ -31,7 +31,7 @@ def read_document(bundle: Path, file: str, kind: type[Document], schema_version:
     if not path.exists():
         raise BundleError(f"{path} is missing", hint="is this the folder of a bundle?")
     content = read_bounded(bundle, file)
-    found = _tree(content, path).get("schema_version")
+    found = tree_of(content, path).get("schema_version")
     if type(found) is not int:  # neither True nor 1.0 is a version, though both equal 1
         raise BundleError(f"{path}: schema_version: {shown(repr(found))} is no version")
     if found != schema_version:
@@ -47,6 +47,11 @@ def read_document(bundle: Path, file: str, kind: type[Document], schema_version:
         raise BundleError("; ".join([f"{path}: {lines[0]}", *lines[1:_SHOWN], *more])) from None
 
 
+def read_tree(bundle: Path, file: str) -> dict[str, Any]:
+    """`file` of `bundle`, a JSON object of a format that is not ours. Raises BundleError when it is none."""
+    return tree_of(read_bounded(bundle, file), bundle / file)
+
+
 def read_bounded(bundle: Path, file: str) -> bytes:
     """The bytes of `file`, a plain file inside `bundle`. Raises BundleError for another, and for one too large."""
     path = contained(bundle, file, named_in="this exporter", error=BundleError)
@@ -56,7 +61,8 @@ def read_bounded(bundle: Path, file: str) -> bytes:
     return path.read_bytes()
 
 
-def _tree(content: bytes, path: Path) -> dict[str, Any]:
+def tree_of(content: bytes, path: Path) -> dict[str, Any]:
+    """The JSON object that `content` of the file `path` is. Raises BundleError when it is none."""
     try:
         tree = json.loads(
             content, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite, parse_int=_exact

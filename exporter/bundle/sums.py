@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from exporter.artifact import Format, sha256_of
@@ -14,12 +14,17 @@ from exporter.errors import BundleError
 from exporter.nvidia.sidecar import sidecar_path
 
 SUMS = "SHA256SUMS"
+SBOM = "sbom.cdx.json"
+PROVENANCE = "provenance.intoto.json"
+SIGNATURE = "signature.dsse.json"
+OPENSSF = "model.sig"
+SIGNATURES = (SIGNATURE, OPENSSF)  # of what SHA256SUMS lists, so they are not listed there
 REPORT = ("report/index.html", "report/junit.xml", "report/report.json")
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")  # as sha256sum writes and reads it
 
 
 def digests(bundle: Path) -> dict[str, str]:
-    """File → sha256 of every file but SHA256SUMS, by name.
+    """File → sha256 of every file but SHA256SUMS and signatures, by name.
 
     Raises BundleError for a link and a special file, OSError for one that cannot be read.
     """
@@ -28,7 +33,7 @@ def digests(bundle: Path) -> dict[str, str]:
         file = path.relative_to(bundle).as_posix()
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise BundleError(f"{bundle.name}/{file} is not a plain file")
-        if path.is_file() and file != SUMS:
+        if path.is_file() and file not in (SUMS, *SIGNATURES):
             found[file] = sha256_of(path)
     return dict(sorted(found.items()))
 
@@ -68,10 +73,12 @@ def sum_problems(listed: dict[str, str], found: dict[str, str]) -> Iterator[str]
             yield f"{file} was changed: sha256 {sha256[:12]}…, {SUMS} says {listed[file][:12]}…"
 
 
-def account_problems(manifest: Manifest, golden: GoldenFile, found: dict[str, str]) -> Iterator[str]:
+def account_problems(manifest: Manifest, golden: GoldenFile, found: Mapping[str, str]) -> Iterator[str]:
     """Files that a bundle needs and that are missing, and files that nothing in it speaks of."""
     needed = {"manifest.json": "a bundle", "README.md": "a bundle", manifest.golden: "manifest.json"}
-    needed |= dict.fromkeys(REPORT, "a bundle") | {model.file: "manifest.json" for model in manifest.models}
+    needed |= dict.fromkeys((*REPORT, SBOM, PROVENANCE), "a bundle") | {
+        model.file: "manifest.json" for model in manifest.models
+    }
     engines = (model.file for model in manifest.models if model.format == Format.TENSORRT)
     needed |= {sidecar_path(Path(file)).as_posix(): file for file in engines}
     needed |= dict.fromkeys(golden.files(), manifest.golden)
@@ -79,7 +86,7 @@ def account_problems(manifest: Manifest, golden: GoldenFile, found: dict[str, st
         yield f"{file} is missing: {needed[file]} needs it"
     for file in sorted(found.keys() - needed.keys()):
         yield f"{file} belongs to nothing in this bundle: only {SUMS} lists it"
-    for file in sorted({*found, SUMS}):
+    for file in sorted({*found, SUMS} - {SBOM, PROVENANCE}):  # these list digests of all the others, as SUMS does
         kinds = [covers(entries, file) for entries in (manifest.reproducible, manifest.not_reproducible)]
         if sum(kinds) != 1:
             yield f"manifest.json does not say whether {file} is reproducible"

@@ -8,6 +8,7 @@ from pathlib import Path
 from exporter.bundle.checks import Check, exit_code_of
 from exporter.bundle.documents import shown
 from exporter.bundle.report_file import Promise
+from exporter.bundle.signature import UNSIGNED, Signed
 from exporter.bundle.sums import SUMS
 from exporter.figures import counted
 from exporter.judge.verdicts import Status, tally
@@ -15,13 +16,14 @@ from exporter.judge.verdicts import Status, tally
 
 @dataclass(frozen=True, slots=True)
 class BundleVerdict:
-    """`checks`: golden vectors run again. `promises`: as the report judged them."""
+    """`checks`: golden vectors run again. `promises`: as the report judged them. `signed`: by whom."""
 
     folder: Path
     files: int
     models: int
     checks: tuple[Check, ...]
     promises: tuple[Promise, ...]
+    signed: Signed = UNSIGNED
 
     @property
     def exit_code(self) -> int:
@@ -41,10 +43,11 @@ class BundleVerdict:
         """What was checked and what came out, with counts; what was not checked is not among it."""
         passed = sum(check.status == "passed" for check in self.checks)
         runs = counted(len(self.checks), "model on its runtime", "models on their runtimes")
+        signed = f"{self.signed.sentence}; " if self.signed.sentence else ""
         return (
-            f"checked: {counted(self.files, 'file')} against {SUMS}, {counted(self.models, 'model')} against the "
-            f"manifest, golden vectors of {passed} of {runs}; the report's verdict, which follows from its figures: "
-            f"{tally(self.promises).headline}"
+            f"{signed}checked: {counted(self.files, 'file')} against {SUMS}, "
+            f"{counted(self.models, 'model')} against the manifest, golden vectors of {passed} of {runs}; "
+            f"the report's verdict, which follows from its figures: {tally(self.promises).headline}"
         )
 
     @property

@@ -6,47 +6,73 @@ verdict was, are findings.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from exporter.bundle.agreement import manifest_problems, report_problems
+from exporter.bundle.attest import attestation_problems
 from exporter.bundle.documents import shown
 from exporter.bundle.golden_file import GoldenFile, golden_problems, read_golden
 from exporter.bundle.golden_runs import golden_checks
 from exporter.bundle.manifest import Manifest, read_manifest
 from exporter.bundle.model_files import model_problems
+from exporter.bundle.openssf import check_openssf_signature
 from exporter.bundle.provenance import provenance_problems
 from exporter.bundle.report_file import Report, read_report
+from exporter.bundle.signature import check_signature
 from exporter.bundle.stored_verdict import junit_problems, verdict_problems
 from exporter.bundle.sums import account_problems, digests, read_sums, sum_problems
 from exporter.bundle.verdict import BundleVerdict
 from exporter.errors import BundleError
+from exporter.signing.keys import read_public_key
 
 _SHOWN = 20  # problems of one bundle
 
 
-def verify_bundle(folder: Path, user_classes: Collection[str] = ()) -> BundleVerdict:
-    """Files, manifest, models, golden vectors and verdict of the bundle in `folder`.
+def verify_bundle(
+    folder: Path, user_classes: Collection[str] = (), key: Path | None = None, openssf: bool = False
+) -> BundleVerdict:
+    """Files, signature, manifest, models, golden vectors and verdict of the bundle in `folder`.
 
     `user_classes`: network classes of the user's own that a network file in it may ask for; it alone imports nothing.
+    `key`: the file of a public key that has to have signed it; `openssf`: in OpenSSF's format, too.
 
     Raises BundleError, naming every file and every word that contradicts another; the models of such a bundle are not
     run. A model that answers differently here is a failed check, a runtime that is not installed one that was not made.
     """
-    if not folder.is_dir():
-        raise BundleError(f"{folder} is not a folder", hint="give the folder dist/<name>-<version>")
-    found = digests(folder)
-    _refuse(folder, sum_problems(read_sums(folder), found))
-    manifest, golden, report = read_manifest(folder), read_golden(folder), read_report(folder)
-    _refuse(folder, account_problems(manifest, golden, found))
-    _refuse(folder, _contradictions(manifest, golden, report, folder))
+    public = read_public_key(key) if key else None
+    found = checked_files(folder)
+    signed, problems = check_signature(folder, found, public)
+    _refuse(folder, problems)
+    if key and openssf:
+        check_openssf_signature(folder, key)
+    manifest, golden, report = checked_documents(folder, found)
     return BundleVerdict(
         folder,
         files=len(found),
         models=len(manifest.models),
         checks=tuple(golden_checks(golden, manifest, folder, user_classes)),
         promises=report.promises,
+        signed=signed,
     )
+
+
+def checked_files(folder: Path) -> dict[str, str]:
+    """File → sha256 of all files of a bundle. Raises BundleError unless they are those of SHA256SUMS."""
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is not a folder", hint="give the folder dist/<name>-<version>")
+    found = digests(folder)
+    _refuse(folder, sum_problems(read_sums(folder), found))
+    return found
+
+
+def checked_documents(folder: Path, found: Mapping[str, str]) -> tuple[Manifest, GoldenFile, Report]:
+    """What the bundle says of itself. Raises BundleError where one of its words contradicts another, or a file."""
+    manifest, golden, report = read_manifest(folder), read_golden(folder), read_report(folder)
+    _refuse(folder, account_problems(manifest, golden, found))
+    _refuse(folder, _contradictions(manifest, golden, report, folder))
+    _refuse(folder, attestation_problems(manifest, report, folder, found))
+    return manifest, golden, report
 
 
 def _contradictions(manifest: Manifest, golden: GoldenFile, report: Report, folder: Path) -> Iterator[str]:

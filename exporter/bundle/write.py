@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.artifact import Format, sha256_of
+from exporter.bundle.attest import write_attestations
 from exporter.bundle.card import runtime_card
 from exporter.bundle.golden import Golden, write_golden
 from exporter.bundle.manifest import read_manifest
@@ -56,6 +57,7 @@ def write_bundle(
         _text(folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
         _text(folder / "README.md", runtime_card(manifest, folder, outcome.verdicts))
         _report(outcome, models, folder, drawings)
+        write_attestations(folder)
         _text(folder / SUMS, sums_text(digests(folder)))
     if final != missed and missed.exists():
         remove_folder(missed)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.commands.words import add_arch, add_json, show, show_json, show_table
+from exporter.errors import RecipeError
 
 if TYPE_CHECKING:
     from exporter.bundle import BundleVerdict
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
 CODES = """exit codes:
   0    everything was checked and is right, and the report says that all promises were kept
   1    the report says that a promise was missed, or a model answers otherwise here than its golden vectors
-  2    the folder is no bundle, is damaged, or contradicts itself; its models were not run
-  3    a promise was not measured, or a model could not be run here: install what the line names
+  2    the folder is no bundle, is damaged, contradicts itself, or is not what the key signed; its models were not run
+  3    a promise was not measured, or a model or a signature could not be tried here: install what the line names
 What pages and cards say in prose is not compared with anything but SHA256SUMS. The digests show damage, not who wrote
-the bundle: somebody who changes all of it alike is not found out."""
+the bundle: without --key somebody who changes all of it alike is not found out."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="dist/<name>-<version>")
+    parser.add_argument("--key", type=Path, metavar="PUB", help="a public key that has to have signed it, see `sign`")
+    parser.add_argument("--openssf", action="store_true", help="the key has to have signed in OpenSSF's format, too")
     add_arch(parser)
     add_json(parser)
     parser.epilog = CODES
@@ -32,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from exporter.bundle import verify_bundle
 
-    verdict = verify_bundle(args.bundle, {args.arch} if args.arch else ())
+    if args.openssf and not args.key:
+        raise RecipeError("--openssf wants --key PUB: whose signature is it to be?")
+    verdict = verify_bundle(args.bundle, {args.arch} if args.arch else (), args.key, args.openssf)
     if args.json:
         show_json(_document(verdict))
         return verdict.exit_code
@@ -48,6 +53,11 @@ def _document(verdict: BundleVerdict) -> dict[str, object]:
     return {
         "exit_code": verdict.exit_code,
         "sentence": verdict.sentence,
+        "signed": {
+            "checked": verdict.signed.key is not None,
+            "key": verdict.signed.key.keyid if verdict.signed.key else None,
+            "keyids": list(verdict.signed.keyids),
+        },
         "files": verdict.files,
         "models": verdict.models,
         "checks": [asdict(check) for check in verdict.checks],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.bundle import Golden, write_bundle
 from exporter.bundle.stored_verdict import pledges_of
+from exporter.errors import ExportError
 from exporter.inspect.lint import lint_model
 from exporter.judge.budget import judge
 from exporter.judge.outcome import Outcome
@@ -168,10 +170,18 @@ def _onnx(folder: Path, spec: TensorSpec) -> Artifact:
 
 @pytest.fixture
 def resign() -> Callable[[Path], None]:
-    """Makes SHA256SUMS agree with a bundle that was changed, as somebody who means harm would."""
-    from exporter.bundle.sums import SUMS, digests, sums_text
+    """Makes SHA256SUMS, and what says the same, agree with a changed bundle, as somebody who means harm would."""
+    from exporter.bundle.attest import write_attestations
+    from exporter.bundle.sums import PROVENANCE, SBOM, SUMS, digests, sums_text
 
     def sign(bundle: Path) -> None:
+        former = {file: (bundle / file).read_bytes() for file in (SBOM, PROVENANCE) if (bundle / file).is_file()}
+        with suppress(ExportError, OSError):  # of a manifest that cannot be read nothing follows
+            for file in former:
+                (bundle / file).unlink()
+            write_attestations(bundle)
+        for file in former.keys() - {path.name for path in bundle.iterdir()}:
+            (bundle / file).write_bytes(former[file])
         (bundle / SUMS).write_text(sums_text(digests(bundle)))
 
     return sign
