@@ -37,7 +37,9 @@ class Adapter(nn.Module):
             return [self._extended(x)]
         if not said.bgr and not said.extra_channels and said.frames_as == "axis":
             return [x.reshape(x.shape[0], said.frames, -1, *x.shape[2:])]
-        frames = [_swapped(frame) if said.bgr else frame for frame in x.chunk(said.frames, 1)]
+        frames = [
+            _swapped(frame) if said.bgr else frame for frame in (x.chunk(said.frames, 1) if said.frames > 1 else [x])
+        ]
         if said.frames_as == "channels":
             return [self._extended(torch.cat(frames, 1))]
         frames = [self._extended(frame) for frame in frames]

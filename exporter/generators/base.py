@@ -19,6 +19,7 @@ class GeneratorInfo:
 
         kwargs_from_state(state)  static: constructor arguments from a state dict with official names;
                                   KeyError or ValueError when it is another architecture's
+        is_recognisable(kwargs)   static: whether a checkpoint of that size is taken for one although no recipe says so
         official_key(key)         a name of the official state dict as ours, None for what is dead
         official_state(state)     the official state dict as ours, where other names are not all that differs
         optional_key(key)         whether a checkpoint may lack one of our names

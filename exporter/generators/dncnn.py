@@ -18,6 +18,7 @@ from exporter.generators.state_keys import count, root
 
 # Layers and channels: many networks are called `model` and are plain convolutions, which the names do not tell apart.
 PUBLISHED = ((17, 64), (20, 64))
+IRCNN = (7, 64)  # the same names, but its layers are dilated
 
 
 class DnCNN(nn.Module):
@@ -46,8 +47,18 @@ class DnCNN(nn.Module):
         nc, ends = state["model.0.weight"].shape[:2]
         if state[f"model.{last}.weight"].shape[0] != ends:
             raise ValueError("model.0.weight takes other channels than the last layer gives")
-        if last % 2 or (last // 2 + 1, nc) not in PUBLISHED:  # IRCNN's layers bear the same names, and are dilated
-            raise ValueError(f"{last // 2 + 1} layers of {nc} channels are no published DnCNN")
+        if last % 2:
+            raise ValueError(f"model.{last} is no convolution: after every one but the last stands a ReLU")
         in_nc = 3 if ends % 3 == 0 else 1
         fold = root(ends // in_nc, "channels of model.0.weight")
         return {"in_nc": in_nc, "nc": nc, "nb": last // 2 + 1, "fold": fold}
+
+    @staticmethod
+    def is_recognisable(kwargs: Mapping[str, Any]) -> bool:
+        return (kwargs["nb"], kwargs["nc"]) in PUBLISHED
+
+    def load_warnings(self) -> list[str]:
+        layers, channels = len(self.model) // 2 + 1, self.model[0].out_channels
+        if (layers, channels) != IRCNN:
+            return []
+        return ["IRCNN has as many layers and channels, and dilates them: its files give wrong pictures as a dncnn"]

@@ -95,7 +95,8 @@ def deduced_kwargs(info: GeneratorInfo, weights: Weights, path: Path) -> dict[st
 def _guesses(state: Mapping[str, Tensor]) -> Iterator[tuple[GeneratorInfo, dict[str, Any], Fit]]:
     """Every architecture whose hook can read `state`, built without memory and compared."""
     for info in GENERATORS:
-        hook = getattr(network_class(info), "kwargs_from_state", None)
+        kind = network_class(info)
+        hook = getattr(kind, "kwargs_from_state", None)
         if hook is None:
             continue
         try:
@@ -103,4 +104,5 @@ def _guesses(state: Mapping[str, Tensor]) -> Iterator[tuple[GeneratorInfo, dict[
             network = outline(info, kwargs)
         except (*_FOREIGN, CheckpointError, RuntimeError):
             continue
-        yield info, kwargs, fit(network, state)
+        if getattr(kind, "is_recognisable", lambda _: True)(kwargs):
+            yield info, kwargs, fit(network, state)

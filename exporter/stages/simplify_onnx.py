@@ -31,6 +31,7 @@ class SimplifyOnnx(Stage):
         import onnx
         import onnxsim
 
+        from exporter.passes.onnx.channel_order import fold_channel_orders
         from exporter.passes.onnx.reshapes import write_out_copied_sizes
         from exporter.passes.onnx.unit_length import take_lengths_by_means
         from exporter.passes.run import rewrite_onnx
@@ -46,7 +47,8 @@ class SimplifyOnnx(Stage):
                     simplified, _ = onnxsim.simplify(simplified, check_n=0)
             except Exception as error:  # onnxsim raises bare RuntimeErrors from C++
                 raise StageError(f"{self.name}: onnxsim could not simplify {source.path.name}: {error}") from error
-        model = rewrite_onnx(onnx.shape_inference.infer_shapes(simplified), (take_lengths_by_means,)).commit()
+        passes = (fold_channel_orders, take_lengths_by_means)
+        model = rewrite_onnx(onnx.shape_inference.infer_shapes(simplified), passes).commit()
         onnx.save(model, path)
         image = lopsided_image(source.input.height, source.input.width, source.input.channels)
         require_close(self.name, run_onnx(path, image), run_onnx(source.path, image))

@@ -223,3 +223,15 @@ def test_two_pictures_at_once_are_each_their_own():
             both = network(pictures)
             for i in (0, 1):
                 assert torch.allclose(both[i : i + 1], network(pictures[i : i + 1]), atol=1e-5), name
+
+
+def test_a_dncnn_of_any_size_goes_in_where_the_recipe_says_so(tmp_path):
+    info = generator_info("dncnn")
+    for kwargs, warned in (({"in_nc": 3, "nc": 24, "nb": 5}, 0), ({"in_nc": 1, "nc": 64, "nb": 7, "fold": 2}, 1)):
+        network = build_network(info, kwargs)
+        torch.save(network.state_dict(), tmp_path / "own.pth")
+        weights = read_weights(tmp_path / "own.pth")
+        assert deduced_kwargs(info, weights, tmp_path / "own.pth") == {"fold": 1} | kwargs
+        assert len(network.load_warnings()) == warned
+        with pytest.raises(CheckpointError, match="of no architecture known here"):
+            recognise(weights, tmp_path / "own.pth")
