@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
+from exporter.commands.words import add_build, add_json, add_recipe_words, show, show_json, split_words
 from exporter.recipes.export import load_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_words(parser)
-    parser.add_argument("--build", type=Path, default=Path("build"), help="where stages are kept for the next run")
+    add_build(parser)
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="where bundles go")
     add_json(parser)
 

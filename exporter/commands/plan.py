@@ -1,16 +1,19 @@
-"""`exporter plan recipe=FILE`: the chains, and every mistake, without doing any work."""
+"""`exporter plan recipe=FILE`: the chains, what of them is kept, and every mistake, without doing any work."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
-from exporter.commands.words import add_json, add_recipe_words, show, show_json, split_words
-from exporter.recipes.export import load_recipe
-from exporter.recipes.plan import CHECKED, LEFT, make_plan
+from exporter.commands.words import add_build, add_json, add_recipe_words, show, show_json, split_words
+from exporter.recipes.export import Recipe, load_recipe
+from exporter.recipes.plan import CHECKED, LEFT, Chain, make_plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_words(parser)
+    add_build(parser)
     add_json(parser)
 
 
@@ -18,15 +21,30 @@ def run(args: argparse.Namespace) -> int:
     name, overrides = split_words(args.words)
     recipe = load_recipe(name, overrides)
     chains = make_plan(recipe)
+    kept = _kept(recipe, chains, args.build / recipe.name)
     if args.json:
         stages = {chain.target: [stage.name for stage in chain.stages] for chain in chains}
-        show_json({"recipe": recipe.resolved(), "chains": stages, "checked": CHECKED, "left": LEFT})
+        show_json({"recipe": recipe.resolved(), "chains": stages, "kept": kept, "checked": CHECKED, "left": LEFT})
         return 0
     show(f"{recipe.name} {recipe.version}, {recipe.input.height}×{recipe.input.width} px")
     for chain in chains:
         show(f"  {chain}")
+        if kept:
+            done = kept[chain.target]
+            every = "every stage" if len(done) == len(chain.stages) else ""
+            show(f"  {'':14} already done: {every or ' → '.join(done) or 'nothing'}")
         promises = recipe.budget_of(chain.target).model_dump(exclude_none=True, exclude_defaults=True)
         show(f"  {'':14} promises: {', '.join(f'{key} {value:g}' for key, value in promises.items()) or 'none'}")
     show(f"checked: {CHECKED}")
     show(f"not yet: {LEFT}")
     return 0
+
+
+def _kept(recipe: Recipe, chains: Sequence[Chain], folder: Path) -> dict[str, tuple[str, ...]]:
+    """The finished stages of each target; {} where nothing was built yet."""
+    if not (folder / "stages").is_dir():
+        return {}
+    from exporter.runs.folder import RunFolder
+    from exporter.runs.kept import kept_stages
+
+    return kept_stages(recipe, chains, RunFolder(folder))

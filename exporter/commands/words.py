@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from exporter.console import open_console
 from exporter.errors import RecipeError
@@ -14,6 +15,10 @@ from exporter.suggestions import nearest, shortened
 
 def add_recipe_words(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="*", metavar="key=value", help="recipe=FILE and overrides, in any order")
+
+
+def add_build(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where stages are kept for the next run")
 
 
 def add_arch(parser: argparse.ArgumentParser) -> None:

@@ -29,6 +29,7 @@ class DnCNN(nn.Module):
         if nb < 2 or fold < 1:
             raise ValueError(f"nb is {nb} and fold {fold}, of at least 2 and 1")
         self.fold = self.multiple = fold
+        self.is_like_ircnn = (nb, nc) == IRCNN
         ends = in_nc * fold**2
         layers: list[nn.Module] = [nn.Conv2d(ends, nc, 3, padding=1), nn.ReLU(inplace=True)]
         for _ in range(nb - 2):
@@ -58,7 +59,6 @@ class DnCNN(nn.Module):
         return (kwargs["nb"], kwargs["nc"]) in PUBLISHED
 
     def load_warnings(self) -> list[str]:
-        layers, channels = len(self.model) // 2 + 1, self.model[0].out_channels
-        if (layers, channels) != IRCNN:
+        if not self.is_like_ircnn:
             return []
         return ["IRCNN has as many layers and channels, and dilates them: its files give wrong pictures as a dncnn"]

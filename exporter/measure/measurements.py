@@ -86,19 +86,19 @@ def measure_or_recall(
     measured = measure(built, pairs, options, own, progress)
     if changed := edited(files_in(parts)):
         progress.say(f"verify: not kept for the next run, {listed(changed)} was edited while it ran")
-    elif not lost_a_worker(measured):
+    elif not has_failures(measured):
         write_text_atomically(own / MADE_FROM, to_record(parts))
         seal(kept, TypeAdapter(Measurements).dump_python(measured, mode="json"), files_below(own, but=kept))
     return measured
 
 
-def lost_a_worker(measured: Any) -> bool:
-    """Whether anything in these results is absent for want of a worker: the next run measures again."""
+def has_failures(measured: Any) -> bool:
+    """Whether anything in these results is absent because an engine failed: the next run measures again."""
     if isinstance(measured, NotMeasured):
-        return measured.lost
+        return measured.failed
     if isinstance(measured, list | tuple):
-        return any(map(lost_a_worker, measured))
-    return is_dataclass(measured) and any(lost_a_worker(getattr(measured, field.name)) for field in fields(measured))
+        return any(map(has_failures, measured))
+    return is_dataclass(measured) and any(has_failures(getattr(measured, field.name)) for field in fields(measured))
 
 
 def measure(

@@ -60,7 +60,7 @@ def export(
     seconds: dict[str, float] = {}
     notes: dict[str, dict[str, object]] = {}
     done: dict[Path, tuple[str, Artifact]] = {}
-    workspace = _workspace(recipe, run_folder, progress, quiet)
+    workspace = workspace_of(recipe, run_folder, progress, quiet)
     loaded = run_chain(replace(chains[0], stages=chains[0].stages[:1]), workspace, run_folder, done, seconds, notes)
     plain = open_images(recipe, loaded.file)
     if plain.evaluation.protocol is not None:
@@ -204,7 +204,7 @@ def _step_name(stage: str, artifact: Artifact) -> str:
     return stage if artifact.format == Format.TORCH else f"{stage} {artifact.precision}"
 
 
-def _workspace(
+def workspace_of(
     recipe: Recipe,
     run_folder: RunFolder,
     progress: Progress,

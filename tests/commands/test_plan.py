@@ -1,0 +1,33 @@
+"""`exporter plan` says which stages an earlier run has finished."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exporter.cli import main
+from tests.recipes.recipe_folder import write_recipe_folder
+
+
+def test_what_an_earlier_run_has_done(
+    tmp_path: Path, teacher_file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    targets = {"web": {"runtime": "onnxruntime_cpu"}}
+    recipe = write_recipe_folder(tmp_path, teacher_file, stages=["torch_to_onnx", "simplify_onnx"], targets=targets)
+
+    def planned(*words: str) -> dict[str, list[str]]:
+        capfd.readouterr()
+        assert main(["plan", f"recipe={recipe}", "--json", *words]) == 0
+        return json.loads(capfd.readouterr().out)["kept"]
+
+    assert planned() == {}
+    assert main([f"recipe={recipe}"]) == 0
+    assert planned() == {"web": ["load_generator", "torch_to_onnx", "simplify_onnx"]}
+    assert planned("simplify_onnx.fold_batch_norm=false") == {"web": ["load_generator", "torch_to_onnx"]}
+    assert planned("model.multiple=64") == {"web": []}
+    assert planned("--build", "elsewhere") == {}
+    assert main(["plan", f"recipe={recipe}"]) == 0
+    assert "already done: every stage" in capfd.readouterr().out
+    assert main(["plan", f"recipe={recipe}", "simplify_onnx.fold_batch_norm=false"]) == 0
+    assert "already done: load_generator → torch_to_onnx\n" in capfd.readouterr().out
