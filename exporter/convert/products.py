@@ -30,8 +30,8 @@ def take_in_bias(graph: OnnxGraph) -> bool:
         summand = next((name for name in users[0].input if name != node.output[0]), "")
         bias = graph.constants.get(summand)
         if users[0].op_type == "Add" and bias is not None and bias.ndim == 1 and bias.size == weights.shape[1]:
-            node.input.append(summand)
-            node.output[0] = users[0].output[0]
+            graph.set_inputs(node, [*node.input, summand])
+            graph.set_output(node, 0, users[0].output[0])
             taken.add(id(users[0]))
     if taken:
         graph.replace_nodes(node for node in nodes if id(node) not in taken)

@@ -138,7 +138,7 @@ def _divide(work: Translation, node: Any) -> bool:
     if divisor is not None:
         with np.errstate(divide="ignore"):  # by zero: infinity, as ONNX has it
             inverse = (1 / divisor.astype(np.float64)).astype(np.float32)
-        node.input[1] = work.source.add_constant(f"{node.input[1]}_inverse", inverse)
+        work.source.set_input(node, 1, work.source.add_constant(f"{node.input[1]}_inverse", inverse))
         broadcast(work, node, "MUL", common_order(work, node), "MulOptions", fusedActivationFunction=0)
         return True
     root = work.source.producer(node.input[1])

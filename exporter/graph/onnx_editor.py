@@ -5,11 +5,13 @@ Constants are kept as initializers only, so a rewrite has one place to look for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from exporter.graph.onnx_index import NodeIndex
 
 Array = NDArray[Any]
 
@@ -17,7 +19,11 @@ LARGEST_FOLDED_ELEMENTS = 1 << 20  # above this a folded constant would bloat th
 
 
 class OnnxGraph:
-    """The main graph of an onnx.ModelProto; `model` is changed in place."""
+    """The main graph of an onnx.ModelProto, whose nodes `commit` writes back.
+
+    A node that is in the graph is edited through it (`set_input` and its like), as it keeps who makes and who reads
+    what; names, kinds and attributes may be changed directly.
+    """
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -27,11 +33,11 @@ class OnnxGraph:
         self.remarks: list[str] = []  # what a pass wants the user to know
         known = (*model.graph.output, *model.graph.input, *model.graph.value_info)
         self._described = {value.name: value for value in known}
-        self._read_constants()
+        self._index = NodeIndex(self._read_constants())
 
     @property
     def nodes(self) -> list[Any]:
-        return list(self._graph.node)
+        return self._index.in_order()
 
     @property
     def outputs(self) -> set[str]:
@@ -39,14 +45,15 @@ class OnnxGraph:
 
     def producer(self, tensor: str) -> Any | None:
         """The node that makes `tensor`; None for a graph input or a constant."""
-        return next((node for node in self._graph.node if tensor in node.output), None)
+        return self._index.maker(tensor)
 
     def consumers(self, tensor: str) -> list[Any]:
-        return [node for node in self._graph.node if tensor in node.input]
+        """The nodes that read `tensor`, in order."""
+        return self._index.readers(tensor)
 
     def has_one_use(self, tensor: str) -> bool:
         """True when exactly one node reads it, once, and the graph does not give it out."""
-        uses = sum(list(node.input).count(tensor) for node in self._graph.node)
+        uses = sum(list(node.input).count(tensor) for node in self._index.readers(tensor))
         return uses == 1 and tensor not in self.outputs
 
     def shape(self, tensor: str) -> tuple[int, ...] | None:
@@ -68,49 +75,64 @@ class OnnxGraph:
     def add_constant(self, wanted: str, value: Array) -> str:
         """Store `value`; the name is `wanted` or, when that is taken, a numbered one."""
         name, number = wanted, 0
-        taken = set(self.constants) | {name for node in self._graph.node for name in node.output}
-        while name in taken:
+        while name in self.constants or self._index.maker(name) is not None:
             number += 1
             name = f"{wanted}_{number}"
         self.constants[name] = value
         return name
 
+    def set_input(self, node: Any, place: int, tensor: str) -> None:
+        """Let `node` read `tensor` at `place`."""
+        self._index.set_inputs(node, [*node.input[:place], tensor, *node.input[place + 1 :]])
+
+    def set_inputs(self, node: Any, tensors: Sequence[str]) -> None:
+        """All that `node` reads, anew."""
+        self._index.set_inputs(node, tensors)
+
+    def set_output(self, node: Any, place: int, tensor: str) -> None:
+        """Let `node` make `tensor` at `place`."""
+        self._index.set_output(node, place, tensor)
+
     def insert_before(self, node: Any, made: Any) -> None:
-        """Protobuf stores a copy of `made`."""
-        self._graph.node.insert(self.nodes.index(node), made)
+        """Put `made` right before `node`."""
+        self._index.insert_before(node, made)
 
     def replace_nodes(self, nodes: Iterable[Any]) -> None:
         """All nodes anew, in order."""
-        kept = list(nodes)
-        del self._graph.node[:]
-        self._graph.node.extend(kept)
+        self._index = NodeIndex(nodes)
 
     def remove(self, nodes: Iterable[Any]) -> None:
         for node in nodes:
-            self._graph.node.remove(node)
+            self._index.remove(node)
 
     def commit(self) -> Any:
         """Write the constants still in use back into the model, drop dead nodes, and return the model."""
         from onnx import numpy_helper
 
-        self._drop_dead_nodes()
-        used = {name for node in self._graph.node for name in node.input} | self.outputs
+        kept = self._living_nodes()
+        del self._graph.node[:]
+        self._graph.node.extend(kept)
+        used = {name for node in kept for name in node.input} | self.outputs
         del self._graph.initializer[:]
         for name, value in self.constants.items():
             if name in used:
                 self._graph.initializer.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return self.model
 
-    def _read_constants(self) -> None:
+    def _read_constants(self) -> list[Any]:
+        """Fills `constants`; returns the nodes that are left."""
         from onnx import numpy_helper
 
         for tensor in self._graph.initializer:
             self.constants[tensor.name] = numpy_helper.to_array(tensor)
         del self._graph.initializer[:]
-        for node in self.nodes:
+        left = []
+        for node in self._graph.node:
             if all(name == "" or name in self.constants for name in node.input) and self._fold(node):
-                self._graph.node.remove(node)
                 self.folded = True
+            else:
+                left.append(node)
+        return left
 
     def _fold(self, node: Any) -> bool:
         """Evaluate a node that reads constants only, with ONNX's reference implementation."""
@@ -134,13 +156,14 @@ class OnnxGraph:
             self.constants[name] = np.asarray(value)
         return True
 
-    def _drop_dead_nodes(self) -> None:
-        needed = set(self.outputs)
+    def _living_nodes(self) -> list[Any]:
+        """Those that something of the graph's outputs is made of."""
+        needed, living = set(self.outputs), []
         for node in reversed(self.nodes):
-            if needed.isdisjoint(node.output):
-                self._graph.node.remove(node)
-            else:
+            if not needed.isdisjoint(node.output):
+                living.append(node)
                 needed.update(node.input)
+        return living[::-1]
 
 
 def attribute(node: Any, name: str, default: Any = None) -> Any:

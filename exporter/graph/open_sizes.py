@@ -21,7 +21,7 @@ def open_sizes(graph: OnnxGraph) -> None:
             before, after = graph.shape(node.input[0]), graph.constants[node.input[3]]
             if before is not None and len(before) == len(after):
                 factors = np.asarray([int(to) / size for to, size in zip(after, before, strict=True)], np.float32)
-                node.input[:] = [node.input[0], "", graph.add_constant(f"{node.name}_factors", factors)]
+                graph.set_inputs(node, [node.input[0], "", graph.add_constant(f"{node.name}_factors", factors)])
     ends = (*graph.model.graph.input, *graph.model.graph.output)
     _, height, width, _ = (dim.dim_value for dim in ends[0].type.tensor_type.shape.dim)
     for value in ends:

@@ -26,7 +26,7 @@ def fold_affine(graph: OnnxGraph) -> bool:
         maker = graph.producer(source)
         if maker is not None and _is_known(graph, maker) and graph.has_one_use(source):
             _into_maker(graph, maker, scale, shift)
-            maker.output[0] = node.output[0]
+            graph.set_output(maker, 0, node.output[0])
             graph.remove([node])
             modified = True
         elif node.op_type == "Conv" and _leave_the_shift(graph, node, scale, shift):
@@ -83,9 +83,9 @@ def _into_maker(graph: OnnxGraph, maker: Any, scale: Array, shift: Array) -> Non
     bias = graph.constants[maker.input[2]] if len(maker.input) > 2 and maker.input[2] else np.zeros(len(weights))
     if np.any(scale != 1):
         scaled = weights * np.broadcast_to(scale, len(weights)).reshape(-1, 1, 1, 1)
-        maker.input[1] = graph.add_constant(f"{maker.input[1]}_scaled", scaled.astype(np.float32))
+        graph.set_input(maker, 1, graph.add_constant(f"{maker.input[1]}_scaled", scaled.astype(np.float32)))
     moved = (bias * scale + np.broadcast_to(shift, len(weights))).astype(np.float32)
-    maker.input[2:] = [graph.add_constant(f"{maker.output[0]}_bias", moved)]
+    graph.set_inputs(maker, [*maker.input[:2], graph.add_constant(f"{maker.output[0]}_bias", moved)])
 
 
 def _leave_the_shift(graph: OnnxGraph, node: Any, scale: Array, shift: Array) -> bool:
@@ -99,7 +99,7 @@ def _leave_the_shift(graph: OnnxGraph, node: Any, scale: Array, shift: Array) ->
         return False
     for user in users:
         weights = graph.constants[user.input[1]] * scale.reshape(1, -1, 1, 1)
-        user.input[1] = graph.add_constant(f"{user.input[1]}_scaled", weights.astype(np.float32))
+        graph.set_input(user, 1, graph.add_constant(f"{user.input[1]}_scaled", weights.astype(np.float32)))
     amount = graph.add_constant(f"{y}_shift", (shift / scale).reshape(1, -1, 1, 1).astype(np.float32))
     graph.insert_before(node, helper.make_node("Add", [x, amount], [y], name=node.name))
     graph.remove([node])

@@ -78,18 +78,18 @@ def reorder(graph: OnnxGraph, tensor: str, order: Array, word: str = "reordered"
     if node.op_type == "Conv":
         for index in range(1, len(node.input)):
             value = graph.constants[node.input[index]]
-            node.input[index] = graph.add_constant(f"{node.input[index]}_{word}", value[order])
+            graph.set_input(node, index, graph.add_constant(f"{node.input[index]}_{word}", value[order]))
     elif node.op_type == "DepthToSpace":
-        node.input[0] = reorder(graph, node.input[0], _before_shuffle(node, order), word)
+        graph.set_input(node, 0, reorder(graph, node.input[0], _before_shuffle(node, order), word))
     elif is_channel_blind(graph, node):
-        node.input[0] = reorder(graph, node.input[0], order, word)
+        graph.set_input(node, 0, reorder(graph, node.input[0], order, word))
     else:
         for index, name in enumerate(node.input):
             constant = graph.constants.get(name)
             if constant is None:
-                node.input[index] = reorder(graph, name, order, word)
+                graph.set_input(node, index, reorder(graph, name, order, word))
             elif constant.ndim == 4 and constant.shape[1] > 1:
-                node.input[index] = graph.add_constant(f"{name}_{word}", constant[:, order])
+                graph.set_input(node, index, graph.add_constant(f"{name}_{word}", constant[:, order]))
     return tensor
 
 
@@ -151,8 +151,8 @@ def _into_readers(graph: OnnxGraph, tensor: str, found: _Reordering) -> bool:
         weights = graph.constants.get(user.input[1]) if user.op_type == "Conv" else None
         if weights is None or attribute(user, "group", 1) != 1:
             continue
-        user.input[0] = found.source
-        user.input[1] = graph.add_constant(f"{user.input[1]}_reordered", weights[:, np.argsort(found.order)])
+        reordered = graph.add_constant(f"{user.input[1]}_reordered", weights[:, np.argsort(found.order)])
+        graph.set_inputs(user, [found.source, reordered, *user.input[2:]])
         modified = True
     return modified
 
@@ -164,14 +164,13 @@ def _put_in_place(graph: OnnxGraph, node: Any, made: str, found: _Reordering) ->
     name = node.output[0]
     if name not in graph.outputs:
         for user in graph.consumers(name):
-            for index, read in enumerate(user.input):
-                user.input[index] = made if read == name else read
+            graph.set_inputs(user, [made if read == name else read for read in user.input])
         return
     maker = graph.producer(made)
     if made == found.source and maker is not None:
         graph.remove([node])
         graph.remove(graph.consumers(made))  # the slices
-        maker.output[list(maker.output).index(made)] = name
+        graph.set_output(maker, list(maker.output).index(made), name)
     else:
         graph.insert_before(node, helper.make_node("Identity", [made], [name], name=node.name))
         graph.remove([node])

@@ -23,12 +23,12 @@ def strip_end_permutations(graph: OnnxGraph) -> bool:
     maker = graph.producer(last.input[0])
     if maker is None or graph.consumers(last.input[0]) != [last]:
         raise ValueError("the picture before the last permutation is used elsewhere")
-    maker.output[list(maker.output).index(last.input[0])] = target.name
+    graph.set_output(maker, list(maker.output).index(last.input[0]), target.name)
     for node in first:
         for user in graph.consumers(node.output[0]):
             for place, name in enumerate(user.input):
                 if name == node.output[0]:
-                    user.input[place] = source.name
+                    graph.set_input(user, place, source.name)
     graph.remove([*first, last])
     for value in (source, target):
         dims = value.type.tensor_type.shape.dim

@@ -29,6 +29,6 @@ def _named(graph: OnnxGraph, node: Any) -> bool:
         return False
     if np.allclose(scales * np.array(before), after, atol=1e-4):
         return False
-    node.input[2] = ""
-    node.input.append(graph.add_constant(f"{node.output[0]}_sizes", np.array(after, np.int64)))
+    sizes = graph.add_constant(f"{node.output[0]}_sizes", np.array(after, np.int64))
+    graph.set_inputs(node, [*node.input[:2], "", sizes])
     return True

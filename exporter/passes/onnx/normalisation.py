@@ -101,7 +101,8 @@ def scale_before_norms(graph: OnnxGraph) -> bool:
         factor = np.exp2(-np.round(np.log2(np.where(length > 0, length, 1))))
         _scale(graph, maker, axis, factor)
         epsilon = graph.constants[safe.input[place]] * (factor.reshape(1, -1, 1, 1) ** 2)
-        safe.input[place] = graph.add_constant(f"{safe.input[place]}_scaled", epsilon.astype(np.float32))
+        scaled = graph.add_constant(f"{safe.input[place]}_scaled", epsilon.astype(np.float32))
+        graph.set_input(safe, place, scaled)
         modified = True
     return modified
 
@@ -110,10 +111,10 @@ def _scale(graph: OnnxGraph, maker: Any, axis: int, factor: Array) -> None:
     weights = graph.constants[maker.input[1]]
     shape = [-1 if dim == axis else 1 for dim in range(weights.ndim)]
     made = (weights * factor.reshape(shape)).astype(np.float32)
-    maker.input[1] = graph.add_constant(f"{maker.input[1]}_scaled", made)
+    graph.set_input(maker, 1, graph.add_constant(f"{maker.input[1]}_scaled", made))
     if len(maker.input) > 2 and maker.input[2]:
         bias = (graph.constants[maker.input[2]] * factor).astype(np.float32)
-        maker.input[2] = graph.add_constant(f"{maker.input[2]}_scaled", bias)
+        graph.set_input(maker, 2, graph.add_constant(f"{maker.input[2]}_scaled", bias))
 
 
 def _instance_norm(graph: OnnxGraph, centre: Any) -> tuple[Any, Any, int] | None:

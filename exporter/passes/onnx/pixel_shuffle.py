@@ -26,9 +26,9 @@ def use_depth_first(graph: OnnxGraph) -> bool:
             continue
         order = _depth_first_order(made, attribute(node, "blocksize"))
         if can_reorder(graph, node.input[0], order):
-            node.input[0] = reorder(graph, node.input[0], order, "depth_first")
+            graph.set_input(node, 0, reorder(graph, node.input[0], order, "depth_first"))
         else:
-            node.input[0] = _permuting_convolution(graph, node, node.input[0], order)
+            graph.set_input(node, 0, _permuting_convolution(graph, node, node.input[0], order))
             why = "no convolution to reorder before this pixel shuffle; a 1×1 one is put in"
             graph.remarks.append(f"{node.name}: {why}")
         set_attribute(node, "mode", "DCR")

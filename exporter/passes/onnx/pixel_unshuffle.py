@@ -73,8 +73,8 @@ def _is_plain_convolution(graph: OnnxGraph, node: Any, tensor: str) -> bool:
 
 def _merge(graph: OnnxGraph, node: Any, source: str, channels: int, block: int) -> None:
     weight = _spread(graph.constants[node.input[1]], channels, block)
-    node.input[0] = source
-    node.input[1] = graph.add_constant(f"{node.input[1]}_over_pixels", weight)
+    spread = graph.add_constant(f"{node.input[1]}_over_pixels", weight)
+    graph.set_inputs(node, [source, spread, *node.input[2:]])
     set_attribute(node, "kernel_shape", list(weight.shape[2:]))
     set_attribute(node, "strides", [step * block for step in attribute(node, "strides", [1, 1])])
     set_attribute(node, "pads", [pad * block for pad in attribute(node, "pads", [0, 0, 0, 0])])

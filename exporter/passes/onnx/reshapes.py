@@ -19,6 +19,6 @@ def write_out_copied_sizes(graph: OnnxGraph) -> bool:
         before = graph.producer(node.input[0])
         copies = wanted is not None and not attribute(node, "allowzero", 0) and bool(np.any(wanted == 0))
         if copies and made is not None and before is not None and before.op_type == "Reshape":
-            node.input[1] = graph.add_constant(f"{node.output[0]}_shape", np.array(made, np.int64))
+            graph.set_input(node, 1, graph.add_constant(f"{node.output[0]}_shape", np.array(made, np.int64)))
             modified = True
     return modified

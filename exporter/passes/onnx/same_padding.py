@@ -26,7 +26,7 @@ def fold_padding(graph: OnnxGraph) -> bool:
             own = attribute(user, "pads") or [0] * len(amounts)
             set_attribute(user, "pads", [int(a + b) for a, b in zip(own, amounts, strict=True)])
             set_attribute(user, "auto_pad", None)
-            user.input[0] = pad.input[0]
+            graph.set_input(user, 0, pad.input[0])
         graph.remove([pad])
         modified = True
     return modified

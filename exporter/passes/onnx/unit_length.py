@@ -89,6 +89,6 @@ def _read_unexpanded(graph: OnnxGraph, expand: Any) -> bool:
     if not users or not divides or whole is None or expand.output[0] in graph.outputs:
         return False
     for user in users:
-        user.input[1] = expand.input[0]
+        graph.set_input(user, 1, expand.input[0])
     graph.remove([expand])
     return True

@@ -51,7 +51,7 @@ def write_tensorrt_qdq(graph: OnnxGraph, ranges: Mapping[str, Range], keep_float
             made += _quantize_weights(graph, node, dtype, dequantized)
         for position, name in enumerate(node.input):
             if name in scales and (result in weighted or residuals.get(result) == name):
-                node.input[position] = f"{name}_dequantized"
+                graph.set_input(node, position, f"{name}_dequantized")
         made.append(node)
         for name in node.output:
             made += _pair(graph, name, scales)
@@ -113,7 +113,7 @@ def _quantize_weights(graph: OnnxGraph, node: Any, dtype: np.dtype[Any], dequant
             options = {} if axis is None else {"axis": axis}
             dequantized[name] = f"{stored}_dequantized"
             yield helper.make_node("DequantizeLinear", code, [dequantized[name]], name=dequantized[name], **options)
-        node.input[position] = dequantized[name]
+        graph.set_input(node, position, dequantized[name])
 
 
 def _codes(weights: Floats, axis: int | None, dtype: np.dtype[Any]) -> tuple[NDArray[np.int8], NDArray[Any]]:
