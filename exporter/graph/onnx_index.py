@@ -1,4 +1,4 @@
-"""Which node makes and which nodes read a tensor: kept while a graph is edited, so that no question walks through it."""
+"""Which node makes and which nodes read a tensor, kept while a graph is edited: no question walks through the graph."""
 
 from __future__ import annotations
 

@@ -115,8 +115,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
 
     def _write(self, source: Artifact, path: Path, workspace: Workspace) -> dict[str, object]:
         settings, tuning = self._autotuned(source, workspace) if self.tune else (self, {})
-        image = lopsided_image(source.input.height, source.input.width, source.input.channels)
-        facts = self._quantizer(source, Passes(workspace)).int8(settings, path, image)
+        facts = self._quantizer(source, Passes(workspace)).int8(settings, path)
         return {"ranges": settings.ranges, "calibration_images": len(workspace.calibration)} | tuning | facts
 
     def _quantizer(self, source: Artifact, images: Iterable[Floats]) -> OnnxQuantizer:
@@ -125,12 +124,11 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         return OnnxQuantizer(source.path, images, self.keep_float, self.activations == "uint8")
 
     def _autotuned(self, source: Artifact, workspace: Workspace) -> tuple[Int8Settings, dict[str, object]]:
-        image, path = lopsided_image(source.input.height, source.input.width, source.input.channels), "model.onnx"
         with autotuning(workspace, _show(source.path)) as tuning:
-            quantizer = self._quantizer(source, tuning.learn)
+            quantizer, path = self._quantizer(source, tuning.learn), tuning.folder / "model.onnx"
             for settings in tuning.trials():
-                quantizer.int8(settings, tuning.folder / path, image)
-                tuning.judge(settings, _show(tuning.folder / path))
+                quantizer.int8(settings, path)
+                tuning.judge(settings, _show(path))
         return tuning.study.best.settings, tuning.to_report()
 
 

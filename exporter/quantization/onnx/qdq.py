@@ -1,21 +1,21 @@
 """INT8 in an ONNX file as QuantizeLinear/DequantizeLinear pairs, with ranges of our own: first the plan, then the file.
 
-ONNX Runtime's quantizer places the pairs; every activation's scale is imposed on it, so its own calibration, which
-keeps all images in memory, decides nothing.
+Pairs stand where ONNX Runtime's quantizer puts them; every activation's scale is that of its range, or of the tensor
+that it shares it with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from exporter.graph.onnx_editor import OnnxGraph
 from exporter.graph.operators import ONNX
-from exporter.quantization.params import LOWEST, PIXELS, Affine, Range
+from exporter.quantization.onnx.placement import place
+from exporter.quantization.onnx.write import write_pairs
+from exporter.quantization.params import PIXELS, Affine, Range
 from exporter.quantization.ranges.estimators import Wanted
 
 # ONNX Runtime quantises these; outputs of _SAME have their input's scale, and no rounding happens in them.
@@ -51,66 +51,30 @@ def plan_qdq(model: Any, in_float: frozenset[str]) -> QdqPlan:
         for name in node.input:
             users.setdefault(name, []).append(node)
     heads = _heads(graph, makers, users, in_float)
-    groups = {name: frozenset(members) for name, members in heads.items() if _is_float(model, name)}
+    floats = _floats(graph)
+    groups = {name: frozenset(members) for name, members in heads.items() if name in floats}
     residual, ends = _residual(graph, makers), {graph.input[0].name, graph.output[0].name}
     unclipped = {name for name, members in groups.items() if not residual.isdisjoint({name, *members})}
     pixels = {name for name, members in groups.items() if not ends.isdisjoint({name, *members})}
     return QdqPlan(model, groups, frozenset(pixels), Wanted(frozenset(groups), frozenset(unclipped)), in_float)
 
 
-def write_qdq(
-    plan: QdqPlan,
-    ranges: Mapping[str, Range],
-    target: Path,
-    sample: NDArray[np.float32],
-    unsigned: bool,
-) -> None:
+def write_qdq(plan: QdqPlan, ranges: Mapping[str, Range], target: Path, unsigned: bool) -> None:
     """Write the INT8 file of `plan` into `target`.
 
-    `ranges` are those that the plan wants, `sample` is one (1, H, W, 3) picture. `unsigned` stores activations as
-    uint8: the same steps moved up by 128.
+    `ranges` are those that the plan wants. `unsigned` stores activations as uint8: the same steps moved up by 128.
     """
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    import onnx
 
-    dtype = QuantType.QUInt8 if unsigned else QuantType.QInt8
-    overrides: dict[str, list[dict[str, Any]]] = {}
+    model = onnx.ModelProto()
+    model.CopyFrom(plan.model)
+    graph = OnnxGraph(model)
+    params: dict[str, Affine] = {}
     for name, members in plan.groups.items():
-        params = PIXELS if name in plan.pixels else Affine.of_range(ranges[name])
-        overrides |= {each: [_override(params, dtype, unsigned)] for each in (name, *sorted(members))}
-    source = plan.model.graph.input[0].name
-
-    class OneImage(CalibrationDataReader):  # type: ignore[misc, unused-ignore]
-        def __init__(self) -> None:
-            self._images: Iterator[dict[str, Any]] = iter([{source: sample}])
-
-        def get_next(self) -> dict[str, Any] | None:
-            return next(self._images, None)
-
-    quantize_static(
-        plan.model,
-        target,
-        OneImage(),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=list(KINDS),
-        nodes_to_exclude=sorted(plan.in_float),
-        per_channel=True,
-        activation_type=dtype,
-        weight_type=QuantType.QInt8,
-        extra_options={
-            "TensorQuantOverrides": overrides,
-            "WeightSymmetric": True,
-            "ActivationSymmetric": False,
-        },
-    )
-
-
-def _override(params: Affine, dtype: Any, unsigned: bool) -> dict[str, Any]:
-    zero_point = np.uint8(params.zero_point - LOWEST) if unsigned else np.int8(params.zero_point)
-    return {
-        "scale": np.array(params.scale, np.float32),
-        "zero_point": np.array(zero_point),
-        "quant_type": dtype,
-    }
+        own = PIXELS if name in plan.pixels else Affine.of_range(ranges[name])
+        params |= dict.fromkeys((name, *members), own)
+    placement = place(graph, KINDS, plan.in_float, _floats(model.graph))
+    onnx.save(write_pairs(graph, placement, params, unsigned), target)
 
 
 def _heads(
@@ -143,13 +107,12 @@ def _head(name: str, makers: Mapping[str, Any]) -> str:
     return name
 
 
-def _is_float(model: Any, name: str) -> bool:
+def _floats(graph: Any) -> set[str]:
+    """Names of the float tensors whose format shape inference knows."""
     import onnx
 
-    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
-        if value.name == name:
-            return bool(value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT)
-    return False
+    described = (*graph.value_info, *graph.input, *graph.output)
+    return {value.name for value in described if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}
 
 
 def _residual(graph: Any, makers: Mapping[str, Any]) -> set[str]:

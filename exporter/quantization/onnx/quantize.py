@@ -29,12 +29,12 @@ class OnnxQuantizer:
         self._patterns = keep_float
         self._prepared: dict[tuple[object, ...], tuple[Any, Facts]] = {}
 
-    def int8(self, settings: Int8Settings, target: Path, sample: Floats) -> Facts:
-        """Write `target`; returns what the report should tell. `sample` is one (1, H, W, 3) picture."""
+    def int8(self, settings: Int8Settings, target: Path) -> Facts:
+        """Write `target`; returns what the report should tell."""
         model, facts = self._ready(settings)
         plan = plan_qdq(model, float_nodes(model, self._patterns))
         learned = calibrate_onnx(model, plan.wanted, self._images, settings)
-        write_qdq(plan, learned.ranges, target, sample, self._unsigned)
+        write_qdq(plan, learned.ranges, target, self._unsigned)
         return facts | learned.facts
 
     def _ready(self, settings: Int8Settings) -> tuple[Any, Facts]:
