@@ -70,7 +70,7 @@ def _block(name: str, x: str, y: str) -> list[Any]:
     return made
 
 
-_SHARED = set(["pads", "w", "v", "u", "k", "root", "one", "half", "plane", "tiny", "rows", "picture", "m", "bias"])
+_SHARED = {"pads", "w", "v", "u", "k", "root", "one", "half", "plane", "tiny", "rows", "picture", "m", "bias"}
 
 
 def _prepared(blocks: int) -> Any:
