@@ -1,6 +1,8 @@
-"""The demo as an APK, without Gradle and Google's SDK: `python android-demo/ci/build_apk.py BUNDLE OUT.apk`.
+"""The demo as an APK, without Gradle and Google's SDK: `python android-demo/ci/build_apk.py BUNDLE OUT.apk [PUB]`.
 
 It is built from Debian's parts, and one that would not do on a phone is refused.
+
+With a public key the app takes no bundle that it has not signed, and this one is checked before it is built in.
 
 The APK is the flavour `bare`: everything but the engine and CameraX, which are AARs of Google's. The flavours with them
 compile against stubs, which are never packaged.
@@ -20,6 +22,8 @@ from typing import Any, Literal
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from exporter.artifact import sha256_of
+from exporter.bundle.sums import SIGNATURE
+from exporter.bundle.verify import verify_signature
 from exporter.errors import BundleError, ExportError
 from exporter.files.atomic import write_atomically
 from exporter.files.contained import contained
@@ -38,15 +42,19 @@ MIN_SDK, TARGET_SDK = 24, 34
 # ending counts from its first dot, and name.int8.tflite is deflated.
 STORED = ("--no-compress-regex", r"\.tflite$")
 ASSETS = "assets/bundle"
+TRUSTED_KEYS = "trusted_keys.pem"  # as Bundles.java calls it
 _PASSWORD = "android"  # of a key that lives for one build
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 
 
-def main(bundle: str, apk: str) -> int:
+def main(bundle: str, apk: str, key: str | None = None) -> int:
     try:
+        trusted = Path(key) if key else None
+        if trusted:
+            verify_signature(Path(bundle), trusted)
         tools = ApkToolchain()
         tools.install(_say)
-        build_apk(tools, DEMO, Path(bundle), Path(apk), say=_say)
+        build_apk(tools, DEMO, Path(bundle), Path(apk), trusted=trusted, say=_say)
     except ExportError as error:
         _say(str(error))
         return error.exit_code
@@ -61,16 +69,18 @@ def build_apk(
     apk: Path,
     *,
     stored: Sequence[str] = STORED,
+    trusted: Path | None = None,
     say: Callable[[str], None],
 ) -> None:
     """Write `apk`, signed with a key that is made for it and thrown away: `bundle` among the assets of android-demo/.
 
-    `stored`: aapt2's words for what it leaves uncompressed. Raises EngineError when a tool fails, BundleError when the
+    `stored`: aapt2's words for what it leaves uncompressed. `trusted`: the public keys, PEM, of which one has to have
+    signed the bundles that the app takes. Raises EngineError when a tool fails, BundleError when the
     APK does not hold what it must; then there is no APK.
     """
     with tempfile.TemporaryDirectory(prefix="exporter-apk-") as scratch:
         work = Path(scratch)
-        resources(tools, demo, bundle, work, stored)
+        resources(tools, demo, bundle, work, stored, trusted)
         say("compiling")
         classes = compile_flavour(tools, demo, "bare", work)
         dex(tools, classes, work / "classes.dex")
@@ -118,7 +128,14 @@ def compile_flavour(tools: ApkToolchain, demo: Path, flavour: Flavour, work: Pat
     return classes
 
 
-def resources(tools: ApkToolchain, demo: Path, bundle: Path, work: Path, stored: Sequence[str] = STORED) -> None:
+def resources(
+    tools: ApkToolchain,
+    demo: Path,
+    bundle: Path,
+    work: Path,
+    stored: Sequence[str] = STORED,
+    trusted: Path | None = None,
+) -> None:
     """The APK without code, `work`/unaligned.apk, and R.java in `work`/generated."""
     assets = work / "assets" / "bundle"
     (assets / "models").mkdir(parents=True, exist_ok=True)
@@ -126,6 +143,10 @@ def resources(tools: ApkToolchain, demo: Path, bundle: Path, work: Path, stored:
     shutil.copyfile(bundle / "manifest.json", assets / "manifest.json")
     for file in _models(bundle):
         shutil.copyfile(bundle / file, assets / file)
+    if (bundle / SIGNATURE).is_file():
+        shutil.copyfile(bundle / SIGNATURE, assets / SIGNATURE)
+    if trusted:
+        shutil.copyfile(trusted, work / "assets" / TRUSTED_KEYS)
     main = demo / "app/src/main"
     # Gradle wants the package elsewhere and refuses it here; aapt2 wants it here.
     manifest = (main / "AndroidManifest.xml").read_text().replace("<manifest ", f'<manifest package="{PACKAGE}" ', 1)

@@ -1,4 +1,7 @@
-"""The golden vectors of a bundle, judged by the app's own Java: `python android-demo/ci/check_bundle.py BUNDLE`."""
+"""The golden vectors of a bundle, judged by the app's own Java: `python android-demo/ci/check_bundle.py BUNDLE [PUB]`.
+
+With a public key the bundle has to be signed by it.
+"""
 
 import sys
 import tempfile
@@ -12,8 +15,8 @@ from tools.toolchains.apk import ApkToolchain
 DEMO = Path(__file__).resolve().parents[1]
 
 
-def main(bundle: str) -> int:
-    """Exit code 0, or 4 when a model answers otherwise than its golden vectors or cannot be run."""
+def main(bundle: str, *keys: str) -> int:
+    """Exit code 0, or 4 when a model answers otherwise than its golden vectors, cannot be run, or is not signed so."""
     tools, child = ApkToolchain(), DEMO / "jvm" / "litert_child.py"
     try:
         tools.install_java(_say)
@@ -21,7 +24,7 @@ def main(bundle: str) -> int:
             sources = [path for part in ("core", "jvm") for path in sorted((DEMO / part).rglob("*.java"))]
             tools.javac(sources, Path(scratch), classpath=())
             program = ("-cp", scratch, "io.github.exporter.deblur.jvm.GoldenMain")
-            _say(tools.java(*program, sys.executable, child, bundle, "litert_cpu").strip())
+            _say(tools.java(*program, sys.executable, child, bundle, "litert_cpu", *keys).strip())
     except ExportError as error:
         _say(str(error))
         return error.exit_code

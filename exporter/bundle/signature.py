@@ -94,9 +94,7 @@ def _demand(key: PublicKey, envelope: Envelope, folder: Path) -> None:
 
 
 def _differences(envelope: Envelope, folder: Path, found: Mapping[str, str]) -> Iterator[str]:
-    """Where the signed statement is not the one that lies here, file by file where it says so."""
-    if envelope.payload == read_bounded(folder, PROVENANCE):
-        return  # `attestation_problems` holds that one against the files
+    """Where the files, and the statement among them, are not those that were signed."""
     try:
         statement = tree_of(envelope.payload, folder / SIGNATURE)
         named = subjects(statement)
@@ -112,7 +110,8 @@ def _differences(envelope: Envelope, folder: Path, found: Mapping[str, str]) -> 
         if files.get(file) != named.get(file):
             what = "added" if file not in named else "removed" if file not in files else "changed"
             yield f"{file} was {what} after the bundle was signed"
-    yield f"{PROVENANCE} is not the statement that was signed"
+    if envelope.payload != read_bounded(folder, PROVENANCE):
+        yield f"{PROVENANCE} is not the statement that was signed"
 
 
 def _release(statement: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from exporter.bundle.model_files import model_problems
 from exporter.bundle.openssf import check_openssf_signature
 from exporter.bundle.provenance import provenance_problems
 from exporter.bundle.report_file import Report, read_report
-from exporter.bundle.signature import check_signature
+from exporter.bundle.signature import Signed, check_signature
 from exporter.bundle.stored_verdict import junit_problems, verdict_problems
 from exporter.bundle.sums import account_problems, digests, read_sums, sum_problems
 from exporter.bundle.verdict import BundleVerdict
@@ -40,10 +40,7 @@ def verify_bundle(
     Raises BundleError, naming every file and every word that contradicts another; the models of such a bundle are not
     run. A model that answers differently here is a failed check, a runtime that is not installed one that was not made.
     """
-    public = read_public_key(key) if key else None
-    found = checked_files(folder)
-    signed, problems = check_signature(folder, found, public)
-    _refuse(folder, problems)
+    found, signed = _signed_files(folder, key)
     if key and openssf:
         check_openssf_signature(folder, key)
     manifest, golden, report = checked_documents(folder, found)
@@ -55,6 +52,22 @@ def verify_bundle(
         promises=report.promises,
         signed=signed,
     )
+
+
+def verify_signature(folder: Path, key: Path) -> Signed:
+    """Who signed the files of `folder`; what is in them is not looked at.
+
+    Raises BundleError unless the public key in the file `key` signed all of them as they are.
+    """
+    return _signed_files(folder, key)[1]
+
+
+def _signed_files(folder: Path, key: Path | None) -> tuple[dict[str, str], Signed]:
+    public = read_public_key(key) if key else None
+    found = checked_files(folder)
+    signed, problems = check_signature(folder, found, public)
+    _refuse(folder, problems)
+    return found, signed
 
 
 def checked_files(folder: Path) -> dict[str, str]:

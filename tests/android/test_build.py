@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from build_apk import FLAVOURS, build_apk, check_apk, compile_flavour, dex, resources
 
+from exporter.bundle import sign_bundle
 from exporter.bundle.card import runtime_card
 from exporter.bundle.manifest import read_manifest
+from exporter.bundle.sums import SIGNATURE
 from exporter.errors import BundleError, EngineError
+from exporter.signing.keys import new_key_pair
 from tests.android.conftest import DEMO
 from tools.toolchains.apk import ApkToolchain
 from tools.toolchains.kotlin import KotlinToolchain
@@ -42,6 +45,19 @@ def test_the_apk_holds_the_bundle_and_the_code(
     for absent in ("com/google/ai/edge", "org/tensorflow", "androidx"):
         assert f"L{absent}" not in dumped, "stubs are never packaged"
     assert [path.name for path in built.parent.iterdir()] == ["demo.apk"], "neither a key nor half an APK is left"
+
+
+@pytest.mark.extra("signing")
+def test_a_trusted_key_and_the_signature_go_along(android: ApkToolchain, bundle: Path, tmp_path: Path) -> None:
+    signed = Path(shutil.copytree(bundle, tmp_path / "bundle"))
+    private, public = new_key_pair(tmp_path / "phone", "ecdsa-p256")
+    sign_bundle(signed, [private])
+    resources(android, DEMO, signed, tmp_path / "work", trusted=public)
+    with zipfile.ZipFile(tmp_path / "work" / "unaligned.apk") as entries:
+        assert entries.read("assets/trusted_keys.pem") == public.read_bytes()
+        assert entries.read(f"assets/bundle/{SIGNATURE}") == (signed / SIGNATURE).read_bytes()
+    (source,) = (DEMO / "app").rglob("Bundles.java")
+    assert '"trusted_keys.pem"' in source.read_text(), "as the app calls it"
 
 
 @pytest.mark.parametrize("words", [("-0", "tflite"), ("-0", ".tflite")])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter.bundle import sign_bundle, verify_bundle
-from exporter.bundle.sums import OPENSSF, PROVENANCE, SIGNATURE, SUMS
+from exporter.bundle.sums import OPENSSF, PROVENANCE, SIGNATURE, SUMS, digests, sums_text
 from exporter.cli import main
 from exporter.errors import BundleError, UnusablePath
 from exporter.signing.keys import new_key_pair, read_public_key
@@ -95,6 +95,13 @@ def refused_without_key(bundle: Path) -> str:
     with pytest.raises(BundleError) as caught:
         verify_bundle(bundle)
     return str(caught.value)
+
+
+def test_a_changed_file_whose_sum_alone_was_made_anew(signed: Path, keys: Path) -> None:
+    (signed / "README.md").write_text("# Trust me\n")
+    (signed / SUMS).write_text(sums_text(digests(signed)))
+    said = refused(signed, keys / "our.pub").splitlines()
+    assert [line.strip() for line in said[1:]] == ["README.md was changed after the bundle was signed"]
 
 
 def test_added_removed_and_swapped_files(signed: Path, keys: Path, resign: Callable[[Path], None]) -> None:

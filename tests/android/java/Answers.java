@@ -2,6 +2,7 @@ import io.github.exporter.deblur.core.Backend;
 import io.github.exporter.deblur.core.BlurGate;
 import io.github.exporter.deblur.core.Buffers;
 import io.github.exporter.deblur.core.Bundle;
+import io.github.exporter.deblur.core.BundleException;
 import io.github.exporter.deblur.core.FolderFiles;
 import io.github.exporter.deblur.core.GoldenVector;
 import io.github.exporter.deblur.core.ModelEntry;
@@ -14,6 +15,7 @@ import io.github.exporter.deblur.core.TfliteFile;
 import io.github.exporter.deblur.core.TileModel;
 import io.github.exporter.deblur.core.Tiler;
 import io.github.exporter.deblur.core.Tiling;
+import io.github.exporter.deblur.core.TrustedKey;
 import io.github.exporter.deblur.core.Yuv;
 import io.github.exporter.deblur.core.YuvFrame;
 import java.io.File;
@@ -56,6 +58,9 @@ public final class Answers {
                 break;
             case "golden":
                 golden(in, out, words[3], words[4]);
+                break;
+            case "signed":
+                signed(out, words);
                 break;
             case "tflite":
                 TfliteFile file = TfliteFile.read(in.toString(), Files.readAllBytes(in));
@@ -149,6 +154,25 @@ public final class Answers {
             bytes.putDouble(Stats.percentile(samples, Double.parseDouble(words[i])));
         }
         Files.write(out, bytes.array());
+    }
+
+    /** Of each folder, words[4] and on, what an app that trusts the keys in words[3] makes of it: a line. */
+    private static void signed(Path out, String[] words) throws Exception {
+        PrintStream said = new PrintStream(out.toFile(), "UTF-8");
+        for (int i = 4; i < words.length; i++) {
+            try {
+                List<TrustedKey> keys = TrustedKey.all(new String(Files.readAllBytes(Paths.get(words[3])), "UTF-8"));
+                Bundle bundle = Bundle.openSigned(new FolderFiles(new File(words[i])), keys);
+                for (ModelEntry model : bundle.manifest.models) {
+                    bundle.checked(model);
+                }
+                bundle.golden();
+                said.println("signed by the " + bundle.signer());
+            } catch (BundleException error) {
+                said.println(error.getMessage());
+            }
+        }
+        said.close();
     }
 
     /** Judges OUTPUTS/0.bin, 1.bin …, raw tensors an engine gave for the bundle's inputs; writes "ok" or complaints. */

@@ -2,6 +2,7 @@ package io.github.exporter.deblur.core;
 
 import java.io.FileNotFoundException;
 import java.io.IOException;
+import java.util.List;
 
 /** An exporter's bundle, its manifest read; model files are checked against their digests before they are used. */
 public final class Bundle {
@@ -22,6 +23,20 @@ public final class Bundle {
             throw new BundleException(files.name() + " holds no manifest.json");
         }
         return new Bundle(files, Manifest.read(new String(text, "UTF-8")));
+    }
+
+    /**
+     * The same, of a bundle that one of {@code keys} has to have signed: nothing else of it can be read, no model either.
+     *
+     * @throws BundleException also when it is not signed by any of them, or a file is not what was signed
+     */
+    public static Bundle openSigned(BundleFiles files, List<TrustedKey> keys) throws IOException {
+        return open(SignedFiles.of(files, keys));
+    }
+
+    /** The key that signed it; null when the app asked for none. */
+    public TrustedKey signer() {
+        return files instanceof SignedFiles ? ((SignedFiles) files).signer : null;
     }
 
     /** The file of {@code model}. @throws BundleException when its bytes are not those the manifest names */

@@ -9,7 +9,7 @@ public interface BundleFiles {
     InputStream open(String file) throws IOException;
 
     /** The same file the way engines open it. */
-    ModelFile model(String file);
+    ModelFile model(String file) throws IOException;
 
     /** What to call the place on a screen. */
     String name();

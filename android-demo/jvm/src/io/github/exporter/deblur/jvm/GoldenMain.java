@@ -6,19 +6,28 @@ import io.github.exporter.deblur.core.Engine;
 import io.github.exporter.deblur.core.EngineException;
 import io.github.exporter.deblur.core.FolderFiles;
 import io.github.exporter.deblur.core.ModelEntry;
+import io.github.exporter.deblur.core.Streams;
+import io.github.exporter.deblur.core.TrustedKey;
 import java.io.File;
+import java.io.FileInputStream;
 import java.io.IOException;
+import java.util.List;
 
 /**
  * Every golden vector of every {@code .tflite} of a bundle, run by LiteRT in a child process and judged the way the app
- * judges a phone: {@code GoldenMain PYTHON CHILD BUNDLE RUNTIME}. One line a model; exit code 1 when one is wrong.
+ * judges a phone: {@code GoldenMain PYTHON CHILD BUNDLE RUNTIME [KEYS.pem]}. One line a model; exit code 1 when one is
+ * wrong. With keys the bundle has to be signed by one of them.
  */
 public final class GoldenMain {
     private GoldenMain() {}
 
     public static void main(String[] words) throws IOException, EngineException {
         ProcessEngines engines = new ProcessEngines(words[0], words[1]);
-        Bundle bundle = Bundle.open(new FolderFiles(new File(words[2])));
+        FolderFiles files = new FolderFiles(new File(words[2]));
+        Bundle bundle = words.length < 5 ? Bundle.open(files) : Bundle.openSigned(files, keys(words[4]));
+        if (bundle.signer() != null) {
+            System.out.println("signed by the " + bundle.signer());
+        }
         boolean right = true;
         for (ModelEntry model : bundle.manifest.models) {
             if (model.format.equals("tflite")) {
@@ -35,5 +44,9 @@ public final class GoldenMain {
             }
         }
         System.exit(right ? 0 : 1);
+    }
+
+    private static List<TrustedKey> keys(String file) throws IOException {
+        return TrustedKey.all(new String(Streams.readAll(new FileInputStream(file)), "UTF-8"));
     }
 }

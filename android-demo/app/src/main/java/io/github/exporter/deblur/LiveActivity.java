@@ -89,7 +89,8 @@ public final class LiveActivity extends Activity implements LiveView {
         try {
             restorer = Restorer.open(Engines.factory(this), Bundles.current(this), THREADS);
             String denoise = restorer.bundle.manifest.denoise > 0 ? "\n" + getString(R.string.denoise_ignored) : "";
-            header = restorer.bundle.manifest.name + " " + restorer.bundle.manifest.version + denoise + "\n"
+            String signer = restorer.bundle.signer() == null ? "" : ", signed by the " + restorer.bundle.signer();
+            header = restorer.bundle.manifest.name + " " + restorer.bundle.manifest.version + signer + denoise + "\n"
                     + (restorer.refused.isEmpty() ? "" : restorer.refused + "\n");
         } catch (EngineException error) { // the camera runs all the same
             header = error.getMessage() + "\n";
