@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from exporter.convert.builder import HIGHEST_RANK, Order, Translation, Translator, Untranslatable, integers, one_axis
+from exporter.convert.reductions import HALF_PRECISION_TERMS
+from exporter.graph.axes import matching_groups
 from exporter.graph.onnx_editor import attribute
 
 
@@ -23,7 +25,7 @@ def transpose(work: Translation, node: Any) -> None:
 def reshape(work: Translation, node: Any) -> None:
     """Axes that are split or joined must be neighbours; then the order of all others stays."""
     source, target = work.sizes(node, node.input[0]), work.sizes(node, node.output[0])
-    groups = _matching_groups(source, target)
+    groups = matching_groups(source, target)
     order = _neighbourly(work.order(node), [before for before, _ in groups], source)
     index = work.held(node, 0, order)
     places = {axis: place for place, axis in enumerate(order) if source[axis] > 1}
@@ -33,19 +35,6 @@ def reshape(work: Translation, node: Any) -> None:
 
     made = tuple(axis for group in sorted(groups, key=place) for axis in group[1])
     work.forms[node.output[0]] = {made: work.reshaped(index, tuple(target[axis] for axis in made))}
-
-
-def _matching_groups(source: tuple[int, ...], target: tuple[int, ...]) -> list[tuple[Order, Order]]:
-    """The smallest runs of axes that hold the same number of elements on both sides."""
-    groups: list[tuple[Order, Order]] = []
-    i = j = 0
-    while i < len(source) or j < len(target):
-        first, second = i, j
-        i, j = min(i + 1, len(source)), min(j + 1, len(target))
-        while (a := prod(source[first:i])) != (b := prod(target[second:j])):
-            i, j = (i + 1, j) if a < b else (i, j + 1)
-        groups.append((tuple(range(first, i)), tuple(range(second, j))))
-    return groups
 
 
 def _neighbourly(order: Order, groups: list[Order], sizes: tuple[int, ...]) -> Order:
@@ -104,11 +93,42 @@ def split(work: Translation, node: Any) -> None:
 
 
 def softmax(work: Translation, node: Any) -> None:
+    """Along an axis that is not the last one, number by number: it costs what a transposition would."""
     order = work.order(node)
     axis = one_axis(node, attribute(node, "axis", -1), len(order))
+    sizes = work.sizes(node, node.input[0])
+    behind = [a for a in order[order.index(axis) + 1 :] if sizes[a] > 1]
+    if behind and sizes[axis] <= HALF_PRECISION_TERMS:
+        _written_out_softmax(work, node, order, order.index(axis))
+        return
     last = (*(a for a in order if a != axis), axis)
-    picture = work.held(node, 0, last)
-    work.emit("SOFTMAX", [picture], [work.result(node, order=last)], "SoftmaxOptions", beta=1.0)
+    picture, out = work.held(node, 0, last), work.result(node, order=last)
+    shape = work.target.shape(picture)
+    if len(shape) <= HIGHEST_RANK:
+        work.emit("SOFTMAX", [picture], [out], "SoftmaxOptions", beta=1.0)
+        return
+    flat = (prod(shape[: 1 - HIGHEST_RANK]), *shape[1 - HIGHEST_RANK :])
+    made = work.between(node, "flat", flat)
+    work.emit("SOFTMAX", [work.reshaped(picture, flat)], [made], "SoftmaxOptions", beta=1.0)
+    work.reshaped(made, shape, out)
+
+
+def _written_out_softmax(work: Translation, node: Any, order: Order, place: int) -> None:
+    """exp(x - max) / sum, whatever comes behind the axis; rank 3 at most."""
+    picture, out = work.held(node, 0, order), work.result(node, order=order)
+    shape = work.target.shape(picture)
+    flat = (prod(shape[:place]), shape[place], prod(shape[place + 1 :]))
+    few = (flat[0], 1, flat[2])
+    axis = work.stored(f"{node.output[0]}_axis", np.array([1], np.int32))
+    words = {"largest": few, "below": flat, "powers": flat, "sum": few, "parts": flat}
+    largest, below, powers, total, parts = (work.between(node, word, size) for word, size in words.items())
+    flattened = work.reshaped(picture, flat)
+    work.emit("REDUCE_MAX", [flattened, axis], [largest], "ReducerOptions", keepDims=True)
+    work.emit("SUB", [flattened, largest], [below], "SubOptions", fusedActivationFunction=0)
+    work.emit("EXP", [below], [powers], "ExpOptions")
+    work.emit("SUM", [powers, axis], [total], "ReducerOptions", keepDims=True)
+    work.emit("DIV", [powers, total], [parts], "DivOptions", fusedActivationFunction=0)
+    work.reshaped(parts, shape, out)
 
 
 def tiled(work: Translation, node: Any) -> None:

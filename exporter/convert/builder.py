@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -136,6 +137,8 @@ class Translation:
         """`index` in another shape, axes in the same order; the same tensor when nothing changes."""
         if out is None and self.target.shape(index) == shape:
             return index
+        if out is None and (value := self.target.constant(index)) is not None:
+            return self.stored(f"{self.target.name(index)}_{_words(shape)}", value.reshape(shape))
         if out is None:
             out = self.target.add_tensor(f"{self.target.name(index)}_{_words(shape)}", shape, self.target.dtype(index))
         sizes = self.stored(f"{self.target.name(out)}_shape", np.array(shape, np.int32))
@@ -149,12 +152,14 @@ class Translation:
         moving = [axis for axis in perm if shape[axis] > 1]
         if moving == sorted(moving):
             return self.reshaped(index, made)
-        if len(shape) <= 4:
+        if len(shape) <= HIGHEST_RANK:
             return self._transpose(index, perm)
         groups = _runs(moving)
         waiting = sorted(groups)
-        sizes = {group: int(np.prod([shape[axis] for axis in group])) for group in groups}
-        if len(groups) <= 4:
+        if (blocks := self._as_blocks(index, groups, waiting, made)) is not None:
+            return blocks
+        sizes = {group: prod(shape[axis] for axis in group) for group in groups}
+        if len(groups) <= HIGHEST_RANK:
             joined = self.reshaped(index, tuple(sizes[group] for group in waiting))
             return self.reshaped(self._transpose(joined, tuple(waiting.index(group) for group in groups)), made)
         for place, group in enumerate(groups):  # one run at a time comes to its place
@@ -162,10 +167,37 @@ class Translation:
             if now == place:
                 continue
             parts = (waiting[:place], waiting[place:now], [group], waiting[now + 1 :])
-            flat = tuple(int(np.prod([sizes[one] for one in part])) for part in parts)
+            flat = tuple(prod(sizes[one] for one in part) for part in parts)
             index = self._transpose(self.reshaped(index, flat), (0, 2, 1, 3))
             waiting = [*parts[0], group, *parts[1], *parts[3]]
         return self.reshaped(index, made)
+
+    def _as_blocks(self, index: int, groups: list[Order], waiting: list[Order], made: tuple[int, ...]) -> int | None:
+        """Windows cut out of a picture, or put together again, without a transposition; None for other permutations.
+
+        A block of SPACE_TO_DEPTH is a window, row by row: (…, H/b, b, W/b, b·C) becomes (…, H/b, W/b, b, b·C). A window
+        that is no square is one of pixels that are wider, or narrower, than the picture's.
+        """
+        shape = self.target.shape(index)
+        swapped = [*waiting[:-3], waiting[-2], waiting[-3], waiting[-1]] if len(waiting) in (3, 4) else []
+        if groups != swapped or len(waiting[-1]) < 2 or self.target.dtype(index) != "FLOAT32":
+            return None
+        *outer, first, second, inner = (prod(shape[axis] for axis in group) for group in waiting)
+        rows, width = prod(outer), shape[waiting[-1][0]]
+        by_size = [block for block in (first, second) if block == width]
+        block = next((block for block in (*by_size, first, second) if inner % block == 0), 0)
+        if not block:
+            return None
+        high, deep = (1, rows * block), (1, rows)
+        if block == first:
+            kind, table = "SPACE_TO_DEPTH", "SpaceToDepthOptions"
+            before, after = (*high, second * block, inner // block), (*deep, second, block * inner)
+        else:
+            kind, table = "DEPTH_TO_SPACE", "DepthToSpaceOptions"
+            before, after = (*deep, first, block * inner), (*high, first * block, inner // block)
+        moved = self.target.add_tensor(f"{self.target.name(index)}_{kind.lower()}", after, "FLOAT32")
+        self.emit(kind, [self.reshaped(index, before)], [moved], table, blockSize=block)
+        return self.reshaped(moved, made)
 
     def _transpose(self, index: int, perm: Order) -> int:
         shape = self.target.shape(index)

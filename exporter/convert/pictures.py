@@ -16,6 +16,9 @@ def depth_to_space(work: Translation, node: Any) -> None:
     if attribute(node, "mode", "DCR") != "DCR":
         raise Untranslatable(node, "its channel order is CRD; only DCR has a kernel")
     block = attribute(node, "blocksize")
+    if block == 1:
+        work.forms[node.output[0]] = {NHWC: work.picture(node)}
+        return
     work.emit("DEPTH_TO_SPACE", [work.picture(node)], [work.result(node)], "DepthToSpaceOptions", blockSize=block)
 
 

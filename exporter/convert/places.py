@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.convert.builder import HIGHEST_RANK, Translation, Translator, Untranslatable, one_axis
+from exporter.convert.builder import HIGHEST_RANK, Order, Translation, Translator, Untranslatable, one_axis
 from exporter.graph.onnx_editor import Array, attribute
 
 LARGEST_AXIS = 1 << 30
@@ -89,8 +89,10 @@ def gather(work: Translation, node: Any) -> None:
     axis = one_axis(node, attribute(node, "axis", 0), len(order))
     place, more = order.index(axis), places.ndim - 1
     chosen = np.where(places < 0, places + work.sizes(node, node.input[0])[axis], places).reshape(-1)
+    grid = _as_they_lie(places)
+    chosen = np.ascontiguousarray(chosen.reshape(places.shape).transpose(grid)).reshape(-1)
     made = [a + more * (a > axis) for a in order]
-    made[place : place + 1] = range(axis, axis + places.ndim)
+    made[place : place + 1] = [axis + own for own in grid]
     picture, out = work.held(node, 0, order), work.result(node, order=tuple(made))
     shape = work.target.shape(picture)
     before, after = prod(shape[:place]), prod(shape[place + 1 :])
@@ -101,6 +103,13 @@ def gather(work: Translation, node: Any) -> None:
     _take(work, node, picture, place, chosen, out if direct else (flat := work.between(node, "flat", taken)))
     if not direct:
         work.reshaped(flat, work.target.shape(out), out)
+
+
+def _as_they_lie(places: Array) -> Order:
+    """Axes of a grid of places, the one with the longest steps first: windows, then what is in them."""
+    steps = [int(np.take(places, 1, axis).flat[0] - places.flat[0]) if size > 1 else 0
+             for axis, size in enumerate(places.shape)]  # fmt: skip
+    return tuple(sorted(range(places.ndim), key=lambda axis: -abs(steps[axis])))
 
 
 def _gather_computed(work: Translation, node: Any) -> None:

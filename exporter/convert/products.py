@@ -1,5 +1,6 @@
 """Matrix products. With constant weights they are 1×1 convolutions, which every engine has per-channel INT8 kernels
-for; of two activations they are BATCH_MATMUL, without its transposing flags, which delegates ignore or refuse."""
+for; of two activations they are BATCH_MATMUL. Its flags transpose an operand for nothing; files for GPU delegates, of
+which some ignore them, have them written out (`passes/tflite/gpu_operators.py`)."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from exporter.convert.builder import Order, Translation, Translator, Untranslata
 from exporter.graph.onnx_editor import Array, OnnxGraph, attribute
 
 VALID = 1
+_BETWEEN = frozenset({"Add", "Sub", "Mul", "Div", "Where", "Clip", "Relu"})  # a product and its softmax
 
 
 def take_in_bias(graph: OnnxGraph) -> bool:
@@ -98,27 +100,58 @@ def contract(work: Translation, picture: int, out: int, matrix: Array, bias: Arr
 
 
 def _of_two(work: Translation, node: Any) -> None:
-    """A·B, or transposed as Bᵀ·Aᵀ where B is held so and the result has more columns than rows.
-
-    The latter keeps the pixels of a picture before its channels.
-    """
-    rank = max(len(work.sizes(node, name)) for name in node.input)
-    if min(len(work.sizes(node, name)) for name in node.input) < 2:
+    """A·B, or transposed as Bᵀ·Aᵀ, with the kernel's own flags where an operand is held transposed."""
+    ranks = [len(work.sizes(node, name)) for name in node.input]
+    if min(ranks) < 2:
         raise Untranslatable(node, "one of its operands is a vector")
-    plain: Order = tuple(range(rank))
-    turned: Order = (*plain[:-2], rank - 1, rank - 2)
-    *_, rows, columns = work.sizes(node, node.output[0])
-    if node.input[1] in work.forms and columns > rows and _is_turned(work.order(node, 1)):
-        order, inputs = turned, [work.operand(node, 1, turned), work.operand(node, 0, turned)]
-    else:
-        order, inputs = plain, [work.operand(node, 0, plain), work.operand(node, 1, plain)]
+    plain: Order = tuple(range(max(ranks)))
+    turned: Order = (*plain[:-2], plain[-1], plain[-2])
+    is_turned = [_is_held_turned(work, node, place) for place in (0, 1)]
+    order, places = (turned, (1, 0)) if _wants_turned(work, node, is_turned) else (plain, (0, 1))
+    inputs, flags = [], []
+    for place in places:
+        held = turned if is_turned[place] else plain
+        inputs.append(work.operand(node, place, held))
+        flags.append(held != order)
     out = work.result(node, order=order)
-    work.emit("BATCH_MATMUL", inputs, [out], "BatchMatMulOptions", adjX=False, adjY=False)
+    work.emit("BATCH_MATMUL", inputs, [out], "BatchMatMulOptions", adjX=flags[0], adjY=flags[1])
 
 
-def _is_turned(order: Order) -> bool:
-    rank = len(order)
-    return order.index(rank - 1) < order.index(rank - 2)
+def _is_held_turned(work: Translation, node: Any, place: int) -> bool:
+    """Whether an operand lies with its columns before its rows; of a constant no, it can be stored either way."""
+    name = node.input[place]
+    if name in work.source.constants:
+        return False
+    sizes, order = work.sizes(node, name), work.order(node, place)
+    rows, columns = len(sizes) - 2, len(sizes) - 1
+    return sizes[rows] > 1 < sizes[columns] and order.index(columns) < order.index(rows)
+
+
+def _wants_turned(work: Translation, node: Any, is_turned: list[bool]) -> bool:
+    """Whether Bᵀ·Aᵀ serves better.
+
+    GPU delegates want no stored matrix first, kernels want the sums of a softmax that follows along the last axis, and
+    else what B holds before its channels, such as pixels, stays before them.
+    """
+    if node.input[0] in work.source.constants:
+        return True
+    rank = len(work.sizes(node, node.output[0]))
+    axis = _softmax_axis(work.source, node.output[0], rank)
+    return is_turned[1] if axis is None or axis < rank - 2 else axis == rank - 2
+
+
+def _softmax_axis(graph: OnnxGraph, tensor: str, rank: int) -> int | None:
+    """Along which axis of `tensor` a softmax sums what is computed of it number by number; None where none does."""
+    while True:
+        users = graph.consumers(tensor)
+        if len(users) != 1:
+            return None
+        user = users[0]
+        if user.op_type == "Softmax":
+            return int(attribute(user, "axis", -1)) % rank
+        if user.op_type not in _BETWEEN or len(graph.shape(user.output[0]) or ()) != rank:
+            return None
+        tensor = user.output[0]
 
 
 PRODUCTS: dict[str, Translator] = {"MatMul": product, "Gemm": general}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.convert.builder import Translation, Translator, Untranslatable, integers, one_axis
+from exporter.convert.builder import HIGHEST_RANK, Order, Translation, Translator, Untranslatable, integers, one_axis
 from exporter.graph.onnx_editor import attribute
 
 HALF_PRECISION_TERMS = 2048  # half precision has 11 bits: a longer sum of equals no longer grows by what is added
@@ -28,6 +28,8 @@ def reduction(work: Translation, node: Any) -> None:
     left = [axis for axis in range(rank) if axis not in axes]
     made = order if keep else tuple(left.index(axis) for axis in order if axis in left)
     picture, places = work.held(node, 0, order), sorted(order.index(axis) for axis in axes)
+    if rank > HIGHEST_RANK and _of_fewer_axes(work, node, picture, places, made):
+        return
     is_mean = _KINDS[node.op_type] == "MEAN"
     if is_mean and len(places) == 1:
         picture = _halfway(work, node, picture, places[0])
@@ -47,6 +49,23 @@ def reduction(work: Translation, node: Any) -> None:
             return
         work.emit(kind, inputs, [out], "ReducerOptions", keepDims=keep or not last)
         picture = out
+
+
+def _of_fewer_axes(work: Translation, node: Any, picture: int, places: list[int], made: Order) -> bool:
+    """Along one short axis, its neighbours on either side joined; whether it is one."""
+    shape = work.target.shape(picture)
+    standing = [place for place in places if shape[place] > 1]
+    if len(standing) != 1 or shape[standing[0]] > HALF_PRECISION_TERMS:
+        return False
+    (place,) = standing
+    before, after = shape[:place], shape[place + 1 :]
+    flat = (prod(before[:-1]), *before[-1:], shape[place], prod(after))
+    inputs = [work.reshaped(picture, flat), work.stored(f"{node.output[0]}_axis", np.array([len(flat) - 2], np.int32))]
+    reduced = work.between(node, "reduced", (*flat[:-2], flat[-1]))
+    work.emit(_KINDS[node.op_type], inputs, [reduced], "ReducerOptions", keepDims=False)
+    out = work.result(node, order=made)
+    work.reshaped(reduced, work.target.shape(out), out)
+    return True
 
 
 def _axes(work: Translation, node: Any, rank: int) -> list[int]:

@@ -29,6 +29,7 @@ from exporter.graph.tflite_editor import TfliteGraph
 from exporter.passes.onnx.composites import RULES, write_out_composites, write_out_powers
 from exporter.passes.onnx.einsum import write_out_einsum
 from exporter.passes.onnx.gelu import join_gelu
+from exporter.passes.onnx.heads import split_heads
 from exporter.passes.onnx.normalisation import scale_before_norms, write_out_norms
 from exporter.passes.onnx.pixel_shuffle import use_depth_first
 from exporter.passes.onnx.pixel_unshuffle import use_strided_convolutions
@@ -53,6 +54,7 @@ PREPARATION = (
     (write_out_norms, write_out_powers, write_out_einsum),
     (use_strided_convolutions, use_depth_first, scale_before_norms, take_lengths_by_means),
     *[(write_out_composites,)] * 3,  # what is written out may hold what is to be written out
+    (split_heads,),
     (join_gelu, take_in_bias),  # last: shape inference of an older operator set does not know Gelu
 )
 MOST_NAMED = 8  # nodes before one that cannot be translated

@@ -101,6 +101,9 @@ def _joint_axes(shapes: list[tuple[int, ...]], rank: int) -> list[list[int]]:
         else:
             runs.append([axis])
         before = spread
+    while runs and len(runs) < HIGHEST_RANK and (long := [run for run in runs if len(run) > 1]):
+        place = runs.index(long[-1])  # no more are joined than must be
+        runs[place : place + 1] = [long[-1][:-1], long[-1][-1:]]
     return runs
 
 
@@ -114,6 +117,10 @@ def common_order(work: Translation, node: Any) -> Order:
     held = [name for name in node.input if name in work.forms and len(work.sizes(node, name)) == rank]
     if not held:
         return NHWC if rank == 4 else tuple(range(rank))
+    if rank == 5 and prod(work.sizes(node, held[0])) < prod(work.sizes(node, node.output[0])):
+        stored = [work.source.constants.get(name) for name in node.input]
+        if any(value is not None and value.ndim == rank and value[0, 0].size > 1 for value in stored):
+            return (0, 1, 3, 4, 2)  # stored pictures lie as computed ones do, whatever their number
     held.sort(key=lambda name: -prod(work.sizes(node, name)))
     orders = list(work.forms[held[0]])
     return next((order for order in orders if all(order in work.forms[name] for name in held)), orders[0])

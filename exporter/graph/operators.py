@@ -42,11 +42,18 @@ class Linear:
     def macs(self, inputs: Sequence[Shape], output: Shape) -> int:
         """Multiply-accumulates; an open dimension counts once."""
         if self.matrix:
-            return elements(output) * inputs[self.data][-1]
+            return elements(output) * _summed(inputs[self.data], inputs[self.weights], output)
         weights = inputs[self.weights]
         if self.input_axis is not None:
             return elements(inputs[self.data]) * elements(_without(weights, self.input_axis))
         return elements(output) * elements(_without(weights, self.channel_axis))
+
+
+def _summed(left: Shape, right: Shape, output: Shape) -> int:
+    """How many products make each number of a matrix product, whose left matrix may be held transposed."""
+    matrices = min(len(left), len(right), len(output)) > 1
+    is_turned = matrices and left[-2] != output[-2] and left[-1] == output[-2]
+    return left[-2] if is_turned else left[-1]
 
 
 def _without(shape: Shape, axis: int) -> Shape:

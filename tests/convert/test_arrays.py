@@ -120,8 +120,8 @@ def test_rank_six_is_taken_apart(perm):
     assert largest_rank(graph) <= 4
 
 
-def test_windows_of_a_rank_six_network_are_one_transposition():
-    """Swin's own partition: six axes, of which only two move past each other."""
+def test_windows_of_a_rank_six_network_are_one_space_to_depth():
+    """Swin's own partition: six axes, of which only two move past each other, are blocks of 4 × 4 pixels."""
     nodes = [
         make("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
         make("Reshape", ["t", "split"], ["six"]),
@@ -131,7 +131,7 @@ def test_windows_of_a_rank_six_network_are_one_transposition():
         make("Transpose", ["z"], ["y"], perm=[0, 3, 1, 2]),
     ]
     graph = converted(nodes, split=ints(1, 2, 4, 3, 4, 4), windows=ints(6, 16, 4), out=ints(1, 8, 12, 4))
-    assert operators(graph) == ["RESHAPE", "TRANSPOSE", "RESHAPE"]
+    assert operators(graph) == ["SPACE_TO_DEPTH", "RESHAPE"]
     assert largest_rank(graph) == 4
 
 
@@ -146,8 +146,8 @@ def test_transpositions_that_undo_each_other_are_never_written():
     assert operators(converted(nodes)) == ["TANH", "ADD"]
 
 
-def test_channel_attention_of_one_head_moves_nothing_but_one_operand():
-    """Restormer's: pixels stay before channels all the way, so that only one TRANSPOSE is left for Q."""
+def test_channel_attention_of_one_head_moves_nothing():
+    """Restormer's: pixels stay before channels all the way, and the products transpose by their own flags."""
     nodes = [
         make("Reshape", ["x", "flat"], ["q"]),
         make("Transpose", ["q"], ["k"], perm=[0, 1, 3, 2]),
@@ -157,7 +157,7 @@ def test_channel_attention_of_one_head_moves_nothing_but_one_operand():
         make("Reshape", ["v", "back"], ["y"]),
     ]
     graph = converted(nodes, flat=ints(1, 1, 4, 96), back=ints(*SIZE))
-    assert operators(graph).count("TRANSPOSE") == 2  # Q, and the probabilities' 4 × 4
+    assert "TRANSPOSE" not in operators(graph)
     assert largest_rank(graph) <= 4
 
 
@@ -186,7 +186,8 @@ def test_window_attention_where_sizes_say_nothing(heads):
     assert pixels == 6 * 16
     graph = converted(nodes, (1, channels, 8, 12), (1, channels, 8, 12), **constants)
     assert largest_rank(graph) <= 4 and operators(graph).count("CONV_2D") == 2
-    assert "ADD" in operators(graph) and operators(graph).count("ADD") == 1  # the bias is in its convolution
+    assert "TRANSPOSE" not in operators(graph) and operators(graph).count("SLICE") == 3 * heads
+    assert operators(graph).count("ADD") == heads  # of the table; the bias is in its convolution
 
 
 RESIZES = {

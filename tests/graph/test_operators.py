@@ -42,6 +42,7 @@ def test_what_has_int8_weights_has_its_weights_named():
         (TFLITE["TRANSPOSE_CONV"].linear, [(4,), (5, 2, 2, 3), (1, 8, 8, 3)], (1, 16, 16, 5), 8 * 8 * 3 * 5 * 4),
         (TFLITE["FULLY_CONNECTED"].linear, [(1, 2, 2, 3), (7, 12)], (1, 7), 7 * 12),
         (TFLITE["BATCH_MATMUL"].linear, [(2, 4, 5), (2, 5, 6)], (2, 4, 6), 2 * 4 * 6 * 5),
+        (TFLITE["BATCH_MATMUL"].linear, [(2, 5, 4), (2, 6, 5)], (2, 4, 6), 2 * 4 * 6 * 5),  # both by flags
         (ONNX["Conv"].linear, [(1, 6, 8, 8), (6, 1, 3, 3)], (1, 6, 8, 8), 8 * 8 * 6 * 9),
         (ONNX["ConvTranspose"].linear, [(1, 3, 8, 8), (3, 5, 2, 2)], (1, 5, 16, 16), 8 * 8 * 3 * 5 * 4),
         (ONNX["QLinearConv"].linear, [(1, 3, 8, 8), (), (), (4, 3, 1, 1)], (1, 4, 8, 8), 8 * 8 * 4 * 3),

@@ -22,6 +22,11 @@ def in_half_precision(content, x):
 
     for operator in graph.operators:
         operands = [value(index) for index in operator.inputs if index >= 0]
+        for place, flag in enumerate(("adjX", "adjY")):
+            if getattr(operator.builtinOptions, flag, False):
+                operands[place] = operands[place].swapaxes(-1, -2)
+        if graph.kind(operator) == "CONCATENATION":
+            operands = [operands, operator.builtinOptions.axis]
         values[operator.outputs[0]] = _HALF[graph.kind(operator)](*operands).astype(np.float16)
     return values[graph.outputs[0]].astype(np.float32)
 
@@ -63,4 +68,5 @@ _HALF = {
     "CONV_2D": _convolution, "BATCH_MATMUL": _product, "MEAN": mean_in_pairs, "SUB": np.subtract, "MUL": np.multiply,
     "ADD": np.add, "DIV": np.divide, "MAXIMUM": np.maximum, "SQRT": np.sqrt, "RSQRT": _reciprocal_root,
     "RESHAPE": np.reshape, "TRANSPOSE": np.transpose, "SOFTMAX": _softmax, "SLICE": _slice,
+    "CONCATENATION": np.concatenate,
 }  # fmt: skip

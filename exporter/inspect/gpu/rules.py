@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from math import prod
 
 from exporter.graph.graph import Node, Tensor
-from exporter.graph.operators import ML_DRIFT, TFLITE, UNKNOWN_TFLITE
+from exporter.graph.operators import GPU_DELEGATE, ML_DRIFT, TFLITE, UNKNOWN_TFLITE
 
 LARGEST_RANK = 4
 Rule = Callable[[Node], str | None]
@@ -50,6 +50,8 @@ def refusal(node: Node, engine: str = ML_DRIFT) -> str | None:
         return "it is no built-in operator"
     if engine not in TFLITE.get(node.kind, UNKNOWN_TFLITE).gpu:
         return "the engine has no such operator"
+    if engine == GPU_DELEGATE and node.kind == "BATCH_MATMUL" and any(map(node.options.get, ("adjX", "adjY"))):
+        return "the engine does not read its flag that transposes, and would multiply the operand as it is"
     return _tensors(node) or _operands(node) or _special(node)
 
 

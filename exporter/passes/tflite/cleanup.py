@@ -8,6 +8,7 @@ import numpy as np
 
 from exporter.graph.operators import TFLITE, TFLITE_WEIGHTED, UNKNOWN_TFLITE
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.passes.tflite.cuts import join_cuts, transpose_before_cutting
 
 SIGNATURE = "serving_default"
 _TAKE_ACTIVATION = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "SUB", "MUL"}
@@ -222,6 +223,9 @@ def name_ends(graph: TfliteGraph) -> bool:
 CLEANUP = (
     give_out_channels_last,
     cancel_transpositions,
+    join_cuts,
+    join_reshapes,
+    transpose_before_cutting,
     join_reshapes,
     fold_into_convolutions,
     fuse_activations,

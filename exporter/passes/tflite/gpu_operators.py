@@ -1,6 +1,8 @@
-"""Operators that the GPU engine of LiteRT 2.3 refuses, in words that it knows; every value stays the same."""
+"""Operators that GPU engines refuse or misread, in words that all of them know; every value stays the same."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -23,3 +25,34 @@ def split_clamps(graph: TfliteGraph) -> bool:
             graph.new_operator("RELU", 1, [bounded], [target]),
         ]
     return bool(clamps)
+
+
+def write_out_flags(graph: TfliteGraph) -> bool:
+    """A BATCH_MATMUL that transposes an operand by itself becomes a TRANSPOSE and a plain product.
+
+    The older GpuDelegate reads no flag: it would multiply what it is given, without a word.
+    """
+    flagged = [op for op in graph.operators if graph.kind(op) == "BATCH_MATMUL" and any(_flags(op))]
+    for product in flagged:
+        for place, is_transposed in enumerate(_flags(product)):
+            if is_transposed:
+                product.inputs[place] = _transposed_before(graph, product, product.inputs[place])
+        product.builtinOptions.adjX = product.builtinOptions.adjY = False
+    return bool(flagged)
+
+
+def _flags(product: Any) -> tuple[bool, bool]:
+    return bool(product.builtinOptions.adjX), bool(product.builtinOptions.adjY)
+
+
+def _transposed_before(graph: TfliteGraph, product: Any, source: int) -> int:
+    shape, value = graph.shape(source), graph.constant(source)
+    name = f"{graph.name(source)}_turned"
+    if value is not None:
+        return graph.add_constant(name, np.ascontiguousarray(np.swapaxes(value, -1, -2)))
+    made = graph.add_tensor(name, (*shape[:-2], shape[-1], shape[-2]), graph.dtype(source))
+    rank = len(shape)
+    perm = graph.add_constant(f"{name}_perm", np.array([*range(rank - 2), rank - 1, rank - 2], np.int32))
+    turning = graph.new_operator("TRANSPOSE", 1, [source, perm], [made], "TransposeOptions")
+    graph.operators.insert(graph.operators.index(product), turning)
+    return made

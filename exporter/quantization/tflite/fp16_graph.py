@@ -9,18 +9,19 @@ from __future__ import annotations
 import numpy as np
 
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.passes.tflite.gpu_operators import split_clamps
+from exporter.passes.tflite.gpu_operators import split_clamps, write_out_flags
 
 FEWEST_ELEMENTS = 2  # a lone number gains nothing from an operator of its own
 
 
 def write_fp16(content: bytes) -> bytes:
-    """The same graph with float16 constants and without clamps that GPUs refuse.
+    """The same graph with float16 constants, without clamps that GPUs refuse and flags that some do not read.
 
     Raises ValueError naming a constant that fp16 cannot hold.
     """
     graph = TfliteGraph(content)
     split_clamps(graph)
+    write_out_flags(graph)
     expanded: dict[int, int] = {}
     front = []
     for operator in graph.operators:

@@ -51,6 +51,7 @@ CORPUS: dict[str, Callable[[], Net]] = {
     "split": nets.split,
     "gather": nets.gather,
     "matrices of rank 4": nets.matrices,
+    "matrices, one transposed by a flag": nets.matrices_by_flag,
     "windows of rank 4": lambda: nets.windows(4),
     "compare and select": nets.compare,
     "arg max": nets.arg_max,

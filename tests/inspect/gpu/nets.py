@@ -79,6 +79,13 @@ def matrices() -> Net:
     return net.op("BATCH_MATMUL", [left, right], (1, 1, 64, 64), "BatchMatMulOptions")
 
 
+def matrices_by_flag() -> Net:
+    """A product that transposes its second operand by itself."""
+    net = image().reshape((1, 1, 64, 4))
+    inputs = [net.at, net.op("ABS", options="AbsOptions").at]
+    return net.op("BATCH_MATMUL", inputs, (1, 1, 64, 64), "BatchMatMulOptions", adjY=True)
+
+
 def stored_fp16() -> Net:
     net = Net()
     half = net.graph.add_constant("half", RNG.normal(0, 0.1, (4, 3, 3, 4)).astype(np.float16))

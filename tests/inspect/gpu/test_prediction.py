@@ -61,6 +61,11 @@ def test_the_older_delegate_has_fewer_operators(tmp_path: Path) -> None:
     assert [refusal.kind for refusal in prediction("CEIL", tmp_path, GPU_DELEGATE).refused] == ["CEIL"]
 
 
+def test_the_older_delegate_does_not_read_the_flags_of_products(tmp_path: Path) -> None:
+    (refusal,) = prediction("matrices, one transposed by a flag", tmp_path, GPU_DELEGATE).refused
+    assert refusal.kind == "BATCH_MATMUL" and "flag" in refusal.why
+
+
 @pytest.mark.slow
 def test_the_engine_agrees_on_every_file(tmp_path: Path) -> None:
     files = {name: make().write(tmp_path / f"{place}.tflite") for place, (name, make) in enumerate(CORPUS.items())}
