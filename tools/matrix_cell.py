@@ -53,12 +53,17 @@ TARGETS: dict[str, Target] = {
 
 
 def run_cell(name: str, target: str, height: int, width: int) -> dict[str, Any]:
-    """Convert, run and compare. Errors of ours are verdicts; others are bugs and end the process."""
-    from exporter.errors import ExportError
+    """Convert, run and compare. Errors of ours are verdicts; others are bugs and end the process.
+
+    A package or engine that is not here says nothing of the network: `status` is `not measured`.
+    """
+    from exporter.errors import ExportError, MissingTool
 
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
         try:
             cell = _measure(name, target, height, width, Path(folder))
+        except MissingTool as error:
+            return {"status": "not measured", "reason": str(error).splitlines()[0]}
         except ExportError as error:
             return {"status": "refused", "reason": str(error).splitlines()[0]}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -80,9 +85,14 @@ def _measure(name: str, target: str, height: int, width: int, folder: Path) -> d
 
     from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
     from exporter.data.shown import shown
+    from exporter.errors import MissingTool
     from exporter.generators.network_file import read_network
+    from exporter.runtimes import runtime
     from tools.matrix_inputs import network_file, picture_of
 
+    engine = TARGETS[target].runtime
+    if engine is not None and (why := runtime(engine).missing()):
+        raise MissingTool(why)
     path = network_file(name, TARGETS[target].int8, folder, height, width)
     network = read_network(path)
     pictures = [picture_of(seed, height, width) for seed in (100, 101)]

@@ -63,6 +63,9 @@ def fill(only: set[str], targets: list[str], missing: bool = False, run: Run | N
             if missing and target in _read_rows().get(info.name, {"targets": {}})["targets"]:
                 continue
             measured = [(run or run_child)(info.name, target, *size) for size in VARIANTS[info.name].sizes]
+            if absent := next((cell["reason"] for cell in measured if cell["status"] == "not measured"), ""):
+                say(f"{info.name:24} {target:12} not measured, the cell stays as it is: {absent}")
+                continue
             found = verdict(info.name, target, measured)
             say(f"{info.name:24} {target:12} {found['status']:8} {found['reason']}")
             rows = _read_rows()  # read again: another run may have filled other cells meanwhile

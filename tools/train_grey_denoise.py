@@ -68,54 +68,62 @@ def main(folder: Path, out: Path, minutes: float, threads: int) -> None:
     torch.manual_seed(25)
     photos = [photo for photo in map(luma, picture_files(folder)) if min(photo.shape) >= CROP_PX]
     sys.stdout.write(f"{len(photos)} photographs\n")
-    network, averaged = DnCNN(**KWARGS), DnCNN(**KWARGS)
-    averaged.load_state_dict(network.state_dict())
-    optimizer = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.0)
-    random, step, spent_s = torch.Generator().manual_seed(25), 0, 0.0
-    kept = out.with_suffix(".state")
+    run, kept = Run(), out.with_suffix(".state")
     if kept.exists():
-        state = torch.load(kept, weights_only=True)
-        network.load_state_dict(state["network"])
-        averaged.load_state_dict(state["averaged"])
-        optimizer.load_state_dict(state["optimizer"])
-        random.set_state(state["random"])
-        step, spent_s = state["step"], state["spent_s"]
-    total, last = 0.0, time.monotonic()
-    while spent_s < minutes * 60:
-        noisy, clean = draw(photos, random)
-        for group in optimizer.param_groups:
-            group["lr"] = rate(step, spent_s / (minutes * 60))
-        optimizer.zero_grad()
-        loss = decibel_loss(noisy - _noise(network, noisy), clean)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        step, total = step + 1, total + loss.item()
-        with torch.no_grad():
-            share = min(AVERAGE, (1 + step) / (10 + step))
-            for mean, own in zip(averaged.parameters(), network.parameters(), strict=True):
-                mean.lerp_(own, 1 - share)
+        run.load(kept)
+    total_db, last = 0.0, time.monotonic()
+    while run.spent_s < minutes * 60:
+        total_db += run.advance(*draw(photos, run.random), share=run.spent_s / (minutes * 60))
         now = time.monotonic()
-        spent_s, last = spent_s + now - last, now
-        if step % TOLD_EVERY == 0:
-            sys.stdout.write(f"step {step}, {spent_s:.0f} s: {-total / TOLD_EVERY:.2f} dB\n")
+        run.spent_s, last = run.spent_s + now - last, now
+        if run.step % TOLD_EVERY == 0:
+            sys.stdout.write(f"step {run.step}, {run.spent_s:.0f} s: {total_db / TOLD_EVERY:.2f} dB\n")
             sys.stdout.flush()
-            total = 0.0
-        if step % KEPT_EVERY == 0:
-            with write_atomically(kept) as new:
-                torch.save(
-                    {
-                        "network": network.state_dict(),
-                        "averaged": averaged.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "random": random.get_state(),
-                        "step": step,
-                        "spent_s": spent_s,
-                    },
-                    new,
-                )
-            _write(averaged, out)
-    _write(averaged, out)
+            total_db = 0.0
+        if run.step % KEPT_EVERY == 0:
+            run.save(kept)
+            _write(run.averaged, out)
+    _write(run.averaged, out)
+
+
+class Run:
+    """The network, its moving average, and all that decides the next step."""
+
+    def __init__(self) -> None:
+        self.network, self.averaged = DnCNN(**KWARGS), DnCNN(**KWARGS)
+        self.averaged.load_state_dict(self.network.state_dict())
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.0)
+        self.random, self.step, self.spent_s = torch.Generator().manual_seed(25), 0, 0.0
+        self._parts = {"network": self.network, "averaged": self.averaged, "optimizer": self.optimizer}
+
+    def load(self, file: Path) -> None:
+        state = torch.load(file, weights_only=True)
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        self.random.set_state(state["random"])
+        self.step, self.spent_s = state["step"], state["spent_s"]
+
+    def save(self, file: Path) -> None:
+        state = {name: part.state_dict() for name, part in self._parts.items()}
+        state |= {"random": self.random.get_state(), "step": self.step, "spent_s": self.spent_s}
+        with write_atomically(file) as new:
+            torch.save(state, new)
+
+    def advance(self, noisy: Tensor, clean: Tensor, share: float) -> float:
+        """One step, `share` of the time being spent; the batch's PSNR in dB before it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(self.step, share)
+        self.optimizer.zero_grad()
+        loss = decibel_loss(noisy - _noise(self.network, noisy), clean)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        with torch.no_grad():
+            kept = min(AVERAGE, (1 + self.step) / (10 + self.step))
+            for mean, own in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(own, 1 - kept)
+        return -loss.item()
 
 
 def _noise(network: DnCNN, x: Tensor) -> Tensor:

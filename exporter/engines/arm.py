@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from exporter.engines.base import Engine, Say
 from exporter.engines.folder import stamp_of
 from exporter.engines.packages import unpack_debs
-from exporter.engines.process import last_words, run_program
+from exporter.engines.process import start_of
 from exporter.engines.wheels import unpack_wheels
 from exporter.errors import EngineError
 
@@ -79,13 +79,9 @@ class ArmEngine(Engine):
 
     def _start(self, engine: EngineModule) -> str:
         """The machine that Python with `engine` says it runs on."""
-        code = f"import platform, {engine}.interpreter; print(platform.machine())"
-        done = run_program(
-            [*self.python(DEFAULT_CPU), "-c", code],
-            timeout_s=START_TIMEOUT_S,
-            late=f"{engine} does not start on the emulated {DEFAULT_CPU}",
-            env=self.environment(engine),
-        )
-        if done.returncode or done.stdout.strip() != "aarch64":
-            raise EngineError(f"{engine} does not start on the emulated {DEFAULT_CPU}: {last_words(done)}")
-        return done.stdout.strip()
+        command = [*self.python(DEFAULT_CPU), "-c", f"import platform, {engine}.interpreter; print(platform.machine())"]
+        name = f"{engine} on the emulated {DEFAULT_CPU}"
+        machine = start_of(command, name, timeout_s=START_TIMEOUT_S, env=self.environment(engine))
+        if machine != "aarch64":
+            raise EngineError(f"{name} runs on {machine or 'an unnamed machine'}, not on aarch64")
+        return machine

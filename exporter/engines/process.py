@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from exporter.errors import LostWorker
+from exporter.errors import EngineError, LostWorker
 from exporter.processes.child_process import how_it_ended, run_child, was_taken_away
 
 
@@ -30,6 +30,14 @@ def run_program(
     if was_taken_away(done.returncode):
         raise LostWorker(f"{late}: it was ended by {how_it_ended(done.returncode)}; its last words: {last_words(done)}")
     return done
+
+
+def start_of(command: Sequence[str | Path], name: str, *, timeout_s: int, env: Mapping[str, str]) -> str:
+    """What the program `name` says when it is started. Raises EngineError when it does not start."""
+    done = run_program(command, timeout_s=timeout_s, late=f"{name} does not start", env=env)
+    if done.returncode:
+        raise EngineError(f"{name} does not start: {last_words(done)}")
+    return done.stdout.strip()
 
 
 def last_words(done: subprocess.CompletedProcess[str], otherwise: str = "it said nothing") -> str:

@@ -6,6 +6,7 @@ Known architectures say it themselves (`load_warnings`); these checks are for `p
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from exporter.errors import CheckpointError
+from exporter.generators.asked_values import READ, Answers, values_matter
 from exporter.generators.network_file import bare
 from exporter.generators.users_code import FAILS_WITH, said_by
 
@@ -100,27 +102,52 @@ def _random_lines(network: nn.Module, shape: tuple[int, ...]) -> Iterator[str]:
 def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> str:
     """Run on tensors that have shapes but no values: whoever asks for a value is found out.
 
-    Returns a line when that cannot be done at all, with numpy in between for instance.
+    Returns a line when that cannot be done at all, with numpy in between for instance, or when a value is asked for
+    that does not matter.
     """
-    from torch._subclasses.fake_tensor import (
-        DataDependentOutputException,
-        DynamicOutputShapeException,
-        FakeTensorMode,
-    )
+    from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
     try:
-        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-            network(torch.empty(shape))
+        if not _reads_values(network, shape):
+            return ""
+        if values_matter(network, shape):
+            raise _depends(network, READ)
+        _without_values(network, shape, answered=True)
     except (DataDependentOutputException, DynamicOutputShapeException) as error:
-        what, operator = type(bare(network)).__name__, str(error.func)
-        raise CheckpointError(
-            f"{what}: its shapes or its path through the code depend on pixel values ({operator})",
-            hint="a static file needs one path for all pictures: compute with masks instead of if, item() or nonzero()",
-        ) from None
+        raise _depends(network, str(error.func)) from None
+    except CheckpointError:
+        raise
     except Exception as error:  # of code that meets tensors without values; with values it has just run
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         return f"whether pixel values decide its path or its shapes could not be found out: {reason}"
-    return ""
+    return "it asks for pixel values, for a warning or a check, and gives the same picture whatever they are"
+
+
+def _depends(network: nn.Module, operator: str) -> CheckpointError:
+    what = type(bare(network)).__name__
+    return CheckpointError(
+        f"{what}: its shapes or its path through the code depend on pixel values ({operator})",
+        hint="a static file needs one path for all pictures: compute with masks instead of if, item() or nonzero()",
+    )
+
+
+def _reads_values(network: nn.Module, shape: tuple[int, ...]) -> bool:
+    from torch._subclasses.fake_tensor import DataDependentOutputException
+
+    try:
+        _without_values(network, shape)
+    except DataDependentOutputException as error:
+        if str(error.func) != READ:
+            raise
+        return True
+    return False
+
+
+def _without_values(network: nn.Module, shape: tuple[int, ...], answered: bool = False) -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode(allow_non_fake_inputs=True), Answers(False) if answered else nullcontext(), torch.no_grad():
+        network(torch.empty(shape))
 
 
 def _dead_or_not_followed(network: nn.Module, shape: tuple[int, ...]) -> list[str]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from exporter.generators.plain_sampling import SAMPLING
 from exporter.generators.plain_sizes import SIZES, shape_of
 
 Extremes = namedtuple("Extremes", ["values", "indices"])
@@ -167,6 +168,7 @@ TRANSPOSED: dict[Any, Callable[[Tensor], Tensor]] = {
 }
 PLAIN: dict[str, Callable[..., Any]] = {
     **SIZES,
+    **SAMPLING,
     "exp2": lambda x: torch.exp(x * math.log(2)),
     "expm1": lambda x: torch.exp(x) - 1,
     "sinh": lambda x: (torch.exp(x) - torch.exp(-x)) / 2,

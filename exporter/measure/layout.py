@@ -47,45 +47,31 @@ def judge_layout(given: Image, expected: Image, used: dict[str, Image]) -> tuple
     `used`: what the reference gives when its input, or input and output alike, are rearranged.
     """
     if given.shape != expected.shape:
-        return (_error(f"the file gives a picture of shape {given.shape}, the float model {expected.shape}"),)
+        return _wrong(f"the file gives a picture of shape {given.shape}, the float model {expected.shape}")
     if not (np.isfinite(given).all() and np.isfinite(expected).all()):
         whose = "file" if np.isfinite(expected).all() else "float model"
-        return (_error(f"on an asymmetric image the {whose} gives NaN or infinity"),)
+        return _wrong(f"on an asymmetric image the {whose} gives NaN or infinity")
     right_db = parity_db(expected, given)
     wrong_db, wrong = _nearest(given, rearrangements(expected))
     used_db, how = _nearest(given, used.items())
     if used_db > max(right_db + CLEAR_MARGIN_DB, wrong_db):
-        return (
-            _error(
-                f"the file works on {how}: {used_db:.1f} dB from the "
-                f"float model used that way, {right_db:.1f} dB from its plain use"
-            ),
-        )
+        plain = f"{right_db:.1f} dB from its plain use"
+        return _wrong(f"the file works on {how}: {used_db:.1f} dB from the float model used that way, {plain}")
+    from_right = f"{right_db:.1f} dB from the float model's"
+    from_wrong = f"{wrong_db:.1f} dB from the same with {wrong}"
     if wrong_db > right_db + CLEAR_MARGIN_DB:
-        return (
-            _error(
-                f"on an asymmetric image the picture is {right_db:.1f} dB from the float model's and "
-                f"{wrong_db:.1f} dB from the same with {wrong}: the axes or channels are mixed up"
-            ),
-        )
+        mixed = "the axes or channels are mixed up"
+        return _wrong(f"on an asymmetric image the picture is {from_right} and {from_wrong}: {mixed}")
     if right_db >= wrong_db + CLEAR_MARGIN_DB:  # `used` does not count: a network may hardly mind a flip
         return ()
     alike_db, alike = _nearest(expected, rearrangements(expected))
     if alike_db < TELLING_DB:
-        return (
-            _error(
-                f"on an asymmetric image the file gives another picture: {right_db:.1f} dB from the float model's, "
-                f"{wrong_db:.1f} dB from the same with {wrong}"
-            ),
-        )
-    return (
-        Finding(
-            "warning",
-            "layout",
-            "cannot decide whether axes and channels are in order: the float model's picture of an asymmetric image is "
-            f"{alike_db:.1f} dB from itself with {alike}, and the file's is {right_db:.1f} dB from it, no nearer",
-        ),
+        return _wrong(f"on an asymmetric image the file gives another picture: {from_right}, {from_wrong}")
+    cannot = (
+        "cannot decide whether axes and channels are in order: the float model's picture of an asymmetric image is "
+        f"{alike_db:.1f} dB from itself with {alike}, and the file's is {right_db:.1f} dB from it, no nearer"
     )
+    return (Finding("warning", "layout", cannot),)
 
 
 def _nearest(given: Image, others: Iterable[tuple[str, Image]]) -> tuple[float, str]:
@@ -150,5 +136,5 @@ def both_sides_changes(*, square: bool, is_rgb: bool = True) -> dict[str, Rearra
     return changes
 
 
-def _error(message: str) -> Finding:
-    return Finding("error", "layout", message)
+def _wrong(message: str) -> tuple[Finding, ...]:
+    return (Finding("error", "layout", message),)

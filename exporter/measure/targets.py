@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError
@@ -17,7 +18,7 @@ from exporter.measure.layout import check_layout
 from exporter.measure.overshoot import overshoot_findings
 from exporter.measure.parity import measure_parity
 from exporter.measure.quality import measure_quality
-from exporter.measure.results import CrossRuntimeCheck, Latency, Parity, Quality, Seam, TargetResult, Tiled
+from exporter.measure.results import CrossRuntimeCheck, Latency, Seam, TargetResult, Tiled
 from exporter.measure.tiling import measure_seam
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Runtime
@@ -47,37 +48,38 @@ def measure_target(
     crashes. Pictures that a stage already has are not computed again.
     """
     audit, findings = _look_inside(artifact, [runtime.name, *(other.name for other in also_on)])
-    parity: Parity | NotMeasured
-    quality: Quality | NotMeasured
-    latency: Latency | NotMeasured
-    seam: Seam | NotMeasured
-    cross_runtime: tuple[CrossRuntimeCheck, ...] = ()
-    if why := runtime.missing():
-        parity = quality = latency = seam = NotMeasured(why)
+    why = runtime.missing()
+    absent = NotMeasured(why or "")
+    result = TargetResult(name, runtime.name, artifact, absent, absent, absent, audit, findings, absent)
+    if why:
+        return result
+    expected = _expected(reference, reference_runtime, renderings)
+    if isinstance(expected, NotMeasured):  # which says nothing of the file
+        result = replace(result, parity=expected, quality=expected)
     else:
-        expected = _expected(reference, reference_runtime, renderings)
-        if isinstance(expected, NotMeasured):  # which says nothing of the file
-            parity = quality = expected
-        else:
-            try:
-                pictures = renderings.of(artifact, runtime)
-                parity = measure_parity(
-                    expected, pictures, renderings.names, ends_at_range=artifact.precision == "int8"
-                )
-                findings += tuple(overshoot_findings(parity))
-                quality = measure_quality(pictures, expected, renderings.evaluation)
-                findings += check_layout(runtime, artifact, reference_runtime, reference, threads)
-                cross_runtime = check_runtimes(artifact, also_on, pictures, expected, renderings)
-                findings += tuple(_failures(cross_runtime))
-            except EngineError as error:
-                parity = quality = NotMeasured.because(error)
-                findings += (_failure(runtime.name, parity),)
-        findings += tuple(delegation_findings(runtime, artifact.path))
-        latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
-        seam = _seam(runtime, artifact, tiled, renderings)
-    return TargetResult(
-        name, runtime.name, artifact, parity, quality, latency, audit, findings, seam, cross_runtime=cross_runtime
-    )
+        try:
+            pictures = renderings.of(artifact, runtime)
+            result = _compared(result, pictures, expected, renderings)
+            result = _with(result, check_layout(runtime, artifact, reference_runtime, reference, threads))
+            checks = check_runtimes(artifact, also_on, pictures, expected, renderings)
+            result = _with(replace(result, cross_runtime=checks), _failures(checks))
+        except EngineError as error:
+            failed = NotMeasured.because(error)
+            result = _with(replace(result, parity=failed, quality=failed), [_failure(runtime.name, failed)])
+    result = _with(result, delegation_findings(runtime, artifact.path))
+    latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
+    return replace(result, latency=latency, seam=_seam(runtime, artifact, tiled, renderings))
+
+
+def _compared(result: TargetResult, pictures: Pictures, expected: Pictures, renderings: Renderings) -> TargetResult:
+    ends_at_range = result.artifact.precision == "int8"
+    parity = measure_parity(expected, pictures, renderings.names, ends_at_range=ends_at_range)
+    quality = measure_quality(pictures, expected, renderings.evaluation)
+    return _with(replace(result, parity=parity, quality=quality), overshoot_findings(parity))
+
+
+def _with(result: TargetResult, findings: Iterable[Finding]) -> TargetResult:
+    return replace(result, findings=(*result.findings, *findings))
 
 
 def _expected(reference: Artifact, runtime: Runtime, renderings: Renderings) -> Pictures | NotMeasured:

@@ -1,6 +1,7 @@
 """Networks with each of the faults the inspection knows."""
 
 import re
+import warnings
 
 import pytest
 import torch
@@ -37,6 +38,26 @@ class Random(Plain):
 class Branches(Plain):
     def forward(self, x):
         return x if x.mean() > 0.5 else self.conv(x)
+
+
+class Warns(Plain):
+    """Looks at what it computes, and goes on as it would have."""
+
+    def forward(self, x):
+        y = self.conv(x)
+        if y.abs().mean() > 50:
+            warnings.warn(f"large: {y.abs().mean()}", stacklevel=2)
+        return y
+
+
+class WarnsAndCounts(Warns):
+    def forward(self, x):
+        return super().forward(x) + torch.nonzero(x > 0.5).float().mean()
+
+
+class Scales(Plain):
+    def forward(self, x):
+        return self.conv(x) / x.max().item()
 
 
 class Counts(Plain):
@@ -85,7 +106,15 @@ def test_what_bites_is_said(network, says):
     assert re.search(says, found[0]), found
 
 
-@pytest.mark.parametrize(("network", "operator"), [(Branches, "_local_scalar_dense"), (Counts, "nonzero")])
+@pytest.mark.parametrize(
+    ("network", "operator"),
+    [
+        (Branches, "_local_scalar_dense"),
+        (Scales, "_local_scalar_dense"),
+        (Counts, "nonzero"),
+        (WarnsAndCounts, "nonzero"),
+    ],
+)
 def test_paths_that_depend_on_pixels_are_refused(network, operator):
     with pytest.raises(CheckpointError, match=f"depend on pixel values.*{operator}"):
         lines(network())
@@ -105,3 +134,9 @@ class NotCopied(Plain):
 def test_a_network_that_no_copy_can_be_made_of_is_inspected_without():
     (line,) = inspect_network(NotCopied().eval(), SHAPE)
     assert re.match("which weights reach the result could not be found out: super.*test_inspection.py:", line)
+
+
+def test_a_value_that_is_only_looked_at_is_said():
+    assert lines(Warns()) == [
+        "it asks for pixel values, for a warning or a check, and gives the same picture whatever they are"
+    ]

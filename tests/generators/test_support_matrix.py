@@ -72,6 +72,17 @@ def test_a_cell_that_hangs_or_crashes_is_a_verdict(code, says, tmp_path, monkeyp
     assert re.search(says, found["reason"])
 
 
+def test_an_engine_that_is_not_here_leaves_the_cell_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("EXPORTER_ENGINES", str(tmp_path / "none"))
+    measured = support_matrix.run_here("multiscale_enhancer", "gpu_delegate", 32, 48)
+    assert measured["status"] == "not measured" and "exporter runtimes --install litert_gpu" in measured["reason"]
+    results = tmp_path / "m.json"
+    results.write_text("[]")
+    monkeypatch.setattr(support_matrix, "RESULTS", results)
+    support_matrix.fill({"multiscale_enhancer"}, ["gpu_delegate"], run=lambda *_: measured)
+    assert results.read_text() == "[]"
+
+
 def test_cells_that_are_not_asked_for_are_kept(tmp_path, monkeypatch):
     old = [{"name": "srcnn", "licence": "x", "targets": {"onnx": {"status": "ok", "reason": "old"}}}]
     results = tmp_path / "m.json"

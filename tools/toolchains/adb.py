@@ -12,8 +12,7 @@ from typing import ClassVar
 from exporter.engines.base import Engine, Say
 from exporter.engines.folder import stamp_of
 from exporter.engines.packages import unpack_debs
-from exporter.engines.process import last_words, run_program
-from exporter.errors import EngineError
+from exporter.engines.process import start_of
 
 INSTALL = "python -m tools.toolchains adb"
 PACKAGES = ("adb", "adbd")
@@ -50,7 +49,5 @@ class AdbToolchain(Engine):
     def install(self, say: Say) -> None:
         unpack_debs(PACKAGES, self.folder, suite="bookworm-backports", with_dependencies=True, say=say)
         env = {**os.environ, **self.environment}
-        done = run_program([self.adb, "version"], timeout_s=START_TIMEOUT_S, late="adb does not start", env=env)
-        if done.returncode:
-            raise EngineError(f"adb does not start: {last_words(done)}")
-        say(f"adb {done.stdout.split('Version ')[-1].split()[0]}")
+        said = start_of([self.adb, "version"], "adb", timeout_s=START_TIMEOUT_S, env=env)
+        say(f"adb {said.split('Version ')[-1].split()[0]}")
