@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize, prune
-from torch.nn.utils.spectral_norm import SpectralNorm, remove_spectral_norm
+from torch.nn.utils.spectral_norm import SpectralNorm, SpectralNormLoadStateDictPreHook, remove_spectral_norm
 from torch.nn.utils.weight_norm import WeightNorm, remove_weight_norm
 
 from exporter.figures import counted
@@ -99,8 +99,17 @@ def _remove_hook(module: nn.Module, hook: object) -> bool:
         remove_weight_norm(module, hook.name)
     elif isinstance(hook, SpectralNorm):
         remove_spectral_norm(module, hook.name)
+        _forget_loading_as_spectral_norm(module)
     elif isinstance(hook, prune.BasePruningMethod):
         prune.remove(module, hook._tensor_name)  # type: ignore[no-untyped-call]
     else:
         return False
     return True
+
+
+def _forget_loading_as_spectral_norm(module: nn.Module) -> None:
+    """PyTorch looks for its own hook by its class, which it has wrapped since, and leaves it: nothing would load."""
+    hooks = module._load_state_dict_pre_hooks
+    for key, hook in list(hooks.items()):
+        if isinstance(getattr(hook, "hook", hook), SpectralNormLoadStateDictPreHook):
+            del hooks[key]

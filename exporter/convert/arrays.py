@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -11,6 +13,7 @@ from exporter.convert.builder import HIGHEST_RANK, Order, Translation, Translato
 from exporter.convert.reductions import HALF_PRECISION_TERMS
 from exporter.graph.axes import matching_groups
 from exporter.graph.onnx_editor import attribute
+from exporter.passes.onnx.recurrent import MOST_STEPS
 
 
 def transpose(work: Translation, node: Any) -> None:
@@ -102,15 +105,8 @@ def softmax(work: Translation, node: Any) -> None:
         _written_out_softmax(work, node, order, order.index(axis))
         return
     last = (*(a for a in order if a != axis), axis)
-    picture, out = work.held(node, 0, last), work.result(node, order=last)
-    shape = work.target.shape(picture)
-    if len(shape) <= HIGHEST_RANK:
+    with _last_axis_apart(work, work.held(node, 0, last), work.result(node, order=last)) as (picture, out):
         work.emit("SOFTMAX", [picture], [out], "SoftmaxOptions", beta=1.0)
-        return
-    flat = (prod(shape[: 1 - HIGHEST_RANK]), *shape[1 - HIGHEST_RANK :])
-    made = work.between(node, "flat", flat)
-    work.emit("SOFTMAX", [work.reshaped(picture, flat)], [made], "SoftmaxOptions", beta=1.0)
-    work.reshaped(made, shape, out)
 
 
 def _written_out_softmax(work: Translation, node: Any, order: Order, place: int) -> None:
@@ -131,23 +127,47 @@ def _written_out_softmax(work: Translation, node: Any, order: Order, place: int)
     work.reshaped(parts, shape, out)
 
 
+@contextmanager
+def _last_axis_apart(work: Translation, picture: int, *outs: int) -> Iterator[tuple[int, ...]]:
+    """Tensors with the same axes but for the last one, of rank 4 at most."""
+    shape = work.target.shape(picture)
+    if len(shape) <= HIGHEST_RANK:
+        yield picture, *outs
+        return
+    rows = (prod(shape[: 1 - HIGHEST_RANK]), *shape[1 - HIGHEST_RANK : -1])
+    made = [work.flat_like(out, (*rows, work.target.shape(out)[-1])) for out in outs]
+    yield work.reshaped(picture, (*rows, shape[-1])), *made
+    for flat, out in zip(made, outs, strict=True):
+        work.reshaped(flat, work.target.shape(out), out)
+
+
 def tiled(work: Translation, node: Any) -> None:
     """Expand: axes of size 1 repeated."""
     target, order = work.sizes(node, node.output[0]), work.order(node)
     if len(order) != len(target):
         order = tuple(range(len(target)))
     picture, out = work.operand(node, 0, order), work.result(node, order=order)
-    pairs = zip(work.target.shape(out), work.target.shape(picture), strict=True)
-    times = work.stored(f"{node.output[0]}_times", np.array([a // b for a, b in pairs], np.int32))
-    work.emit("TILE", [picture, times], [out], "TileOptions")
+    whole = work.target.shape(out)
+    shape = work.target.shape(picture) or (1,) * len(whole)
+    _repeated(work, node, work.reshaped(picture, shape), [a // b for a, b in zip(whole, shape, strict=True)], out)
 
 
 def repeated(work: Translation, node: Any) -> None:
     """Tile: whole axes over and over."""
     order, repeats = work.order(node), work.constant(node, 1)
-    times = work.stored(f"{node.output[0]}_times", np.array([int(repeats[axis]) for axis in order], np.int32))
-    picture = work.held(node, 0, order)
-    work.emit("TILE", [picture, times], [work.result(node, order=order)], "TileOptions")
+    out = work.result(node, order=order)
+    _repeated(work, node, work.held(node, 0, order), [int(repeats[axis]) for axis in order], out)
+
+
+def _repeated(work: Translation, node: Any, picture: int, times: list[int], out: int) -> None:
+    """Beyond rank 4 one axis after the other."""
+    if len(times) <= HIGHEST_RANK:
+        stored = work.stored(f"{node.output[0]}_times", np.array(times, np.int32))
+        work.emit("TILE", [picture, stored], [out], "TileOptions")
+        return
+    for axis in [place for place in reversed(range(len(times))) if times[place] > 1]:
+        picture = work.repeated(picture, axis, times[axis])
+    work.reshaped(picture, work.target.shape(out), out)
 
 
 def largest(work: Translation, node: Any) -> None:
@@ -155,25 +175,32 @@ def largest(work: Translation, node: Any) -> None:
     order = work.order(node)
     axis = one_axis(node, attribute(node, "axis", -1), len(order))
     last = (*(a for a in order if a != axis), axis)
-    picture, found = work.held(node, 0, last), work.result(node, 0, last)
+    outs = (work.result(node, 0, last), work.result(node, 1, last, "INT32"))
     count = work.stored(f"{node.output[0]}_count", work.constant(node, 1).reshape(()).astype(np.int32))
-    places = work.result(node, 1, last, "INT32")
-    if attribute(node, "largest", 1):
-        work.emit("TOPK_V2", [picture, count], [found, places], "TopKV2Options")
-        return
-    opposite = work.between(node, "opposite", work.target.shape(picture))
-    negative = work.between(node, "negative", work.target.shape(found))
-    work.emit("NEG", [picture], [opposite], "NegOptions")
-    work.emit("TOPK_V2", [opposite, count], [negative, places], "TopKV2Options")
-    work.emit("NEG", [negative], [found], "NegOptions")
+    with _last_axis_apart(work, work.held(node, 0, last), *outs) as (picture, found, places):
+        if attribute(node, "largest", 1):
+            work.emit("TOPK_V2", [picture, count], [found, places], "TopKV2Options")
+            return
+        opposite = work.between(node, "opposite", work.target.shape(picture))
+        negative = work.between(node, "negative", work.target.shape(found))
+        work.emit("NEG", [picture], [opposite], "NegOptions")
+        work.emit("TOPK_V2", [opposite, count], [negative, places], "TopKV2Options")
+        work.emit("NEG", [negative], [found], "NegOptions")
 
 
 def running_sum(work: Translation, node: Any) -> None:
     order = work.order(node)
     axis = order.index(one_axis(node, int(work.constant(node, 1).reshape(-1)[0]), len(order)))
-    inputs = [work.held(node, 0, order), work.stored(f"{node.output[0]}_axis", np.array(axis, np.int32))]
+    picture, out = work.held(node, 0, order), work.result(node, order=order)
+    shape, made = work.target.shape(picture), out
+    if len(shape) > HIGHEST_RANK:
+        rows = (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :]))
+        picture, made, axis = work.reshaped(picture, rows), work.flat_like(out, rows), 1
+    inputs = [picture, work.stored(f"{node.output[0]}_axis", np.array(axis, np.int32))]
     options = {word: bool(attribute(node, word, 0)) for word in ("exclusive", "reverse")}
-    work.emit("CUMSUM", inputs, [work.result(node, order=order)], "CumsumOptions", **options)
+    work.emit("CUMSUM", inputs, [made], "CumsumOptions", **options)
+    if made != out:
+        work.reshaped(made, shape, out)
 
 
 def identity(work: Translation, node: Any) -> None:
@@ -183,6 +210,14 @@ def identity(work: Translation, node: Any) -> None:
 
 def in_training(work: Translation, node: Any) -> None:
     raise Untranslatable(node, "it drops numbers at random, as in training; call eval() on the network")
+
+
+def loop(work: Translation, node: Any) -> None:
+    """What `passes/onnx/recurrent.py` has left."""
+    steps = (work.source.shape(node.input[0]) or (0,))[0]
+    if steps > MOST_STEPS:
+        raise Untranslatable(node, f"its {steps} steps would be written out one by one, and {MOST_STEPS} are the most")
+    raise Untranslatable(node, "its activations or the lengths of its sequences are none that can be written out")
 
 
 ARRAYS: dict[str, Translator] = {
@@ -200,4 +235,7 @@ ARRAYS: dict[str, Translator] = {
     "CumSum": running_sum,
     "Identity": identity,
     "Dropout": in_training,
+    "GRU": loop,
+    "LSTM": loop,
+    "RNN": loop,
 }

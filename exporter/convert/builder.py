@@ -15,6 +15,7 @@ Order = tuple[int, ...]  # axis i of the TFLite tensor is axis order[i] of the O
 
 NHWC: Order = (0, 2, 3, 1)
 HIGHEST_RANK = 4  # of delegates
+_WHOLE = (2, 3, 4, 5, 6, 7, 12, 13)  # number formats of ONNX
 
 
 class Untranslatable(Exception):
@@ -51,6 +52,10 @@ class Translation:
             raise Untranslatable(node, f"its tensor {name} has shape {shape}, not four known sizes")
         batch, channels, height, width = shape
         return batch, height, width, channels
+
+    def is_whole(self, name: str) -> bool:
+        """Whether ONNX holds whole numbers there, of whatever length."""
+        return self.source.number_format(name) in _WHOLE
 
     def order(self, node: Any, place: int = 0) -> Order:
         """The order its input is held in without further ado."""
@@ -118,6 +123,10 @@ class Translation:
         """A tensor that ONNX has not, of the node's format."""
         return self.target.add_tensor(f"{node.output[0]}_{part}", shape, self.format(node))
 
+    def flat_like(self, out: int, shape: tuple[int, ...]) -> int:
+        """What will become `out`, in another shape."""
+        return self.target.add_tensor(f"{self.target.name(out)}_flat", shape, self.target.dtype(out))
+
     def emit(
         self,
         kind: str,
@@ -133,6 +142,11 @@ class Translation:
             setattr(operator.builtinOptions, name, value)
         self.target.operators.append(operator)
 
+    def recast(self, index: int, out: int) -> None:
+        """The numbers of `index` in the format of `out`."""
+        types = (self.target.tensors[place].type for place in (index, out))
+        self.emit("CAST", [index], [out], "CastOptions", **dict(zip(("inDataType", "outDataType"), types, strict=True)))
+
     def reshaped(self, index: int, shape: tuple[int, ...], out: int | None = None) -> int:
         """`index` in another shape, axes in the same order; the same tensor when nothing changes."""
         if out is None and self.target.shape(index) == shape:
@@ -144,6 +158,15 @@ class Translation:
         sizes = self.stored(f"{self.target.name(out)}_shape", np.array(shape, np.int32))
         self.emit("RESHAPE", [index, sizes], [out], "ReshapeOptions", newShape=list(shape))
         return out
+
+    def repeated(self, index: int, axis: int, times: int) -> int:
+        """`index` over and over along one axis, in rank 3: between all before and all after it."""
+        shape, name = self.target.shape(index), f"{self.target.name(index)}_{times}_times{axis}"
+        before, after = prod(shape[:axis]), prod(shape[axis + 1 :])
+        made = self.target.add_tensor(name, (before, shape[axis] * times, after), self.target.dtype(index))
+        stored = self.stored(f"{name}_times", np.array([1, times, 1], np.int32))
+        self.emit("TILE", [self.reshaped(index, (before, shape[axis], after)), stored], [made], "TileOptions")
+        return self.reshaped(made, (*shape[:axis], shape[axis] * times, *shape[axis + 1 :]))
 
     def transposed(self, index: int, perm: Order) -> int:
         """`index` with its axes in the order `perm`, by transpositions of rank 4 at most."""
@@ -218,12 +241,13 @@ class Translation:
         return self.reshaped(index, tuple(1 if axis < missing else next(shape) for axis in order))
 
     def _numbers(self, node: Any, value: Array) -> Array:
-        """As the node computes with them: truth stays truth, everything else is float32, or whole beside whole ones."""
-        if value.dtype.kind in "bf":
+        """Truth stays truth, whole numbers are INT32 beside whole ones, everything else is FLOAT32."""
+        if value.dtype.kind not in "iu":
             return value if value.dtype == np.bool_ else value.astype(np.float32)
         held = (name for name in node.input if name in self.forms and name not in self.source.constants)
-        formats = {self.target.dtype(next(iter(self.forms[name].values()))) for name in held}
-        return value.astype(np.int32 if "INT32" in formats else np.float32)
+        formats = {self.target.dtype(next(iter(self.forms[name].values()))) for name in held} - {"BOOL"}
+        is_whole = "INT32" in formats or (not formats and self.is_whole(node.output[0]))
+        return value.astype(np.int32 if is_whole else np.float32)
 
     def _forms(self, node: Any, name: str) -> dict[Order, int]:
         if name not in self.forms:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from exporter.convert.builder import NHWC, Translation, Translator, Untranslatable
-from exporter.graph.onnx_editor import attribute
+from exporter.convert.builder import HIGHEST_RANK, NHWC, Translation, Translator, Untranslatable
+from exporter.graph.onnx_editor import Array, attribute
+from exporter.graph.tflite_editor import DTYPES
 
 REFLECT = 0
 
@@ -33,16 +35,30 @@ def pad(work: Translation, node: Any) -> None:
     amounts = work.constant(node, 1).astype(np.int64)
     if len(amounts) != 2 * rank or amounts.min() < 0 or mode not in ("constant", "reflect", "edge"):
         raise Untranslatable(node, f"mode {mode} with amounts {amounts.tolist()} is not TFLite's")
-    order = NHWC if rank == 4 else work.order(node)
+    order = work.order(node)
     pairs = np.stack([amounts[:rank], amounts[rank:]], 1)[list(order)].astype(np.int32)
     if mode == "edge" and amounts.any():
         _repeat_borders(work, node, pairs.tolist())
         return
-    inputs = [work.held(node, 0, order), work.stored(f"{node.output[0]}_pads", pairs)]
-    out = work.result(node, order=order)
+    picture, out = work.held(node, 0, order), work.result(node, order=order)
+    if rank <= HIGHEST_RANK:
+        _bordered(work, node, picture, pairs, out)
+        return
+    for axis in [axis for axis in range(rank) if pairs[axis].any()]:  # between all before and all after it
+        shape = work.target.shape(picture)
+        before, size, after = prod(shape[:axis]), int(shape[axis] + pairs[axis].sum()), prod(shape[axis + 1 :])
+        made = work.flat_like(out, (before, size, after))
+        flat = work.reshaped(picture, (before, shape[axis], after))
+        _bordered(work, node, flat, np.array([(0, 0), pairs[axis], (0, 0)], np.int32), made)
+        picture = work.reshaped(made, (*shape[:axis], size, *shape[axis + 1 :]))
+    work.reshaped(picture, work.target.shape(out), out)
+
+
+def _bordered(work: Translation, node: Any, picture: int, pairs: Array, out: int) -> None:
+    inputs = [picture, work.stored(f"{node.output[0]}_pads", pairs)]
     is_computed = len(node.input) > 2 and node.input[2] in work.forms
     value = np.zeros(1, np.float32) if is_computed else work.constant(node, 2, np.zeros(1, np.float32))
-    if mode == "reflect":
+    if attribute(node, "mode", "constant") == "reflect":
         work.emit("MIRROR_PAD", inputs, [out], "MirrorPadOptions", mode=REFLECT)
     elif is_computed:
         filler = work.reshaped(work.held(node, 2, work.order(node, 2)), (1,))
@@ -50,8 +66,8 @@ def pad(work: Translation, node: Any) -> None:
     elif not np.any(value):
         work.emit("PAD", inputs, [out], "PadOptions")
     else:
-        filler = work.stored(f"{node.output[0]}_value", np.array(value.reshape(-1)[:1], np.float32))
-        work.emit("PADV2", [*inputs, filler], [out], "PadV2Options")
+        numbers = value.reshape(-1)[:1].astype(DTYPES[work.target.dtype(out)])
+        work.emit("PADV2", [*inputs, work.stored(f"{node.output[0]}_value", numbers)], [out], "PadV2Options")
 
 
 def _repeat_borders(work: Translation, node: Any, pairs: list[list[int]]) -> None:

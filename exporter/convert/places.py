@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.convert.builder import HIGHEST_RANK, Order, Translation, Translator, Untranslatable, one_axis
+from exporter.convert.builder import HIGHEST_RANK, Order, Translation, Translator, one_axis
 from exporter.graph.onnx_editor import Array, attribute
 
 LARGEST_AXIS = 1 << 30
@@ -49,30 +49,42 @@ def cut(work: Translation, node: Any) -> None:
 def _cut_box(work: Translation, node: Any, picture: int, out: int, begin: list[int], stride: list[int]) -> None:
     """From `begin` as much as `out` holds; axes that stay whole go along with their neighbours beyond rank 4."""
     whole, size = work.target.shape(picture), work.target.shape(out)
-    made = out
-    if len(whole) > HIGHEST_RANK:
-        runs: list[list[int]] = []
-        for axis, (before, after) in enumerate(zip(whole, size, strict=True)):
-            stays = before == after and stride[axis] == 1
-            if runs and stays and all(whole[a] == size[a] and stride[a] == 1 for a in runs[-1]):
-                runs[-1].append(axis)
-            else:
-                runs.append([axis])
-        picture = work.reshaped(picture, tuple(prod(whole[a] for a in run) for run in runs))
-        size = tuple(prod(size[a] for a in run) for run in runs)
-        begin, stride = [begin[run[0]] for run in runs], [stride[run[0]] for run in runs]
-        made = work.between(node, "flat", size)
+    if len(whole) <= HIGHEST_RANK:
+        _cut(work, node, picture, out, begin, stride)
+        return
+    runs: list[list[int]] = []
+    for axis in range(len(whole)):
+        stays = [whole[a] == size[a] and stride[a] == 1 for a in (*(runs[-1] if runs else []), axis)]
+        if runs and all(stays):
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    if len(runs) > HIGHEST_RANK:  # the last axis by itself, then the others
+        axis = next(axis for axis in reversed(range(len(whole))) if whole[axis] != size[axis] or stride[axis] > 1)
+        shape = (*whole[:axis], size[axis], *whole[axis + 1 :])
+        part = work.between(node, f"cut{axis}", shape)
+        only = [start if place == axis else 0 for place, start in enumerate(begin)]
+        _cut_box(work, node, picture, part, only, [step if place == axis else 1 for place, step in enumerate(stride)])
+        begin[axis], stride[axis], picture = 0, 1, part
+        _cut_box(work, node, picture, out, begin, stride)
+        return
+    flat = work.reshaped(picture, tuple(prod(whole[a] for a in run) for run in runs))
+    made = work.between(node, "flat", tuple(prod(size[a] for a in run) for run in runs))
+    _cut(work, node, flat, made, [begin[run[0]] for run in runs], [stride[run[0]] for run in runs])
+    work.reshaped(made, size, out)
+
+
+def _cut(work: Translation, node: Any, picture: int, out: int, begin: list[int], stride: list[int]) -> None:
+    size = work.target.shape(out)
     first = work.stored(f"{node.output[0]}_begin", np.array(begin, np.int32))
     if max(stride) == 1:
         sizes = work.stored(f"{node.output[0]}_size", np.array(size, np.int32))
-        work.emit("SLICE", [picture, first, sizes], [made], "SliceOptions")
-    else:
-        ends_at = [b + (n - 1) * s + 1 for b, n, s in zip(begin, size, stride, strict=True)]
-        numbers = [work.stored(f"{node.output[0]}_{word}", np.array(value, np.int32))
-                   for word, value in (("end", ends_at), ("steps", stride))]  # fmt: skip
-        work.emit("STRIDED_SLICE", [picture, first, *numbers], [made], "StridedSliceOptions")
-    if made != out:
-        work.reshaped(made, work.target.shape(out), out)
+        work.emit("SLICE", [picture, first, sizes], [out], "SliceOptions")
+        return
+    ends_at = [b + (n - 1) * s + 1 for b, n, s in zip(begin, size, stride, strict=True)]
+    numbers = [work.stored(f"{node.output[0]}_{word}", np.array(value, np.int32))
+               for word, value in (("end", ends_at), ("steps", stride))]  # fmt: skip
+    work.emit("STRIDED_SLICE", [picture, first, *numbers], [out], "StridedSliceOptions")
 
 
 def _within(part: slice) -> slice:
@@ -121,7 +133,9 @@ def _gather_computed(work: Translation, node: Any) -> None:
         made += [axis + place for place in places] if a == axis else [a + more * (a > axis)]
     picture, where = work.held(node, 0, order), work.held(node, 1, places)
     if work.target.dtype(where) != "INT32":
-        raise Untranslatable(node, "its places are no whole numbers")
+        whole = work.target.add_tensor(f"{node.output[0]}_places", work.target.shape(where), "INT32")
+        work.recast(where, whole)
+        where = whole
     out = work.result(node, order=tuple(made), dtype=work.target.dtype(picture))
     work.emit("GATHER", [picture, where], [out], "GatherOptions", axis=order.index(axis))
 
@@ -135,7 +149,17 @@ def _take(work: Translation, node: Any, picture: int, place: int, places: Array,
         _cut_box(work, node, picture, out, begin, [step if axis == place else 1 for axis in range(len(shape))])
         return
     stored = work.stored(f"{node.output[0]}_places{place}", places.astype(np.int32))
-    work.emit("GATHER", [picture, stored], [out], "GatherOptions", axis=place)
+    made = out
+    if len(shape) > HIGHEST_RANK:
+        before, after = prod(shape[:place]), prod(shape[place + 1 :])
+        picture, made = (
+            work.reshaped(picture, (before, shape[place], after)),
+            work.flat_like(out, (before, len(places), after)),
+        )
+        place = 1
+    work.emit("GATHER", [picture, stored], [made], "GatherOptions", axis=place)
+    if made != out:
+        work.reshaped(made, work.target.shape(out), out)
 
 
 PLACES: dict[str, Translator] = {"Slice": cut, "Gather": gather}

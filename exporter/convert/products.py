@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.convert.builder import Order, Translation, Translator, Untranslatable
+from exporter.convert.builder import HIGHEST_RANK, Order, Translation, Translator, Untranslatable
 from exporter.graph.onnx_editor import Array, OnnxGraph, attribute
 
 VALID = 1
@@ -46,7 +46,8 @@ def product(work: Translation, node: Any) -> None:
     if left is not None and right is not None:
         raise Untranslatable(node, "both operands are constant")
     for weights, place in ((right, 0), (left, 1)):
-        if weights is not None and prod(weights.shape[:-2]) == 1 and weights.ndim >= 2:
+        rank = len(work.sizes(node, node.input[place]))
+        if weights is not None and prod(weights.shape[:-2]) == 1 and 2 <= weights.ndim <= rank:
             matrix = weights.reshape(weights.shape[-2:])
             linear(
                 work,
@@ -111,10 +112,27 @@ def _of_two(work: Translation, node: Any) -> None:
     inputs, flags = [], []
     for place in places:
         held = turned if is_turned[place] else plain
-        inputs.append(work.operand(node, place, held))
+        inputs.append(_matrix(work, node, place, held))
         flags.append(held != order)
     out = work.result(node, order=order)
-    work.emit("BATCH_MATMUL", inputs, [out], "BatchMatMulOptions", adjX=flags[0], adjY=flags[1])
+    made = out
+    batches = [work.target.shape(index)[:-2] for index in inputs]
+    if max(ranks) > HIGHEST_RANK and (batches[0] == batches[1] or min(map(prod, batches)) == 1):
+        inputs = [
+            work.reshaped(index, (prod(batch), *work.target.shape(index)[-2:]))
+            for index, batch in zip(inputs, batches, strict=True)
+        ]
+        made = work.flat_like(out, (max(map(prod, batches)), *work.target.shape(out)[-2:]))
+    work.emit("BATCH_MATMUL", inputs, [made], "BatchMatMulOptions", adjX=flags[0], adjY=flags[1])
+    if made != out:
+        work.reshaped(made, work.target.shape(out), out)
+
+
+def _matrix(work: Translation, node: Any, place: int, order: Order) -> int:
+    """An operand of rank 2 and more, also where it is one number."""
+    value = work.source.constants.get(node.input[place])
+    index = work.operand(node, place, order)
+    return index if value is None or value.size > 1 else work.reshaped(index, (1,) * len(order))
 
 
 def _is_held_turned(work: Translation, node: Any, place: int) -> bool:

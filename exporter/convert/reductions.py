@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from exporter.convert.builder import HIGHEST_RANK, Order, Translation, Translator, Untranslatable, integers, one_axis
+from exporter.convert.builder import HIGHEST_RANK, Translation, Translator, Untranslatable, integers, one_axis
 from exporter.graph.onnx_editor import attribute
 
 HALF_PRECISION_TERMS = 2048  # half precision has 11 bits: a longer sum of equals no longer grows by what is added
@@ -28,44 +28,49 @@ def reduction(work: Translation, node: Any) -> None:
     left = [axis for axis in range(rank) if axis not in axes]
     made = order if keep else tuple(left.index(axis) for axis in order if axis in left)
     picture, places = work.held(node, 0, order), sorted(order.index(axis) for axis in axes)
-    if rank > HIGHEST_RANK and _of_fewer_axes(work, node, picture, places, made):
-        return
-    is_mean = _KINDS[node.op_type] == "MEAN"
-    if is_mean and len(places) == 1:
+    if _KINDS[node.op_type] == "MEAN" and len(places) == 1:
         picture = _halfway(work, node, picture, places[0])
-    steps = [places]
-    if is_mean and prod(work.target.shape(picture)[p] for p in places) > HALF_PRECISION_TERMS:
-        steps = [[place] for place in reversed(places)]  # means of means: no partial sum leaves half precision
-    for number, step in enumerate(steps):
-        shape = [1 if place in step else size for place, size in enumerate(work.target.shape(picture))]
-        last = number == len(steps) - 1
-        out = work.result(node, order=made) if last else work.between(node, f"mean{number}", tuple(shape))
-        inputs = [picture, work.stored(f"{node.output[0]}_axes{number}", np.array(step, np.int32))]
-        kind = _KINDS[node.op_type]
-        if last and not keep and len(steps) > 1:
-            kept = work.between(node, "kept", tuple(shape))
-            work.emit(kind, inputs, [kept], "ReducerOptions", keepDims=True)
-            work.reshaped(kept, work.target.shape(out), out)
-            return
-        work.emit(kind, inputs, [out], "ReducerOptions", keepDims=keep or not last)
-        picture = out
+    steps = _steps(node, work.target.shape(picture), places)
+    for number, step in enumerate(steps[:-1]):
+        picture = _reduced(work, node, picture, step, number)
+    number, out = len(steps) - 1, work.result(node, order=made)
+    if rank > HIGHEST_RANK:
+        work.reshaped(_reduced(work, node, picture, steps[-1], number), work.target.shape(out), out)
+        return
+    last = steps[-1] if keep else places
+    inputs = [picture, work.stored(f"{node.output[0]}_axes{number}", np.array(last, np.int32))]
+    work.emit(_KINDS[node.op_type], inputs, [out], "ReducerOptions", keepDims=keep)
 
 
-def _of_fewer_axes(work: Translation, node: Any, picture: int, places: list[int], made: Order) -> bool:
-    """Along one short axis, its neighbours on either side joined; whether it is one."""
-    shape = work.target.shape(picture)
-    standing = [place for place in places if shape[place] > 1]
-    if len(standing) != 1 or shape[standing[0]] > HALF_PRECISION_TERMS:
-        return False
-    (place,) = standing
-    before, after = shape[:place], shape[place + 1 :]
-    flat = (prod(before[:-1]), *before[-1:], shape[place], prod(after))
-    inputs = [work.reshaped(picture, flat), work.stored(f"{node.output[0]}_axis", np.array([len(flat) - 2], np.int32))]
-    reduced = work.between(node, "reduced", (*flat[:-2], flat[-1]))
-    work.emit(_KINDS[node.op_type], inputs, [reduced], "ReducerOptions", keepDims=False)
-    out = work.result(node, order=made)
-    work.reshaped(reduced, work.target.shape(out), out)
-    return True
+def _steps(node: Any, shape: tuple[int, ...], places: list[int]) -> list[list[int]]:
+    """Places that are made one number together."""
+    if _KINDS[node.op_type] == "MEAN" and prod(shape[place] for place in places) > HALF_PRECISION_TERMS:
+        return [[place] for place in reversed(places)]  # means of means: no partial sum leaves half precision
+    if len(shape) <= HIGHEST_RANK:
+        return [places]
+    runs: list[list[int]] = []
+    for place in places:  # neighbours, so that all others can be joined
+        if runs and all(shape[between] == 1 for between in range(runs[-1][-1] + 1, place)):
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return runs
+
+
+def _reduced(work: Translation, node: Any, picture: int, step: list[int], number: int) -> int:
+    """`picture` with one number along the places of `step`, which stay; beyond rank 4 they are neighbours."""
+    shape, places = work.target.shape(picture), step
+    made = tuple(1 if place in step else size for place, size in enumerate(shape))
+    inside = slice(step[0], step[-1] + 1)
+    if len(shape) > HIGHEST_RANK:
+        rows = (prod(shape[: inside.start]), prod(shape[inside]), prod(shape[inside.stop :]))
+        picture, places = work.reshaped(picture, rows), [1]
+        out = work.between(node, f"mean{number}", (rows[0], 1, rows[2]))
+    else:
+        out = work.between(node, f"mean{number}", made)
+    inputs = [picture, work.stored(f"{node.output[0]}_axes{number}", np.array(places, np.int32))]
+    work.emit(_KINDS[node.op_type], inputs, [out], "ReducerOptions", keepDims=True)
+    return work.reshaped(out, made)
 
 
 def _axes(work: Translation, node: Any, rank: int) -> list[int]:
@@ -93,7 +98,7 @@ def _halfway(work: Translation, node: Any, picture: int, place: int) -> int:
 
 
 def place_of_extreme(work: Translation, node: Any) -> None:
-    """ArgMax and ArgMin: where the first largest or smallest number of one axis stands."""
+    """ArgMax, and ArgMin as that of the opposite numbers: where the first largest number of one axis stands."""
     if attribute(node, "select_last_index", 0):
         raise Untranslatable(node, "it asks for the last of several equals")
     order = work.order(node)
@@ -102,14 +107,21 @@ def place_of_extreme(work: Translation, node: Any) -> None:
     picture = work.held(node, 0, order)
     kept = order if keep else tuple(a - (a > axis) for a in order if a != axis)
     out = work.result(node, order=kept, dtype="INT32")
-    kind, table = ("ARG_MAX", "ArgMaxOptions") if node.op_type == "ArgMax" else ("ARG_MIN", "ArgMinOptions")
     shape = work.target.shape(picture)
-    name = f"{node.output[0]}_places"
-    made = out if not keep else work.target.add_tensor(name, shape[:place] + shape[place + 1 :], "INT32")
+    left, wanted = shape[:place] + shape[place + 1 :], work.target.shape(out)
+    if len(shape) > HIGHEST_RANK:
+        rows = (prod(shape[:place]), shape[place], prod(shape[place + 1 :]))
+        picture, place, left = work.reshaped(picture, rows), 1, (rows[0], rows[2])
+    if node.op_type == "ArgMin":
+        opposite = work.between(node, "opposite", work.target.shape(picture))
+        work.emit("NEG", [picture], [opposite], "NegOptions")
+        picture = opposite
+    made = out if left == wanted else work.target.add_tensor(f"{node.output[0]}_places", left, "INT32")
     dimension = work.stored(f"{node.output[0]}_axis", np.array(place, np.int32))
-    work.emit(kind, [picture, dimension], [made], table, outputType=work.target.schema.TensorType.INT32)
-    if keep:
-        work.reshaped(made, work.target.shape(out), out)
+    whole_numbers = work.target.schema.TensorType.INT32
+    work.emit("ARG_MAX", [picture, dimension], [made], "ArgMaxOptions", outputType=whole_numbers)
+    if made != out:
+        work.reshaped(made, wanted, out)
 
 
 REDUCTIONS: dict[str, Translator] = {

@@ -16,7 +16,7 @@ from typing import Any
 from exporter.convert.arrays import ARRAYS
 from exporter.convert.builder import NHWC, Order, Translation, Translator, Untranslatable
 from exporter.convert.convolutions import CONVOLUTIONS
-from exporter.convert.logic import LOGIC
+from exporter.convert.logic import LOGIC, shorten
 from exporter.convert.pictures import PICTURES
 from exporter.convert.places import PLACES
 from exporter.convert.pooling import POOLING
@@ -97,6 +97,7 @@ def _translate_node(work: Translation, node: Any) -> None:
     if translator is None or node.domain not in ("", "ai.onnx"):
         raise Untranslatable(node, _why_not(work, node))
     translator(work, node)
+    shorten(work, node)
 
 
 def _names_before(graph: OnnxGraph, node: Any) -> Iterator[str]:

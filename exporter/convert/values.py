@@ -12,6 +12,7 @@ import numpy as np
 
 from exporter.convert.builder import HIGHEST_RANK, NHWC, Order, Translation, Translator, Untranslatable
 from exporter.graph.onnx_editor import Array, attribute
+from exporter.graph.tflite_editor import DTYPES
 
 _TABLES = {"ADD": "AddOptions", "SUB": "SubOptions", "MUL": "MulOptions", "DIV": "DivOptions"}
 _PAIRS = {"Add": "ADD", "Sub": "SUB", "Mul": "MUL", "Div": "DIV", "Min": "MINIMUM", "Max": "MAXIMUM"}
@@ -31,28 +32,34 @@ _CLAMPS = {
 
 def single(work: Translation, node: Any) -> None:
     kind, table = _SINGLE[node.op_type]
-    with _in_and_out(work, node) as (picture, out):
+    with in_and_out(work, node) as (picture, out):
         work.emit(kind, [picture], [out], table)
 
 
 @contextmanager
-def _in_and_out(work: Translation, node: Any) -> Iterator[tuple[int, int]]:
+def in_and_out(work: Translation, node: Any, dtype: str | None = None) -> Iterator[tuple[int, int]]:
     """(from, to), of rank 4 at most: a function of one number does not mind how they lie."""
     order = work.order(node)
-    picture, out = work.held(node, 0, order), work.result(node, order=order)
+    picture, out = work.held(node, 0, order), work.result(node, order=order, dtype=dtype)
+    with _of_low_rank(work, picture, out) as flat:
+        yield flat
+
+
+@contextmanager
+def _of_low_rank(work: Translation, picture: int, out: int) -> Iterator[tuple[int, int]]:
     shape = work.target.shape(picture)
     if len(shape) <= HIGHEST_RANK:
         yield picture, out
         return
     flat = (*shape[: HIGHEST_RANK - 1], prod(shape[HIGHEST_RANK - 1 :]))
-    made = work.between(node, "flat", flat)
+    made = work.flat_like(out, flat)
     yield work.reshaped(picture, flat), made
     work.reshaped(made, shape, out)
 
 
 def gelu(work: Translation, node: Any) -> None:
     approximate = attribute(node, "approximate", "none") == "tanh"
-    with _in_and_out(work, node) as (picture, out):
+    with in_and_out(work, node) as (picture, out):
         work.emit("GELU", [picture], [out], "GeluOptions", approximate=approximate)
 
 
@@ -72,19 +79,56 @@ def broadcast(
     work: Translation, node: Any, kind: str, order: Order, table: str, dtype: str | None = None, **options: Any
 ) -> None:
     """An operator number by number on all inputs; kernels spread no more than four axes, so neighbours are joined."""
-    inputs = [work.operand(node, place, order) for place in range(len(node.input))]
-    out = work.result(node, order=order, dtype=dtype)
-    shapes = [work.target.shape(index) for index in inputs]
-    runs = _joint_axes([*shapes, work.target.shape(out)], len(order)) if len(order) > HIGHEST_RANK else []
-    if not runs or len(runs) > HIGHEST_RANK:
+    inputs = _alike(work, node, [work.operand(node, place, order) for place in range(len(node.input))])
+    out = work.result(node, order=order, dtype=dtype or work.target.dtype(inputs[-1]))
+    _spread(work, kind, inputs, out, table, **options)
+
+
+def _spread(work: Translation, kind: str, inputs: list[int], out: int, table: str, **options: Any) -> None:
+    shapes, whole = [work.target.shape(index) for index in inputs], work.target.shape(out)
+    if len(whole) <= HIGHEST_RANK:
         work.emit(kind, inputs, [out], table, **options)
+        return
+    runs = _joint_axes([*shapes, whole], len(whole))
+    if len(runs) > HIGHEST_RANK:
+        _spread(work, kind, _less_spread(work, inputs, whole), out, table, **options)
         return
     flat = [work.reshaped(index, _joined(shape, runs)) if shape else index
             for index, shape in zip(inputs, shapes, strict=True)]  # fmt: skip
-    whole = work.target.shape(out)
-    made = work.target.add_tensor(f"{node.output[0]}_flat", _joined(whole, runs), work.target.dtype(out))
+    made = work.flat_like(out, _joined(whole, runs))
     work.emit(kind, flat, [made], table, **options)
     work.reshaped(made, whole, out)
+
+
+def _less_spread(work: Translation, inputs: list[int], whole: tuple[int, ...]) -> list[int]:
+    """The smallest operand that is spread over the last axis, repeated there."""
+    for axis in reversed(range(len(whole))):
+        shapes = [work.target.shape(index) for index in inputs]
+        spread = [place for place, shape in enumerate(shapes) if shape and shape[axis] < whole[axis]]
+        if spread:
+            place = min(spread, key=lambda place: prod(shapes[place]))
+            repeated = work.repeated(inputs[place], axis, whole[axis])
+            return [repeated if n == place else index for n, index in enumerate(inputs)]
+    raise AssertionError("operands that are nowhere spread have one run")
+
+
+def _alike(work: Translation, node: Any, inputs: list[int]) -> list[int]:
+    """Whole numbers and others that meet, all as what comes out; what chooses between them is none of them."""
+    formats = {work.target.dtype(index) for index in inputs} - {"BOOL"}
+    if formats != {"INT32", "FLOAT32"}:
+        return inputs
+    wanted = "INT32" if work.is_whole(node.output[0]) else "FLOAT32"
+    made = []
+    for index in inputs:
+        value, name = work.target.constant(index), f"{work.target.name(index)}_{wanted.lower()}"
+        if work.target.dtype(index) in (wanted, "BOOL"):
+            made.append(index)
+        elif value is not None:
+            made.append(work.stored(name, value.astype(DTYPES[wanted])))
+        else:
+            made.append(work.target.add_tensor(name, work.target.shape(index), wanted))
+            work.recast(index, made[-1])
+    return made
 
 
 def _joint_axes(shapes: list[tuple[int, ...]], rank: int) -> list[list[int]]:
@@ -155,12 +199,18 @@ def _divide(work: Translation, node: Any) -> bool:
     order = common_order(work, node)
     inside = work.operand(root, 0, order)
     if above is not None and np.all(above == 1):
-        work.emit("RSQRT", [inside], [work.result(node, order=order)])
+        _inverse_root(work, inside, work.result(node, order=order))
         return True
     inverse_root = work.between(node, "rsqrt", work.target.shape(inside))
-    work.emit("RSQRT", [inside], [inverse_root])
-    _emit_pair(work, "MUL", [work.operand(node, 0, order), inverse_root], work.result(node, order=order))
+    _inverse_root(work, inside, inverse_root)
+    factors = [work.operand(node, 0, order), inverse_root]
+    _spread(work, "MUL", factors, work.result(node, order=order), "MulOptions", fusedActivationFunction=0)
     return True
+
+
+def _inverse_root(work: Translation, inside: int, out: int) -> None:
+    with _of_low_rank(work, inside, out) as (picture, made):
+        work.emit("RSQRT", [picture], [made])
 
 
 def clamp(work: Translation, node: Any) -> None:
@@ -169,15 +219,17 @@ def clamp(work: Translation, node: Any) -> None:
     bounds = [(kind, value) for kind, value in (("MAXIMUM", low), ("MINIMUM", high)) if math.isfinite(value)]
     if not bounds:
         raise Untranslatable(node, "it clamps to nothing")
-    with _in_and_out(work, node) as (picture, out):
-        if (low, high) in _CLAMPS:
+    with in_and_out(work, node) as (picture, out):
+        is_whole = work.target.dtype(picture) == "INT32"
+        if (low, high) in _CLAMPS and not is_whole:
             work.emit(_CLAMPS[low, high], [picture], [out])
             return
         shape = work.target.shape(picture)
         for number, (kind, value) in enumerate(bounds):
             last = number == len(bounds) - 1
             target = out if last else work.between(node, "bounded", work.target.shape(out))
-            bound = work.stored(f"{node.output[0]}_{kind.lower()}", _bound(value, low > 0 or high < 0, shape))
+            limit = np.array(value, np.int32) if is_whole else _bound(value, low > 0 or high < 0, shape)
+            bound = work.stored(f"{node.output[0]}_{kind.lower()}", limit)
             work.emit(kind, [picture, bound], [target], "MaximumMinimumOptions")
             picture = target
 
@@ -193,7 +245,7 @@ def leaky_relu(work: Translation, node: Any) -> None:
 
 
 def _leaky(work: Translation, node: Any, alpha: float) -> None:
-    with _in_and_out(work, node) as (picture, out):
+    with in_and_out(work, node) as (picture, out):
         work.emit("LEAKY_RELU", [picture], [out], "LeakyReluOptions", alpha=alpha)
 
 
@@ -211,7 +263,7 @@ def prelu(work: Translation, node: Any) -> None:
 
 def hard_sigmoid(work: Translation, node: Any) -> None:
     """clamp(alpha·x + beta, 0, 1)."""
-    with _in_and_out(work, node) as (picture, out):
+    with in_and_out(work, node) as (picture, out):
         shape = work.target.shape(out)
         scaled, moved = work.between(node, "scaled", shape), work.between(node, "moved", shape)
         alpha = work.stored(f"{node.output[0]}_alpha", np.array(attribute(node, "alpha", 0.2), np.float32))
@@ -222,6 +274,7 @@ def hard_sigmoid(work: Translation, node: Any) -> None:
 
 
 def batch_norm(work: Translation, node: Any) -> None:
+    """Of a picture; `passes/onnx/statistics.py` writes those of other ranks out."""
     scale, shift, mean, variance = (work.constant(node, place).astype(np.float64) for place in range(1, 5))
     factor = scale / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
     out = work.result(node)

@@ -66,6 +66,11 @@ class OnnxGraph:
         dims = value.type.tensor_type.shape.dim
         return tuple(dim.dim_value for dim in dims) if all(dim.dim_value > 0 for dim in dims) else None
 
+    def number_format(self, tensor: str) -> int | None:
+        """As onnx.TensorProto numbers them; None when it is a constant or shape inference does not know it."""
+        value = self._described.get(tensor)
+        return value.type.tensor_type.elem_type or None if value is not None else None
+
     def is_empty(self, tensor: str) -> bool:
         """Whether shape inference found an axis without elements."""
         value = self._described.get(tensor)

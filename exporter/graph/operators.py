@@ -172,7 +172,7 @@ ONNX: dict[str, OnnxOperator] = {
         OnnxOperator("reduced"),
     ),
     "GlobalAveragePool": OnnxOperator("plane", "own", "paired"),
-    **_each("GlobalMaxPool GroupNormalization InstanceNormalization", OnnxOperator("plane")),
+    **_each("GlobalMaxPool GroupNormalization GRU InstanceNormalization LSTM RNN", OnnxOperator("plane")),
     **_each("ConstantOfShape Shape Size", OnnxOperator("none")),
 }
 

@@ -16,6 +16,7 @@ from exporter.passes.onnx.borders import BORDERS
 from exporter.passes.onnx.fourier import FOURIER
 from exporter.passes.onnx.matrices import MATRICES
 from exporter.passes.onnx.places import PLACES
+from exporter.passes.onnx.recurrent import RECURRENT
 from exporter.passes.onnx.sampling import SAMPLING
 from exporter.passes.onnx.statistics import STATISTICS
 from exporter.passes.onnx.windows import WINDOWS
@@ -145,6 +146,12 @@ def _dropout(write: Writer, graph: OnnxGraph, node: Any) -> None:
         graph.constants[node.output[1]] = np.ones(shape, bool)
 
 
+def _difference(write: Writer, graph: OnnxGraph, node: Any) -> None:
+    """Of a tensor from itself, as a first step of many; delegates refuse one tensor twice."""
+    if len(set(node.input)) == 1:
+        write("Mul", node.input[0], write.number(0))
+
+
 def _triangle(write: Writer, graph: OnnxGraph, node: Any) -> None:
     """Trilu with a constant diagonal."""
     shape = graph.shape(node.input[0])
@@ -178,6 +185,7 @@ RULES: dict[str, Rule] = {
     **BORDERS,
     **SAMPLING,
     **FOURIER,
+    **RECURRENT,
     "LogSoftmax": _log_softmax,
     "Hardmax": _hard_max,
     "OneHot": _one_hot,
@@ -192,4 +200,5 @@ RULES: dict[str, Rule] = {
     "Max": _of_several("Max"),
     "Dropout": _dropout,
     "Trilu": _triangle,
+    "Sub": _difference,
 }

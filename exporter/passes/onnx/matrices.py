@@ -6,20 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from exporter.graph.onnx_editor import OnnxGraph, attribute
+from exporter.graph.onnx_editor import OnnxGraph, attribute, set_attribute
 from exporter.passes.onnx.writer import Rule, Writer
 
 
 def _by_a_vector(write: Writer, graph: OnnxGraph, node: Any) -> None:
-    """A product with one constant vector, as one with a matrix of one row or column."""
-    constants = [graph.constants.get(name) for name in node.input]
-    vectors = [place for place, value in enumerate(constants) if value is not None and value.ndim == 1]
-    if len(vectors) != 1:
+    """A product with a vector as one with a matrix of one row or column."""
+    ranks = [len(graph.shape(name) or (0, 0)) for name in node.input]
+    if 1 not in ranks:
         return
-    (place,) = vectors
-    value, operands = graph.constants[node.input[place]], list(node.input)
-    operands[place] = graph.add_constant(f"{operands[place]}_matrix", value[:, None] if place else value[None])
-    write("Squeeze", write("MatMul", *operands), write.places(-1 if place else -2))
+    operands = [
+        write("Unsqueeze", name, write.places(place)) if rank == 1 else name
+        for place, (name, rank) in enumerate(zip(node.input, ranks, strict=True))
+    ]
+    gone = [axis for axis, rank in zip((-2, -1), ranks, strict=True) if rank == 1]
+    write("Squeeze", write("MatMul", *operands), write.places(*gone))
 
 
 def _general(write: Writer, graph: OnnxGraph, node: Any) -> None:
@@ -54,6 +55,21 @@ def _scaled(write: Writer, name: str, factor: float) -> str:
     if value is not None:
         return write.array((value * np.float32(factor)).astype(np.float32), "scaled")
     return write("Mul", name, write.number(factor))
+
+
+def fold_factors(graph: OnnxGraph) -> bool:
+    """Multiply constant weights and summands of Gemm by its alpha and beta, which quantisers do not look at."""
+    modified = False
+    for node in [node for node in graph.nodes if node.op_type == "Gemm"]:
+        for place, word in ((1, "alpha"), (2, "beta")):
+            value = graph.constants.get(node.input[place]) if len(node.input) > place else None
+            factor = np.float32(attribute(node, word, 1.0))
+            if value is not None and factor != 1:
+                scaled = (value * factor).astype(value.dtype)
+                graph.set_input(node, place, graph.add_constant(f"{node.input[place]}_{word}", scaled))
+                set_attribute(node, word, None)
+                modified = True
+    return modified
 
 
 MATRICES: dict[str, Rule] = {"MatMul": _by_a_vector, "Gemm": _general}

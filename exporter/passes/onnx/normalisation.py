@@ -32,8 +32,8 @@ def write_out_norms(graph: OnnxGraph) -> bool:
             factors = list(node.input[1:])
         elif node.op_type == "InstanceNormalization":
             axes = list(range(2, len(shape)))
-            factors = [f"{name}_per_channel" for name in node.input[1:]]
-            nodes[-1:-1] = _per_channel(graph, node, len(shape))
+            factors, made = _per_channel(graph, node, len(shape))
+            nodes[-1:-1] = made
         else:
             continue
         nodes[-1:] = _written_out(graph, node, axes, factors)
@@ -43,19 +43,26 @@ def write_out_norms(graph: OnnxGraph) -> bool:
     return modified
 
 
-def _per_channel(graph: OnnxGraph, node: Any, rank: int) -> list[Any]:
-    """Scale and shift as numbers of planes: constants, or by the nodes that are given back."""
+def _per_channel(graph: OnnxGraph, node: Any, rank: int) -> tuple[list[str], list[Any]]:
+    """Scale and shift as numbers of planes, constants or computed, and the nodes that compute them.
+
+    Norms of several ranks may share them: each has its own.
+    """
     from onnx import helper
 
-    sizes, made = [-1, *[1] * (rank - 2)], []
-    for name in node.input[1:]:
+    sizes: list[int] = [-1, *[1] * (rank - 2)]
+    factors: list[str] = []
+    made: list[Any] = []
+    for word, name in zip(("scale", "shift"), node.input[1:], strict=True):
+        wanted = f"{node.output[0]}_{word}_per_channel"
         value = graph.constants.get(name)
         if value is not None:
-            graph.constants[f"{name}_per_channel"] = value.reshape(sizes)
+            factors.append(graph.add_constant(wanted, value.reshape(sizes)))
             continue
-        shape = graph.add_constant(f"{name}_shape", np.array(sizes, np.int64))
-        made.append(helper.make_node("Reshape", [name, shape], [f"{name}_per_channel"]))
-    return made
+        shape = graph.add_constant(f"{wanted}_shape", np.array(sizes, np.int64))
+        made.append(helper.make_node("Reshape", [name, shape], [wanted]))
+        factors.append(wanted)
+    return factors, made
 
 
 def _written_out(graph: OnnxGraph, node: Any, axes: list[int], factors: list[str]) -> list[Any]:

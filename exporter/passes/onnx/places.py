@@ -10,6 +10,8 @@ import numpy as np
 from exporter.graph.onnx_editor import Array, OnnxGraph, attribute
 from exporter.passes.onnx.writer import Rule, Writer
 
+HIGHEST_RANK = 4  # of delegates
+MOST_COMPARED = 1 << 24  # numbers
 _REDUCTIONS = {
     "add": ("Add", 0.0),
     "mul": ("Mul", 1.0),
@@ -27,7 +29,7 @@ def _scattered(write: Writer, graph: OnnxGraph, node: Any) -> None:
     reduction = attribute(node, "reduction", "none")
     box = _box(rows)
     if reduction == "none" and box is not None:
-        _assigned_to_a_box(write, graph, node, shape, *box)
+        _assigned_to_a_box(write, graph, node, shape, [*box, *(range(side) for side in shape[known:])])
         return
     _put_to_rows(write, node, shape, np.ravel_multi_index(tuple(rows.T), shape[:known]), prod(shape[known:]))
 
@@ -36,34 +38,90 @@ def _scattered_elements(write: Writer, graph: OnnxGraph, node: Any) -> None:
     found = _elements(graph, node)
     if found is not None:
         _put_to_rows(write, node, graph.shape(node.input[0]) or (), found.reshape(-1), 1)
-
-
-def _box(rows: Array) -> tuple[Array, Array] | None:
-    """(first, after the last) place of each axis when `rows` are all places of a box, in order."""
-    low, high = rows.min(axis=0), rows.max(axis=0) + 1
-    if prod((high - low).tolist()) != len(rows):
-        return None
-    grid = np.stack(np.meshgrid(*map(np.arange, low, high), indexing="ij"), -1).reshape(-1, rows.shape[1])
-    return (low, high) if np.array_equal(grid, rows) else None
-
-
-def _assigned_to_a_box(
-    write: Writer, graph: OnnxGraph, node: Any, shape: tuple[int, ...], low: Array, high: Array
-) -> None:
-    """y[:, 2:5] = z: what was there goes, the box is padded and added."""
-    there, known = graph.constants.get(node.input[0]), len(low)
-    box = [*(high - low), *shape[known:]]
-    starts, ends = [*low, *[0] * (len(shape) - known)], [*high, *shape[known:]]
-    filled = [slice(a, b) for a, b in zip(starts, ends, strict=True)]
-    mask = np.ones([1 if side == whole else whole for side, whole in zip(box, shape, strict=True)], np.float32)
-    mask[tuple(slice(None) if mask.shape[axis] == 1 else part for axis, part in enumerate(filled))] = 0
-    if there is None:
-        kept = write("Mul", node.input[0], graph.add_constant(f"{node.output[0]}_mask", mask))
     else:
-        kept = graph.add_constant(f"{node.output[0]}_kept", (there * mask).astype(np.float32))
-    amounts = [*starts, *(whole - end for whole, end in zip(shape, ends, strict=True))]
-    put = write("Pad", write.reshaped(node.input[2], *map(int, box)), write.places(*map(int, amounts)))
-    write("Add", kept, put)
+        _put_to_computed(write, graph, node)
+
+
+def _box(rows: Array) -> list[range] | None:
+    """The places of each axis, all at one distance, when `rows` are all that these make, in order."""
+    sides = []
+    for column in rows.T:
+        places = np.unique(column)
+        step = int(places[1] - places[0]) if len(places) > 1 else 1
+        side = range(int(places[0]), int(places[-1]) + 1, step)
+        if len(side) != len(places):
+            return None
+        sides.append(side)
+    if prod(map(len, sides)) != len(rows):
+        return None
+    grid = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, rows.shape[1])
+    return sides if np.array_equal(grid, rows) else None
+
+
+def _assigned_to_a_box(write: Writer, graph: OnnxGraph, node: Any, shape: tuple[int, ...], sides: list[range]) -> None:
+    """y[:, 2:5] = z, or y[..., ::2] = z: what was there goes; zeros come around the new numbers, which are added."""
+    there = graph.constants.get(node.input[0])
+    named = [len(side) < whole for side, whole in zip(sides, shape, strict=True)]
+    mask = np.ones([whole if is_named else 1 for whole, is_named in zip(shape, named, strict=True)], np.float32)
+    parts = [np.array(side) if is_named else np.zeros(1, int) for side, is_named in zip(sides, named, strict=True)]
+    mask[np.ix_(*parts)] = 0
+    put, sizes = write.reshaped(node.input[2], *map(len, sides)), list(map(len, sides))
+    for axis, side in enumerate(sides):
+        if side.step > 1 and len(side) > 1:
+            put = _spread_out(write, put, sizes, axis, side.step)
+            if side.start + sizes[axis] > shape[axis]:
+                sizes[axis] = shape[axis] - side.start
+                put = write.part(put, axis, 0, sizes[axis])
+    starts = [side.start for side in sides]
+    after = [whole - start - size for whole, start, size in zip(shape, starts, sizes, strict=True)]
+    put = write("Pad", put, write.places(*starts, *after))
+    if there is None:
+        write("Add", write("Mul", node.input[0], graph.add_constant(f"{node.output[0]}_mask", mask)), put)
+    elif np.any(there * mask):
+        write("Add", graph.add_constant(f"{node.output[0]}_kept", (there * mask).astype(np.float32)), put)
+
+
+def _spread_out(write: Writer, x: str, sizes: list[int], axis: int, step: int) -> str:
+    """Zeros behind each place of an axis, whose size is changed; in rank 4 where all before it is one picture."""
+    shape = [*sizes[: axis + 1], 1, *sizes[axis + 1 :]]
+    while len(shape) > HIGHEST_RANK and shape[0] == 1 and len(shape) > len(sizes) - axis + 1:
+        shape.pop(0)
+    if len(shape) > HIGHEST_RANK:
+        shape = [prod(sizes[:axis]), sizes[axis], 1, prod(sizes[axis + 1 :])]
+        place = 2
+    else:
+        place = len(shape) - (len(sizes) - axis)
+    amounts = [0] * (2 * len(shape))
+    amounts[len(shape) + place] = step - 1
+    sizes[axis] *= step
+    return write.reshaped(write("Pad", write.reshaped(x, *shape), write.places(*amounts)), *sizes)
+
+
+def _put_to_computed(write: Writer, graph: OnnxGraph, node: Any) -> None:
+    """Where topk or argmax found: every place of the axis is compared with every place that is named."""
+    shape, sizes, axis = graph.shape(node.input[0]), graph.shape(node.input[1]), attribute(node, "axis", 0)
+    reduction = attribute(node, "reduction", "none")
+    if shape is None or sizes is None or reduction not in ("none", "add"):
+        return
+    axis %= len(shape)
+    others = [(a, b) for place, (a, b) in enumerate(zip(shape, sizes, strict=True)) if place != axis]
+    if any(a != b for a, b in others) or prod(sizes) * shape[axis] > MOST_COMPARED:
+        return
+    after = write.places(axis + 1)
+    line = np.arange(shape[axis], dtype=np.float32).reshape([-1, *[1] * (len(shape) - axis - 1)])
+    named = write("Unsqueeze", write("Cast", node.input[1], to=1), after)
+    hit = write("Cast", write("Equal", named, write.array(line)), to=1)
+    put = write(
+        "ReduceSum", write("Mul", hit, write("Unsqueeze", node.input[2], after)), write.places(axis), keepdims=0
+    )
+    there = graph.constants.get(node.input[0])
+    if there is not None and not np.any(there):
+        return
+    if reduction == "add":
+        write("Add", node.input[0], put)
+        return
+    any_hit = write("ReduceMax", hit, write.places(axis), keepdims=0)
+    write("Where", write("Greater", any_hit, write.number(0.5)), put, node.input[0])
 
 
 def _put_to_rows(write: Writer, node: Any, shape: tuple[int, ...], rows: Array, width: int) -> None:

@@ -17,9 +17,10 @@ from exporter.passes.onnx.writer import Rule, Writer
 
 
 def _batch_norm(write: Writer, graph: OnnxGraph, node: Any) -> None:
-    """In training, by the batch's own statistics, or with numbers that are computed; else it has a translation."""
+    """By the batch's own statistics, as in training, with computed numbers, or of no picture; else it is translated."""
     shape, trains = graph.shape(node.input[0]), bool(attribute(node, "training_mode", 0))
-    if shape is None or not (trains or any(name not in graph.constants for name in list(node.input)[1:])):
+    is_constant = all(name in graph.constants for name in list(node.input)[1:])
+    if shape is None or (is_constant and not trains and len(shape) == 4):
         return
     x = node.input[0]
     scale, shift, mean, variance = (write.reshaped(name, -1, *[1] * (len(shape) - 2)) for name in list(node.input)[1:])

@@ -15,10 +15,11 @@ class Writer:
 
     def __init__(self, graph: OnnxGraph, node: Any) -> None:
         self.graph, self._node = graph, node
+        self._word = next(filter(None, node.output))  # the first may be left out
         self.made: list[Any] = []
 
     def __call__(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        return self.named(f"{self._node.output[0]}_{kind.lower()}{len(self.made)}", kind, *inputs, **attributes)
+        return self.named(f"{self._word}_{kind.lower()}{len(self.made)}", kind, *inputs, **attributes)
 
     def named(self, name: str, kind: str, *inputs: str, **attributes: Any) -> str:
         """A node whose result is called `name`, such as the second output of the one that is replaced."""
@@ -34,7 +35,7 @@ class Writer:
         return self.array(np.array(values, np.int64), "axes")
 
     def array(self, value: Array, word: str = "numbers") -> str:
-        return self.graph.add_constant(f"{self._node.output[0]}_{word}", value)
+        return self.graph.add_constant(f"{self._word}_{word}", value)
 
     def part(self, x: str, axis: int, start: int, end: int, step: int = 1) -> str:
         """`x` from `start` to before `end` along `axis`."""
@@ -45,8 +46,9 @@ class Writer:
         return self("Reshape", x, self.places(*shape))
 
     def finished(self) -> list[Any]:
-        if self._node.output[0] not in {name for node in self.made for name in node.output}:
-            self.made[-1].output[0] = self._node.output[0]
+        first = self._node.output[0]
+        if first and first not in {name for node in self.made for name in node.output}:
+            self.made[-1].output[0] = first
         return self.made
 
 

@@ -66,10 +66,12 @@ def _step(node: Any, elements: Mapping[str, int], constants: Mapping[str, Any]) 
 
 def _has_no_form(node: Any, constants: Mapping[str, Any]) -> bool:
     """Whether ONNX Runtime's quantizer or kernels have no INT8 form of it: transposed convolutions in groups, products
-    with a batch of constants, and clamps whose bounds exclude zero, which every INT8 range holds."""
+    with a batch of constants, cubic resizes, and clamps whose bounds exclude zero, which every INT8 range holds."""
     stored = [constants.get(name) for name in node.input]
     if node.op_type == "ConvTranspose":
         return bool(attribute(node, "group", 1) != 1)
+    if node.op_type == "Resize":  # beside INT8 it is turned to channels last, where it refuses to shrink
+        return bool(attribute(node, "mode", "nearest") == "cubic")
     if node.op_type == "MatMul":
         return any(value is not None and value.ndim > 2 and value[..., 0, 0].size > 1 for value in stored)
     low, high = ([*stored, None, None][place] for place in (1, 2))

@@ -83,7 +83,7 @@ def _heads(
     """Each tensor with a scale of its own, and the tensors that inherit it."""
     heads: dict[str, set[str]] = {graph.input[0].name: set()}
     for node in graph.node:
-        if node.op_type in KINDS:
+        if node.op_type in KINDS and node.name not in in_float:
             for name in node.output:
                 heads.setdefault(_head(name, makers), set()).add(name)
             for name in node.input:

@@ -30,10 +30,9 @@ def write_fp16(content: bytes) -> bytes:
             if value is None or value.dtype != np.float32 or value.size < FEWEST_ELEMENTS:
                 continue
             if index not in expanded:
-                if np.abs(value).max() > np.finfo(np.float16).max:
-                    raise ValueError(
-                        f"constant {graph.name(index)} reaches {np.abs(value).max():.3g}, above fp16's 65504"
-                    )
+                largest = np.abs(value[np.isfinite(value)]).max(initial=0)  # a mask's infinity stays one
+                if largest > np.finfo(np.float16).max:
+                    raise ValueError(f"constant {graph.name(index)} reaches {largest:.3g}, above fp16's 65504")
                 half = graph.add_constant(f"{graph.name(index)}_fp16", value.astype(np.float16))
                 full = graph.add_tensor(graph.name(index), value.shape, "FLOAT32")
                 front.append(graph.new_operator("DEQUANTIZE", 3, [half], [full], "DequantizeOptions"))
