@@ -64,7 +64,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="keep the results in original_networks.json and .md")
     args = parser.parse_args()
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if args.write and RESULTS.exists() else {}
-    for row in yaml.safe_load(TABLE.read_text()):
+    rows = yaml.safe_load(TABLE.read_text())
+    for row in rows:
         places = checkouts(args.folder, row)
         if args.only not in row["name"] or places is None:
             continue
@@ -73,7 +74,7 @@ def main() -> int:
         sys.stdout.flush()
         if args.write:
             RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-            RESULTS.with_suffix(".md").write_text(page(results))
+            RESULTS.with_suffix(".md").write_text(page(rows, results))
     return 0
 
 
@@ -154,17 +155,26 @@ def cell(target: dict[str, Any]) -> str:
     return target.get("status", "–")
 
 
-def page(results: dict[str, Any]) -> str:
-    """The table of the results: parity in dB where a target is right, else its status."""
-    whole = sum(result.get("exit") == 0 for result in results.values())
-    rows = [line_of(name, result) for name, result in results.items()]
-    head = f"| network | {' | '.join(TARGETS)} | options it needed | why not |\n|{'---|' * (len(TARGETS) + 3)}\n"
+def page(rows: list[dict[str, Any]], results: dict[str, Any]) -> str:
+    """The tables of the results: parity in dB where a target is right, else its status."""
+    parts = {True: "The thirty that conversion was first tried on", False: "Others"}
+    tables, counts = [], []
+    for is_first, title in parts.items():
+        names = [row["name"] for row in rows if row.get("first", False) is is_first and row["name"] in results]
+        whole = sum(results[name].get("exit") == 0 for name in names)
+        counts.append(f"{whole} of {len(names)}")
+        tables.append(f"## {title}\n\n{counts[-1]}.\n\n{table([(name, results[name]) for name in names])}\n")
     return (
         "# Public restoration networks, untouched\n\n"
-        f"{whole} of {len(results)} go through on every target (`python tools/original_networks.py FOLDER --write`,\n"
-        "random seeded weights, 64×64 px unless the network needs more). Figures are parity with PyTorch in dB,\n"
-        "on what is shown.\n\n" + head + "\n".join(rows) + "\n"
+        f"{counts[0]} networks that conversion was first tried on, and {counts[1]} others, go through on every target\n"
+        "(`python tools/original_networks.py FOLDER --write`, random seeded weights, 64×64 px unless the network\n"
+        "needs more). Figures are parity with PyTorch in dB, on what is shown.\n\n" + "\n".join(tables)
     )
+
+
+def table(results: list[tuple[str, dict[str, Any]]]) -> str:
+    head = f"| network | {' | '.join(TARGETS)} | options it needed | why not |\n|{'---|' * (len(TARGETS) + 3)}\n"
+    return head + "\n".join(line_of(name, result) for name, result in results)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ class Net(nn.Module):
     def forward(self, x):
         return [self.conv(x)[:, :, ::2, ::2], x + self.conv(x)]
 """
+KEYS = {"name", "first", "repository", "path", "beside", "bare", "network", "setup", "kwargs", "size"}
+KEYS |= set(original_networks.OPTIONS)
 ROW = {
     "name": "Net",
     "repository": "somebody/nets",
@@ -47,6 +49,17 @@ def test_every_row_names_a_network_and_a_repository():
         assert ("network" in row) != ("setup" in row), row["name"]
         assert row["repository"].count("/") == 1
         assert "class Network" in row.get("setup", "class Network")
+        assert set(row) <= KEYS, row["name"]
+
+
+def test_thirty_are_the_first_and_nobody_counts_twice():
+    rows = yaml.safe_load(original_networks.TABLE.read_text())
+    assert sum(row.get("first", False) for row in rows) == 30
+    assert len({row["name"] for row in rows}) == len(rows)
+    results = {row["name"]: {"exit": 0, "options": []} for row in rows} | {"Stripformer": {"exit": 1, "options": []}}
+    page = original_networks.page(rows, results)
+    assert f"29 of 30 networks that conversion was first tried on, and {len(rows) - 30} of {len(rows) - 30}" in page
+    assert all(page.count(f"| {row['name']} |") == 1 for row in rows)
 
 
 def test_what_is_not_there_is_left_out(folder):
@@ -61,8 +74,8 @@ def test_a_network_is_probed_as_it_lies_there(folder):
     assert result["exit"] == 0, json.dumps(result)
     assert result["options"] == []
     assert {row["status"] for row in result["targets"].values()} == {"ok"}
-    page = original_networks.page({"Net": result})
-    assert page.startswith("# Public restoration networks, untouched\n\n1 of 1 go through on every target")
+    page = original_networks.page([ROW], {"Net": result})
+    assert "0 of 0 networks that conversion was first tried on, and 1 of 1 others, go through" in page
 
 
 def test_the_line_of_a_network_says_why_not():
