@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.checkpoints.weights_files import weights_digest
 from exporter.errors import PlanError, RecipeError
-from exporter.probe.findings import find_out
+from exporter.probe.discovery import find_out
 from exporter.probe.results import Subject
 from exporter.probe.sizes import SIZES, Size
 from exporter.probe.wanted import Wanted

@@ -29,13 +29,15 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
-    wanted: Wanted  # with all that was found out
+class Discovered:
+    """What a recipe would say of the network, the sizes it takes, and what was guessed or chosen, in words."""
+
+    wanted: Wanted
     rule: SizeRule
     remarks: tuple[str, ...]
 
 
-def find_out(network: nn.Module, wanted: Wanted) -> Findings:
+def find_out(network: nn.Module, wanted: Wanted) -> Discovered:
     """Runs the network a few times. Raises RecipeError when it runs in no way that was tried, or is random."""
     first: RecipeError | None = None
     for guess, remark in _guesses(network, wanted):
@@ -53,7 +55,7 @@ def find_out(network: nn.Module, wanted: Wanted) -> Findings:
             multiple=wanted.multiple or rule.multiple,
             output=trials.interface.output,
         )
-        return Findings(found, rule, tuple(filter(None, (remark, trials.remark))))
+        return Discovered(found, rule, tuple(filter(None, (remark, trials.remark))))
     assert first is not None
     raise first
 

@@ -4,12 +4,12 @@ import pytest
 
 from exporter.errors import PlanError, RecipeError
 from exporter.generators.build import build_network, generator_info
-from exporter.probe.findings import Findings, find_out
+from exporter.probe.discovery import Discovered, find_out
 from exporter.probe.sizes import SizeRule
 from exporter.probe.wanted import Wanted
 
 
-def found(name: str, **said: object) -> Findings:
+def found(name: str, **said: object) -> Discovered:
     arch = f"tests.probe.networks:{name}"
     return find_out(build_network(generator_info(arch), {}).eval(), Wanted(arch, **said))
 
