@@ -17,7 +17,8 @@ ExportError                 exit code
 ├── MachineFailed      4    the operating system failed during the work: a broken disk, no more open files
 │   └── DiskFull       4    the disk filled up; nothing half-written was kept
 ├── InternalError      5    something nobody foresaw; its traceback is in a log
-└── BundleError        2    a bundle contradicts itself: it is damaged, or was changed
+├── BundleError        2    a bundle contradicts itself: it is damaged, or was changed
+└── Incomparable       2    two bundles, or what they were judged by, say nothing about each other
 
 Which class an error of the operating system or of a library belongs to is decided in exporter/failures.py.
 """
@@ -114,4 +115,8 @@ class InternalError(ExportError):
 
 
 class BundleError(ExportError):
+    exit_code = 2
+
+
+class Incomparable(ExportError):
     exit_code = 2

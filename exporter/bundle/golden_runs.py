@@ -28,7 +28,7 @@ def golden_checks(
     for model in manifest.models:
         for name in dict.fromkeys(target.runtime for target in model.targets):
             artifact = replace(model.artifact(bundle), user_classes=frozenset(user_classes))
-            yield _check(model, artifact, name, golden.of(model, manifest), _threads(manifest), bundle)
+            yield _check(model, artifact, name, golden.of(model, manifest), threads_of(manifest), bundle)
 
 
 def _check(
@@ -80,7 +80,8 @@ def distance(image: Any, truth: Any) -> tuple[float, float]:
     return parity_db(truth, image), max_difference([(truth, image)])
 
 
-def _threads(manifest: Manifest) -> int:
+def threads_of(manifest: Manifest) -> int:
+    """With how many threads its recipe has files run, at most MOST_THREADS."""
     verify = manifest.recipe.get("verify")
     threads = verify.get("threads") if isinstance(verify, dict) else None
     return min(max(1, threads), MOST_THREADS) if isinstance(threads, int) else 2

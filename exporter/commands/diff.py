@@ -1,7 +1,10 @@
-"""`exporter diff OLD NEW`: what changed between two bundles, as their reports say.
+"""`exporter diff OLD NEW`: what changed between two bundles, as their reports say, or as running both finds out.
 
-Exit code 1: something is worse by more than the options allow, is newly missed, is promised less or is gone. 3: else,
-something is no longer measured. 0: neither. What cannot be compared is said, and decides nothing.
+As reports say: exit code 1: something is worse by more than the options allow, is newly missed, is promised less or is
+gone. 3: else, something is no longer measured. 0: neither. What cannot be compared is said, and decides nothing.
+With a limit (--max-…), --markdown or --html both bundles are run: exit code 1: something is worse than the limits
+allow, or a target is gone. 2: else, something cannot be compared: other pictures, or a runtime that is not on this
+machine. 0: nothing is worse.
 """
 
 from __future__ import annotations
@@ -13,7 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exporter.commands.measured_diff import add_measured_arguments, is_measured, run_measured
 from exporter.commands.words import add_json, show, show_json, show_table
+from exporter.errors import RecipeError
 
 if TYPE_CHECKING:
     from exporter.bundle.comparison import Comparison, FigureChange
@@ -41,10 +46,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for option, (field, default, unit, what) in OPTIONS.items():
         said = f"how much {what}: %(default)g by default, inf for any"
         parser.add_argument(option, type=_allowance, default=default, metavar=unit, help=said, dest=field)
+    add_measured_arguments(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    if is_measured(args):
+        for option, (field, default, *_) in OPTIONS.items():
+            if getattr(args, field) != default:
+                raise RecipeError(
+                    f"{option} is about reports; where both bundles are run, --max-… says what is allowed"
+                )
+        return run_measured(args)
+    return _compare_reports(args)
+
+
+def _compare_reports(args: argparse.Namespace) -> int:
     from exporter.bundle.compared_figures import Tolerances
     from exporter.bundle.comparison import compare, refuse_doubles
     from exporter.bundle.report_file import read_report

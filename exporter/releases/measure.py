@@ -1,0 +1,91 @@
+"""Both files of a target on the same pictures and on the same clock, in turns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exporter.artifact import Artifact
+from exporter.data.colour import to_look_at
+from exporter.data.evaluation import Pair
+from exporter.data.metrics import ci95
+from exporter.errors import EngineError
+from exporter.measure.evaluation import Renderings
+from exporter.measure.quality import psnr_each_db
+from exporter.releases.results import Crop, Pace, QualityChange
+from exporter.report.pictures import CROP_PX, worst_window
+from exporter.runtimes.base import Image, Runtime, Session
+
+if TYPE_CHECKING:
+    from exporter.releases.results import Pixels
+
+TURNS = 10
+CALLS = 5  # of each in a turn
+WARMUP = 2  # in each turn: the other file has had the caches meanwhile
+
+
+def compare_quality(old: Artifact, new: Artifact, runtime: Runtime, renderings: Renderings) -> QualityChange:
+    """PSNR of both against the sharp pictures, and the crop where NEW falls behind most. Raises EngineError."""
+    pairs = renderings.evaluation
+    made = [renderings.of(file, runtime) for file in (old, new)]
+    old_db, new_db = (psnr_each_db(pictures, pairs) for pictures in made)
+    loss_db = old_db - new_db
+    worst = int(np.argmax(loss_db))  # a NaN counts as the largest
+    behind = not loss_db[worst] <= 0
+    return QualityChange(
+        old_psnr_db=float(np.mean(old_db)),
+        new_psnr_db=float(np.mean(new_db)),
+        loss_db=float(np.mean(loss_db)),
+        loss_ci95_db=float(ci95(loss_db.tolist())),
+        crop=_crop(pairs[worst], made[0][worst], made[1][worst], float(loss_db[worst]), new) if behind else None,
+    )
+
+
+def _crop(pair: Pair, old: Image, new: Image, loss_db: float, file: Artifact) -> Crop:
+    squared = [np.nan_to_num(np.square(picture - pair.sharp)).mean(axis=2) for picture in (old, new)]
+    y, x = worst_window((squared[1] - squared[0]).astype(np.float64))
+    window = np.s_[y : y + CROP_PX, x : x + CROP_PX]
+    pictures = (pair.before, old, new, pair.sharp)
+    return Crop(pair.name, loss_db, x, y, *(_pixels(picture[window], file) for picture in pictures))
+
+
+def _pixels(picture: Image, file: Artifact) -> Pixels:
+    seen = to_look_at(np.clip(np.nan_to_num(picture), 0, 1), file.output.colour)
+    pixels: Pixels = np.rint(seen * 255).astype(np.uint8)
+    return pixels
+
+
+def compare_pace(old: Artifact, new: Artifact, runtime: Runtime, threads: int, image: Image, limit: float) -> Pace:
+    """The time of a model call, OLD and NEW in turns, each first in every other one. Raises EngineError.
+
+    What comes out above `limit` is measured again, and the smaller counts: another program may have been in the way of
+    one side, hardly twice of the same.
+    """
+    with runtime.open(old, threads) as first, runtime.open(new, threads) as second:
+        pace = _pace(first, second, image)
+        return pace if pace.ratio <= limit else min(pace, _pace(first, second, image), key=lambda each: each.ratio)
+
+
+def _pace(old: Session, new: Session, image: Image) -> Pace:
+    turns = [_turn(old, new, image, swapped=bool(number % 2)) for number in range(TURNS)]
+    return Pace(
+        old_ms=median(one for one, _ in turns),
+        new_ms=median(other for _, other in turns),
+        ratio=median(other / one for one, other in turns),
+    )
+
+
+def _turn(old: Session, new: Session, image: Image, *, swapped: bool) -> tuple[float, float]:
+    sessions = (new, old) if swapped else (old, new)
+    first, second = (_median_ms(session.time_ms(image, CALLS, WARMUP)) for session in sessions)
+    return (second, first) if swapped else (first, second)
+
+
+def _median_ms(samples_ms: Sequence[float]) -> float:
+    if not samples_ms or not all(math.isfinite(ms) and ms > 0 for ms in samples_ms):
+        raise EngineError(f"the engine gave unusable timings: {list(samples_ms[:3])}…")
+    return median(samples_ms)
