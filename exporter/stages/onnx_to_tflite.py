@@ -15,7 +15,7 @@ from exporter.processes.child_process import how_it_ended, run_child
 from exporter.progress import reminded
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.onnx2tf_child import FAILURE, JOB, MODEL, RESULT
-from exporter.stages.self_check import lopsided_image, require_close, run_onnx, run_tflite
+from exporter.stages.self_check import keep_picture, lopsided_image, lopsided_picture, require_close, run_tflite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,12 +57,13 @@ class OnnxToTflite(Stage):
         content = _clean(self._convert(source.path, workspace))
         with workspace.quiet():
             made, _ = run_tflite(content, image)
-        require_close(self.name, made, run_onnx(source.path, image))
+        require_close(self.name, made, lopsided_picture(source))
         path = workspace.folder / "model.tflite"
         path.write_bytes(content)
         given = source.input.with_sides(source.input.height, source.input.width)
         output = source.output.with_sides(made.shape[1], made.shape[2])
-        return Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=output)
+        artifact = Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=output)
+        return keep_picture(artifact, made)
 
     def _convert(self, onnx_file: Path, workspace: Workspace) -> TfliteGraph:
         import onnx

@@ -15,7 +15,7 @@ from exporter.quantization.settings import Int8Settings, MixedPrecision, Tunable
 from exporter.stages.autotune import autotuning
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.passes import Passes
-from exporter.stages.self_check import lopsided_image, run_tflite
+from exporter.stages.self_check import lopsided_image, lopsided_picture, run_tflite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +83,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
                 made = self._to_fp16(content) if self.precision == "fp16" else self._to_int8(content, workspace)
             except ValueError as error:
                 raise Refused(f"{self.name}: {error}") from error
-            self._check(made, content, source)
+            self._check(made, source)
         ends = (source.input, source.output)
         given, shown = map(_pixel_spec, ends) if self.precision == "int8" and self.io == "int8" else ends
         path = workspace.folder / "model.tflite"
@@ -166,7 +166,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
                 f"{self.name}: {kinds.count(kind)} {kind} in float: no int8 kernel, or kept on request"
             )
 
-    def _check(self, made: bytes, content: bytes, source: Artifact) -> None:
+    def _check(self, made: bytes, source: Artifact) -> None:
         import numpy as np
 
         image = lopsided_image(source.input.height, source.input.width, source.input.channels)
@@ -177,7 +177,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         if dtype != wanted:
             raise StageError(f"{self.name}: the file gives {dtype}, not {np.dtype(wanted)}")
         if self.precision == "fp16":
-            exact = run_tflite(content, image)[0]
+            exact = lopsided_picture(source)
             difference = float(np.sqrt(np.mean((picture - exact) ** 2)) / max(1.0, float(np.abs(exact).max())))
             if not difference <= LARGEST_FP16_DIFFERENCE:
                 raise WrongPicture(

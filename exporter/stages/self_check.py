@@ -1,4 +1,7 @@
-"""What every conversion stage does last: run the new file beside its source on one picture."""
+"""What every conversion stage does last: run the new file beside its source on one picture.
+
+The source is the file that the stage before has just run, so its picture is kept.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exporter.artifact import Artifact, Format
 from exporter.errors import WrongPicture
 
 if TYPE_CHECKING:
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
+KEPT = 8  # pictures: as many targets may branch off, and more
 LARGEST_FLOAT_DIFFERENCE = 1e-3  # full scale is 1.0; a wrong layout or order is far above, rounding far below
 
 
@@ -49,6 +54,30 @@ def require_close(stage: str, made: Floats, expected: Floats, limit: float = LAR
         )
 
 
+_shown: dict[str, Floats] = {}  # by the files' digests, the newest last
+
+
+def lopsided_picture(artifact: Artifact) -> Floats:
+    """What an ONNX or .tflite file makes of the lopsided image of its size; the last files are run once each."""
+    if artifact.sha256 not in _shown:
+        given = artifact.input
+        image = lopsided_image(given.height, given.width, given.channels)
+        is_tflite = artifact.format == Format.TFLITE
+        keep_picture(
+            artifact,
+            run_tflite(artifact.path.read_bytes(), image)[0] if is_tflite else run_onnx(artifact.path, image),
+        )
+    return _shown[artifact.sha256]
+
+
+def keep_picture(artifact: Artifact, picture: Floats) -> Artifact:
+    """Note that `artifact` makes `picture` of the lopsided image; returns the artifact."""
+    _shown[artifact.sha256] = picture
+    for oldest in list(_shown)[:-KEPT]:
+        del _shown[oldest]
+    return artifact
+
+
 def run_onnx(path: Path, feed: Floats) -> Floats:
     """The output of a one-input, one-output ONNX file on ONNX Runtime's CPU provider."""
     return open_onnx(path)(feed)
@@ -61,6 +90,7 @@ def open_onnx(path: Path) -> Callable[[Floats], Floats]:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(
         str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=["WeightBiasQuantization"]
     )  # its int32 biases take float16 scales that underflow

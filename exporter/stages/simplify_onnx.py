@@ -8,7 +8,7 @@ from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
 from exporter.progress import reminded
 from exporter.stages.base import Stage, Workspace
-from exporter.stages.self_check import lopsided_image, require_close, run_onnx
+from exporter.stages.self_check import lopsided_picture, require_close
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -34,6 +34,7 @@ class SimplifyOnnx(Stage):
         from exporter.passes.onnx.channel_order import fold_channel_orders
         from exporter.passes.onnx.reshapes import write_out_copied_sizes
         from exporter.passes.onnx.unit_length import take_lengths_by_means
+        from exporter.passes.onnx.weights_aside import lay_aside, put_back
         from exporter.passes.run import rewrite_onnx
 
         path = workspace.folder / "model.onnx"
@@ -42,7 +43,9 @@ class SimplifyOnnx(Stage):
             try:
                 model = onnx.shape_inference.infer_shapes(onnx.load(source.path))
                 model = rewrite_onnx(model, (write_out_copied_sizes,)).commit()
-                simplified, _ = onnxsim.simplify(model, check_n=0, skipped_optimizers=skipped)
+                light, aside = lay_aside(model)
+                simplified, _ = onnxsim.simplify(light, check_n=0, skipped_optimizers=skipped)
+                put_back(simplified, aside, model)
                 if self.fold_batch_norm and _batch_norms(simplified):  # one behind a reshape that has gone meanwhile
                     simplified, _ = onnxsim.simplify(simplified, check_n=0)
             except Exception as error:  # onnxsim raises bare RuntimeErrors from C++
@@ -50,9 +53,9 @@ class SimplifyOnnx(Stage):
         passes = (fold_channel_orders, take_lengths_by_means)
         model = rewrite_onnx(onnx.shape_inference.infer_shapes(simplified), passes).commit()
         onnx.save(model, path)
-        image = lopsided_image(source.input.height, source.input.width, source.input.channels)
-        require_close(self.name, run_onnx(path, image), run_onnx(source.path, image))
-        return Artifact.of_file(path, self.gives, like=source, step=str(self))
+        artifact = Artifact.of_file(path, self.gives, like=source, step=str(self))
+        require_close(self.name, lopsided_picture(artifact), lopsided_picture(source))
+        return artifact
 
 
 def _batch_norms(model: ModelProto) -> int:

@@ -13,7 +13,7 @@ from exporter.errors import PlanError, Refused, StageError, WrongPicture
 from exporter.failures import explained
 from exporter.progress import reminded
 from exporter.stages.base import Stage, Workspace
-from exporter.stages.self_check import lopsided_image, require_close, run_onnx
+from exporter.stages.self_check import keep_picture, lopsided_image, require_close, run_onnx
 
 if TYPE_CHECKING:
     from torch import nn
@@ -52,13 +52,15 @@ class TorchToOnnx(Stage):
         with torch.no_grad():  # not inference mode: what a network keeps from this call, it is exported with
             expected = network(torch.from_numpy(image)).numpy()
         path = workspace.folder / "model.onnx"
-        self._write_first_that_agrees(network, image, expected, path, workspace)
+        picture = self._write_first_that_agrees(network, image, expected, path, workspace)
         given, made = source.input.with_sides(height, width), source.output.with_sides(*expected.shape[1:3])
-        return Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=made)
+        artifact = Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=made)
+        return keep_picture(artifact, picture)
 
     def _write_first_that_agrees(
         self, network: nn.Module, image: Any, expected: Any, path: Path, workspace: Workspace
-    ) -> None:
+    ) -> Any:
+        """The picture that the written file makes."""
         from exporter.passes.onnx.after_export import AFTER_EXPORT
         from exporter.passes.run import rewrite_onnx, with_shapes
 
@@ -69,7 +71,8 @@ class TorchToOnnx(Stage):
                     model = self._export(network, image, workspace.folder, way)
                 graph = rewrite_onnx(model, *AFTER_EXPORT)
                 _write(with_shapes(graph.commit()), path)
-                require_close(self.name, self._picture(path, image), expected)
+                picture = self._picture(path, image)
+                require_close(self.name, picture, expected)
             except (StageError, PlanError) as error:
                 path.unlink(missing_ok=True)
                 failed[way] = error
@@ -78,7 +81,7 @@ class TorchToOnnx(Stage):
                 workspace.progress.say(f"{self.name}: {way}, as {other} does not do: {_said(reason)}")
             for remark in graph.remarks:
                 workspace.progress.say(f"{self.name}: {remark}")
-            return
+            return picture
         raise self._neither(failed)
 
     def _picture(self, path: Path, image: Any) -> Any:

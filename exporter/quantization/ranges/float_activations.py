@@ -24,7 +24,7 @@ def not_finite(name: str) -> ValueError:
 def tflite_activations(
     content: bytes, tensors: Collection[int], images: Iterable[Floats]
 ) -> Iterator[Mapping[int, Floats]]:
-    """For each of `images`, (H, W, 3) RGB 0..1, the values of `tensors` (numbers in the file).
+    """For each of `images`, (H, W, 3) RGB 0..1, the values of `tensors` (numbers in the file), until the next one.
 
     The tensors become outputs of the graph: a delegate keeps all others to itself, and without it a picture takes
     several times as long.
@@ -42,8 +42,29 @@ def tflite_activations(
     for image in images:
         interpreter.set_tensor(source, image[None])
         interpreter.invoke()
-        values = {tensor: interpreter.get_tensor(place) for tensor, place in zip(wanted, places, strict=True)}
-        yield values | dict.fromkeys(graph.inputs, image[None])
+        yield _InPlace(interpreter, dict(zip(wanted, places, strict=True)), dict.fromkeys(graph.inputs, image[None]))
+
+
+class _InPlace(Mapping[int, Floats]):
+    """Tensors where the engine holds them: of a large network they are gigabytes, and copies as many more.
+
+    It refuses to run again while somebody still has one.
+    """
+
+    def __init__(self, interpreter: Any, places: Mapping[int, int], given: Mapping[int, Floats]) -> None:
+        self._interpreter, self._places, self._given = interpreter, places, given
+
+    def __getitem__(self, tensor: int) -> Floats:
+        if tensor in self._given:
+            return self._given[tensor]
+        held: Floats = self._interpreter.tensor(self._places[tensor])()
+        return held
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((*self._places, *self._given))
+
+    def __len__(self) -> int:
+        return len(self._places) + len(self._given)
 
 
 def onnx_activations(model: Any, tensors: Collection[str], images: Iterable[Floats]) -> Iterator[Mapping[str, Floats]]:
@@ -59,8 +80,26 @@ def onnx_activations(model: Any, tensors: Collection[str], images: Iterable[Floa
         watched.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [name for name in tensors if name != source]
+    places = {value.name: number for number, value in enumerate(session.get_outputs())}
+    wanted = sorted(set(tensors) - {source})
+    binding = session.io_binding()
+    held = {name: _bound(binding, session.get_outputs()[places[name]]) for name in wanted}
     for image in images:
-        values = session.run(names, {source: image[None]})
-        yield dict(zip(names, values, strict=True)) | {source: image[None]}
+        binding.bind_cpu_input(source, np.ascontiguousarray(image[None]))
+        session.run_with_iobinding(binding)
+        made = dict(zip(held, binding.get_outputs(), strict=True))
+        yield {name: made[name].numpy() if array is None else array for name, array in held.items()} | {
+            source: image[None]
+        }
+
+
+def _bound(binding: Any, output: Any) -> Floats | None:
+    """The array that the engine writes an output into, picture after picture; None where its shape is not known."""
+    if not all(isinstance(size, int) for size in output.shape):
+        binding.bind_output(output.name, "cpu")
+        return None
+    array = np.empty(output.shape, np.float32)
+    binding.bind_output(output.name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+    return array
