@@ -8,7 +8,7 @@ one set of activations of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +27,10 @@ from exporter.localise.diagnosis import EIGHT_BITS_DB, EQUAL_DB, LEAST_FALL_DB, 
 from exporter.localise.matches import Pairing, pair_layers
 from exporter.localise.results import LayerError, Localisation
 from exporter.localise.tensor_params import TensorParams, params_of
+from exporter.quantization.params import Range
+from exporter.quantization.ranges.seen import seen_limits
 from exporter.quantization.tflite.clamps import clamp_limits
+from exporter.quantization.tflite.float_operators import steps_of
 from exporter.runtimes.base import Image
 
 Array = NDArray[Any]
@@ -77,6 +80,8 @@ class SideBySide:
             and not _is_clamped(self.rounded, index)
         ]
         self._pictures = _pictures(self.rounded)
+        matches = self.pairing.matches
+        self._seen = _seen(self.exact, {matches[i]: params for i, params in self.params.items() if i in matches})
         self._exact, self._rounded = _Watched(float_.read_bytes()), _Watched(int8.read_bytes())
         self._alone = _Watched(int8.read_bytes(), apart=True)
 
@@ -92,10 +97,13 @@ class SideBySide:
         self._alone.run({index: self._fed(index) for index in self._alone.feeds})
 
     def exact_values(self, index: int) -> Floats:
-        """The float file's values of the INT8 file's tensor `index`; of the output picture as it is shown."""
+        """The float file's values of the INT8 file's tensor `index`, as far as the picture shows them."""
         match = self.pairing.matches[index]
         values = self._exact_params[match].real(self._exact.value(match))
-        return np.clip(values, 0, 1) if index in self._pictures and self.params[index].scale else values
+        if index in self._pictures and self.params[index].scale:
+            return np.clip(values, 0, 1)
+        seen = self._seen.get(match) if self.params[index].scale else None
+        return values if seen is None else np.clip(values, seen.low, seen.high)
 
     def rounded_values(self, index: int) -> Floats:
         return self.params[index].real(self._rounded.value(index))
@@ -215,6 +223,12 @@ def _pictures(graph: TfliteGraph) -> set[int]:
         if maker is not None and (graph.kind(maker) == "DEQUANTIZE" or _moves_only(graph.kind(maker))):
             frontier.append(maker.inputs[0])
     return found
+
+
+def _seen(exact: TfliteGraph, params: Mapping[int, TensorParams]) -> dict[int, Range]:
+    """Where tensors of the float file end to be seen; `params` are those that INT8 gives them."""
+    ranges = {index: Range(*each.ends) for index, each in params.items() if each.ends}
+    return seen_limits(steps_of(exact), ranges, exact.inputs, exact.outputs)
 
 
 def _activations(graph: TfliteGraph) -> list[int]:

@@ -20,9 +20,16 @@ _REDUCTIONS |= {"globalaveragepool"}
 _SQUARES = frozenset({"squareddifference", "square", "pow"})
 _ROOTS = frozenset({"sqrt", "rsqrt", "reciprocal", "pow"})
 _RESHAPES = frozenset({"reshape", "squeeze", "unsqueeze", "expanddims", "identity", "expand"})
+MOVES = _RESHAPES | {"transpose"}
 _SUMS = frozenset({"add", "sub"})
 _ARITHMETIC = _SUMS | {"mul", "div"}
+_NORMS = frozenset({"instancenormalization", "groupnormalization", "layernormalization", "batchnormalization"})
 _POINTWISE = _ARITHMETIC | _ROOTS | {"max", "min", "maximum", "minimum", "clip", "neg", "square", "squareddifference"}
+_FUNCTIONS = (
+    frozenset({"relu", "relu6", "leakyrelu", "prelu", "gelu", "hardswish", "logistic", "sigmoid", "mul"}) | MOVES
+)
+
+PLANE = 64  # times as many values as statistics of them: planes, not the channels of a pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +63,40 @@ class FloatRegions(Generic[Tensor]):
 
     def statistics(self) -> set[int]:
         """Places of the steps that take means of squares, of what these are taken of, and of what they scale."""
-        found: set[int] = set()
+        found = {place for region, _ in self._norms() for place in region}
+        return found | self._codes_before(found)
+
+    def normalised(self) -> set[Tensor]:
+        """What norms over planes leave, and activation functions of that.
+
+        Its variance is one on every picture; only a flat one with a bright spot reaches far.
+        """
+        kept = self.statistics()
+        found = {
+            made
+            for region, few in self._norms()
+            for place in region
+            for made in self._steps[place].outputs
+            if self._elements.get(made, 0) >= PLANE * max(few, 1) and not kept.issuperset(self._users.get(made, ()))
+        }
+        for step in self._steps:
+            if step.inputs and step.name in _FUNCTIONS and found.issuperset(step.inputs):
+                found.update(step.outputs)
+        return found
+
+    def _norms(self) -> Iterator[tuple[set[int], int]]:
+        """The region of each, and how many numbers its statistic has."""
         for place, step in enumerate(self._steps):
+            few = self._elements.get(step.outputs[0], 0)
             if step.name in _REDUCTIONS and (square := self._square_before(place)) is not None:
                 region = {place, square}
-                self._follow(step.outputs[0], self._elements.get(step.outputs[0], 0), region)
-                self._look_back(region, self._elements.get(step.outputs[0], 0))
-                found |= region
-        return found
+                self._follow(step.outputs[0], few, region)
+                self._look_back(region, few)
+                yield region, few
+            elif step.name in _NORMS:
+                region = {place}
+                self._look_back(region, 0)
+                yield region, few if step.name == "layernormalization" else 1
 
     def enclosed(self, kept: Collection[int], outputs: Collection[Tensor]) -> set[int]:
         """Steps without weights that lie between steps `kept` in float only, such as an attention's bias and softmax.
@@ -128,6 +161,22 @@ class FloatRegions(Generic[Tensor]):
                 return
             tensor = step.outputs[0]
 
+    def _codes_before(self, region: Collection[int]) -> set[int]:
+        """Stored factors and shifts of what a region reads: with them an int8 tensor has a code per channel."""
+        found: set[int] = set()
+        waiting = [tensor for place in region for tensor in self._steps[place].inputs]
+        while waiting:
+            place = self._makers.get(waiting.pop())
+            if place is None or place in region or place in found:
+                continue
+            step = self._steps[place]
+            stored = step.name in _ARITHMETIC and len(step.inputs) == 1
+            known = {*region, *found}
+            if (stored or step.name in MOVES) and known.issuperset(self._users.get(step.outputs[0], ())):
+                found.add(place)
+                waiting += step.inputs
+        return found
+
     def _look_back(self, region: set[int], few: int) -> None:
         """Add the means that a region reads, what is computed of them, and the difference from them."""
         waiting = list(region)
@@ -145,6 +194,8 @@ class FloatRegions(Generic[Tensor]):
         made = self._elements.get(step.outputs[0], 0)
         if step.name in _POINTWISE and made <= few < max(self._elements.values(), default=0):
             return True
+        if step.name in _RESHAPES and step.inputs and (before := self._makers.get(step.inputs[0])) is not None:
+            return self._steps[before].name in _REDUCTIONS
         means = [
             (maker := self._makers.get(t)) is not None and self._steps[maker].name in _REDUCTIONS for t in step.inputs
         ]

@@ -101,7 +101,8 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Settings, Stage):
         with workspace.quiet():
             settings, tuning = self._autotuned(original, workspace) if self.tune else (self, {})
             quantizer = TfliteQuantizer(original, Passes(workspace), self.keep_float)
-            content, facts = quantizer.prepared(settings)
+            ready = quantizer.prepared(settings)
+            content, facts = ready.content, ready.facts
             file, _ = quantizer.int8(settings)
         student = training_network(content, file, self.train_ranges)
         start = trained_file(content, file, student)

@@ -133,17 +133,18 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         self, content: bytes, quantizer: TfliteQuantizer, settings: Int8Settings, workspace: Workspace
     ) -> tuple[Int8File, dict[str, Any]]:
         """The fastest file that keeps `mixed`. Ranges are learned once, whatever is int8 later."""
-        from exporter.quantization.ranges.estimators import calibrate_tflite
         from exporter.quantization.search.mixed_files import MixedFiles
         from exporter.quantization.tflite.plan import activations_of
+        from exporter.quantization.tflite.quantize import calibrated_as_seen
         from exporter.stages.precision_search import search_precision
 
         assert self.mixed is not None
-        prepared, facts = quantizer.prepared(settings)
-        learned = calibrate_tflite(prepared, activations_of(prepared), Passes(workspace), settings)
-        files = MixedFiles(prepared, learned.ranges, self._float_patterns, self.io == "float32", self._finish)
+        ready = quantizer.prepared(settings)
+        learned = calibrated_as_seen(ready.content, activations_of(ready.content), Passes(workspace), settings)
+        patterns, float_ends = self._float_patterns, self.io == "float32"
+        files = MixedFiles(ready.content, learned.ranges, patterns, float_ends, self._finish, ready.float_layers)
         file, found = search_precision(files, content, self.mixed, self.costs, workspace)
-        return file, facts | learned.facts | found
+        return file, ready.facts | learned.facts | found
 
     @property
     def _float_patterns(self) -> tuple[str, ...]:

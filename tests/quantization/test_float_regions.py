@@ -110,3 +110,26 @@ def test_what_lies_between_two_products_in_float_stays_in_float():
     graph = regions(*rows)
     assert made_by(graph.enclosed({0, 4}, {"projected"}), rows) == {"scaled", "biased", "shares"}
     assert graph.enclosed({0, 4}, {"biased"}) == set()
+
+
+def test_stored_factors_before_a_norm_belong_to_it_unless_others_read_them():
+    rows = [
+        ("Conv", "x", "coded", PLANE),
+        ("Mul", "coded", "scaled", PLANE),
+        ("Add", "scaled", "real", PLANE),
+        ("InstanceNormalization", "real", "normal", PLANE),
+        ("Relu", "normal", "relu", PLANE),
+    ]
+    assert statistics(rows) == {"scaled", "real", "normal"}
+    assert statistics([*rows, ("Conv", "real", "other", PLANE)]) == {"normal"}
+
+
+def test_what_a_norm_over_planes_leaves_and_activations_of_it_are_normalised():
+    norm = [
+        ("InstanceNormalization", "x", "normal", PLANE),
+        ("LeakyRelu", "normal", "active", PLANE),
+        ("Conv", "active", "b", PLANE),
+    ]
+    assert regions(*norm).normalised() == {"normal", "active"}
+    over_channels = [("LayerNormalization", "x", "normal", PLANE), ("Conv", "normal", "b", PLANE)]
+    assert regions(*over_channels).normalised() == set()

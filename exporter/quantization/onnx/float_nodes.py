@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from math import prod
 from typing import Any
@@ -12,27 +12,25 @@ from exporter.graph.operators import ONNX, ONNX_WEIGHTED
 from exporter.quantization.float_regions import FloatRegions, Step
 
 
-def float_nodes(model: Any, patterns: Iterable[str] = ()) -> frozenset[str]:
+def float_nodes(model: Any, patterns: Iterable[str] = (), names: Collection[str] = ()) -> frozenset[str]:
     """Names of the nodes of an onnx.ModelProto that stay in float.
 
-    Those that `patterns` (fnmatch, over kinds and names) ask for, what ONNX Runtime has no INT8 form of, statistics,
-    products of two activations, convolutions with computed weights among them, and what lies between such nodes only.
+    Those that `patterns` (fnmatch, over kinds and names) or `names` ask for, what ONNX Runtime has no INT8 form of,
+    statistics, products of two activations, convolutions with computed weights among them, and what lies between such
+    nodes only.
     ONNX Runtime's own integer softmax needs steps of 1/256, of which a window of a hundred pixels has two or three.
     """
     import onnx
-    from onnx import numpy_helper
 
     model = onnx.shape_inference.infer_shapes(model)
-    nodes = list(model.graph.node)
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    elements = _elements(model)
-    steps = [_step(node, elements, constants) for node in nodes]
-    regions = FloatRegions(steps, elements)
+    nodes, constants = list(model.graph.node), _constants(model)
+    steps, regions = _regions(model, constants)
     wanted = tuple(patterns)
     places = {
         place
         for place, node in enumerate(nodes)
-        if any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in wanted)
+        if node.name in names
+        or any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in wanted)
         or _has_no_form(node, constants)
         or node.op_type == "Softmax"
         or (node.op_type in ONNX_WEIGHTED and len(steps[place].inputs) > 1)
@@ -43,6 +41,37 @@ def float_nodes(model: Any, patterns: Iterable[str] = ()) -> frozenset[str]:
     }
     places |= regions.enclosed(places | unpaired, {value.name for value in model.graph.output})
     return frozenset(nodes[place].name for place in places)
+
+
+def statistics(model: Any) -> frozenset[str]:
+    """Names of the nodes of an onnx.ModelProto that take means of squares, and of the norms around them."""
+    import onnx
+
+    model = onnx.shape_inference.infer_shapes(model)
+    _, regions = _regions(model, _constants(model))
+    return frozenset(model.graph.node[place].name for place in regions.statistics())
+
+
+def normalised(model: Any) -> set[str]:
+    """The tensors that norms over planes leave, and activation functions of these; shapes must be inferred."""
+    return _regions(model, _constants(model))[1].normalised()
+
+
+def steps_of(model: Any) -> list[Step[str]]:
+    """The nodes of an onnx.ModelProto whose shapes are inferred, in the order they run."""
+    return _regions(model, _constants(model))[0]
+
+
+def _constants(model: Any) -> dict[str, Any]:
+    from onnx import numpy_helper
+
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def _regions(model: Any, constants: Mapping[str, Any]) -> tuple[list[Step[str]], FloatRegions[str]]:
+    elements = _elements(model)
+    steps = [_step(node, elements, constants) for node in model.graph.node]
+    return steps, FloatRegions(steps, elements)
 
 
 def _elements(model: Any) -> dict[str, int]:
@@ -66,12 +95,13 @@ def _step(node: Any, elements: Mapping[str, int], constants: Mapping[str, Any]) 
 
 def _has_no_form(node: Any, constants: Mapping[str, Any]) -> bool:
     """Whether ONNX Runtime's quantizer or kernels have no INT8 form of it: transposed convolutions in groups, products
-    with a batch of constants, cubic resizes, and clamps whose bounds exclude zero, which every INT8 range holds."""
+    with a batch of constants, cubic and antialiased resizing, and clamps whose bounds exclude zero, which every INT8
+    range holds."""
     stored = [constants.get(name) for name in node.input]
     if node.op_type == "ConvTranspose":
         return bool(attribute(node, "group", 1) != 1)
     if node.op_type == "Resize":  # beside INT8 it is turned to channels last, where it refuses to shrink
-        return bool(attribute(node, "mode", "nearest") == "cubic")
+        return attribute(node, "mode", "nearest") == "cubic" or bool(attribute(node, "antialias", 0))
     if node.op_type == "MatMul":
         return any(value is not None and value.ndim > 2 and value[..., 0, 0].size > 1 for value in stored)
     low, high = ([*stored, None, None][place] for place in (1, 2))

@@ -13,10 +13,12 @@ from typing import Any
 
 from exporter.graph.onnx_editor import OnnxGraph
 from exporter.graph.operators import ONNX
+from exporter.quantization.onnx.float_nodes import normalised, steps_of
 from exporter.quantization.onnx.placement import place
 from exporter.quantization.onnx.write import write_pairs
 from exporter.quantization.params import PIXELS, Affine, Range
 from exporter.quantization.ranges.estimators import Wanted
+from exporter.quantization.ranges.seen import narrowed_to_seen
 
 # ONNX Runtime quantises these; outputs of _SAME have their input's scale, and no rounding happens in them.
 KINDS = tuple(kind for kind, operator in ONNX.items() if operator.scale)
@@ -56,7 +58,16 @@ def plan_qdq(model: Any, in_float: frozenset[str]) -> QdqPlan:
     residual, ends = _residual(graph, makers), {graph.input[0].name, graph.output[0].name}
     unclipped = {name for name, members in groups.items() if not residual.isdisjoint({name, *members})}
     pixels = {name for name, members in groups.items() if not ends.isdisjoint({name, *members})}
-    return QdqPlan(model, groups, frozenset(pixels), Wanted(frozenset(groups), frozenset(unclipped)), in_float)
+    wanted = Wanted(frozenset(groups), frozenset(unclipped), frozenset(normalised(model) & groups.keys()))
+    return QdqPlan(model, groups, frozenset(pixels), wanted, in_float)
+
+
+def seen_ranges(plan: QdqPlan, ranges: Mapping[str, Range]) -> dict[str, Range]:
+    """`ranges`, none wider than what can be seen of it."""
+    graph = plan.model.graph
+    ends = ([value.name for value in values] for values in (graph.input, graph.output))
+    shared = {name: ranges[head] for head, members in plan.groups.items() for name in members if head in ranges}
+    return narrowed_to_seen(steps_of(plan.model), shared | dict(ranges), *ends)
 
 
 def write_qdq(plan: QdqPlan, ranges: Mapping[str, Range], target: Path, unsigned: bool) -> None:
@@ -85,10 +96,10 @@ def _heads(
     for node in graph.node:
         if node.op_type in KINDS and node.name not in in_float:
             for name in node.output:
-                heads.setdefault(_head(name, makers), set()).add(name)
+                heads.setdefault(_head(name, makers, in_float), set()).add(name)
             for name in node.input:
                 if name in makers:
-                    heads.setdefault(_head(name, makers), set())
+                    heads.setdefault(_head(name, makers, in_float), set())
     swallowed = {
         node.input[0]
         for node in graph.node
@@ -101,8 +112,8 @@ def _heads(
     return {name: members for name, members in heads.items() if name not in swallowed}
 
 
-def _head(name: str, makers: Mapping[str, Any]) -> str:
-    while name in makers and makers[name].op_type in _SAME:
+def _head(name: str, makers: Mapping[str, Any], in_float: Collection[str]) -> str:
+    while name in makers and makers[name].op_type in _SAME and makers[name].name not in in_float:
         name = makers[name].input[0]
     return name
 

@@ -27,10 +27,12 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Wanted(Generic[Key]):
-    """The activations of a float file whose ranges a plan needs; those of them that are never clipped."""
+    """The activations of a float file whose ranges a plan needs; those of them that are never clipped, and those whose
+    rare extremes are, unless the settings say how."""
 
     tensors: frozenset[Key]
     unclipped: frozenset[Key] = frozenset()
+    normalised: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,13 @@ class RangeCollector(Generic[Key]):
 
     minmax: all values. percentile: (100 - percentile) / 2 percent cut off at each end. mse: the range whose int8 steps
     have the smallest mean squared error. entropy: the one whose steps tell the values apart best.
-    Tensors in `unclipped` keep all their values whatever the method.
+    Tensors in `unclipped` keep all their values whatever the method; those in `normalised` get "mse" for minmax.
     `after` holds what the ranges were after 1, 2, 4, … images.
     """
 
     settings: Int8Settings = Int8Settings()
     unclipped: Collection[Key] = ()
+    normalised: Collection[Key] = ()
     seen: dict[Key, Histogram] = field(default_factory=dict)
     images: int = 0
     after: dict[int, dict[Key, Range]] = field(default_factory=dict)
@@ -79,14 +82,14 @@ class RangeCollector(Generic[Key]):
         return {tensor: self._chosen(tensor, histogram) for tensor, histogram in self.seen.items()}
 
     def _keeps_limits(self, tensor: Key) -> bool:
-        return self.settings.ranges == "minmax" or tensor in self.unclipped
+        return tensor in self.unclipped or (self.settings.ranges == "minmax" and tensor not in self.normalised)
 
     def _chosen(self, tensor: Key, histogram: Histogram) -> Range:
         if self._keeps_limits(tensor) or histogram.low >= histogram.high:  # one value or none: nothing to choose
             return histogram.range
         if self.settings.ranges == "percentile":
             return histogram.percentile(self.settings.percentile)
-        return histogram.least_squares() if self.settings.ranges == "mse" else least_divergence(histogram)
+        return least_divergence(histogram) if self.settings.ranges == "entropy" else histogram.least_squares()
 
     def calibrated(self) -> Calibrated[Key]:
         """Raises ValueError when no image was seen."""
@@ -107,7 +110,7 @@ def calibrate_tflite(
     trained = {"ranges": f"trained, others {settings.ranges}" if missing else "trained"} if known else {}
     if not missing:
         return Calibrated(known, dict(trained))
-    collector = RangeCollector(settings, wanted.unclipped)
+    collector = RangeCollector(settings, wanted.unclipped, wanted.normalised)
     for values in tflite_activations(content, missing, images):
         for tensor in sorted(missing):
             collector.add(tensor, values[tensor], graph.name(tensor))
@@ -120,7 +123,7 @@ def calibrate_onnx(
     model: Any, wanted: Wanted[str], images: Iterable[Floats], settings: Int8Settings
 ) -> Calibrated[str]:
     """The same for an onnx.ModelProto with one NHWC input and its tensors' names."""
-    collector = RangeCollector(settings, wanted.unclipped)
+    collector = RangeCollector(settings, wanted.unclipped, wanted.normalised)
     for values in onnx_activations(model, wanted.tensors, images):
         for name in sorted(wanted.tensors):
             collector.add(name, values[name], name)

@@ -22,10 +22,17 @@ class MixedFiles:
     keep_float: tuple[str, ...]
     float_ends: bool
     finish: Callable[[bytes], bytes]  # what is done to every file in the end
+    float_layers: frozenset[str] = frozenset()  # that int8 is too coarse for, whatever a search tries
 
     def with_float(self, layers: Collection[str]) -> Int8File:
         """The file in which these stay in float, by their output names."""
-        plan = plan_int8(self.content, keep_float=self.keep_float, float_layers=layers, float_ends=self.float_ends)
+        plan = plan_int8(
+            self.content,
+            keep_float=self.keep_float,
+            float_layers=self.float_layers.union(layers),
+            float_ends=self.float_ends,
+            ranges=self.ranges,
+        )
         return write_int8(plan, self.ranges)
 
     def finished(self, layers: Collection[str]) -> bytes:
@@ -33,7 +40,9 @@ class MixedFiles:
 
     def alone(self, name: str) -> bytes:
         """The file in which only that layer is int8, with float ends."""
-        plan = plan_int8(self.content, float_layers=self._names - {name}, float_ends=True, enclose=False)
+        plan = plan_int8(
+            self.content, float_layers=self._names - {name}, float_ends=True, enclose=False, ranges=self.ranges
+        )
         return write_int8(plan, self.ranges).content
 
     @cached_property

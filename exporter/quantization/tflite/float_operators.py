@@ -12,6 +12,9 @@ from exporter.graph.tflite_editor import TfliteGraph
 from exporter.quantization.float_regions import FloatRegions, Step
 from exporter.quantization.tflite.scales import float_activations
 
+# In the kernel's steps of 1/256 a probability of a seventeenth has 15; of those of a plane's pixels most have none.
+MOST_PROBABILITIES = 16
+
 
 def is_asked_for(graph: TfliteGraph, operator: Any, patterns: tuple[str, ...], names: Collection[str]) -> bool:
     """Whether `patterns` (fnmatch, over its kind and output names) or `names` (of first outputs) mean `operator`."""
@@ -25,13 +28,25 @@ def has_int8_kernel(graph: TfliteGraph, operator: Any) -> bool:
     kind = graph.kind(operator)
     if kind in TFLITE_WEIGHTED:
         return graph.constant(operator.inputs[TFLITE_WEIGHTED[kind].weights]) is not None
+    if kind == "SOFTMAX" and graph.shape(operator.outputs[0])[-1] > MOST_PROBABILITIES:
+        return False
     return kind in INT8_KERNELS and all(graph.dtype(index) == "FLOAT32" for index in operator.outputs)
+
+
+def statistics(graph: TfliteGraph) -> list[Any]:
+    """The operators that take means of squares, and those of the norms around them."""
+    return [graph.operators[place] for place in sorted(_regions(graph).statistics())]
+
+
+def normalised(graph: TfliteGraph) -> set[int]:
+    """The tensors that norms over planes leave, and activation functions of these."""
+    return _regions(graph).normalised()
 
 
 def in_float(graph: TfliteGraph, asked: list[Any], *, enclose: bool) -> list[Any]:
     """All operators that stay in float: those `asked` for, what has no int8 kernel, statistics, and, with `enclose`,
     what lies between such operators only."""
-    regions = FloatRegions(_steps(graph), {index: prod(graph.shape(index)) for index in _activations(graph)})
+    regions = _regions(graph)
     places = {place for place, op in enumerate(graph.operators) if op in asked or not has_int8_kernel(graph, op)}
     places |= regions.statistics()
     if enclose:
@@ -39,7 +54,12 @@ def in_float(graph: TfliteGraph, asked: list[Any], *, enclose: bool) -> list[Any
     return [graph.operators[place] for place in sorted(places)]
 
 
-def _steps(graph: TfliteGraph) -> list[Step[int]]:
+def _regions(graph: TfliteGraph) -> FloatRegions[int]:
+    return FloatRegions(steps_of(graph), {index: prod(graph.shape(index)) for index in _activations(graph)})
+
+
+def steps_of(graph: TfliteGraph) -> list[Step[int]]:
+    """Its operators, in the order they run."""
     return [
         Step(
             graph.kind(operator),

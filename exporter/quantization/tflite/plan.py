@@ -20,8 +20,10 @@ from exporter.passes.tflite.cleanup import fuse_activations
 from exporter.quantization.params import PIXELS, Affine, Range
 from exporter.quantization.ranges.estimators import Wanted
 from exporter.quantization.tflite.clamps import clamp_limits, drop_saturating_clamps
-from exporter.quantization.tflite.float_operators import in_float, is_asked_for
+from exporter.quantization.tflite.float_operators import in_float, is_asked_for, normalised
 from exporter.quantization.tflite.scales import SharedScales, float_activations, residual_tensors
+
+COARSER = 2.0  # times as wide: the steps in which one bit of eight is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +58,24 @@ def plan_int8(
     float_layers: Collection[str] = (),
     float_ends: bool = False,
     enclose: bool = True,
+    ranges: Mapping[int, Range] | None = None,
 ) -> Int8Plan:
     """The plan for the float file `content`.
 
     `keep_float` are patterns (fnmatch) of operator kinds or output names that stay in float, `float_layers` output
     names as they are. With `float_ends` the file takes and gives float32 pictures; otherwise int8 ones as PIXELS says.
-    `enclose` leaves in float, too, what has no weights and lies between float operators only.
+    `enclose` leaves in float, too, what has no weights and lies between float operators only. With `ranges` known, a
+    tensor that others read, too, is not given the steps of a much wider one that it only stands beside.
     """
     graph = TfliteGraph(content)
     numbers = {id(operator): number for number, operator in enumerate(graph.operators)}
     fuse_activations(graph)
     asked = [operator for operator in graph.operators if is_asked_for(graph, operator, keep_float, float_layers)]
     kept = in_float(graph, asked, enclose=enclose)
+    normal = normalised(graph)
     drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
     stay = [operator for operator in graph.operators if operator in kept]
-    planner = _Planner(graph, [operator for operator in graph.operators if operator not in kept])
+    planner = _Planner(graph, [operator for operator in graph.operators if operator not in kept], ranges or {})
     planner.convert(float_ends)
     planner.share()
     tensors = planner.tensors()
@@ -79,7 +84,7 @@ def plan_int8(
     origins = frozenset(each.origin for each in tensors)
     return Int8Plan(
         made,
-        Wanted(origins, origins & planner.unclipped),
+        Wanted(origins, origins & planner.unclipped, origins & normal),
         renumbered(graph, tensors, objects),
         planner.constants,
         frozenset(n for n, operator in enumerate(graph.operators) if operator in planner.integer),
@@ -106,9 +111,10 @@ def activations_of(content: bytes) -> Wanted[int]:
 class _Planner:
     """First every tensor that must exist in both forms gets two, then groups are found."""
 
-    def __init__(self, graph: TfliteGraph, integer: list[Any]) -> None:
+    def __init__(self, graph: TfliteGraph, integer: list[Any], ranges: Mapping[int, Range]) -> None:
         self.graph = graph
         self.integer = integer
+        self._ranges = ranges  # of tensors of the float file, as far as they are known
         self.unclipped = residual_tensors(graph)  # asked now: a float island would hide what lies before it
         self.constants: dict[int, Range] = {}
         self._scales = SharedScales()
@@ -142,9 +148,9 @@ class _Planner:
             output = INT8_KERNELS[graph.kind(operator)].output
             if output is not None and not scales.pin(operator.outputs[0], Affine(*output)):
                 scales.pin(self._requantize_output(operator), Affine(*output))
-        for operator in list(self.integer):
-            if INT8_KERNELS[graph.kind(operator)].rule == "same":
-                self._share(operator)
+        alike = [operator for operator in self.integer if INT8_KERNELS[graph.kind(operator)].rule == "same"]
+        for operator in sorted(alike, key=lambda operator: len(float_activations(graph, operator.inputs)) > 1):
+            self._share(operator)
         for operator in self.integer:
             self._include_constants(operator)
 
@@ -183,12 +189,36 @@ class _Planner:
         for other in operator.outputs[1:]:
             self._scales.join(first, other)
         for tensor in float_activations(graph, operator.inputs):
-            if not self._scales.join(first, tensor):
+            if self._stands_apart(tensor, operator) or not self._scales.join(first, tensor):
                 own = self._requantized_copy(tensor)
                 operator.inputs = [own if index == tensor else index for index in operator.inputs]
                 graph.operators.insert(graph.operators.index(operator), self._requantize(tensor, own))
                 self._origins[own] = self._origins.get(first, first)
                 self._scales.join(first, own)
+
+    def _stands_apart(self, tensor: int, operator: Any) -> bool:
+        """Whether `tensor` would have steps much coarser than its own in `operator`'s group, and others read it."""
+        beside = {*float_activations(self.graph, operator.inputs), *operator.outputs}
+        if len(beside) <= 1 + len(operator.outputs):
+            return False
+        own, widest = self._span(tensor), max(map(self._span, beside))
+        return 0 < COARSER * own < widest and self._is_read_elsewhere(tensor, operator)
+
+    def _span(self, tensor: int) -> float:
+        """Of all values in the group of `tensor`; 0 where ranges are not known."""
+        ranges = [self._ranges.get(self._origins.get(each, each)) for each in self._group(tensor)]
+        known = [each for each in ranges if each is not None]
+        return max((each.high for each in known), default=0.0) - min((each.low for each in known), default=0.0)
+
+    def _is_read_elsewhere(self, tensor: int, operator: Any) -> bool:
+        """By an operator that works with its numbers, not one that only moves them."""
+        readers = [user for each in self._group(tensor) for user in self.graph.consumers(each) if user is not operator]
+        kernels = [INT8_KERNELS.get(self.graph.kind(user)) for user in readers]
+        return any(kernel is None or kernel.rule != "same" for kernel in kernels)
+
+    def _group(self, tensor: int) -> list[int]:
+        root = self._scales.root(tensor)
+        return [each for each in self._int8 if self._scales.root(each) == root]
 
     def _requantize_output(self, operator: Any) -> int:
         """The kernel dictates another scale than the picture has: a QUANTIZE follows. Returns the kernel's output."""

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
-from exporter.quantization.ranges.estimators import calibrate_tflite
+from exporter.graph.tflite_editor import TfliteGraph
+from exporter.quantization.ranges.estimators import Calibrated, Wanted, calibrate_tflite
 from exporter.quantization.ranges.float_activations import Floats
-from exporter.quantization.ranges.stored import require_untrained
+from exporter.quantization.ranges.seen import narrowed_to_seen
+from exporter.quantization.ranges.stored import require_untrained, stored_ranges
 from exporter.quantization.settings import Int8Settings
+from exporter.quantization.tflite.channel_codes import give_channels_codes
 from exporter.quantization.tflite.convolutions import TfliteConvolutions
+from exporter.quantization.tflite.float_operators import steps_of
 from exporter.quantization.tflite.plan import plan_int8
 from exporter.quantization.tflite.write import Int8File, write_int8
+from exporter.quantization.weights.channel_codes import Coded
 from exporter.quantization.weights.prepare import prepare
 
 Facts = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A float file whose weights are only to be rounded, the layers (by output names) that int8 is too coarse for, and
+    what the report should tell."""
+
+    content: bytes
+    float_layers: frozenset[str]
+    facts: Facts
 
 
 class TfliteQuantizer:
@@ -27,25 +44,46 @@ class TfliteQuantizer:
     ) -> None:
         self._content, self._images = content, images
         self._keep_float, self._float_ends = keep_float, float_ends
-        self._prepared: dict[tuple[object, ...], tuple[bytes, Facts]] = {}
+        self._prepared: dict[tuple[object, ...], Prepared] = {}
 
-    def prepared(self, settings: Int8Settings) -> tuple[bytes, Facts]:
-        """The float file with weights that are only to be rounded, and what the report should tell.
-
-        Raises ValueError for a file whose weights were trained for INT8.
-        """
-        if not settings.changes_weights:
-            return self._content, {}
+    def prepared(self, settings: Int8Settings) -> Prepared:
+        """Raises ValueError for a file whose weights were trained for INT8."""
         if settings.of_weights not in self._prepared:
-            require_untrained(self._content)
-            graph = TfliteConvolutions(self._content, self._keep_float)
-            facts = prepare(graph, self._images, settings)
-            self._prepared[settings.of_weights] = graph.content, facts
+            coded, facts = self._coded, Facts()
+            content = coded.model
+            if settings.changes_weights:
+                require_untrained(self._content)
+                graph = TfliteConvolutions(content, self._keep_float)
+                facts = prepare(graph, self._images, settings)
+                content = graph.content
+            self._prepared[settings.of_weights] = Prepared(content, coded.float_layers, facts)
         return self._prepared[settings.of_weights]
+
+    @cached_property
+    def _coded(self) -> Coded[bytes]:
+        if stored_ranges(TfliteGraph(self._content)):
+            return Coded(self._content, frozenset())
+        return give_channels_codes(self._content, self._images, self._keep_float)
 
     def int8(self, settings: Int8Settings) -> tuple[Int8File, Facts]:
         """The INT8 file, and what the report should tell."""
-        content, facts = self.prepared(settings)
-        plan = plan_int8(content, keep_float=self._keep_float, float_ends=self._float_ends)
-        learned = calibrate_tflite(content, plan.wanted, self._images, settings)
-        return write_int8(plan, learned.ranges), facts | learned.facts
+        ready = self.prepared(settings)
+        plan = partial(
+            plan_int8,
+            ready.content,
+            keep_float=self._keep_float,
+            float_layers=ready.float_layers,
+            float_ends=self._float_ends,
+        )
+        learned = calibrated_as_seen(ready.content, plan().wanted, self._images, settings)
+        return write_int8(plan(ranges=learned.ranges), learned.ranges), ready.facts | learned.facts
+
+
+def calibrated_as_seen(
+    content: bytes, wanted: Wanted[int], images: Iterable[Floats], settings: Int8Settings
+) -> Calibrated[int]:
+    """As calibrate_tflite; no range is wider than what can be seen of it, except those that were trained."""
+    graph, learned = TfliteGraph(content), calibrate_tflite(content, wanted, images, settings)
+    if stored_ranges(graph):
+        return learned
+    return replace(learned, ranges=narrowed_to_seen(steps_of(graph), learned.ranges, graph.inputs, graph.outputs))
