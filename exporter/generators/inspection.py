@@ -17,7 +17,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from exporter.errors import CheckpointError
-from exporter.generators.asked_values import READ, Answers, values_matter
+from exporter.generators.asked_values import READ, Answers, true_answers
 from exporter.generators.network_file import bare
 from exporter.generators.users_code import FAILS_WITH, said_by
 
@@ -110,9 +110,10 @@ def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> str:
     try:
         if not _reads_values(network, shape):
             return ""
-        if values_matter(network, shape):
+        answers = true_answers(network, shape)
+        if answers is None:
             raise _depends(network, READ)
-        _without_values(network, shape, answered=True)
+        _without_values(network, shape, Answers(lambda n, _: answers[n]))
     except (DataDependentOutputException, DynamicOutputShapeException) as error:
         raise _depends(network, str(error.func)) from None
     except CheckpointError:
@@ -143,10 +144,10 @@ def _reads_values(network: nn.Module, shape: tuple[int, ...]) -> bool:
     return False
 
 
-def _without_values(network: nn.Module, shape: tuple[int, ...], answered: bool = False) -> None:
+def _without_values(network: nn.Module, shape: tuple[int, ...], answers: Answers | None = None) -> None:
     from torch._subclasses.fake_tensor import FakeTensorMode
 
-    with FakeTensorMode(allow_non_fake_inputs=True), Answers(False) if answered else nullcontext(), torch.no_grad():
+    with FakeTensorMode(allow_non_fake_inputs=True), answers or nullcontext(), torch.no_grad():
         network(torch.empty(shape))
 
 

@@ -50,6 +50,22 @@ class Warns(Plain):
         return y
 
 
+class Checks(Plain):
+    """Refuses what is no picture."""
+
+    def forward(self, x):
+        assert x.min() >= 0, "a picture is never negative"
+        if torch.isnan(x).any():
+            raise ValueError("not a number")
+        return self.conv(x)
+
+
+class ChecksAndBranches(Checks):
+    def forward(self, x):
+        y = super().forward(x)
+        return y if x.mean() < 0.9 else x
+
+
 class WarnsAndCounts(Warns):
     def forward(self, x):
         return super().forward(x) + torch.nonzero(x > 0.5).float().mean()
@@ -110,6 +126,7 @@ def test_what_bites_is_said(network, says):
     ("network", "operator"),
     [
         (Branches, "_local_scalar_dense"),
+        (ChecksAndBranches, "_local_scalar_dense"),
         (Scales, "_local_scalar_dense"),
         (Counts, "nonzero"),
         (WarnsAndCounts, "nonzero"),
@@ -136,7 +153,8 @@ def test_a_network_that_no_copy_can_be_made_of_is_inspected_without():
     assert re.match("which weights reach the result could not be found out: super.*test_inspection.py:", line)
 
 
-def test_a_value_that_is_only_looked_at_is_said():
-    assert lines(Warns()) == [
+@pytest.mark.parametrize("network", [Warns, Checks])
+def test_a_value_that_is_only_looked_at_is_said(network):
+    assert lines(network()) == [
         "it asks for pixel values, for a warning or a check, and gives the same picture whatever they are"
     ]
