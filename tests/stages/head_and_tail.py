@@ -63,6 +63,16 @@ class Lifted(HeadAndTail):
         return y.clamp(min=0.25) @ self.mix
 
 
+class BatchOfOne(HeadAndTail):
+    """A product with one stored matrix in a batch of one (KBNet)."""
+
+    def build(self) -> None:
+        self.mix = nn.Parameter(torch.eye(8)[None] * torch.logspace(-1, 1, 8) + 0.02 * torch.randn(1, 8, 8))
+
+    def middle(self, y: Tensor) -> Tensor:
+        return (y.flatten(2).transpose(1, 2) @ self.mix).transpose(1, 2).reshape(y.shape)
+
+
 class Attention(HeadAndTail):
     """Every pixel of a small picture beside every other: the shares are a few thousandths each."""
 

@@ -122,11 +122,21 @@ def _gemm(work: _Placing, node: Any) -> None:
 
 
 def _product(work: _Placing, node: Any) -> None:
+    _flatten_weights(work.graph, node)
     for tensor in (*node.input, *node.output):
         if tensor in work.graph.constants:
             work.weight(tensor, 1)
         else:
             work.quantize(tensor)
+
+
+def _flatten_weights(graph: OnnxGraph, node: Any) -> None:
+    """One stored matrix in a batch of one is a matrix: kernels know the channels of nothing else."""
+    stored, taken = graph.constants.get(node.input[1]), graph.shape(node.input[0])
+    if stored is None or taken is None or not 2 < stored.ndim <= len(taken) or stored[..., 0, 0].size > 1:
+        return
+    flat = graph.add_constant(f"{node.input[1]}_matrix", stored.reshape(stored.shape[-2:]))
+    graph.set_input(node, 1, flat)
 
 
 def _clamp(work: _Placing, node: Any) -> None:
