@@ -12,7 +12,7 @@ ExportError                 exit code
 │   └── LostWorker     4    its process was ended from outside or gave no answer in time: another run may fare better
 ├── BusyFolder         2    another run holds the build folder
 ├── StageError         4    a stage ran and broke its promise
-│   ├── Refused        4    the next format has no form for something in the network
+│   ├── Refused        2    the next format has no form for something in the network, which its owner can change
 │   └── WrongPicture   4    the new file gives another picture than its source
 ├── MachineFailed      4    the operating system failed during the work: a broken disk, no more open files
 │   └── DiskFull       4    the disk filled up; nothing half-written was kept
@@ -92,7 +92,8 @@ class BusyFolder(ExportError):
 class StageError(ExportError): ...
 
 
-class Refused(StageError): ...
+class Refused(StageError):
+    exit_code = 2
 
 
 class WrongPicture(StageError): ...

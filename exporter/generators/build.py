@@ -64,6 +64,7 @@ def network_class(info: GeneratorInfo) -> type[nn.Module]:
 def build_network(info: GeneratorInfo, kwargs: Mapping[str, Any]) -> nn.Module:
     """The bare network with random weights. Raises RecipeError if it cannot be imported or built."""
     from exporter.generators.hidden_methods import hidden_method
+    from exporter.generators.instead import hint_of_words
 
     found = network_class(info)
     try:
@@ -72,7 +73,20 @@ def build_network(info: GeneratorInfo, kwargs: Mapping[str, Any]) -> nn.Module:
         raise
     except FAILS_WITH as error:
         given = shortened(repr(dict(kwargs)), 200)
-        raise RecipeError(f"model.kwargs: {info.network} refuses {given}: {said_by(error)}") from error
+        said = said_by(error)
+        problem = f"model.kwargs: {info.network} refuses {given}: {said}"
+        raise RecipeError(problem, hint=hint_of_words(said)) from error
     if problem := hidden_method(network):
         raise RecipeError(f"model.arch: {problem}")
+    return not_compiled(network)
+
+
+def not_compiled(network: nn.Module) -> nn.Module:
+    """`network` with parts that its class compiles (torch.compile) as they were before: nothing here needs them so."""
+    from torch._dynamo.eval_frame import OptimizedModule
+
+    for module in list(network.modules()):
+        for name, part in module.named_children():
+            if isinstance(part, OptimizedModule):
+                setattr(module, name, part._orig_mod)
     return network

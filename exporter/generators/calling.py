@@ -16,6 +16,7 @@ from exporter.errors import PlanError, RecipeError
 from exporter.failures import in_one_line
 from exporter.generators.adapter import Adapter, picture_at, tensors_in
 from exporter.generators.description import is_known
+from exporter.generators.instead import hint_of_words
 from exporter.generators.interface import Interface
 from exporter.generators.users_code import FAILS_WITH, place_of
 from exporter.suggestions import did_you_mean
@@ -69,7 +70,7 @@ def find_call(network: nn.Module, arch: str, wanted: Interface, colour: Colour |
 
 def _call(network: nn.Module, arch: str, interface: Interface, colour: Colour, x: Tensor) -> Call:
     with torch.no_grad():
-        result = Adapter(network, interface).call(x.contiguous())
+        result = Adapter(network, interface).call(x.clone())
     path, remarks = _way_to_picture(result, interface.output, arch, colour, x)
     picture = picture_at(result, path)
     given: Colour = colour if picture.shape[1] == CHANNELS[colour] else "rgb" if picture.shape[1] == 3 else "grey"
@@ -184,8 +185,10 @@ def _refusal(
         return error  # of a network of ours: our own mistake
     height, width = x.shape[2:]
     where = "model.inputs" if has_constants else "input"
-    hint = "" if fitting or len({colour for colour, _ in failures}) == 1 else _hint_of_channels(takes)
     said = f"{in_one_line(error)}{place_of(error)}"
+    hint = hint_of_words(said)
+    if not (fitting or len({colour for colour, _ in failures}) == 1):
+        hint = _hint_of_channels(takes)
     refusal = PlanError(f"{where}: {arch} cannot run at {height}×{width}: {said}", hint=hint)
     refusal.__cause__ = error
     return refusal

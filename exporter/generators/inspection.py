@@ -5,6 +5,7 @@ Known architectures say it themselves (`load_warnings`); these checks are for `p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from copy import deepcopy
@@ -18,7 +19,10 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from exporter.errors import CheckpointError
 from exporter.generators.asked_values import READ, Answers, true_answers
+from exporter.generators.instead import instead_of, spelled
 from exporter.generators.network_file import bare
+from exporter.generators.operator_places import Place, modules_noted
+from exporter.generators.steadiness import require_steady
 from exporter.generators.users_code import FAILS_WITH, said_by
 
 if TYPE_CHECKING:
@@ -30,12 +34,13 @@ def inspect_network(network: nn.Module, shape: tuple[int, ...], state: Mapping[s
 
     `state` is the checkpoint it was filled from: tensors stored under two names are told from it.
 
-    Raises CheckpointError when its shapes or its path through the code depend on pixel values.
+    Raises CheckpointError when its shapes or its path through the code depend on pixel values, PlanError when it is
+    random.
     """
     not_followed = _refuse_data_dependence(network, shape)
+    require_steady(network, torch.linspace(0, 1, math.prod(shape)).reshape(shape))
     looks = (
         _mode_lines(network),
-        _random_lines(network, shape),
         [not_followed] if not_followed else _dead_or_not_followed(network, shape),
         _alias_lines(state or {}),
     )
@@ -90,32 +95,22 @@ def _is_untouched(norm: _BatchNorm | _InstanceNorm) -> bool:
     return mean is not None and variance is not None and not mean.any() and bool((variance == 1).all())
 
 
-def _random_lines(network: nn.Module, shape: tuple[int, ...]) -> Iterator[str]:
-    picture = torch.linspace(0, 1, int(torch.tensor(shape).prod())).reshape(shape)
-    with torch.no_grad():
-        first, second = network(picture), network(picture)
-    if isinstance(first, Tensor) and isinstance(second, Tensor) and not torch.equal(first, second):
-        difference = float((first - second).abs().max())
-        yield f"it is random: one picture twice differs by {difference:.3g}; no file can be compared with it"
-
-
 def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> str:
     """Run on tensors that have shapes but no values: whoever asks for a value is found out.
 
     Returns a line when that cannot be done at all, with numpy in between for instance, or when a value is asked for
     that does not matter.
     """
-    from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
-
     try:
-        if not _reads_values(network, shape):
+        asked = _value_asked_for(network, shape)
+        if asked is None:
             return ""
         answers = true_answers(network, shape)
         if answers is None:
-            raise _depends(network, READ)
+            raise _depends(network, asked)
         _without_values(network, shape, Answers(lambda n, _: answers[n]))
-    except (DataDependentOutputException, DynamicOutputShapeException) as error:
-        raise _depends(network, str(error.func)) from None
+    except _NeedsValues as error:
+        raise _depends(network, error.place) from None
     except CheckpointError:
         raise
     except Exception as error:  # of code that meets tensors without values; with values it has just run
@@ -124,31 +119,51 @@ def _refuse_data_dependence(network: nn.Module, shape: tuple[int, ...]) -> str:
     return "it asks for pixel values, for a warning or a check, and gives the same picture whatever they are"
 
 
-def _depends(network: nn.Module, operator: str) -> CheckpointError:
-    what = type(bare(network)).__name__
+class _NeedsValues(Exception):
+    """Tensors without values do not do at `place`."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.place = place
+
+
+def _depends(network: nn.Module, place: Place) -> CheckpointError:
+    what, operator = type(bare(network)).__name__, spelled(place.operator)
     return CheckpointError(
-        f"{what}: its shapes or its path through the code depend on pixel values ({operator})",
-        hint="a static file needs one path for all pictures: compute with masks instead of if, item() or nonzero()",
+        f"{what}: its shapes or its path through the code depend on pixel values: {operator} in {place}",
+        hint=instead_of(place.operator) or "a static file needs one path for all pictures",
     )
 
 
-def _reads_values(network: nn.Module, shape: tuple[int, ...]) -> bool:
-    from torch._subclasses.fake_tensor import DataDependentOutputException
-
+def _value_asked_for(network: nn.Module, shape: tuple[int, ...]) -> Place | None:
+    """Where it first asks for the value of a pixel. Raises _NeedsValues where sizes hang on values."""
     try:
         _without_values(network, shape)
-    except DataDependentOutputException as error:
-        if str(error.func) != READ:
+    except _NeedsValues as error:
+        if error.place.operator not in READ:
             raise
-        return True
-    return False
+        return error.place
+    return None
 
 
 def _without_values(network: nn.Module, shape: tuple[int, ...], answers: Answers | None = None) -> None:
-    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch._subclasses.fake_tensor import (
+        DataDependentOutputException,
+        DynamicOutputShapeException,
+        FakeTensorMode,
+    )
 
-    with FakeTensorMode(allow_non_fake_inputs=True), answers or nullcontext(), torch.no_grad():
-        network(torch.empty(shape))
+    with modules_noted(network) as modules:
+        try:
+            with (
+                FakeTensorMode(allow_non_fake_inputs=True),
+                answers or nullcontext(),
+                torch.no_grad(),
+            ):
+                network(torch.empty(shape))
+        except (DataDependentOutputException, DynamicOutputShapeException) as error:
+            place = modules.place_of_error(error.func.overloadpacket.__name__, error)
+            raise _NeedsValues(place) from None
 
 
 def _dead_or_not_followed(network: nn.Module, shape: tuple[int, ...]) -> list[str]:

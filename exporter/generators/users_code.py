@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from linecache import getline
 from pathlib import Path
 from traceback import extract_tb
 
@@ -28,6 +30,17 @@ def place_of(error: BaseException) -> str:
         if frames:
             return f" ({Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line})"
     return ""
+
+
+def line_at_work() -> str:
+    """`net.py:12: its source line` of the innermost line of the user's that is being run; empty without one."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and not _is_of_the_user(frame.f_code.co_filename):
+        frame = frame.f_back
+    file = frame.f_code.co_filename
+    if not _is_of_the_user(file):
+        return ""
+    return f"{Path(file).name}:{frame.f_lineno}: {getline(file, frame.f_lineno).strip()}"
 
 
 def is_raised_by_user(error: BaseException) -> bool:

@@ -132,19 +132,11 @@ class Trials:
 
 def _refuse_random(trials: Trials, picture: Tensor) -> None:
     """Raises PlanError: no file can be held against a network that gives another picture every time."""
-    import torch
-
     from exporter.generators.adapter import Adapter
+    from exporter.generators.steadiness import require_steady
 
     assert trials.call is not None
-    network = Adapter(trials.network, trials.call.interface)
-    with torch.no_grad():
-        difference = float((network(picture) - network(picture)).abs().max())
-    if difference > 0:
-        raise PlanError(
-            f"the network is random: one picture, given twice, comes out {difference:.3g} of full scale apart",
-            hint="leave out in eval mode what draws random numbers (rand_like, dropout with training=True)",
-        )
+    require_steady(Adapter(trials.network, trials.call.interface), picture)
 
 
 def _range(trials: Trials, picture: Tensor) -> tuple[float, float] | None:

@@ -50,7 +50,6 @@ class TorchSession(Session):
     @contextmanager
     def _ready(self, image: Image) -> Iterator[tuple[nn.Module, Tensor]]:
         """The network and the image as (1, 3, H, W), under our thread count: torch has one per process."""
-        import numpy as np
         import torch
 
         if self._network is None:
@@ -59,7 +58,10 @@ class TorchSession(Session):
         torch.set_num_threads(self._threads)
         try:
             with engine_call("PyTorch", self._artifact), torch.inference_mode():
-                yield self._network, torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
+                yield (
+                    self._network,
+                    torch.from_numpy(image.transpose(2, 0, 1).copy())[None],
+                )  # a network may write into it
         finally:
             torch.set_num_threads(before)
 

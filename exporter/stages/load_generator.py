@@ -68,8 +68,8 @@ class LoadGenerator(Stage):
         if described.kwargs.get("norm_mode") == "calibrated":
             _estimate_statistics(network, workspace)
             call = self._find_call(bare(network), info, described, source)
-        output = _output(call, source, info.name)
         lines += _warnings(network, info.name, source, weights[0].tensors)
+        output = _output(call, source, info.name)
         for line in lines:
             workspace.progress.say(f"{source.path.name}: {line}")
         facts = {"arch": info.name, "kwargs": described.kwargs, "warnings": lines}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import Refused, StageError
+from exporter.generators.instead import instead_of
 from exporter.processes.child_process import how_it_ended, run_child
 from exporter.progress import reminded
 from exporter.stages.base import Stage, Workspace
@@ -83,7 +84,9 @@ class OnnxToTflite(Stage):
                 if self.converter == "direct":
                     raise Refused(
                         f"{self.name}: {place} cannot be converted to TFLite: {error.why}",
-                        hint=f"{self.name}.converter=auto tries onnx2tf as well",
+                        hint="; ".join(
+                            filter(None, (f"{self.name}.converter=auto tries onnx2tf as well", instead_of(error.op)))
+                        ),
                     ) from None
                 line = f"{place} is not for the direct converter ({error.why}); onnx2tf takes over"
                 workspace.progress.say(f"{self.name}: {line}")
@@ -96,7 +99,11 @@ class OnnxToTflite(Stage):
         try:
             return TfliteGraph(content)
         except ValueError as error:  # loops are subgraphs of their own
-            raise StageError(f"{self.name}: onnx2tf wrote a file that cannot go on: {error}") from None
+            operator = next(iter(refused), "")
+            place = f"{refused[operator]} cannot be converted to TFLite: " if operator else ""
+            raise Refused(
+                f"{self.name}: {place}onnx2tf wrote a file that cannot go on: {error}", hint=instead_of(operator)
+            ) from None
 
     def _onnx2tf(self, model: Any, private: Path, workspace: Workspace, refused: Mapping[str, str]) -> bytes:
         import numpy as np
@@ -162,9 +169,11 @@ def _failure(stage: str, private: Path, returncode: int, refused: Mapping[str, s
         place = refused.get(said["op"]) or place_of(said["op"], said["node"] or "")
         if not said["node"] and said["op"] not in refused:  # named after TensorFlow's own operator
             place = next(iter(refused.values()), place)
+    instead = instead_of(said["op"] or "") or next(filter(None, map(instead_of, refused)), "")
     return Refused(
         f"{stage}: {place} cannot be converted to TFLite: {said['reason']}",
-        hint="replace the operator in the network; `strict: true` or `replace` can help when onnx2tf does know it",
+        hint=instead
+        or "replace the operator in the network; `strict: true` or `replace` can help when onnx2tf does know it",
     )
 
 

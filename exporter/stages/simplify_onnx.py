@@ -29,33 +29,40 @@ class SimplifyOnnx(Stage):
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError when onnxsim fails or changes the picture."""
         import onnx
-        import onnxsim
-
-        from exporter.passes.onnx.channel_order import fold_channel_orders
-        from exporter.passes.onnx.reshapes import write_out_copied_sizes
-        from exporter.passes.onnx.unit_length import take_lengths_by_means
-        from exporter.passes.onnx.weights_aside import lay_aside, put_back
-        from exporter.passes.run import rewrite_onnx
 
         path = workspace.folder / "model.onnx"
-        skipped = [WRONG_FOR_MAXIMA] if self.fold_batch_norm else [WRONG_FOR_MAXIMA, "fuse_bn_into_conv"]
         with workspace.quiet(), reminded(workspace.progress, f"{self.name}: onnxsim folds constants"):
             try:
-                model = onnx.shape_inference.infer_shapes(onnx.load(source.path))
-                model = rewrite_onnx(model, (write_out_copied_sizes,)).commit()
-                light, aside = lay_aside(model)
-                simplified, _ = onnxsim.simplify(light, check_n=0, skipped_optimizers=skipped)
-                put_back(simplified, aside, model)
-                if self.fold_batch_norm and _batch_norms(simplified):  # one behind a reshape that has gone meanwhile
-                    simplified, _ = onnxsim.simplify(simplified, check_n=0)
+                model = simplified(onnx.load(source.path), self.fold_batch_norm)
             except Exception as error:  # onnxsim raises bare RuntimeErrors from C++
                 raise StageError(f"{self.name}: onnxsim could not simplify {source.path.name}: {error}") from error
-        passes = (fold_channel_orders, take_lengths_by_means)
-        model = rewrite_onnx(onnx.shape_inference.infer_shapes(simplified), passes).commit()
         onnx.save(model, path)
         artifact = Artifact.of_file(path, self.gives, like=source, step=str(self))
         require_close(self.name, lopsided_picture(artifact), lopsided_picture(source))
         return artifact
+
+
+def simplified(model: ModelProto, fold_batch_norm: bool = True) -> ModelProto:
+    """`model`, which is changed, with constants folded and all shapes known. Raises what onnxsim raises."""
+    import onnx
+    import onnxsim
+
+    from exporter.passes.onnx.channel_order import fold_channel_orders
+    from exporter.passes.onnx.reshapes import write_out_copied_sizes
+    from exporter.passes.onnx.unit_length import take_lengths_by_means
+    from exporter.passes.onnx.weights_aside import lay_aside, put_back
+    from exporter.passes.run import rewrite_onnx
+
+    skipped = [WRONG_FOR_MAXIMA] if fold_batch_norm else [WRONG_FOR_MAXIMA, "fuse_bn_into_conv"]
+    model = rewrite_onnx(onnx.shape_inference.infer_shapes(model), (write_out_copied_sizes,)).commit()
+    light, aside = lay_aside(model)
+    folded, _ = onnxsim.simplify(light, check_n=0, skipped_optimizers=skipped)
+    put_back(folded, aside, model)
+    if fold_batch_norm and _batch_norms(folded):  # one behind a reshape that has gone meanwhile
+        folded, _ = onnxsim.simplify(folded, check_n=0)
+    passes = (fold_channel_orders, take_lengths_by_means)
+    made: ModelProto = rewrite_onnx(onnx.shape_inference.infer_shapes(folded), passes).commit()
+    return made
 
 
 def _batch_norms(model: ModelProto) -> int:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format
-from exporter.errors import PlanError, Refused, StageError, WrongPicture
+from exporter.errors import PlanError, StageError
 from exporter.failures import explained
 from exporter.progress import reminded
 from exporter.stages.base import Stage, Workspace
+from exporter.stages.cleanliness import Cleanliness, cleanliness
 from exporter.stages.self_check import keep_picture, lopsided_image, require_close, run_onnx
+from exporter.stages.unexportable import REFUSED, baked_in, not_exported, one_of, plain_line
 
 if TYPE_CHECKING:
     from torch import nn
 
 OPSET = 18
-LONGEST_REASON = 200  # characters
-REFUSED = "PyTorch could not export the network"
 WAYS = ("trace", "dynamo")  # the quicker first
 
 
@@ -28,8 +28,10 @@ class TorchToOnnx(Stage):
     """Export the network at the recipe's input size as a static ONNX file with NHWC input and output.
 
     `exporter` chooses PyTorch's way of reading the network: "trace" runs it once and writes down what happened;
-    "dynamo" reads its Python code, takes longer, and knows operators that tracing does not. "auto" takes the first of
-    the two whose file gives the network's picture.
+    "dynamo" reads its Python code, takes longer, and knows operators that tracing does not. "auto" takes what tracing
+    gives when it is PyTorch's picture and translates to TFLite operator by operator; else it tries dynamo, too, and
+    takes the cleaner of those that give the picture: first what translates directly, then the fewer If, Loop and
+    computed shapes, then the fewer nodes.
     """
 
     name: ClassVar[str] = "torch_to_onnx"
@@ -41,48 +43,82 @@ class TorchToOnnx(Stage):
     exporter: Literal["auto", "trace", "dynamo"] = "auto"
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
-        """Raises StageError naming the operator that ONNX has no word for, or when the pictures differ."""
+        """Raises Refused naming operator and module that ONNX has no word for, StageError when the pictures differ."""
         import torch
 
         from exporter.generators.network_file import read_network
 
         height, width = source.input.height, source.input.width
         network = _channels_last(read_network(source.path, source.user_classes))
-        image = lopsided_image(height, width, source.input.channels)
+        traced = lopsided_image(height, width, source.input.channels)
+        # A second picture: numbers of the traced one that stay in a file give that one's picture and no other.
+        pictures = (traced, (1 - traced[:, ::-1, ::-1]).copy())
         with torch.no_grad():  # not inference mode: what a network keeps from this call, it is exported with
-            expected = network(torch.from_numpy(image)).numpy()
+            expected = tuple(network(torch.from_numpy(picture.copy())).numpy() for picture in pictures)
         path = workspace.folder / "model.onnx"
-        picture = self._write_first_that_agrees(network, image, expected, path, workspace)
-        given, made = source.input.with_sides(height, width), source.output.with_sides(*expected.shape[1:3])
+        picture = self._write_cleanest(network, pictures, expected, path, workspace)
+        given, made = source.input.with_sides(height, width), source.output.with_sides(*expected[0].shape[1:3])
         artifact = Artifact.of_file(path, self.gives, like=source, step=str(self), input=given, output=made)
         return keep_picture(artifact, picture)
 
-    def _write_first_that_agrees(
-        self, network: nn.Module, image: Any, expected: Any, path: Path, workspace: Workspace
+    def _write_cleanest(
+        self, network: nn.Module, pictures: tuple[Any, ...], expected: tuple[Any, ...], path: Path, workspace: Workspace
     ) -> Any:
-        """The picture that the written file makes."""
-        from exporter.passes.onnx.after_export import AFTER_EXPORT
-        from exporter.passes.run import rewrite_onnx, with_shapes
-
+        """What the written file makes of the first picture."""
         failed: dict[str, StageError | PlanError] = {}
+        agreeing: list[_Candidate] = []
         for way in WAYS if self.exporter == "auto" else (self.exporter,):
             try:
                 with workspace.quiet(), reminded(workspace.progress, f"{self.name}: {way} reads the network"):
-                    model = self._export(network, image, workspace.folder, way)
-                graph = rewrite_onnx(model, *AFTER_EXPORT)
-                _write(with_shapes(graph.commit()), path)
-                picture = self._picture(path, image)
-                require_close(self.name, picture, expected)
+                    agreeing.append(self._candidate(network, pictures, expected, workspace.folder, way))
             except (StageError, PlanError) as error:
-                path.unlink(missing_ok=True)
                 failed[way] = error
                 continue
-            for other, reason in failed.items():
-                workspace.progress.say(f"{self.name}: {way}, as {other} does not do: {_said(reason)}")
-            for remark in graph.remarks:
-                workspace.progress.say(f"{self.name}: {remark}")
-            return picture
-        raise self._neither(failed)
+            if agreeing[-1].cleanliness.is_clean:
+                break
+        if not agreeing:
+            raise self._neither(failed)
+        best = min(agreeing, key=lambda candidate: candidate.cleanliness)  # the first of equals
+        best.path.replace(path)
+        for candidate in agreeing:
+            candidate.path.unlink(missing_ok=True)
+        for said in (*self._why(best, agreeing, failed), *best.remarks):
+            workspace.progress.say(f"{self.name}: {said}")
+        return best.picture
+
+    def _candidate(
+        self, network: nn.Module, pictures: tuple[Any, ...], expected: tuple[Any, ...], folder: Path, way: str
+    ) -> _Candidate:
+        """What `way` makes of the network, measured. Raises StageError or PlanError when it gives another picture."""
+        from exporter.passes.onnx.after_export import AFTER_EXPORT
+        from exporter.passes.run import rewrite_onnx, with_shapes
+
+        graph = rewrite_onnx(self._export(network, pictures[0], folder, way), *AFTER_EXPORT)
+        model = with_shapes(graph.commit())
+        path = folder / f"{way}.onnx"
+        try:
+            _write(model, path)
+            picture = self._picture(path, pictures[0])
+            require_close(self.name, picture, expected[0])
+            try:
+                require_close(self.name, self._picture(path, pictures[1]), expected[1])
+            except StageError as error:
+                raise baked_in(self.name, network, pictures[0], error) from error
+        except StageError:
+            path.unlink(missing_ok=True)
+            raise
+        measured = cleanliness(model) if self.exporter == "auto" else Cleanliness(False, 0, 0, "")
+        return _Candidate(way, path, picture, measured, tuple(graph.remarks))
+
+    def _why(
+        self, best: _Candidate, agreeing: list[_Candidate], failed: dict[str, StageError | PlanError]
+    ) -> list[str]:
+        """Which way was taken, where there was a choice or none was wanted."""
+        lines = [f"{best.way}, as {way} does not do: {_said(reason)}" for way, reason in failed.items()]
+        for other in (candidate for candidate in agreeing if candidate is not best):
+            worse = "gives the same" if other.cleanliness == best.cleanliness else f"is less clean: {other.cleanliness}"
+            lines.append(f"{best.way} is taken ({best.cleanliness}); {other.way} {worse}")
+        return lines
 
     def _picture(self, path: Path, image: Any) -> Any:
         try:
@@ -90,28 +126,25 @@ class TorchToOnnx(Stage):
         except Exception as error:  # ONNX Runtime's own exception types
             if explained(error):
                 raise
-            raise StageError(f"{self.name}: ONNX Runtime does not take the file: {_first_line(error)}") from error
+            raise not_exported(self.name, f"ONNX Runtime does not take the file: {plain_line(error)}") from error
 
     def _neither(self, failed: dict[str, StageError | PlanError]) -> StageError | PlanError:
         """Why no way led to a file; what the network's own code raised is no failure of ours."""
-        first = next(iter(failed.values()))
         if len(failed) > 1:
-            both = "; ".join(f"{way}: {_said(error)}" for way, error in failed.items())
-            if all(isinstance(error, WrongPicture) for error in failed.values()):
-                return WrongPicture(f"{self.name}: no way of exporting gives the network's picture: {both}")
-            kind = PlanError if isinstance(first, PlanError) else Refused
-            return kind(f"{self.name}: {REFUSED} either way: {both}")
-        if "\n" in str(first) or isinstance(first, PlanError):  # it has advice of its own
+            return one_of(self.name, failed)
+        first = next(iter(failed.values()))
+        if isinstance(first, PlanError):
             return first
+        problem, _, hint = str(first).partition("\n  hint: ")
         other = next(way for way in WAYS if way not in failed)
-        return type(first)(
-            str(first), hint=f"{self.name}.exporter={other} reads the network in another way and may know the operator"
-        )
+        another = f"{self.name}.exporter={other} reads the network in another way and may know the operator"
+        return type(first)(problem, hint=f"{another}; {hint}" if hint else another)
 
     def _export(self, network: nn.Module, image: Any, folder: Path, way: str) -> Any:
         import onnx
         import torch
 
+        from exporter.generators.instead import hint_of_words
         from exporter.generators.plain_operators import Plain
         from exporter.generators.users_code import FAILS_WITH, is_raised_by_user, said_by
 
@@ -121,7 +154,7 @@ class TorchToOnnx(Stage):
                 warnings.simplefilter("ignore")  # the tracing exporter announces its retirement
                 torch.onnx.export(
                     network,
-                    (torch.from_numpy(image),),
+                    (torch.from_numpy(image.copy()),),
                     raw,
                     input_names=["input"],
                     output_names=["output"],
@@ -134,10 +167,22 @@ class TorchToOnnx(Stage):
             if explained(error):  # a full disk, no more memory
                 raise
             if is_raised_by_user(error):
-                raise PlanError(f"{self.name}: {REFUSED}: {said_by(error)}") from error
-            raise Refused(f"{self.name}: {REFUSED}: {_first_line(error)}{_place(network, image, error)}") from error
+                said = said_by(error)
+                raise PlanError(f"{self.name}: {REFUSED}: {said}", hint=hint_of_words(said)) from error
+            raise not_exported(self.name, error, network, image) from error
         finally:
             raw.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A file that gives the network's picture."""
+
+    way: str
+    path: Path
+    picture: Any
+    cleanliness: Cleanliness
+    remarks: tuple[str, ...]
 
 
 def _channels_last(network: nn.Module) -> nn.Module:
@@ -173,29 +218,6 @@ def _write(model: Any, path: Path) -> None:
     onnx.save(model, path)
 
 
-def _place(network: nn.Module, image: Any, error: BaseException) -> str:
-    """` (in body.3.attn of the network)` when the error names an operator of PyTorch."""
-    import torch
-
-    from exporter.generators.operator_places import module_that_calls
-
-    named = re.search(r"'?aten::(\w+)'?", str(error))
-    if named is None:
-        return ""
-    place = module_that_calls(network.network, torch.from_numpy(image.transpose(0, 3, 1, 2)), named[1])  # type: ignore[arg-type]
-    return "" if place is None else f" (called in {place or 'the forward of the network itself'})"
-
-
 def _said(error: StageError | PlanError) -> str:
     """Without the words that every reason begins with."""
     return str(error).splitlines()[0].removeprefix(f"{TorchToOnnx.name}: ").removeprefix(f"{REFUSED}: ")
-
-
-def _first_line(error: BaseException) -> str:
-    """What the error says, without colours, dumps of graphs and advice to its maintainers."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    first = next((line.strip() for line in plain.splitlines() if line.strip()), type(error).__name__)
-    first = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from \S+ failed:)?", "", first)
-    for end in (" [Caused by", ". Please feel free", ", Error Nodes"):
-        first = first.partition(end)[0]
-    return first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]}…"

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from exporter.errors import CheckpointError
+from exporter.errors import CheckpointError, PlanError
 from exporter.generators.inspection import aliased_tensors, inspect_network
 
 SHAPE = (1, 3, 16, 24)
@@ -112,7 +112,6 @@ def test_a_plain_network_has_nothing_to_say():
         (lambda: Plain(nn.InstanceNorm2d(3, track_running_stats=True)), "1 norms hold the statistics they were built"),
         (Numpy, "could not be found out: .*numpy"),
         (lambda: Plain(nn.BatchNorm2d(3, track_running_stats=False)), "1 batch norms have no stored statistics"),
-        (Random, "it is random"),
         (Dead, r"2 tensors with 16 weights do not reach the result \(unused.weight"),
     ],
 )
@@ -122,19 +121,84 @@ def test_what_bites_is_said(network, says):
     assert re.search(says, found[0]), found
 
 
+class Inner(nn.Module):
+    def forward(self, x):
+        return x - x[x > 0.5].mean()
+
+
+class Loops(Plain):
+    def forward(self, x):
+        while x.mean() > 0.1:
+            x = x / 2
+        return self.conv(x)
+
+
+class Cuts(Plain):
+    def forward(self, x):
+        return self.conv(x) + x[:, :, : int(x.sum()) % 4 + 1].mean()
+
+
 @pytest.mark.parametrize(
-    ("network", "operator"),
+    ("network", "said", "instead"),
     [
-        (Branches, "_local_scalar_dense"),
-        (ChecksAndBranches, "_local_scalar_dense"),
-        (Scales, "_local_scalar_dense"),
-        (Counts, "nonzero"),
-        (WarnsAndCounts, "nonzero"),
+        (
+            Branches,
+            r"\.item\(\).*the network itself \(Branches, test_inspection.py:\d+: return x if",
+            r"torch\.where\(cond",
+        ),
+        (Counts, r"nonzero in the forward.*test_inspection.py:\d+: return self.conv\(x\) \+ torch.nonzero", "weigh it"),
+        (
+            lambda: Plain(nn.Sequential(Inner())),
+            r"nonzero in extra\.0\.0 \(Inner, test_inspection.py:\d+: ",
+            r"x\[mask\]",
+        ),
+        (Loops, r"Loops, test_inspection.py:\d+: while x.mean", "fixed number of steps"),
+        (ChecksAndBranches, r"item\(\).*ChecksAndBranches, ", "a tensor"),
+        (Scales, r"item\(\).*Scales, ", "a tensor"),
+        (WarnsAndCounts, r"nonzero in the forward.*WarnsAndCounts, ", "weigh it"),
+        (Cuts, r"Cuts, test_inspection.py:\d+: .*int\(x.sum", "one path for all pictures"),
     ],
 )
-def test_paths_that_depend_on_pixels_are_refused(network, operator):
-    with pytest.raises(CheckpointError, match=f"depend on pixel values.*{operator}"):
+def test_paths_that_depend_on_pixels_are_refused(network, said, instead):
+    with pytest.raises(CheckpointError, match=f"depend on pixel values: .*{said}") as refusal:
         lines(network())
+    assert re.search(instead, str(refusal.value).partition("hint: ")[2])
+
+
+class Noise(nn.Module):
+    def forward(self, x):
+        return x + torch.randn_like(x)
+
+
+class Grows(Plain):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return self.conv(x) * self.calls
+
+
+class WritesIntoItsPicture(Plain):
+    def forward(self, x):
+        x.mul_(2).sub_(1)
+        return self.conv(x)
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (Random, r"dropout \(bernoulli_\) in the forward.*F\.dropout\(x, p, self\.training\)"),
+        (lambda: Plain(nn.Identity(), Noise()), r"randn_like in extra\.1 \(Noise, test_inspection.py:\d+: return x \+"),
+        (Grows, r"full scale apart\n.*none of PyTorch's random operators"),
+    ],
+)
+def test_a_random_network_is_refused_by_operator_and_place(network, said):
+    with pytest.raises(PlanError, match=f"(?s)the network is random: .*{said}"):
+        lines(network())
+
+
+def test_a_network_may_write_into_its_picture():
+    assert lines(WritesIntoItsPicture()) == []
 
 
 def test_one_tensor_under_two_names():

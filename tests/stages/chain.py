@@ -64,7 +64,7 @@ class Lines(Silent):
 
 def stored(folder: Path, arch: str, **kwargs: object) -> Artifact:
     """A TORCH artifact of `arch`; a bare class name means one of tests/stages/networks.py or head_and_tail.py."""
-    if not arch.islower():
+    if not arch.islower() and ":" not in arch:
         arch = f"{(head_and_tail if hasattr(head_and_tail, arch) else networks).__name__}:{arch}"
     torch.manual_seed(0)
     network = build_network(generator_info(arch, (0.0, 1.0), 1), dict(kwargs))

@@ -320,3 +320,19 @@ class CubicDown(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         half = F.interpolate(x, scale_factor=0.5, mode="bicubic")
         return x + F.interpolate(self.tail(F.relu(self.head(half))), scale_factor=2.0, mode="bicubic")
+
+
+class TracedOtherwise(nn.Module):
+    """Takes another way to the same numbers while it is traced, as published code does; TFLite has no determinants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        square = y[0, 0, :2, :2]
+        if torch.jit.is_tracing():
+            return y + torch.linalg.det(square)
+        return y + (square[0, 0] * square[1, 1] - square[0, 1] * square[1, 0])

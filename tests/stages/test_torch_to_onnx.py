@@ -1,10 +1,13 @@
+import re
+
 import numpy as np
 import onnx
 import pytest
 import torch
 
-from exporter.errors import StageError
+from exporter.errors import Refused, StageError
 from exporter.generators.network_file import read_network
+from exporter.stages.cleanliness import Cleanliness
 from exporter.stages.self_check import lopsided_image, require_close, run_onnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.stages.chain import HEIGHT, WIDTH, Lines, run, stored, to_onnx
@@ -62,10 +65,11 @@ def test_what_tracing_cannot_read_is_read_by_dynamo(tmp_path):
     assert "exporter=dynamo" in str(said.value) and "graph(" not in str(said.value)
 
 
-def test_neither_way_says_why_of_both(tmp_path):
-    with pytest.raises(StageError, match=r"either way: trace: .*; dynamo: .*") as said:
+def test_what_neither_way_can_do_is_said_once(tmp_path):
+    with pytest.raises(Refused, match=r"no operator for special_bessel_j0, called in the forward.*Bessel, ") as said:
         run(TorchToOnnx(), stored(tmp_path, "Bessel"), tmp_path / "onnx")
-    assert "\n" not in str(said.value) and "\x1b" not in str(said.value) and "%" not in str(said.value)
+    assert said.value.exit_code == 2 and "trace:" not in str(said.value)
+    assert "object at" not in str(said.value) and "\x1b" not in str(said.value) and "%" not in str(said.value)
 
 
 def test_an_unknown_operator_is_one_sentence(tmp_path):
@@ -91,3 +95,58 @@ def test_the_lopsided_image_has_no_symmetry():
     for other in (image[:, ::-1], image[:, :, ::-1], image.transpose(0, 2, 1, 3), image[..., ::-1]):
         with pytest.raises(StageError):
             require_close("test", other, image)
+
+
+@pytest.mark.parametrize(
+    ("network", "said", "instead"),
+    [
+        ("Decomposed", r"for linalg_svd, called in body\.1 \(Part, refused_networks.py:\d+: return x \* ", "matrices"),
+        ("Ordered", r"for kthvalue, called in body\.1 \(Part, refused_networks.py:\d+: ", r"torch\.topk"),
+        ("Own", r"for exporter_tests::own, called in body\.1 ", "an operator of your own"),
+        ("Deformed", r"for exporter_tests::deform_conv2d, called in body\.1 ", "grid_sample"),
+        ("InNumpy", r"one picture, which numpy takes out of PyTorch in body\.1 \(Part, ", "register_buffer"),
+        ("Halved", "bfloat16", "leave out torch.autocast"),
+        ("Scripted", "not part of the active trace", r"torch\.jit\.script"),
+    ],
+)
+def test_what_no_file_can_hold_is_refused_with_what_to_write_instead(network, said, instead, tmp_path):
+    source = stored(tmp_path, f"tests.stages.refused_networks:{network}")
+    with pytest.raises(Refused) as refusal:
+        run(TorchToOnnx(), source, tmp_path / "onnx")
+    problem, _, hint = str(refusal.value).partition("\n  hint: ")
+    assert re.search(said, problem) and re.search(instead, hint), refusal.value
+    assert refusal.value.exit_code == 2
+    for word in ("Traceback", "graph(", "object at", "0x", "step 3/3", "\x1b"):
+        assert word not in str(refusal.value)
+
+
+def test_numbers_of_the_picture_it_was_traced_with_are_noticed(tmp_path):
+    """The one picture alone would not show it."""
+    with pytest.raises(StageError, match="numbers of one picture"):
+        run(TorchToOnnx(exporter="trace"), stored(tmp_path, "tests.stages.refused_networks:InNumpy"), tmp_path / "onnx")
+
+
+def test_the_way_that_translates_directly_is_taken(tmp_path):
+    lines = Lines()
+    made = run(TorchToOnnx(), stored(tmp_path, "TracedOtherwise"), tmp_path / "onnx", lines=lines)
+    (line,) = (line for line in lines.said if "is taken" in line)
+    assert re.match(
+        r"torch_to_onnx: dynamo is taken .*directly, .*; trace is less clean: operator Det in the for", line
+    )
+    assert "Det" not in _kinds(made)
+    assert sorted(file.name for file in (tmp_path / "onnx").iterdir()) == ["model.onnx"]
+
+
+def test_a_clean_trace_needs_no_second_try(tmp_path, monkeypatch):
+    tried = []
+    export = TorchToOnnx._export
+    monkeypatch.setattr(TorchToOnnx, "_export", lambda *a: tried.append(a[-1]) or export(*a))
+    run(TorchToOnnx(), stored(tmp_path, "UNet"), tmp_path / "onnx")
+    assert tried == ["trace"]
+
+
+def test_less_is_cleaner():
+    best, *rest = (Cleanliness(False, 0, 9, ""), Cleanliness(False, 0, 10, ""), Cleanliness(False, 1, 2, ""))
+    worst = Cleanliness(True, 0, 1, "operator Det is not translated")
+    assert [best, *rest, worst] == sorted([worst, *reversed(rest), best])
+    assert best.is_clean and not rest[1].is_clean and not worst.is_clean
