@@ -5,6 +5,7 @@ ExportError                 exit code
 │   └── PlanError      2    the recipe is well-formed, but its steps do not fit together
 ├── DataError          2    an image set or manifest is unusable
 ├── CheckpointError    2    a weights file is missing, corrupt, hostile or of another architecture
+│   ├── Misfit        2    its weights are another network's than the one that is named
 │   └── ForeignClass  2    a file names a class of its own, which is imported only when its user says so
 ├── UnusablePath       2    a file or folder may not be read or written, is of another kind, or has an impossible name
 ├── MissingTool        3    a package, device or driver the recipe needs is not here
@@ -70,6 +71,9 @@ class CheckpointError(ExportError):
 
 class UnusablePath(ExportError):
     exit_code = 2
+
+
+class Misfit(CheckpointError): ...
 
 
 class ForeignClass(CheckpointError): ...

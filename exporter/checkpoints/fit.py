@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from exporter.checkpoints.misfit import likely_cause, shapes_apart
 from exporter.checkpoints.reparametrised import fold_network
 from exporter.checkpoints.state_dicts import StateDict, Weights, listed, variants, without_parts
-from exporter.errors import CheckpointError
+from exporter.errors import CheckpointError, Misfit
 from exporter.figures import counted
 
 _STATISTICS = ("running_mean", "running_var")
@@ -99,10 +99,11 @@ def load_into(network: nn.Module, weights: Weights, path: Path, arch: str) -> li
     `weights` is all that `read_weights` found, or one state dict. Averaged weights go before raw ones. A network whose
     class normalises its weights itself and whose file holds them folded has its layers folded, too.
 
-    Raises CheckpointError that names the tensors when nothing fits, when several do, and for NaN.
+    Raises Misfit that names the tensors when nothing fits, CheckpointError when several do, and for NaN and integers.
     """
     chosen, found = choose(network, listed(weights), path, arch)
     _refuse_non_finite(found.tensors, path)
+    _refuse_integers(network, found.tensors, path)
     network.load_state_dict(found.tensors, strict=False)
     return [*chosen.notes, *_remarks(found)]
 
@@ -130,7 +131,8 @@ def choose(network: nn.Module, states: Sequence[StateDict], path: Path, arch: st
             names = " and ".join(f"'{state.name}'" for state, _ in (averaged or fitting))
             raise CheckpointError(
                 f"{path} holds several networks that fit {arch}, with different weights: {names}",
-                hint=f"save the one you mean alone, for instance {_save_alone(other, path)}",
+                hint=f"say which: {' or '.join(f'model.weights={state.name}' for state, _ in (averaged or fitting))}; "
+                f"or save it alone, for instance {_save_alone(other, path)}",
             )
     notes = []
     if averaged and len(averaged) < len(fitting):
@@ -245,7 +247,7 @@ def _apart(parts: Sequence[str], inside: Sequence[str]) -> str:
     return ".".join(parts[: same + 1])
 
 
-def _misfit(network: nn.Module, states: Sequence[StateDict], path: Path, arch: str) -> CheckpointError:
+def _misfit(network: nn.Module, states: Sequence[StateDict], path: Path, arch: str) -> Misfit:
     """How the nearest of all that the file holds differs, and why that may be."""
     official = getattr(network, "official_state", None)
     if official:
@@ -256,10 +258,13 @@ def _misfit(network: nn.Module, states: Sequence[StateDict], path: Path, arch: s
         for variant in variants(state)
     ]
     nearest, where = max(near, key=lambda pair: pair[0].share, default=(fit(network, {}), StateDict({})))
+    lacking = {name.rpartition(".")[2] for name in nearest.missing}
     cause = likely_cause(network.state_dict(), nearest.tensors)
+    if lacking and lacking <= set(_STATISTICS) and not nearest.unknown:
+        cause = "parameters without the statistics of norms: save network.state_dict(), not named_parameters()"
     held = [f"'{state.name}'" for state in states if state.where]
     among = f" (nearest of {', '.join(held[:8])}: '{where.name}')" if len(held) > 1 else ""
-    return CheckpointError(
+    return Misfit(
         f"{path} does not fit {arch}{among}: {nearest.differences()}",
         hint="; ".join(filter(None, (cause, "check model.arch and model.kwargs"))),
     )
@@ -269,6 +274,17 @@ def _refuse_non_finite(state: Mapping[str, Tensor], path: Path) -> None:
     for key, value in state.items():
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise CheckpointError(f"{path}: {key} holds NaN or infinite weights")
+
+
+def _refuse_integers(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Codes of a quantised network are no weights: what each stands for is said elsewhere."""
+    own = network.state_dict()
+    for key, value in state.items():
+        if key in own and own[key].is_floating_point() and not value.is_floating_point() and value.numel() > 1:
+            raise CheckpointError(
+                f"{path}: {key} holds {str(value.dtype).removeprefix('torch.')}, where the network has real numbers",
+                hint="these are codes of a quantised network: name the float weights that it was made from",
+            )
 
 
 def _listed(what: str, keys: Sequence[str], count: int | None = None, shown: int = 3) -> str:

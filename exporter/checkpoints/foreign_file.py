@@ -27,6 +27,7 @@ _HEADS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89PNG", "is a picture", "name the weights"),
     (b"\xff\xd8\xff", "is a picture", "name the weights"),
 )
+_OF_TORCH = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".tar", ".safetensors")
 _PAGE = "download it again with a browser or the tool of the site, and look at its size: an error page has a few kB"
 
 
@@ -45,6 +46,9 @@ def _by_looking_closer(path: Path, head: bytes) -> list[tuple[bytes, str, str]]:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<script")):
         return [(head, "is a web page, not a file of weights: a download that went wrong", _PAGE)]
+    if path.suffix.lower() in _OF_TORCH and head.isascii() and _is_text(head):
+        begins = " ".join(head.decode().split())[:40]
+        return [(head, f"is a text that begins {begins!r}, not a file of weights: a download that went wrong", _PAGE)]
     if head[4:8] == b"TFL3":
         return [(head, "is a TFLite model, which has lost what training and pruning need", _SAVE)]
     if path.suffix == ".onnx" or _begins_as_onnx(head):
@@ -55,6 +59,12 @@ def _by_looking_closer(path: Path, head: bytes) -> list[tuple[bytes, str, str]]:
     if head.startswith(b"PK\x03\x04"):
         return [(head, *found) for found in _zip(path)]
     return []
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether these bytes are words; a pickle of the oldest kind, which is text, too, begins with an open bracket."""
+    text = head.decode().strip()
+    return bool(text) and not text.startswith(("(", "]", "}")) and all(c.isprintable() or c.isspace() for c in text)
 
 
 def _begins_as_onnx(head: bytes) -> bool:

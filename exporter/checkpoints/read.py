@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from torch import Tensor
 
 from exporter.checkpoints.foreign_file import refuse_foreign
+from exporter.checkpoints.stand_ins import StandIn
 from exporter.checkpoints.state_dicts import StateDict, keys_of, state_dicts, tidied
 from exporter.checkpoints.torch_file import read_torch, require_plain
 from exporter.checkpoints.weights_files import FOLDERS, format_of
@@ -49,11 +50,17 @@ def read_weights(path: Path) -> list[StateDict]:
     if not states:
         held = keys_of(raw)
         found = f"its keys are {', '.join(held)}" if held else f"it is of type {type(raw).__name__}"
-        raise CheckpointError(
-            f"{path} holds no weights, which are tensors by name: {found}",
-            hint="save them with torch.save(network.state_dict(), 'weights.pth')",
-        )
+        raise CheckpointError(f"{path} holds no weights, which are tensors by name: {found}", hint=_hint(raw, held))
     return states
+
+
+def _hint(raw: object, held: list[str]) -> str:
+    save = "save them with torch.save(network.state_dict(), 'weights.pth')"
+    if any(name.rpartition(".")[2] in ("optimizer", "param_groups") for name in held):
+        return f"it is the state of an optimizer, without the network that it trained: {save}"
+    if isinstance(raw, Mapping) and any(isinstance(value, StandIn) for value in raw.values()):
+        return f"its values are objects (numpy arrays?), not tensors: {{k: torch.from_numpy(v) for …}}; {save}"
+    return save
 
 
 def readers() -> dict[str, Callable[[Path], object]]:

@@ -109,7 +109,10 @@ def require_plain(states: list[StateDict], path: Path) -> list[StateDict]:
     states = [state for state in states if all(map(_is_plain, state.tensors.values()))]
     if odd and not states:
         name, tensor = next(iter(odd.items()))
-        raise CheckpointError(f"{path}: {name[:100]} is no plain tensor of real numbers ({tensor.dtype})")
+        raise CheckpointError(
+            f"{path}: {name[:100]} is no plain tensor of real numbers ({tensor.dtype})",
+            hint="name the float weights that it was made from" if tensor.is_quantized else "",
+        )
     distinct = {_identity(tensor): tensor for state in states for tensor in state.tensors.values()}
     total_bytes = sum(tensor.numel() * tensor.element_size() for tensor in distinct.values())
     if total_bytes > _TIMES_OVER * path.stat().st_size:

@@ -23,6 +23,7 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("network", help="package.module:Class, a name of `exporter generators`, or a checkpoint")
     parser.add_argument("--kwargs", metavar="JSON", default="{}", help="arguments of the class, as a JSON object")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="its weights; without: random ones")
+    parser.add_argument("--weights", metavar="PART", help="the part of a checkpoint that holds several networks")
     parser.add_argument("--range", metavar="LOW,HIGH", help="of the network's own values, such as -1,1")
     parser.add_argument("--multiple", type=int, metavar="PX", help="what height and width must be multiples of")
     parser.add_argument("--output", metavar="WAY", help="the picture among several outputs, such as 1 or image.0")
@@ -55,6 +56,7 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
         inputs=_as_in_recipe("--inputs", Model, "inputs", _json_object("--inputs", args.inputs)),
         extra_channels=_numbers("--extra-channels", args.extra_channels) if args.extra_channels else (),
         colour=args.colour,
+        weights=args.weights,
         frames=_as_in_recipe("--frames", Input, "frames", args.frames),
     )
 

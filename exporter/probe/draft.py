@@ -94,6 +94,8 @@ def _model(draft: Draft) -> Iterator[str]:
     yield f"  checkpoint: {_flow(_place(draft.checkpoint, draft.folder))}" + (
         "  # RANDOM WEIGHTS, so that this recipe runs: name your own file here" if draft.is_random else ""
     )
+    if wanted.weights:
+        yield f"  weights: {_flow(wanted.weights)}  # the part of the checkpoint"
     if kwargs := subject.kwargs:
         yield f"  kwargs: {_flow(kwargs)}"
     if wanted.is_own:

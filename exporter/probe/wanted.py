@@ -26,6 +26,7 @@ class Wanted:
     extra_channels: tuple[float, ...] = ()
     colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = None
     frames: int = 1
+    weights: str | None = None  # the part of the checkpoint
     usual_px: int | None = None  # without `size`: the side that the picture which comes out shall have, if it can
 
     @property

@@ -120,6 +120,8 @@ class Model(Part):
 
     arch: str | None = None
     checkpoint: RecipeCheckpoint
+    # The part of the checkpoint that is meant, where it holds several networks that fit: a key, or how names begin.
+    weights: str | None = Field(default=None, min_length=1, max_length=200, exclude_if=_is_none)
     kwargs: dict[str, Any] = {}
     range: tuple[float, float] | None = None  # input and output value range of a network of your own; default 0..1
     multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)  # height and width must be multiples of it

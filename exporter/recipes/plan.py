@@ -55,6 +55,7 @@ def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
     """
     model, given = recipe.model, recipe.input
     called = {
+        "weights": model.weights,
         "output": model.output,
         "inputs": model.inputs,
         "extra_channels": model.extra_channels,

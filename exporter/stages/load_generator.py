@@ -37,6 +37,7 @@ class LoadGenerator(Stage):
     extra_channels: tuple[float, ...] = ()
     colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = None  # None: found out by trying
     frames: int = 1
+    weights: str | None = None  # the part of the checkpoint, where it holds several networks
 
     def networks(self, source: Artifact) -> tuple[str, ...]:
         """The one that is named; to recognise one, all are asked."""
@@ -49,6 +50,7 @@ class LoadGenerator(Stage):
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises CheckpointError for weights that do not fit, PlanError for a size the network cannot run at."""
+        from exporter.checkpoints.parts import part_of
         from exporter.checkpoints.read import read_safetensors, read_weights
         from exporter.checkpoints.state_dicts import StateDict
         from exporter.generators.description import own_description
@@ -56,6 +58,8 @@ class LoadGenerator(Stage):
 
         is_ours = own_description(source.path) is not None  # then it may hold no weights, as a network may
         weights = [StateDict(read_safetensors(source.path))] if is_ours else read_weights(source.path)
+        if self.weights:
+            weights = part_of(weights, self.weights, source.path)
         info, network, described, lines = self._build(weights, source.path)
         if info.padding == "none":
             _require_size(source, info.name, described.multiple)
@@ -105,7 +109,6 @@ class LoadGenerator(Stage):
 
     def _build(self, weights: list[StateDict], path: Path) -> tuple[GeneratorInfo, nn.Module, Description, list[str]]:
         """The filled network; what the recipe does not say of it, the file's header or the shapes of its weights do."""
-        from exporter.checkpoints.fit import load_into
         from exporter.checkpoints.reparametrised import fold_network
         from exporter.generators.build import build_network, generator_info
         from exporter.generators.description import Description, is_known, own_description, require_allowed
@@ -137,7 +140,7 @@ class LoadGenerator(Stage):
         if described is not None and pruned:
             fold_network(network)  # as it was when it was pruned
             fit_channels(network, weights[0].tensors, described.widths)
-        lines += load_into(network, weights, path, info.name)
+        lines += _filled(network, weights, path, info.name)
         if fold_network(network):
             lines.append("weights that its class normalises are folded into plain ones")
         multiple = getattr(network, "multiple", info.multiple)
@@ -156,6 +159,25 @@ class LoadGenerator(Stage):
             if self.kwargs:
                 raise RecipeError(f"model.kwargs: {problem}") from None
             raise CheckpointError(f"{path}: {problem}") from None
+
+
+def _filled(network: nn.Module, weights: list[StateDict], path: Path, arch: str) -> list[str]:
+    """Lines on the weights that `network` was filled with. Raises Misfit, naming the architecture that they are of."""
+    from exporter.checkpoints.fit import load_into
+    from exporter.errors import CheckpointError, Misfit
+    from exporter.generators.recognition import recognise
+
+    try:
+        return load_into(network, weights, path, arch)
+    except Misfit as error:
+        try:
+            other, _ = recognise(weights, path)
+        except CheckpointError:
+            raise error from None
+        if other == arch:
+            raise
+        problem, _, hint = str(error).partition("\n  hint: ")
+        raise Misfit(problem, hint=f"it is a checkpoint of {other}: model.arch={other}; {hint}") from None
 
 
 def _require_size(source: Artifact, arch: str, multiple: int) -> None:

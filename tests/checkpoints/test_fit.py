@@ -13,6 +13,7 @@ from torch import nn
 
 from exporter.checkpoints.fit import load_into
 from exporter.checkpoints.read import read_weights
+from exporter.checkpoints.reparametrised import fold_network
 from exporter.errors import CheckpointError
 
 State = dict[str, torch.Tensor]
@@ -283,3 +284,36 @@ def test_a_class_that_normalises_takes_its_own_names_and_plain_ones(how: str, tm
     assert not fold_network(folded)
     with torch.no_grad():
         assert torch.equal(folded(picture), network(picture))
+
+
+class SpectrallyNormalised(Generator):
+    """As its own class says it, in the hook that came before parametrizations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for layer in (self.head, self.tail, *self.body):
+            nn.utils.spectral_norm(layer)
+
+
+def test_a_class_that_normalises_its_weights_is_folded_and_filled_again(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    trained, x = SpectrallyNormalised(), torch.rand(1, 3, 8, 8)
+    trained(x)
+    network, _ = loaded(trained.state_dict(), tmp_path, SpectrallyNormalised())
+    fold_network(network)
+    assert torch.allclose(network.eval()(x), trained.eval()(x), atol=1e-6)
+    again = SpectrallyNormalised()
+    fold_network(again)
+    again.load_state_dict(network.state_dict())  # nothing asks for the parts that are no longer there
+
+
+@pytest.mark.parametrize(
+    ("saved", "says"),
+    [
+        ({key: (value * 100).to(torch.int8) for key, value in state(0).items()}, "kernel holds int8"),
+        (dict(seeded(0).named_parameters()), r"save network.state_dict\(\), not named_parameters"),
+    ],
+)
+def test_what_is_no_state_dict_of_real_numbers(saved: object, says: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=says):
+        loaded(saved, tmp_path)
