@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from exporter.checkpoints.state_dicts import StateDict, variants
 from exporter.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from exporter.checkpoints.state_dicts import StateDict
 
 MOST_NAMED = 12
 
@@ -16,6 +19,8 @@ def part_of(weights: Sequence[StateDict], part: str, path: Path) -> list[StateDi
 
     Raises CheckpointError naming the parts that there are.
     """
+    from exporter.checkpoints.state_dicts import variants
+
     wanted = tuple(part.strip(".").split("."))
     every = [found for state in weights for found in (state, *variants(state)) if found.where]
     exact = _first_forms(found for found in every if found.where == wanted)

@@ -140,7 +140,7 @@ def _value_asked_for(network: nn.Module, shape: tuple[int, ...]) -> Place | None
     try:
         _without_values(network, shape)
     except _NeedsValues as error:
-        if error.place.operator not in READ:
+        if f"aten.{error.place.operator}.default" != READ:
             raise
         return error.place
     return None
