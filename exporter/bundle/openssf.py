@@ -5,15 +5,18 @@ Its keys are elliptic curves of NIST; Ed25519 is none of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from exporter.bundle.sums import OPENSSF, SIGNATURES
+from exporter.artifact import sha256_of
+from exporter.bundle.documents import mapping, read_tree, tree_of
+from exporter.bundle.sums import OPENSSF, SIGNATURES, SUMS
 from exporter.errors import BundleError, MissingTool, UnusablePath
 from exporter.failures import in_one_line
 from exporter.files.atomic import write_text_atomically
+from exporter.signing.dsse import envelope_of
 from exporter.signing.keys import ALGORITHMS, PrivateKey, read_public_key
 
 _EC = ALGORITHMS["ecdsa-p256"]
@@ -51,6 +54,28 @@ def check_openssf_signature(folder: Path, key: Path) -> None:
         library.verifying.Config().use_elliptic_key_verifier(public_key=key).verify(folder, folder / OPENSSF)
     except Exception as error:  # the library has no class of its own; a damaged file ends in whatever its parser raises
         raise BundleError(f"{folder / OPENSSF} does not verify: {in_one_line(error)}") from None
+
+
+def openssf_problems(folder: Path, found: Mapping[str, str]) -> Iterator[str]:
+    """Where model.sig, if there is one, is not about the files that lie here; who signed it is not looked at.
+
+    `found`: file → sha256 of all files but sums and signatures. Raises BundleError for what is no such file.
+    """
+    if not (folder / OPENSSF).exists():
+        return
+    try:
+        envelope = envelope_of(mapping(read_tree(folder, OPENSSF).get("dsseEnvelope")))
+    except ValueError as error:
+        raise BundleError(f"{folder / OPENSSF} {error}: it is damaged, or was changed") from None
+    predicate = mapping(tree_of(envelope.payload, folder / OPENSSF).get("predicate"))
+    listed = predicate.get("resources")
+    entries = [mapping(entry) for entry in listed] if isinstance(listed, list) else []
+    signed = {str(entry.get("name")): entry.get("digest") for entry in entries}
+    files = {**found, SUMS: sha256_of(folder / SUMS)}
+    for file in sorted(files.keys() | signed.keys()):
+        if files.get(file) != signed.get(file):
+            what = "added" if file not in signed else "removed" if file not in files else "changed"
+            yield f"{file} was {what} after the bundle was signed in OpenSSF's format"
 
 
 def _library() -> Any:

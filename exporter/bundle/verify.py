@@ -16,7 +16,7 @@ from exporter.bundle.golden_file import GoldenFile, golden_problems, read_golden
 from exporter.bundle.golden_runs import golden_checks
 from exporter.bundle.manifest import Manifest, read_manifest
 from exporter.bundle.model_files import model_problems
-from exporter.bundle.openssf import check_openssf_signature
+from exporter.bundle.openssf import check_openssf_signature, openssf_problems
 from exporter.bundle.provenance import provenance_problems
 from exporter.bundle.report_file import Report, read_report
 from exporter.bundle.signature import Signed, check_signature
@@ -66,7 +66,7 @@ def _signed_files(folder: Path, key: Path | None) -> tuple[dict[str, str], Signe
     public = read_public_key(key) if key else None
     found = checked_files(folder)
     signed, problems = check_signature(folder, found, public)
-    _refuse(folder, problems)
+    _refuse(folder, [*problems, *openssf_problems(folder, found)])
     return found, signed
 
 

@@ -117,11 +117,13 @@ def read_public_key(path: Path) -> PublicKey:
 def new_key_pair(name: Path, algorithm: str) -> tuple[Path, Path]:
     """Write `name`.key, which its owner alone may read, and `name`.pub; gives both paths.
 
-    `algorithm`: one of ALGORITHMS. Raises UnusablePath when one of the two is there already: no key is overwritten.
+    `algorithm`: one of ALGORITHMS. Raises UnusablePath when one of the two is there already, which stays as it is.
     """
     with _cryptography():
         from cryptography.hazmat.primitives.asymmetric import ec, ed25519
         from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    if not name.name:
+        raise UnusablePath(f"{str(name)!r} names no key", hint="exporter sign --new-key release")
     private, public = (name.with_name(f"{name.name}.{ending}") for ending in ("key", "pub"))
     for path in (private, public):
         if path.exists() or path.is_symlink():

@@ -224,6 +224,8 @@ def test_openssfs_format(bundle: Path, keys: Path, resign: Callable[[Path], None
         sign_bundle(bundle, [keys / "our.key"], openssf=True)
     (bundle / "README.md").write_text("# Trust me\n")
     resign(bundle)
+    (bundle / SIGNATURE).unlink()
+    assert "README.md was changed after the bundle was signed in OpenSSF's format" in refused_without_key(bundle)
     from exporter.bundle.openssf import check_openssf_signature
 
     with pytest.raises(BundleError, match=r"model\.sig does not verify: .*README\.md"):
@@ -231,6 +233,7 @@ def test_openssfs_format(bundle: Path, keys: Path, resign: Callable[[Path], None
     (bundle / OPENSSF).write_text("{}")
     with pytest.raises(BundleError, match=r"model\.sig does not verify"):
         check_openssf_signature(bundle, keys / "phone.pub")
+    assert "model.sig is no DSSE envelope: payload is missing" in refused_without_key(bundle)
     sign_bundle(bundle, [keys / "our.key"])
     with pytest.raises(BundleError, match=r"not signed in OpenSSF's format: model\.sig is missing"):
         check_openssf_signature(bundle, keys / "phone.pub")

@@ -52,6 +52,12 @@ def test_a_link_that_leads_nowhere_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_a_name_that_is_none(name: str) -> None:
+    with pytest.raises(UnusablePath, match="names no key"):
+        new_key_pair(Path(name), "ed25519")
+
+
 def test_each_part_in_its_place(pair: tuple[Path, Path]) -> None:
     with pytest.raises(UnusablePath, match="is a public key: signing takes the private one"):
         read_private_key(pair[1])

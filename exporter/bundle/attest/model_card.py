@@ -7,6 +7,7 @@ from typing import Any
 
 from exporter.artifact import COLOUR_IN_WORDS
 from exporter.bundle.attest.inputs import ImageSet
+from exporter.bundle.documents import mapping
 from exporter.bundle.manifest import Manifest, Model, Tensor
 from exporter.bundle.report_file import Absent, Latency, Parity, Promise, Quality, Report, Seam, Target
 from exporter.figures import fixed
@@ -22,7 +23,7 @@ def model_card(
     names = [target.name for target in model.targets]
     evaluation = next((f"{s.name}, {s.images} images" for s in sets if s.role == "evaluation"), "evaluation images")
     metrics = [metric for target in report.targets if target.name in names for metric in _metrics(target, evaluation)]
-    arch = str((manifest.provenance.get("model") or {}).get("arch") or "unknown")
+    arch = str(mapping(manifest.provenance.get("model")).get("arch") or "unknown")
     return {
         "modelParameters": {
             "approach": {"type": "supervised"},

@@ -15,8 +15,8 @@ import java.util.regex.Pattern;
 /**
  * A public key that an app trusts, as {@code exporter sign --new-key} writes it: Ed25519 or ECDSA P-256.
  *
- * <p>The cryptography is the platform's. Every Android checks ECDSA; Ed25519 came to Java 15, and Android's own provider
- * did not follow at once (the class names of API 33 are there without it), so a bundle for phones is signed by both kinds.
+ * <p>The cryptography is the platform's. Every Android checks ECDSA. Ed25519 came with Java 15; Android has its names
+ * since API 33, and no promise that a key can be checked. So a bundle for phones is signed with ECDSA, too.
  */
 public final class TrustedKey {
     private static final Pattern BLOCK =
