@@ -2,6 +2,7 @@ package io.github.exporter.deblur.jvm;
 
 import io.github.exporter.deblur.core.Backend;
 import io.github.exporter.deblur.core.Bundle;
+import io.github.exporter.deblur.core.BundleException;
 import io.github.exporter.deblur.core.Engine;
 import io.github.exporter.deblur.core.EngineException;
 import io.github.exporter.deblur.core.FolderFiles;
@@ -22,6 +23,15 @@ public final class GoldenMain {
     private GoldenMain() {}
 
     public static void main(String[] words) throws IOException, EngineException {
+        try {
+            System.exit(allRight(words) ? 0 : 1);
+        } catch (BundleException error) {
+            System.err.println(error.getMessage());
+            System.exit(1);
+        }
+    }
+
+    private static boolean allRight(String[] words) throws IOException, EngineException {
         ProcessEngines engines = new ProcessEngines(words[0], words[1]);
         FolderFiles files = new FolderFiles(new File(words[2]));
         Bundle bundle = words.length < 5 ? Bundle.open(files) : Bundle.openSigned(files, keys(words[4]));
@@ -43,7 +53,7 @@ public final class GoldenMain {
                 }
             }
         }
-        System.exit(right ? 0 : 1);
+        return right;
     }
 
     private static List<TrustedKey> keys(String file) throws IOException {
