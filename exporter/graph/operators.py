@@ -102,6 +102,7 @@ class Int8Kernel:
     version: int
     per_channel: bool = True  # whether weights may have a scale per output channel
     output: tuple[float, int] | None = None  # scale, zero point
+    symmetric: int | None = None  # the input whose zero point must be zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +198,9 @@ TFLITE: dict[str, TfliteOperator] = {
     "TRANSPOSE_CONV": TfliteOperator(Int8Kernel("weights", 3), _GPU, Linear(data=2, bias=3, input_axis=3)),
     # Per channel it needs a runtime of 2024 or later.
     "FULLY_CONNECTED": TfliteOperator(Int8Kernel("weights", 4, per_channel=False), _GPU, Linear()),
-    # BATCH_MATMUL and RSQRT have int8 kernels and stay in float: the probabilities of a window's 64 pixels are a few
-    # steps of 1/256, and the variances of a norm's channels span decades.
-    "BATCH_MATMUL": TfliteOperator(None, _GPU, Linear(matrix=True, stored=False)),
+    # LiteRT 2.3 takes no notice of the second matrix' zero point.
+    "BATCH_MATMUL": TfliteOperator(Int8Kernel("free", 2, symmetric=1), _GPU, Linear(matrix=True, stored=False)),
+    # It has an int8 kernel and stays in float: the variances of a norm's channels span decades.
     "RSQRT": _PIXELWISE,
     **_each("ABS ADD GELU LEAKY_RELU MUL SQUARED_DIFFERENCE SUB", _int8("free", 2, pixelwise=True)),
     **_each("HARD_SWISH PRELU", _int8("free", 1, pixelwise=True)),

@@ -24,6 +24,9 @@ MOVES = _RESHAPES | {"transpose"}
 _SUMS = frozenset({"add", "sub"})
 _ARITHMETIC = _SUMS | {"mul", "div"}
 _NORMS = frozenset({"instancenormalization", "groupnormalization", "layernormalization", "batchnormalization"})
+_EXPONENTIALS = frozenset({"exp", "softmax", "logsoftmax"})
+_PRODUCTS = frozenset({"matmul", "batchmatmul"})
+_LARGEST = frozenset({"reducemax"})  # which a softmax subtracts
 _POINTWISE = _ARITHMETIC | _ROOTS | {"max", "min", "maximum", "minimum", "clip", "neg", "square", "squareddifference"}
 _FUNCTIONS = (
     frozenset({"relu", "relu6", "leakyrelu", "prelu", "gelu", "hardswish", "logistic", "sigmoid", "mul"}) | MOVES
@@ -97,6 +100,47 @@ class FloatRegions(Generic[Tensor]):
                 region = {place}
                 self._look_back(region, 0)
                 yield region, few if step.name == "layernormalization" else 1
+
+    def exponents(self, kept: Collection[int]) -> set[int]:
+        """Places of what is done to a tensor number by number for a softmax or a power among those `kept` in float.
+
+        Steps that hold a mask of -100 are too coarse for scores of 1, and an exponent's step is a factor.
+        """
+        found: set[int] = set()
+        waiting = [place for place in kept if self._steps[place].name in _EXPONENTIALS]
+        while waiting:
+            step = self._steps[waiting.pop()]
+            for place in {self._makers[tensor] for tensor in step.inputs if tensor in self._makers} - found:
+                if self._prepares(place):
+                    found.add(place)
+                    waiting.append(place)
+        return found
+
+    def of_probabilities(self) -> dict[int, Tensor]:
+        """Places of products of two activations, one of which a softmax gives: what it gives, before it was moved."""
+        found: dict[int, Tensor] = {}
+        for place, step in enumerate(self._steps):
+            if step.name not in _PRODUCTS or len(step.inputs) != len({*step.inputs}) or len(step.inputs) < 2:
+                continue
+            for tensor in step.inputs:
+                maker = self._steps[self._makers[tensor]] if tensor in self._makers else None
+                while maker is not None and maker.name in MOVES and maker.inputs:
+                    tensor = maker.inputs[0]
+                    maker = self._steps[self._makers[tensor]] if tensor in self._makers else None
+                if maker is not None and (maker.name == "softmax" or self._is_written_out_softmax(maker)):
+                    found[place] = tensor
+        return found
+
+    def _is_written_out_softmax(self, step: Step[Tensor]) -> bool:
+        makers = {self._steps[self._makers[tensor]].name for tensor in step.inputs if tensor in self._makers}
+        return step.name == "div" and "exp" in makers
+
+    def _prepares(self, place: int) -> bool:
+        """Whether it changes one tensor by stored numbers, or by the largest of its own."""
+        step = self._steps[place]
+        makers = [self._steps[self._makers[tensor]].name for tensor in step.inputs if tensor in self._makers]
+        alone = len(step.inputs) == 1 or not _LARGEST.isdisjoint(makers)
+        return step.name in _LARGEST | _RESHAPES or (step.name in _ARITHMETIC and alone)
 
     def enclosed(self, kept: Collection[int], outputs: Collection[Tensor]) -> set[int]:
         """Steps without weights that lie between steps `kept` in float only, such as an attention's bias and softmax.

@@ -57,6 +57,12 @@ class Affine:
         below = low / (LOWEST - zero_point) if zero_point > LOWEST else 0.0
         return cls(float(np.float32(max(above, below, least / STEPS))), zero_point)
 
+    @classmethod
+    def symmetric(cls, values: Range) -> Affine:
+        """int8 over `values` and their opposites, zero in the middle: for kernels that know no zero point."""
+        largest = max(-values.low, values.high)
+        return cls(float(np.float32(max(largest or SILENT_SPAN, SMALLEST_SPAN) / HIGHEST)), 0)
+
     @property
     def range(self) -> Range:
         """The real values of the two ends of int8."""

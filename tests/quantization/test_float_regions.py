@@ -133,3 +133,31 @@ def test_what_a_norm_over_planes_leaves_and_activations_of_it_are_normalised():
     assert regions(*norm).normalised() == {"normal", "active"}
     over_channels = [("LayerNormalization", "x", "normal", PLANE), ("Conv", "normal", "b", PLANE)]
     assert regions(*over_channels).normalised() == set()
+
+
+def test_what_makes_exponents_of_scores_stays_in_float():
+    rows = [
+        ("BATCH_MATMUL", "q k", "scores", PLANE),
+        ("MUL", "scores", "scaled", PLANE),
+        ("RESHAPE", "scaled", "windows", PLANE),
+        ("ADD", "windows", "masked", PLANE),
+        ("SOFTMAX", "masked", "shares", PLANE),
+        ("BATCH_MATMUL", "shares v", "out", PLANE),
+        ("ADD", "out x", "sum", PLANE),
+        ("REDUCE_MAX", "sum", "largest", CHANNELS),
+        ("SUB", "sum largest", "below", PLANE),
+        ("EXP", "below", "powers", PLANE),
+    ]
+    graph = regions(*rows)
+    assert made_by(graph.exponents({4, 9}), rows) == {"scaled", "windows", "masked", "largest", "below"}
+    assert graph.exponents({1, 2}) == set()
+
+
+def test_products_with_probabilities_follow_their_softmax():
+    rows = [
+        ("SOFTMAX", "scores", "shares", PLANE),
+        ("RESHAPE", "shares", "windows", PLANE),
+        ("BATCH_MATMUL", "windows v", "out", PLANE),
+        ("BATCH_MATMUL", "out w", "other", PLANE),
+    ]
+    assert regions(*rows).of_probabilities() == {2: "shares"}

@@ -28,6 +28,14 @@ def test_known_ranges(low, high, scale, zero_point):
     assert code == Affine(float(np.float32(scale)), zero_point)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "scale"),
+    [(-1.0, 0.5, 1 / 127), (0.0, 2.0, 2 / 127), (0.0, 0.0, 1e-6 / 127), (-1e-40, 0.0, 1e-28 / 127)],
+)
+def test_a_code_without_a_zero_point(low, high, scale):
+    assert Affine.symmetric(Range(low, high)) == Affine(float(np.float32(scale)), 0)
+
+
 def test_both_ends_of_a_code():
     assert Affine(0.5, -28).range == Range(-50.0, 77.5)
 

@@ -67,5 +67,11 @@ def _saturates(graph: TfliteGraph, producer: Any, target: int, limits: Range) ->
         return False
     if target in graph.outputs:
         return limits.high >= 1  # the picture's range ends at 0 and 1
-    rules = [INT8_KERNELS.get(graph.kind(user)) for user in graph.consumers(target)]
-    return all(kernel is not None and kernel.rule != "same" for kernel in rules)
+    return all(_takes_own_range(graph, user, target) for user in graph.consumers(target))
+
+
+def _takes_own_range(graph: TfliteGraph, user: Any, tensor: int) -> bool:
+    kernel = INT8_KERNELS.get(graph.kind(user))
+    if kernel is None or kernel.rule == "same":
+        return False
+    return kernel.symmetric is None or user.inputs[kernel.symmetric] != tensor

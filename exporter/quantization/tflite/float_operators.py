@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from math import prod
 from typing import Any
@@ -10,8 +10,11 @@ from typing import Any
 from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.quantization.float_regions import FloatRegions, Step
+from exporter.quantization.params import STEPS, Range
 from exporter.quantization.tflite.scales import float_activations
 
+# Steps that an even share of many probabilities must have; with fewer a row without favourites is rounded away.
+FEWEST_STEPS_OF_SHARE = 4
 # In the kernel's steps of 1/256 a probability of a seventeenth has 15; of those of a plane's pixels most have none.
 MOST_PROBABILITIES = 16
 
@@ -43,15 +46,33 @@ def normalised(graph: TfliteGraph) -> set[int]:
     return _regions(graph).normalised()
 
 
-def in_float(graph: TfliteGraph, asked: list[Any], *, enclose: bool) -> list[Any]:
-    """All operators that stay in float: those `asked` for, what has no int8 kernel, statistics, and, with `enclose`,
-    what lies between such operators only."""
+def in_float(
+    graph: TfliteGraph, asked: list[Any], *, enclose: bool, ranges: Mapping[int, Range] | None = None
+) -> list[Any]:
+    """All operators that stay in float: those `asked` for, what has no int8 kernel, statistics, what makes exponents,
+    products whose probabilities int8 is too coarse for by their `ranges`, and, with `enclose`, what lies between such
+    operators only."""
     regions = _regions(graph)
     places = {place for place, op in enumerate(graph.operators) if op in asked or not has_int8_kernel(graph, op)}
     places |= regions.statistics()
+    places |= regions.exponents(places)
+    places |= {place for place, shares in regions.of_probabilities().items() if _vanishes(graph, shares, ranges or {})}
     if enclose:
         places |= regions.enclosed(places, graph.outputs)
     return [graph.operators[place] for place in sorted(places)]
+
+
+def _vanishes(graph: TfliteGraph, shares: int, ranges: Mapping[int, Range]) -> bool:
+    """Whether int8 for the largest of these probabilities leaves too few steps to a row in which all are alike."""
+    known = ranges.get(shares)
+    return known is not None and FEWEST_STEPS_OF_SHARE * _summed_over(graph, shares) * known.high > STEPS + 1
+
+
+def _summed_over(graph: TfliteGraph, shares: int) -> int:
+    """How many probabilities make one."""
+    maker = graph.producer(shares)
+    shape = graph.shape(shares)
+    return shape[1] if maker is not None and graph.kind(maker) == "DIV" else shape[-1]
 
 
 def _regions(graph: TfliteGraph) -> FloatRegions[int]:

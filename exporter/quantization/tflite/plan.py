@@ -45,6 +45,7 @@ class Int8Plan:
     wanted: Wanted[int]
     tensors: tuple[Int8Tensor, ...]  # numbered as in `content`
     constants: Mapping[int, Range]  # group -> values of constants that must fit into it
+    symmetric: frozenset[int]  # groups whose zero point is zero
     integer: frozenset[int]  # numbers of operators
     asked_float: frozenset[int]  # numbers of operators that somebody wanted in float
     float_operators: tuple[str, ...]  # "KIND output-name", these and all others that stay in float
@@ -71,7 +72,7 @@ def plan_int8(
     numbers = {id(operator): number for number, operator in enumerate(graph.operators)}
     fuse_activations(graph)
     asked = [operator for operator in graph.operators if is_asked_for(graph, operator, keep_float, float_layers)]
-    kept = in_float(graph, asked, enclose=enclose)
+    kept = in_float(graph, asked, enclose=enclose, ranges=ranges or {})
     normal = normalised(graph)
     drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
     stay = [operator for operator in graph.operators if operator in kept]
@@ -87,6 +88,7 @@ def plan_int8(
         Wanted(origins, origins & planner.unclipped, origins & normal),
         renumbered(graph, tensors, objects),
         planner.constants,
+        planner.symmetric(),
         frozenset(n for n, operator in enumerate(graph.operators) if operator in planner.integer),
         frozenset(n for n, operator in enumerate(graph.operators) if operator in asked),
         tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator in stay),
@@ -119,6 +121,7 @@ class _Planner:
         self.constants: dict[int, Range] = {}
         self._scales = SharedScales()
         self._int8: list[int] = []
+        self._centred: list[int] = []
         self._origins: dict[int, int] = {}  # a tensor made here -> the float tensor with its values
 
     def convert(self, float_ends: bool) -> None:
@@ -151,8 +154,14 @@ class _Planner:
         alike = [operator for operator in self.integer if INT8_KERNELS[graph.kind(operator)].rule == "same"]
         for operator in sorted(alike, key=lambda operator: len(float_activations(graph, operator.inputs)) > 1):
             self._share(operator)
+        for operator in list(self.integer):
+            self._centre(operator)
         for operator in self.integer:
             self._include_constants(operator)
+
+    def symmetric(self) -> frozenset[int]:
+        """Groups that somebody reads who knows no zero point."""
+        return frozenset(map(self._scales.root, self._centred))
 
     def tensors(self) -> list[Int8Tensor]:
         group, pinned = self._scales.root, self._scales.pinned
@@ -219,6 +228,20 @@ class _Planner:
     def _group(self, tensor: int) -> list[int]:
         root = self._scales.root(tensor)
         return [each for each in self._int8 if self._scales.root(each) == root]
+
+    def _centre(self, operator: Any) -> None:
+        """Remember the input that must have no zero point; a QUANTIZE goes before it where one is dictated."""
+        place = INT8_KERNELS[self.graph.kind(operator)].symmetric
+        if place is None or not float_activations(self.graph, [operator.inputs[place]]):
+            return
+        tensor = operator.inputs[place]
+        pinned = self._scales.pinned(tensor)
+        if pinned is not None and pinned.zero_point:
+            own = self._requantized_copy(tensor)
+            operator.inputs[place] = own
+            self.graph.operators.insert(self.graph.operators.index(operator), self._requantize(tensor, own))
+            tensor = own
+        self._centred.append(tensor)
 
     def _requantize_output(self, operator: Any) -> int:
         """The kernel dictates another scale than the picture has: a QUANTIZE follows. Returns the kernel's output."""

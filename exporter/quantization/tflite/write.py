@@ -20,7 +20,7 @@ from exporter.quantization.params import Affine, Floats, Range, quantize_weights
 from exporter.quantization.tflite.plan import Int8Plan, Int8Tensor, renumbered
 
 FINEST_SHARE = 128.0  # of a step of what is summed up: XNNPACK takes less than 256
-PRODUCTS = ("MUL", "PRELU", "SQUARED_DIFFERENCE")
+PRODUCTS = ("BATCH_MATMUL", "MUL", "PRELU", "SQUARED_DIFFERENCE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,15 @@ def _group_params(plan: Int8Plan, ranges: Mapping[int, Range]) -> dict[int, Affi
         values = ranges[each.origin]
         unions[each.group] = values.union(unions.get(each.group, plan.constants.get(each.group, values)))
     pinned = {each.group: each.pinned for each in plan.tensors}
-    return {group: pinned[group] or Affine.of_range(values) for group, values in unions.items()}
+    return {
+        group: pinned[group] or (Affine.symmetric if group in plan.symmetric else Affine.of_range)(values)
+        for group, values in unions.items()
+    }
 
 
-def _own_params(constant: Array) -> Affine:
-    return Affine.of_range(Range(float(constant.min()), float(constant.max())))
+def _own_params(constant: Array, *, symmetric: bool = False) -> Affine:
+    values = Range(float(constant.min()), float(constant.max()))
+    return Affine.symmetric(values) if symmetric else Affine.of_range(values)
 
 
 class _Writer:
@@ -152,12 +156,15 @@ class _Writer:
 
     def _quantize_constants(self, operator: Any) -> None:
         graph = self.graph
-        shared = INT8_KERNELS[graph.kind(operator)].rule == "same"
+        kernel = INT8_KERNELS[graph.kind(operator)]
         for position, index in enumerate(operator.inputs):
             value = graph.constant(index)
             if value is None or value.dtype != np.float32:
                 continue
-            params = self.params(operator.outputs[0]) if shared else _own_params(value)
+            if kernel.rule == "same":
+                params = self.params(operator.outputs[0])
+            else:
+                params = _own_params(value, symmetric=position == kernel.symmetric)
             if (index, params) not in self._constants:
                 scales = np.array([params.scale], np.float32)
                 made = self._add(graph.name(index), params.quantize(value), scales, 0, params.zero_point)
