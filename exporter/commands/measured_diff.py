@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.commands.words import show, show_json, show_table
+from exporter.progress import Silent
 
 if TYPE_CHECKING:
     from exporter.releases.results import Releases
@@ -42,7 +43,6 @@ def is_measured(args: argparse.Namespace) -> bool:
 
 def run_measured(args: argparse.Namespace) -> int:
     from exporter.files.atomic import write_text_atomically
-    from exporter.progress import Silent
     from exporter.releases.compare import compare_releases
     from exporter.releases.markdown import markdown
     from exporter.releases.page import page
@@ -50,7 +50,8 @@ def run_measured(args: argparse.Namespace) -> int:
 
     given = {field: getattr(args, f"max_{field}") for field, *_ in LIMITS.values()}
     limits = Limits(**{field: value for field, value in given.items() if value is not None})
-    found = compare_releases(args.old, args.new, limits, Silent(), args.pictures, args.target)
+    progress = Silent() if args.json else _Lines()
+    found = compare_releases(args.old, args.new, limits, progress, args.pictures, args.target)
     for path, text in ((args.markdown, markdown), (args.html, page)):
         if path is not None:
             write_text_atomically(path, text(found))
@@ -59,6 +60,13 @@ def run_measured(args: argparse.Namespace) -> int:
         return found.exit_code
     _show(found)
     return found.exit_code
+
+
+class _Lines(Silent):
+    """A line for each target, as it begins."""
+
+    def say(self, line: str) -> None:
+        show(line)
 
 
 def _show(found: Releases) -> None:

@@ -43,9 +43,10 @@ def compare_releases(
     threads = threads_of(after)
     with TemporaryDirectory(prefix="exporter-diff-") as scratch:
         renderings = Renderings(evaluation, threads, progress, Path(scratch))
-        changes = [
-            _Pairing(before.judged[name], after.judged[name], (old, new), renderings, limits).change() for name in both
-        ]
+        changes = []
+        for name in both:
+            progress.say(f"{name}: both files on {len(evaluation)} pictures, then in turns")
+            changes.append(_Pairing(before.judged[name], after.judged[name], (old, new), renderings, limits).change())
     return Releases(
         old=f"{before.name} {before.version}",
         new=f"{after.name} {after.version}",

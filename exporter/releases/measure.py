@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from exporter.releases.results import Pixels
 
 TURNS = 10
-CALLS = 5  # of each in a turn
-WARMUP = 2  # in each turn: the other file has had the caches meanwhile
+CALLS = 5  # of each in a turn, fewer where they take long
+TURN_MS = 500.0
+WARMUP = 1  # in each turn: the other file has had the caches meanwhile
 
 
 def compare_quality(old: Artifact, new: Artifact, runtime: Runtime, renderings: Renderings) -> QualityChange:
@@ -66,12 +67,15 @@ def compare_pace(old: Artifact, new: Artifact, runtime: Runtime, threads: int, i
     one side, hardly twice of the same.
     """
     with runtime.open(old, threads) as first, runtime.open(new, threads) as second:
-        pace = _pace(first, second, image)
-        return pace if pace.ratio <= limit else min(pace, _pace(first, second, image), key=lambda each: each.ratio)
+        calls = max(1, min(CALLS, int(TURN_MS / _median_ms(first.time_ms(image, 1, WARMUP)))))
+        pace = _pace(first, second, image, calls)
+        if pace.ratio <= limit:
+            return pace
+        return min(pace, _pace(first, second, image, calls), key=lambda each: each.ratio)
 
 
-def _pace(old: Session, new: Session, image: Image) -> Pace:
-    turns = [_turn(old, new, image, swapped=bool(number % 2)) for number in range(TURNS)]
+def _pace(old: Session, new: Session, image: Image, calls: int) -> Pace:
+    turns = [_turn(old, new, image, calls, swapped=bool(number % 2)) for number in range(TURNS)]
     return Pace(
         old_ms=median(one for one, _ in turns),
         new_ms=median(other for _, other in turns),
@@ -79,9 +83,9 @@ def _pace(old: Session, new: Session, image: Image) -> Pace:
     )
 
 
-def _turn(old: Session, new: Session, image: Image, *, swapped: bool) -> tuple[float, float]:
+def _turn(old: Session, new: Session, image: Image, calls: int, *, swapped: bool) -> tuple[float, float]:
     sessions = (new, old) if swapped else (old, new)
-    first, second = (_median_ms(session.time_ms(image, CALLS, WARMUP)) for session in sessions)
+    first, second = (_median_ms(session.time_ms(image, calls, WARMUP)) for session in sessions)
     return (second, first) if swapped else (first, second)
 
 

@@ -84,6 +84,21 @@ def test_the_provenance_names_all_files_but_itself_and_the_sums(pristine: Path) 
     assert statement["predicate"]["runDetails"]["builder"]["id"] == "pkg:generic/exporter@0.1.0"
 
 
+@pytest.mark.extra("model-signing")
+def test_in_totos_own_library_takes_the_provenance(pristine: Path) -> None:
+    from google.protobuf import json_format
+    from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+    from in_toto_attestation.v1 import statement_pb2
+    from in_toto_attestation.v1.statement import Statement
+
+    text = (pristine / PROVENANCE).read_text()
+    Statement.copy_from_pb(json_format.Parse(text, statement_pb2.Statement())).validate()
+    predicate = json.loads(text)["predicate"]  # unknown fields are errors
+    parsed = json_format.ParseDict(predicate, provenance_pb2.Provenance())
+    assert parsed.build_definition.build_type == "urn:exporter:recipe:v1"
+    assert "model.checkpoint" in {entry.name for entry in parsed.build_definition.resolved_dependencies}
+
+
 def test_they_are_a_function_of_the_other_files(bundle: Path) -> None:
     before = {file: (bundle / file).read_bytes() for file in (SBOM, PROVENANCE)}
     for file in before:
