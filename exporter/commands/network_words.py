@@ -38,7 +38,8 @@ def add_network(parser: argparse.ArgumentParser) -> None:
 def wanted_of(args: argparse.Namespace) -> Wanted:
     """What the command line names. Raises RecipeError."""
     from exporter.probe.wanted import Wanted
-    from exporter.recipes.export import Input, Model
+    from exporter.recipes.input import Input
+    from exporter.recipes.model import Model
 
     arch, checkpoint = args.network, args.checkpoint
     if ":" not in arch and _is_file(arch):
@@ -81,7 +82,7 @@ def _json_object(option: str, text: str) -> dict[str, Any]:
 def _size(text: str | None) -> tuple[int, int] | None:
     from pydantic import ValidationError
 
-    from exporter.recipes.export import Input
+    from exporter.recipes.input import Input
 
     if text is None:
         return None

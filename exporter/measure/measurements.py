@@ -34,7 +34,7 @@ from exporter.runtimes.base import Runtime
 from exporter.sources import code_of, edited
 
 if TYPE_CHECKING:
-    from exporter.recipes.export import Verification
+    from exporter.recipes.measuring import Verification
 
 GOLDEN_IMAGES = 2
 STAGE_RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}

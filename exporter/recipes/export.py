@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SerializeAsAny,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, PrivateAttr, SerializeAsAny, ValidationError, model_validator
 
 from exporter.checkpoints.weights_files import files_by_place
-from exporter.data.protocol import Protocol
-from exporter.files.recipe_path import RecipeCheckpoint, RecipeFolder
 from exporter.files.yaml_text import Path_
-from exporter.generators.interface import MOST_FRAMES, constant_problem
 from exporter.recipes.file import RecipeTree, find_recipe, kind_of, read_recipe_tree
+from exporter.recipes.input import Input
+from exporter.recipes.measuring import Data, Verification
 from exporter.recipes.mistakes import dotted, located, mistakes, refuse
+from exporter.recipes.model import Model
 from exporter.recipes.promises import Budget
+from exporter.recipes.values import Name, Part, Seed, Version, portable
 from exporter.stages import STAGES, Stage
 from exporter.stages.parts import files_of
 from exporter.suggestions import did_you_mean, shortened
 from exporter.tiling.processing import Processing
 
-LARGEST_SIDE_PX = 16384
-LARGEST_PICTURE_PX = 2**25  # an 8K frame; every activation of a network is a multiple of it
-MOST_THREADS = 1024
-LARGEST_SEED = 2**63 - 1  # what every generator of random numbers and every reader of JSON integers takes
 RESERVED_RUNS = ("engines", "pools", "train")  # folders beside the runs in build/
-
-
-def _plain_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise ValueError(
-            f"a name holds letters, digits, _ and - and begins with one of the first two, not {name[:80]!r}"
-        )
-    return name
-
-
-def _plain_version(version: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", version):
-        raise ValueError(f"a version holds letters, digits, . _ and -, not {version[:80]!r}")
-    if version.endswith(".missed"):
-        raise ValueError("a version may not end in .missed: so end the folders of runs that missed a promise")
-    return version
 
 
 def _free_name(name: str) -> str:
@@ -65,115 +35,6 @@ def _target_name(name: str) -> str:
     if name == "input":
         raise ValueError("'input' names the picture that goes in; take another name")
     return name
-
-
-# A name becomes part of file names, in a bundle and in a build folder.
-Name = Annotated[str, Field(max_length=64), AfterValidator(_plain_name)]
-Version = Annotated[str, Field(max_length=64), AfterValidator(_plain_version)]
-Threads = Annotated[int, Field(ge=1, le=MOST_THREADS)]
-Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
-Side = Annotated[int, Field(ge=16, le=LARGEST_SIDE_PX)]
-
-
-def _way(value: Any) -> Any:
-    """1, "image.0" or [image, 0] as the keys and indices that lead to one of the tensors a network returns."""
-    if isinstance(value, list | tuple):
-        return tuple(value)
-    if value is None or isinstance(value, bool | dict):
-        raise ValueError(f"names one of the network's outputs, such as 1, -1, image or image.0, not {value!r}")
-    return tuple(str(value).split("."))
-
-
-def _constant(value: Any) -> Any:
-    if problem := constant_problem(value):
-        raise ValueError(problem)
-    return value
-
-
-def _is_empty(value: Any) -> bool:
-    return not value
-
-
-def _is_none(value: Any) -> bool:
-    return value is None
-
-
-def _is_one(value: Any) -> bool:
-    return bool(value == 1)
-
-
-Way = Annotated[tuple[str, ...], BeforeValidator(_way), Field(max_length=16)]
-Constant = Annotated[Any, BeforeValidator(_constant)]
-
-
-class Part(BaseModel):
-    """A piece of a recipe: no key it does not know, no number that is none, numbers where text is wanted as written."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, coerce_numbers_to_str=True)
-
-
-class Model(Part):
-    """The trained generator: a name of `exporter generators`, or `package.module:Class`.
-
-    Without `arch` the architecture is recognised from the checkpoint.
-    """
-
-    arch: str | None = None
-    checkpoint: RecipeCheckpoint
-    # The part of the checkpoint that is meant, where it holds several networks that fit: a key, or how names begin.
-    weights: str | None = Field(default=None, min_length=1, max_length=200, exclude_if=_is_none)
-    kwargs: dict[str, Any] = {}
-    range: tuple[float, float] | None = None  # input and output value range of a network of your own; default 0..1
-    multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)  # height and width must be multiples of it
-    output: Way = Field(default=(), exclude_if=_is_empty)  # the picture among several tensors: 1, -1, image, image.0
-    inputs: dict[str, Constant] = Field(default={}, exclude_if=_is_empty)  # further arguments of forward by name
-    extra_channels: tuple[float, ...] = Field(default=(), max_length=64, exclude_if=_is_empty)  # constant maps
-    licence: str = "unknown"
-    source: str = "unknown"  # where the weights come from; goes into the manifest
-
-    @model_validator(mode="after")
-    def _range_rises(self) -> Self:
-        if self.range is not None and self.range[0] >= self.range[1]:
-            raise ValueError(f"range: {self.range[0]:g} must be below {self.range[1]:g}")
-        return self
-
-
-class Input(Part):
-    """Size of the picture (or tile) the exported files take, in px, and what its channels are."""
-
-    height: Side = 256
-    width: Side = 256
-    # Without it found out by trying. rggb: four sensor values of a cell; the photograph is twice as high and wide.
-    colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = Field(default=None, exclude_if=_is_none)
-    frames: int = Field(default=1, ge=1, le=MOST_FRAMES, exclude_if=_is_one)  # pictures of a film, stacked on channels
-
-    @model_validator(mode="after")
-    def _fits_into_memory(self) -> Self:
-        if self.height * self.width > LARGEST_PICTURE_PX:
-            raise ValueError(f"{self.height}×{self.width} px are more than {LARGEST_PICTURE_PX / 1e6:.0f} megapixels")
-        return self
-
-
-class Data(Part):
-    """Folders of images; see calibration/README.md."""
-
-    calibration: RecipeFolder
-    evaluation: RecipeFolder
-    training: RecipeFolder | None = None
-    protocol: Protocol | None = None  # of a network that enlarges: how small pictures are made of the sharp ones here
-    # Sigma of 255: white noise on the sharp pictures of every set, for a denoiser; see exporter/data/view.py.
-    noise: float = Field(default=0.0, ge=0, le=255, exclude_if=_is_empty)
-
-
-class Verification(Part):
-    """How results are measured."""
-
-    runs: int = Field(default=50, ge=5, le=1_000_000)  # timed model calls
-    warmup: int = Field(default=10, ge=1, le=1_000_000)
-    threads: Threads = 2
-    latency_threads: tuple[Threads, ...] = Field(default=(), max_length=64)  # a table: every file, every runtime
-    pictures: int = Field(default=6, ge=1, le=1000)  # evaluation images shown in the report
-    demand_all: bool = False  # a runtime of `also_on` that is not installed is a promise not measured
 
 
 class Target(Part):
@@ -321,15 +182,3 @@ def _parse_stages(tree: RecipeTree, where: Path_, raw: Any, problems: list[str])
 
 def _named(stage: Stage) -> dict[str, Any]:
     return {stage.name: stage.model_dump(mode="json")}
-
-
-def portable(tree: Any) -> Any:
-    """Absolute paths below the working directory become relative: bundles must not depend on where they were made."""
-    if isinstance(tree, dict):
-        return {key: portable(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [portable(value) for value in tree]
-    if isinstance(tree, str) and tree.startswith("/"):
-        path = Path(tree)
-        return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
-    return tree

@@ -14,9 +14,9 @@ from exporter.data.protocol import Protocol
 from exporter.errors import RecipeError
 from exporter.files.recipe_path import RecipeCheckpoint, RecipeFile, RecipeFolder
 from exporter.generators.build import generator_info
-from exporter.recipes.export import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, portable
 from exporter.recipes.file import RecipeTree, find_recipe, read_recipe_tree
 from exporter.recipes.mistakes import located, mistakes, refuse
+from exporter.recipes.values import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, portable
 from exporter.training.options import FitOptions
 
 

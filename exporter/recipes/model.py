@@ -1,0 +1,56 @@
+"""The `model` of a recipe: the trained generator, how it is built and how it is called."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from exporter.files.recipe_path import RecipeCheckpoint
+from exporter.generators.interface import constant_problem
+from exporter.recipes.values import LARGEST_SIDE_PX, Part, is_empty, is_none
+
+
+def _way(value: Any) -> Any:
+    """1, "image.0" or [image, 0] as the keys and indices that lead to one of the tensors a network returns."""
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    if value is None or isinstance(value, bool | dict):
+        raise ValueError(f"names one of the network's outputs, such as 1, -1, image or image.0, not {value!r}")
+    return tuple(str(value).split("."))
+
+
+def _constant(value: Any) -> Any:
+    if problem := constant_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+Way = Annotated[tuple[str, ...], BeforeValidator(_way), Field(max_length=16)]
+Constant = Annotated[Any, BeforeValidator(_constant)]
+
+
+class Model(Part):
+    """The trained generator: a name of `exporter generators`, or `package.module:Class`.
+
+    Without `arch` the architecture is recognised from the checkpoint.
+    """
+
+    arch: str | None = None
+    checkpoint: RecipeCheckpoint
+    # The part of the checkpoint that is meant, where it holds several networks that fit: a key, or how names begin.
+    weights: str | None = Field(default=None, min_length=1, max_length=200, exclude_if=is_none)
+    kwargs: dict[str, Any] = {}
+    range: tuple[float, float] | None = None  # input and output value range of a network of your own; default 0..1
+    multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)  # height and width must be multiples of it
+    output: Way = Field(default=(), exclude_if=is_empty)  # the picture among several tensors: 1, -1, image, image.0
+    inputs: dict[str, Constant] = Field(default={}, exclude_if=is_empty)  # further arguments of forward by name
+    extra_channels: tuple[float, ...] = Field(default=(), max_length=64, exclude_if=is_empty)  # constant maps
+    licence: str = "unknown"
+    source: str = "unknown"  # where the weights come from; goes into the manifest
+
+    @model_validator(mode="after")
+    def _range_rises(self) -> Self:
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError(f"range: {self.range[0]:g} must be below {self.range[1]:g}")
+        return self
