@@ -50,7 +50,7 @@ _INSTEAD: tuple[tuple[str, str], ...] = (  # of whole names, in lower case, with
     (r"local_scalar_dense|item|bool|float|int|tolist|equal|is_nonzero|if|loop", _ONE_PATH),
     (r"linalg_\w+|svd|qr|inverse|pinverse|det|logdet|slogdet|cholesky\w*|eig|eigh|lstsq|lu\w*|matrix_exp", _MATRICES),
     (r"triangular_solve|solve", _MATRICES),
-    (r"kthvalue|quantile|nanquantile|mode|nanmedian|msort", _ORDER),
+    (r"quantile|nanquantile|mode|nanmedian|msort", _ORDER),
     (r"searchsorted|bucketize|histc|histogram\w*|bincount", _STEPS),
     (r"nms|batched_nms|nonmaxsuppression|roi_\w+|ps_roi_\w+", _BEHIND),
     (r"deform_conv2d\w*|deformconv|\w*deform\w*|dcn\w*", _DEFORMED),

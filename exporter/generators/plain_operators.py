@@ -73,6 +73,25 @@ def _median(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     return Extremes(*(found if keepdim else [t.squeeze(dim) for t in found]))
 
 
+def _kth(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    values, indices = torch.sort(x, dim)
+    found = [t.narrow(dim, k - 1, 1) for t in (values, indices)]
+    return Extremes(*(found if keepdim else [t.squeeze(dim) for t in found]))
+
+
+def _quantile(
+    x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Any:
+    """Of one constant share: a place between two of the sorted values."""
+    if dim is None or not isinstance(q, int | float) or interpolation != "linear":
+        return NotImplemented
+    values, _ = torch.sort(x, dim)
+    place = q * (shape_of(x)[dim] - 1)
+    below, above = (values.narrow(dim, int(side), 1) for side in (math.floor(place), math.ceil(place)))
+    found = below + (above - below) * (place - math.floor(place))
+    return found if keepdim else found.squeeze(dim)
+
+
 def _running(combine: Callable[[Tensor, Tensor], Tensor], nothing: float | None) -> Callable[[Tensor, int], Tensor]:
     """In as many steps as the length has bits; without a number that changes `nothing`, a row is combined with itself.
 
@@ -191,6 +210,8 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "_threshold": _threshold,
     "threshold": _threshold,
     "median": _median,
+    "kthvalue": _kth,
+    "quantile": _quantile,
     "cumprod": lambda x, dim: _running_product(x, dim),
     "cummax": _running_extreme(torch.maximum),
     "cummin": _running_extreme(torch.minimum),

@@ -6,6 +6,7 @@ What cannot be found out (the number that a further argument wants, how many fra
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -25,6 +26,7 @@ GUESSED_NUMBER = 0.06  # a noise level of 15 of 255; strengths and quality facto
 GUESSED_FRAMES = (3, 5, 7, 2)
 SIZE_FOR_FRAMES: Size = (128, 128)
 SMALL_PX = 64
+_STATE = re.compile(r"(?:^|_)(?:h|c|hx|cx|hidden|states?|memory|recurrent|carry)(?:_|\d|$)")  # of recurrent networks
 T = TypeVar("T")
 
 
@@ -63,6 +65,13 @@ def find_out(network: nn.Module, wanted: Wanted) -> Discovered:
 def _guesses(network: nn.Module, wanted: Wanted) -> Iterator[tuple[Wanted, str]]:
     """What may be meant by what was not said, and the words for it."""
     missing = _arguments_without_value(network, wanted) if wanted.frames == 1 else []
+    if carried := next(filter(_STATE.search, missing), ""):
+        raise PlanError(
+            f"forward takes {carried!r}, a state that goes on from frame to frame: that is not carried here",
+            hint="each frame by itself, with a fixed state: "
+            f"model.inputs={{{carried}: {{fill: 0, shape: [1, C, H, W]}}}}; several frames that go in at once are "
+            "input.frames",
+        )
     if missing:
         guessed = dict.fromkeys(missing, GUESSED_NUMBER)
         said = ", ".join(f"{name}: {GUESSED_NUMBER}" for name in missing)

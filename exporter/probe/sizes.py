@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ Trial = Callable[[int, int], str]  # why the network cannot run at height×width
 # Two different sides first: nothing that mixes them up gets through. Then what networks of one size are built for.
 SIZES: tuple[Size, ...] = ((96, 128), (128, 128), (256, 256), (64, 64), (224, 224), (192, 192), (512, 512), (320, 320))
 LARGEST_MULTIPLE = 256
+MIN_PX, MOST_PX, MOST_SIDES = 16, 1024, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,17 @@ def find_size(trial: Trial, wanted: Size | None) -> SizeRule:
         if not why:
             return SizeRule(height, width, _multiple(trial, math.gcd(height, width)))
         first = first or why
+    for side in () if wanted else _sides_in(first):  # of a network that is built for one size
+        if not trial(side, side):
+            return SizeRule(side, side, _multiple(trial, side))
     raise PlanError(f"{first}{_others(trial, wanted)}" if wanted else first)
+
+
+def _sides_in(said: str) -> list[int]:
+    """Numbers in the network's own complaint that may be the side that it was built for."""
+    numbers = dict.fromkeys(int(number) for number in re.findall(r"(?<![\w:.×])\d+(?![\w.×])", said))
+    tried = {size for size in SIZES if size[0] == size[1]}
+    return [side for side in numbers if MIN_PX <= side <= MOST_PX and (side, side) not in tried][:MOST_SIDES]
 
 
 def _multiple(trial: Trial, common: int) -> int:

@@ -121,3 +121,22 @@ class Loud(Plain):
 class Weightless(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(x, 3, 1, 1) * 0.5
+
+
+class Carries(Plain):
+    """One step of a recurrent network."""
+
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        state = F.relu(self.first(x) + state)
+        return x + self.last(state), state
+
+
+class OneSize(Plain):
+    """Built for 48 × 48 px."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = nn.Parameter(torch.rand(1, 8, 48, 48))
+
+    def middle(self, x: Tensor) -> Tensor:
+        return x + self.places

@@ -37,6 +37,18 @@ def test_frames_are_guessed() -> None:
     assert of.wanted.frames == 5 and of.remarks == ("guessed: input.frames 5",)
 
 
+def test_a_state_is_no_number() -> None:
+    with pytest.raises(PlanError, match=r"'state', a state that goes on from frame to frame(?s:.*)fill: 0, shape"):
+        found("Carries")
+    by_itself = found("Carries", inputs={"state": {"fill": 0, "shape": [1, 8, "H", "W"]}})
+    assert by_itself.wanted.inputs["state"]["fill"] == 0
+
+
+def test_the_size_that_a_network_is_built_for_is_read_off_its_complaint() -> None:
+    of = found("OneSize")
+    assert (of.rule.height, of.rule.width) == (48, 48)
+
+
 def test_range_and_multiple_are_kept_when_they_were_said() -> None:
     assert found("Signed").wanted.range == (-1, 1)
     of = found("Signed", range=(0.0, 1.0), multiple=16)

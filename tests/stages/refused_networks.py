@@ -50,7 +50,7 @@ class Decomposed(Refused):
 class Ordered(Refused):
     @staticmethod
     def refused(x: Tensor) -> Tensor:
-        return x - torch.kthvalue(x, 2, dim=1, keepdim=True)[0]
+        return x - torch.mode(x, dim=1, keepdim=True)[0]
 
 
 class Own(Refused):

@@ -101,7 +101,7 @@ def test_the_lopsided_image_has_no_symmetry():
     ("network", "said", "instead"),
     [
         ("Decomposed", r"for linalg_svd, called in body\.1 \(Part, refused_networks.py:\d+: return x \* ", "matrices"),
-        ("Ordered", r"for kthvalue, called in body\.1 \(Part, refused_networks.py:\d+: ", r"torch\.topk"),
+        ("Ordered", r"for mode, called in body\.1 \(Part, refused_networks.py:\d+: ", r"torch\.topk"),
         ("Own", r"for exporter_tests::own, called in body\.1 ", "an operator of your own"),
         ("Deformed", r"for exporter_tests::deform_conv2d, called in body\.1 ", "grid_sample"),
         ("InNumpy", r"one picture, which numpy takes out of PyTorch in body\.1 \(Part, ", "register_buffer"),

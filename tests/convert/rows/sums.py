@@ -28,6 +28,8 @@ SUMS: dict[str, Row] = {
     "deviation": lambda x: x / (x.std(1, keepdim=True) + 1),
     "deviation and mean": lambda x: (lambda s, m: (x - m) / (s + 1))(*torch.std_mean(x, (2, 3), keepdim=True)),
     "median": lambda x: x * x.median(1, keepdim=True)[0],
+    "kth value": lambda x: x - x.kthvalue(3, 1, keepdim=True)[0],
+    "quantile": lambda x: x - torch.quantile(x, 0.3, dim=1, keepdim=True),
     "median of a plane": lambda x: x - x.flatten(2).median(-1, keepdim=True)[0][..., None],
     "log of exponentials": lambda x: x - x.logsumexp(1, keepdim=True),
     "length": lambda x: x / (x.norm(dim=1, keepdim=True) + 1),
