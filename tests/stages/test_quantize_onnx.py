@@ -80,6 +80,7 @@ def test_a_product_of_two_activations_keeps_its_picture(tmp_path):
     nodes = onnx.load(made.path).graph.node
     paired = {name for node in nodes if node.op_type == "DequantizeLinear" for name in node.output}
     assert all(paired.isdisjoint(node.input) for node in nodes if node.op_type == "Softmax")
+    assert lint_model(made.path)[0].int8_mac_share == 1
 
 
 @pytest.mark.parametrize("arch", NORMED)

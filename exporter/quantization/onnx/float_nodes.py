@@ -11,13 +11,15 @@ from exporter.graph.onnx_editor import attribute
 from exporter.graph.operators import ONNX, ONNX_WEIGHTED
 from exporter.quantization.float_regions import FloatRegions, Step
 
+MOST_SHARES = 64  # a row in which all are alike has four steps of 1/256 each; with fewer it is rounded away
+
 
 def float_nodes(model: Any, patterns: Iterable[str] = (), names: Collection[str] = ()) -> frozenset[str]:
     """Names of the nodes of an onnx.ModelProto that stay in float.
 
     Those that `patterns` (fnmatch, over kinds and names) or `names` ask for, what ONNX Runtime has no INT8 form of,
-    statistics, products of two activations, convolutions with computed weights among them, and what lies between such
-    nodes only.
+    statistics, what makes exponents, convolutions with computed weights, products with so many probabilities that int8
+    is too coarse for them, and what lies between such nodes only.
     ONNX Runtime's own integer softmax needs steps of 1/256, of which a window of a hundred pixels has two or three.
     """
     import onnx
@@ -33,14 +35,32 @@ def float_nodes(model: Any, patterns: Iterable[str] = (), names: Collection[str]
         or any(fnmatchcase(word, pattern) for word in (node.op_type, node.name) for pattern in wanted)
         or _has_no_form(node, constants)
         or node.op_type == "Softmax"
-        or (node.op_type in ONNX_WEIGHTED and len(steps[place].inputs) > 1)
+        or (node.op_type in ONNX_WEIGHTED and node.op_type != "MatMul" and len(steps[place].inputs) > 1)
     }
     places |= regions.statistics()
+    places |= regions.exponents(places)
+    many = _with_many_shares(model)
+    places |= {place for place, shares in regions.of_probabilities().items() if shares in many}
     unpaired = {
         place for place, node in enumerate(nodes) if ONNX.get(node.op_type) is None or not ONNX[node.op_type].scale
     }
     places |= regions.enclosed(places | unpaired, {value.name for value in model.graph.output})
     return frozenset(nodes[place].name for place in places)
+
+
+def _with_many_shares(model: Any) -> set[str]:
+    """What softmaxes over more than `MOST_SHARES` numbers give, or over how many is not known."""
+    sizes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.value_info, *model.graph.output)
+    }
+    found = set()
+    for node in model.graph.node:
+        if node.op_type == "Softmax":
+            shape, axis = sizes.get(node.output[0], []), attribute(node, "axis", -1)
+            if not -len(shape) <= axis < len(shape) or not 0 < shape[axis] <= MOST_SHARES:
+                found.add(node.output[0])
+    return found
 
 
 def statistics(model: Any) -> frozenset[str]:

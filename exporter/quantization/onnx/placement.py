@@ -44,7 +44,7 @@ class Placement:
 
 def place(graph: OnnxGraph, kinds: Collection[str], in_float: Collection[str], numbers: Collection[str]) -> Placement:
     """Decides node by node; those named `in_float` are left alone. `numbers`: activations that are of floats."""
-    work = _Placing(graph, numbers)
+    work = _Placing(graph, numbers, frozenset(in_float))
     for node in graph.nodes:
         if node.op_type in kinds and node.name not in in_float:
             _BY_KIND.get(node.op_type, _all_around)(work, node)
@@ -53,8 +53,9 @@ def place(graph: OnnxGraph, kinds: Collection[str], in_float: Collection[str], n
 
 
 class _Placing:
-    def __init__(self, graph: OnnxGraph, numbers: Collection[str]) -> None:
+    def __init__(self, graph: OnnxGraph, numbers: Collection[str], in_float: frozenset[str]) -> None:
         self.graph, self.numbers, self.placement = graph, numbers, Placement()
+        self.in_float = in_float
         self.swallowed: list[Any] = []
 
     def quantize(self, tensor: str, code: Code | None = None) -> None:
@@ -122,8 +123,12 @@ def _gemm(work: _Placing, node: Any) -> None:
 
 
 def _product(work: _Placing, node: Any) -> None:
+    """Of two activations for float nodes, such as a softmax: what comes out of the integers is not rounded again."""
     _flatten_weights(work.graph, node)
-    for tensor in (*node.input, *node.output):
+    users = work.graph.consumers(node.output[0])
+    of_two = not any(name in work.graph.constants for name in node.input)
+    unrounded = of_two and users and all(user.name in work.in_float for user in users)
+    for tensor in (*node.input, *(() if unrounded else node.output)):
         if tensor in work.graph.constants:
             work.weight(tensor, 1)
         else:
