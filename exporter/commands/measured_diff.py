@@ -73,14 +73,15 @@ def _show(found: Releases) -> None:
     from exporter.releases.markdown import row
 
     columns = ("target", "runtime", "PSNR, old → new", "lost", "a call, old → new", "times as long", "times as large")
-    show_table("", columns, map(row, found.targets))
+    if found.targets:
+        show_table("", columns, map(row, found.targets))
     for name in found.added:
         show(f"new: target {name}")
     for line in found.regressions:
         show(f"worse: {line}")
     for line in found.open:
         show(f"not comparable: {line}")
-    show(f"{found.sentence}: {found.pictures}; {found.machine}, both in turns")
+    show(f"{found.sentence}: {found.pictures}; {found.machine}, both in turns" if found.pictures else found.sentence)
     show(f"exit code {found.exit_code}: {MEANINGS[found.exit_code]}")
 
 

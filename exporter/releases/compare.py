@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -35,30 +36,29 @@ def compare_releases(
     """Run every target of both bundles, or those in `only`, on the pictures of both, and time them in turns.
 
     `pictures`: a set to judge both by in place of the one that their reports were made with. Raises BundleError for a
-    bundle that `verify` would refuse, Incomparable when the two were not made for the same pictures, DataError.
+    bundle that `verify` would refuse, RecipeError for an unknown target, DataError for a set that cannot be read.
     """
     before, after = (_manifest(bundle) for bundle in (old, new))
     both, gone, added = _names(before, after, only)
-    evaluation = open_pictures(before, after, pictures)
-    threads = threads_of(after)
-    with TemporaryDirectory(prefix="exporter-diff-") as scratch:
-        renderings = Renderings(evaluation, threads, progress, Path(scratch))
-        changes = []
-        for name in both:
-            progress.say(f"{name}: both files on {len(evaluation)} pictures, then in turns")
-            changes.append(_Pairing(before.judged[name], after.judged[name], (old, new), renderings, limits).change())
-    return Releases(
+    known = Releases(
         old=f"{before.name} {before.version}",
         new=f"{after.name} {after.version}",
-        old_folder=old,
-        new_folder=new,
-        pictures=_described(evaluation),
-        machine=threads_on_cpu(threads),
+        machine=threads_on_cpu(threads_of(after)),
         limits=limits,
-        targets=tuple(changes),
         gone=gone,
         added=added,
     )
+    try:
+        evaluation = open_pictures(before, after, pictures)
+    except Incomparable as error:
+        return replace(known, incomparable=" ".join(line.strip() for line in str(error).splitlines()))
+    changes = []
+    with TemporaryDirectory(prefix="exporter-diff-") as scratch:
+        renderings = Renderings(evaluation, threads_of(after), progress, Path(scratch))
+        for name in both:
+            progress.say(f"{name}: both files on {len(evaluation)} pictures, then in turns")
+            changes.append(_Pairing(before.judged[name], after.judged[name], (old, new), renderings, limits).change())
+    return replace(known, pictures=_described(evaluation), targets=tuple(changes))
 
 
 def _manifest(bundle: Path) -> Manifest:
@@ -76,8 +76,6 @@ def _names(
     chosen = [name for name in known if not only or name in only]
     both = [name for name in chosen if name in before.judged and name in after.judged]
     gone = tuple(name for name in chosen if name not in after.judged)
-    if not both and not gone:
-        raise Incomparable("the two bundles have no target in common")
     return both, gone, tuple(name for name in chosen if name not in before.judged)
 
 

@@ -27,6 +27,9 @@ def _lines(found: Releases) -> Iterator[str]:
         yield f"- **not comparable**: {_cell(line)}"
     if found.regressions or found.open:
         yield ""
+    if not found.pictures:
+        yield "Nothing was run."
+        return
     yield "| target | runtime | PSNR, old → new | lost | a call, old → new | times as long | times as large |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for target in found.targets:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,18 +73,20 @@ class TargetChange:
 
 @dataclass(frozen=True, slots=True)
 class Releases:
-    """`pictures`: the name of the set and how many. `gone`, `added`: targets of one side alone."""
+    """`pictures`: the name of the set and how many. `gone`, `added`: targets of one side alone.
+
+    `incomparable`: why nothing was run; empty: the targets of both were.
+    """
 
     old: str  # name and version
     new: str
-    old_folder: Path
-    new_folder: Path
-    pictures: str
     machine: str
     limits: Limits
-    targets: tuple[TargetChange, ...]
-    gone: tuple[str, ...]
-    added: tuple[str, ...]
+    gone: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    pictures: str = ""
+    targets: tuple[TargetChange, ...] = ()
+    incomparable: str = ""
 
     @property
     def regressions(self) -> tuple[str, ...]:
@@ -94,12 +95,16 @@ class Releases:
 
     @property
     def open(self) -> tuple[str, ...]:
-        return tuple(f"{t.target}: {line}" for t in self.targets for line in t.open)
+        """Why something, or everything, cannot be compared."""
+        lines = tuple(f"{t.target}: {line}" for t in self.targets for line in t.open)
+        if self.incomparable:
+            return (self.incomparable, *lines)
+        return lines if self.targets or self.gone else ("the two bundles have no target in common",)
 
     @property
     def exit_code(self) -> int:
         """1 something is worse than the limits allow · 2 else, something cannot be compared · 0."""
-        return 1 if self.regressions else 2 if self.open or not self.targets else 0
+        return 1 if self.regressions else 2 if self.open else 0
 
     @property
     def sentence(self) -> str:

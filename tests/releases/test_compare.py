@@ -89,9 +89,16 @@ def test_a_larger_file(at_releases: Path, capsys: Capture) -> None:
     assert "times as large, allowed 0.9" in capsys.readouterr().out
 
 
-def test_other_pictures_are_not_compared(at_releases: Path, capsys: Capture) -> None:
-    assert diff(OLD, OTHER) == 2
-    assert "judged by other pictures" in capsys.readouterr().err
+def test_other_pictures_are_not_compared(at_releases: Path, tmp_path: Path, capsys: Capture) -> None:
+    files = ["--markdown", str(tmp_path / "d.md"), "--html", str(tmp_path / "d.html")]
+    assert diff(OLD, OTHER, *files) == 2
+    why = "not comparable: the two bundles were judged by other pictures"
+    assert why in capsys.readouterr().out
+    assert why in (tmp_path / "d.html").read_text()
+    text = (tmp_path / "d.md").read_text().splitlines()
+    assert text[1] == "### ⚠️ tiny 1.1 and tiny 1.0 cannot be compared"
+    assert text[3].startswith("- **not comparable**: the two bundles were judged by other pictures")
+    assert text[-1] == "Nothing was run."
     assert diff(OLD, OTHER, "--pictures", "others", "--max-loss-db", "inf") == 0, "both by these"
 
 
@@ -101,10 +108,10 @@ def test_pictures_that_are_gone_or_were_changed(
     old, new = (str(at_releases / bundle) for bundle in (OLD, NEW))
     monkeypatch.chdir(tmp_path)
     assert diff(old, new) == 2
-    assert "the pictures that the bundles were judged by are not here: evaluation" in capsys.readouterr().err
+    assert "the pictures that the bundles were judged by are not here: evaluation" in capsys.readouterr().out
     shutil.copytree(at_releases / "others", tmp_path / "evaluation")
     assert diff(old, new) == 2
-    assert "evaluation holds other pictures than the bundles were judged by" in capsys.readouterr().err
+    assert "evaluation holds other pictures than the bundles were judged by" in capsys.readouterr().out
 
 
 def test_other_sizes_and_other_noise_are_not_compared(at_releases: Path) -> None:

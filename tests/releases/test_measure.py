@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def test_a_picture_that_is_not_finite_is_a_loss_that_nothing_allows() -> None:
 
 
 def releases(*targets: TargetChange, gone: tuple[str, ...] = ()) -> Releases:
-    return Releases("a 1", "a 2", Path("a"), Path("b"), "set, 3 pictures", "cpu", Limits(), targets, gone, ("extra",))
+    return Releases("a 1", "a 2", "cpu", Limits(), gone, ("extra",), "set, 3 pictures", targets)
 
 
 def target(regressions: tuple[str, ...] = (), open: tuple[str, ...] = ()) -> TargetChange:
@@ -128,6 +128,7 @@ def target(regressions: tuple[str, ...] = (), open: tuple[str, ...] = ()) -> Tar
         (releases(target(regressions=("x",)), target(open=("y",))), 1),
         (releases(target(), gone=("fp16",)), 1),
         (releases(), 2),
+        (replace(releases(target()), incomparable="other pictures"), 2),
     ],
 )
 def test_exit_codes(found: Releases, code: int) -> None:
