@@ -51,7 +51,7 @@ def compare_releases(
     try:
         evaluation = open_pictures(before, after, pictures)
     except Incomparable as error:
-        return replace(known, incomparable=" ".join(line.strip() for line in str(error).splitlines()))
+        return replace(known, incomparable=str(error).replace("\n  hint: ", "; "))
     changes = []
     with TemporaryDirectory(prefix="exporter-diff-") as scratch:
         renderings = Renderings(evaluation, threads_of(after), progress, Path(scratch))

@@ -20,7 +20,7 @@ from tests.recipes.recipe_folder import SIDE, write_recipe_folder
 
 @pytest.fixture(scope="session")
 def releases(teacher_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with recipe, pictures and dist/: tiny-1.0, tiny-1.1 (other weights), tiny-2.0 (the same, judged by others)."""
+    """A folder with recipe, pictures and dist/: tiny-1.0, tiny-1.1 (other weights), tiny-2.0 (judged by others)."""
     import torch
 
     folder = tmp_path_factory.mktemp("releases")
