@@ -24,6 +24,8 @@ from exporter.quantization.onnx.float_nodes import float_nodes
 from exporter.quantization.onnx.qdq import plan_qdq, write_qdq
 from exporter.quantization.params import Range
 from exporter.quantization.tflite.fp16_graph import write_fp16
+from exporter.quantization.tflite.plan import plan_int8
+from exporter.quantization.tflite.write import write_int8
 from tests.graph.onnx_models import model_of, normal
 from tests.steps import lines_run, require_linear
 
@@ -100,6 +102,27 @@ def test_translation():
     def count(blocks: int) -> int:
         model = _prepared(blocks)
         return _count(lambda: translate(model, channels_last=True))
+
+    require_linear(count, BLOCKS)
+
+
+def test_passes_over_tflite():
+    def count(blocks: int) -> int:
+        graph = translate(_prepared(blocks), channels_last=True)
+        return _count(lambda: run_passes(graph, CLEANUP))
+
+    require_linear(count, BLOCKS)
+
+
+def test_int8_of_tflite():
+    def count(blocks: int) -> int:
+        content = _tflite(blocks)
+
+        def quantize() -> None:
+            plan = plan_int8(content)
+            write_int8(plan, dict.fromkeys(plan.wanted.tensors, EACH))
+
+        return _count(quantize)
 
     require_linear(count, BLOCKS)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from exporter.graph.operators import TFLITE, TFLITE_WEIGHTED, UNKNOWN_TFLITE
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.graph.tflite_links import Links
 from exporter.passes.tflite.cuts import join_cuts, transpose_before_cutting
 
 SIGNATURE = "serving_default"
@@ -19,22 +20,23 @@ def join_clamps(graph: TfliteGraph) -> bool:
 
     min(max(x, 0), 1) written either way round is matched.
     """
-    modified = False
+    modified, gone, links = False, set[int](), Links(graph)
     for first in list(graph.operators):
-        if first not in graph.operators or graph.kind(first) not in ("MINIMUM", "RELU"):
+        if id(first) in gone or graph.kind(first) not in ("MINIMUM", "RELU"):
             continue
-        users = graph.consumers(first.outputs[0])
-        if len(users) != 1 or first.outputs[0] in graph.outputs:
+        second = links.only_reader(first.outputs[0])
+        if second is None:
             continue
-        second = users[0]
         pair = {graph.kind(first), graph.kind(second)}
         bounded = first if graph.kind(first) == "MINIMUM" else second
         if pair != {"MINIMUM", "RELU"} or not _is_one(graph, bounded):
             continue
         source = next(index for index in first.inputs if graph.constant(index) is None)
         clamp = graph.new_operator("RELU_0_TO_1", 1, [source], second.outputs)
-        graph.operators[graph.operators.index(second)] = clamp
-        graph.operators.remove(first)
+        links.insert(graph.operators.index(second), clamp)
+        for part in (first, second):
+            links.remove(part)
+            gone.add(id(part))
         modified = True
     return modified
 
@@ -46,35 +48,34 @@ def _is_one(graph: TfliteGraph, operator: Any) -> bool:
 
 def fuse_activations(graph: TfliteGraph) -> bool:
     """RELU, RELU6 and RELU_N1_TO_1 become part of the operator before them."""
-    modified = False
+    modified, links = False, Links(graph)
     activations = graph.schema.ActivationFunctionType
     for operator in list(graph.operators):
         kind = graph.kind(operator)
         if kind not in ("RELU", "RELU6", "RELU_N1_TO_1"):
             continue
         source = operator.inputs[0]
-        maker = graph.producer(source)
-        alone = len(graph.consumers(source)) == 1 and source not in graph.outputs
-        if maker is None or not alone or graph.kind(maker) not in _TAKE_ACTIVATION:
+        maker = links.maker(source)
+        if maker is None or links.only_reader(source) is None or graph.kind(maker) not in _TAKE_ACTIVATION:
             continue
         if maker.builtinOptions is None or maker.builtinOptions.fusedActivationFunction != activations.NONE:
             continue
         maker.builtinOptions.fusedActivationFunction = getattr(activations, kind)
-        maker.outputs = list(operator.outputs)
-        graph.operators.remove(operator)
+        links.remove(operator)
+        links.rewire(maker, outputs=operator.outputs)
         modified = True
     return modified
 
 
 def fold_into_convolutions(graph: TfliteGraph) -> bool:
     """A constant that is multiplied with or added to a convolution's output goes into its weights."""
-    modified = False
+    modified, links = False, Links(graph)
     for operator in list(graph.operators):
         kind = graph.kind(operator)
         if kind not in ("MUL", "ADD", "SUB") or operator.builtinOptions.fusedActivationFunction:
             continue
         constant = graph.constant(operator.inputs[1])
-        maker = graph.producer(operator.inputs[0])
+        maker = links.maker(operator.inputs[0])
         linear = None if maker is None else TFLITE_WEIGHTED.get(graph.kind(maker))
         if constant is None or maker is None or linear is None or len(maker.inputs) <= linear.bias:
             continue
@@ -83,7 +84,7 @@ def fold_into_convolutions(graph: TfliteGraph) -> bool:
             continue
         value = constant.reshape(-1).astype(np.float32)
         per_channel = constant.size == 1 or constant.shape[-1] == constant.size == graph.shape(maker.outputs[0])[-1]
-        alone = len(graph.consumers(maker.outputs[0])) == 1 and maker.outputs[0] not in graph.outputs
+        alone = links.only_reader(maker.outputs[0]) is not None
         if not per_channel or not alone or getattr(maker.builtinOptions, "fusedActivationFunction", False):
             continue
         if kind == "MUL":
@@ -91,8 +92,8 @@ def fold_into_convolutions(graph: TfliteGraph) -> bool:
             _replace_constant(graph, maker, linear.weights, weights * value.reshape(shape))
         folded_bias = {"MUL": bias * value, "ADD": bias + value, "SUB": bias - value}[kind]
         _replace_constant(graph, maker, linear.bias, folded_bias)
-        maker.outputs = list(operator.outputs)
-        graph.operators.remove(operator)
+        links.remove(operator)
+        links.rewire(maker, outputs=operator.outputs)
         modified = True
     return modified
 
@@ -142,36 +143,46 @@ def give_out_channels_last(graph: TfliteGraph) -> bool:
 
 def cancel_transpositions(graph: TfliteGraph) -> bool:
     """Push each TRANSPOSE down through element-wise operators until it meets its inverse, and both vanish."""
-    modified = False
-    while any(_push_down(graph, op) for op in list(graph.operators) if graph.kind(op) == "TRANSPOSE"):
-        modified = True
+    modified, links, moved = False, Links(graph), True
+    while moved:  # one that went on may have made room for one before it
+        moved = False
+        for operator in list(graph.operators):
+            moved |= graph.kind(operator) == "TRANSPOSE" and _pushed_down(links, operator)
+        modified |= moved
     return modified
 
 
-def _push_down(graph: TfliteGraph, first: Any) -> bool:
-    """One step; False when `first` has to stay where it is."""
-    result = first.outputs[0]
-    users = graph.consumers(result)
-    perm = graph.constant(first.inputs[1])
-    if first not in graph.operators or perm is None or len(users) != 1 or result in graph.outputs:
+def _pushed_down(links: Links, first: Any) -> bool:
+    """As far as it goes."""
+    moved = False
+    while _push_down(links, first):
+        moved = True
+    return moved
+
+
+def _push_down(links: Links, first: Any) -> bool:
+    """One step; False when `first` has to stay where it is, or has gone."""
+    graph, result = links.graph, first.outputs[0]
+    user, perm = links.only_reader(result), graph.constant(first.inputs[1])
+    gone = links.maker(result) is not first
+    if gone or perm is None or user is None:
         return False
-    user = users[0]
     if graph.kind(user) == "TRANSPOSE":
         other = graph.constant(user.inputs[1])
         if other is None or list(perm[other]) != list(range(len(perm))):
             return False
-        graph.replace_uses(user.outputs[0], first.inputs[0])
-        graph.operators.remove(first)
-        graph.operators.remove(user)
+        links.replace_uses(user.outputs[0], first.inputs[0])
+        links.remove(first)
+        links.remove(user)
         return True
-    if not _elementwise_alone(graph, user, result) or not _inverse_follows(graph, user, perm):
+    if not _elementwise_alone(graph, user, result) or not _inverse_follows(links, user, perm):
         return False
     after = user.outputs[0]
     middle = graph.add_tensor(f"{graph.name(after)}_before_transpose", graph.shape(first.inputs[0]), graph.dtype(after))
-    user.inputs = [first.inputs[0] if index == result else index for index in user.inputs]
-    user.outputs, first.inputs, first.outputs = [middle], [middle, first.inputs[1]], [after]
-    graph.operators.remove(first)
-    graph.operators.insert(graph.operators.index(user) + 1, first)
+    links.remove(first)
+    links.rewire(user, [first.inputs[0] if index == result else index for index in user.inputs], [middle])
+    first.inputs, first.outputs = [middle, first.inputs[1]], [after]
+    links.insert(graph.operators.index(user) + 1, first)
     return True
 
 
@@ -183,19 +194,17 @@ def _elementwise_alone(graph: TfliteGraph, operator: Any, tensor: int) -> bool:
     return lone and TFLITE.get(kind, UNKNOWN_TFLITE).pixelwise and len(operator.outputs) == 1
 
 
-def _inverse_follows(graph: TfliteGraph, operator: Any, perm: Any) -> bool:
+def _inverse_follows(links: Links, operator: Any, perm: Any) -> bool:
     """True when a chain of element-wise operators after `operator` ends in the inverse transposition."""
-    while True:
-        result = operator.outputs[0]
-        users = graph.consumers(result)
-        if len(users) != 1 or result in graph.outputs:
-            return False
-        operator = users[0]
-        if graph.kind(operator) == "TRANSPOSE":
-            other = graph.constant(operator.inputs[1])
+    graph, result = links.graph, operator.outputs[0]
+    while (user := links.only_reader(result)) is not None:
+        if graph.kind(user) == "TRANSPOSE":
+            other = graph.constant(user.inputs[1])
             return other is not None and list(perm[other]) == list(range(len(perm)))
-        if not _elementwise_alone(graph, operator, result):
+        if not _elementwise_alone(graph, user, result):
             return False
+        result = user.outputs[0]
+    return False
 
 
 def name_ends(graph: TfliteGraph) -> bool:

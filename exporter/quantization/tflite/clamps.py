@@ -11,6 +11,7 @@ from typing import Any
 
 from exporter.graph.operators import INT8_KERNELS
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.graph.tflite_links import Links
 from exporter.quantization.params import Range
 
 _LIMITS = {
@@ -27,20 +28,19 @@ def drop_saturating_clamps(graph: TfliteGraph, kept_float: set[int]) -> int:
     `kept_float` holds tensors whose operators stay in float. The producer then writes the clamp's output, whose
     measured range lies inside the clamp.
     """
-    dropped = 0
+    dropped, links = 0, Links(graph)
     for clamp in list(graph.operators):
         limits = clamp_limits(graph, clamp)
         if limits is None or not limits.low <= 0 <= limits.high:
             continue
         source = next(index for index in clamp.inputs if graph.constant(index) is None)
         target = clamp.outputs[0]
-        producer = graph.producer(source)
-        alone = len(graph.consumers(source)) == 1 and source not in graph.outputs
-        if producer is None or not alone or {source, target} & kept_float:
+        producer = links.maker(source)
+        if producer is None or links.only_reader(source) is None or {source, target} & kept_float:
             continue
-        if _saturates(graph, producer, target, limits):
-            producer.outputs = [target]
-            graph.operators.remove(clamp)
+        if _saturates(links, producer, target, limits):
+            links.remove(clamp)
+            links.rewire(producer, outputs=[target])
             dropped += 1
     return dropped
 
@@ -60,14 +60,15 @@ def clamp_limits(graph: TfliteGraph, operator: Any) -> Range | None:
     return Range(-math.inf, value) if kind == "MINIMUM" else Range(value, math.inf)
 
 
-def _saturates(graph: TfliteGraph, producer: Any, target: int, limits: Range) -> bool:
+def _saturates(links: Links, producer: Any, target: int, limits: Range) -> bool:
     """True when `target` gets a scale of its own, over its measured range, or is the picture in 0..1."""
+    graph = links.graph
     kernel = INT8_KERNELS.get(graph.kind(producer))
     if kernel is None or kernel.rule not in ("weights", "free"):
         return False
     if target in graph.outputs:
         return limits.high >= 1  # the picture's range ends at 0 and 1
-    return all(_takes_own_range(graph, user, target) for user in graph.consumers(target))
+    return all(_takes_own_range(graph, user, target) for user in links.readers(target))
 
 
 def _takes_own_range(graph: TfliteGraph, user: Any, tensor: int) -> bool:

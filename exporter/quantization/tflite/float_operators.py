@@ -52,8 +52,8 @@ def in_float(
     """All operators that stay in float: those `asked` for, what has no int8 kernel, statistics, what makes exponents,
     products whose probabilities int8 is too coarse for by their `ranges`, and, with `enclose`, what lies between such
     operators only."""
-    regions = _regions(graph)
-    places = {place for place, op in enumerate(graph.operators) if op in asked or not has_int8_kernel(graph, op)}
+    regions, ids = _regions(graph), {id(operator) for operator in asked}
+    places = {place for place, op in enumerate(graph.operators) if id(op) in ids or not has_int8_kernel(graph, op)}
     places |= regions.statistics()
     places |= regions.exponents(places)
     places |= {place for place, shares in regions.of_probabilities().items() if _vanishes(graph, shares, ranges or {})}

@@ -16,6 +16,7 @@ import numpy as np
 
 from exporter.graph.operators import INT8_KERNELS
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.graph.tflite_links import Links
 from exporter.passes.tflite.cleanup import fuse_activations
 from exporter.quantization.params import PIXELS, Affine, Range
 from exporter.quantization.ranges.estimators import Wanted
@@ -75,8 +76,10 @@ def plan_int8(
     kept = in_float(graph, asked, enclose=enclose, ranges=ranges or {})
     normal = normalised(graph)
     drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
-    stay = [operator for operator in graph.operators if operator in kept]
-    planner = _Planner(graph, [operator for operator in graph.operators if operator not in kept], ranges or {})
+    in_float_ids = {id(operator) for operator in kept}
+    stay = [operator for operator in graph.operators if id(operator) in in_float_ids]
+    integer = [operator for operator in graph.operators if id(operator) not in in_float_ids]
+    planner = _Planner(graph, integer, ranges or {})
     planner.convert(float_ends)
     planner.share()
     tensors = planner.tensors()
@@ -89,7 +92,7 @@ def plan_int8(
         renumbered(graph, tensors, objects),
         planner.constants,
         planner.symmetric(),
-        frozenset(n for n, operator in enumerate(graph.operators) if operator in planner.integer),
+        frozenset(n for n, operator in enumerate(graph.operators) if planner.is_integer(operator)),
         frozenset(n for n, operator in enumerate(graph.operators) if operator in asked),
         tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator in stay),
         tuple(numbers.get(id(operator)) for operator in graph.operators),
@@ -116,6 +119,7 @@ class _Planner:
     def __init__(self, graph: TfliteGraph, integer: list[Any], ranges: Mapping[int, Range]) -> None:
         self.graph = graph
         self.integer = integer
+        self._integer_ids = {id(operator) for operator in integer}
         self._ranges = ranges  # of tensors of the float file, as far as they are known
         self.unclipped = residual_tensors(graph)  # asked now: a float island would hide what lies before it
         self.constants: dict[int, Range] = {}
@@ -124,20 +128,23 @@ class _Planner:
         self._centred: list[int] = []
         self._origins: dict[int, int] = {}  # a tensor made here -> the float tensor with its values
 
+    def is_integer(self, operator: Any) -> bool:
+        return id(operator) in self._integer_ids
+
     def convert(self, float_ends: bool) -> None:
         """Put DEQUANTIZE and QUANTIZE where integer and float operators, or float ends, meet."""
-        graph = self.graph
+        graph, links = self.graph, Links(self.graph)
         made = [
             (index, operator) for operator in graph.operators for index in float_activations(graph, operator.outputs)
         ]
         for tensor, maker in [*((tensor, None) for tensor in graph.inputs), *made]:
-            is_integer = maker in self.integer if maker is not None else not float_ends
-            users = [user for user in graph.consumers(tensor) if (user in self.integer) != is_integer]
+            is_integer = self.is_integer(maker) if maker is not None else not float_ends
+            users = [user for user in links.readers(tensor) if self.is_integer(user) != is_integer]
             crosses_end = tensor in graph.outputs and is_integer == float_ends
             if is_integer:
                 self._int8.append(tensor)
             if users or crosses_end:
-                self._cross(tensor, maker, users, crosses_end, to_float=is_integer)
+                self._cross(links, tensor, maker, users, crosses_end, to_float=is_integer)
 
     def share(self) -> None:
         """Pin what is dictated, join what kernels want alike, and put a QUANTIZE where the two contradict."""
@@ -177,7 +184,9 @@ class _Planner:
             for tensor in self._int8
         ]
 
-    def _cross(self, tensor: int, maker: Any, users: list[Any], crosses_end: bool, *, to_float: bool) -> None:
+    def _cross(
+        self, links: Links, tensor: int, maker: Any, users: list[Any], crosses_end: bool, *, to_float: bool
+    ) -> None:
         graph = self.graph
         kind, version, ending = ("DEQUANTIZE", 2, "float") if to_float else ("QUANTIZE", 1, "int8")
         made = graph.add_tensor(f"{graph.name(tensor)}_{ending}", graph.shape(tensor), "FLOAT32")
@@ -185,9 +194,9 @@ class _Planner:
             self._int8.append(made)
             self._origins[made] = tensor
         conversion = graph.new_operator(kind, version, [tensor], [made], f"{kind.title()}Options")
-        graph.operators.insert(0 if maker is None else graph.operators.index(maker) + 1, conversion)
+        links.insert(0 if maker is None else graph.operators.index(maker) + 1, conversion)
         for user in users:
-            user.inputs = [made if index == tensor else index for index in user.inputs]
+            links.rewire(user, [made if index == tensor else index for index in user.inputs])
         if crosses_end:
             graph.outputs = [made if index == tensor else index for index in graph.outputs]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from exporter.graph.operators import INT8_KERNELS
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.graph.tflite_links import Links
 from exporter.quantization.params import Affine
 
 
@@ -48,11 +49,11 @@ def residual_tensors(graph: TfliteGraph) -> set[int]:
     Cut tails of the residual are the strongest edges of the picture.
     """
     found: set[int] = set()
-    frontier = list(graph.outputs)
+    frontier, links = list(graph.outputs), Links(graph)
     seen_sum = False
     while frontier:
         tensor = frontier.pop()
-        maker = graph.producer(tensor)
+        maker = links.maker(tensor)
         if maker is None or tensor in found:
             continue
         found.add(tensor)
