@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,15 +20,21 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-PLAIN_EVERY_S = 15.0
+PLAIN_EVERY_S = LONGEST_SILENCE_S = 10.0
 
 
 @dataclass
 class Terminal:
-    """Progress on stdout and in the log file; `quiet()` sends what libraries print to the log file alone."""
+    """Progress on stdout and in the log file; `quiet()` sends what libraries print to the log file alone.
+
+    While it is live, it says what is being done after each `longest_silence_s` without a sign of it.
+    """
 
     log_file: Path
     console: Console
+    longest_silence_s: float = LONGEST_SILENCE_S
+    _doing: tuple[str, float] = ("", 0.0)  # what, since when
+    _seen_s: float = 0.0  # the last sign of life
     _live: RichProgress | None = None
     _file: TextIO = field(init=False)
 
@@ -35,8 +42,16 @@ class Terminal:
         self._file = self.log_file.open("a", buffering=1)
 
     def say(self, line: str) -> None:
+        self.alive()
         self._file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def doing(self, what: str) -> None:
+        self._doing = what, time.monotonic()
+
+    def alive(self) -> None:
+        """Whoever looks on sees that work goes on."""
+        self._seen_s = time.monotonic()
 
     def log(self, text: str) -> None:
         self._file.write(text.rstrip() + "\n")
@@ -51,12 +66,32 @@ class Terminal:
         Raises every error as one that says what it means; the traceback of what nobody foresaw goes into the log.
         """
         try:
-            with self._bars():
+            with self._bars(), self._no_long_silence():
                 yield
         except BrokenPipeError:
             raise
         except Exception as error:
             raise said_plainly(error, self.log_file) from error
+
+    @contextmanager
+    def _no_long_silence(self) -> Iterator[None]:
+        done = threading.Event()
+        self.alive()
+
+        def watch() -> None:
+            while not done.wait(self.longest_silence_s / 10):
+                now = time.monotonic()
+                if now - self._seen_s >= self.longest_silence_s:
+                    what, since_s = self._doing
+                    self.say(f"{what}: still at it, {now - since_s:.0f} s" if what else "still at it")
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     @contextmanager
     def _bars(self) -> Iterator[None]:
@@ -100,7 +135,7 @@ class Terminal:
         assert self._live is not None
         bar = self._live.add_task(name, total=total, note="")
         try:
-            yield _LiveTask(self._live, bar)
+            yield _LiveTask(self, self._live, bar)
         finally:
             self._live.remove_task(bar)
 
@@ -111,10 +146,12 @@ class Terminal:
 
 @dataclass
 class _LiveTask:
+    terminal: Terminal
     bars: RichProgress
     bar: TaskID
 
     def advance(self, steps: int = 1, note: str = "") -> None:
+        self.terminal.alive()
         self.bars.update(self.bar, advance=steps, note=note)
 
 
@@ -132,6 +169,7 @@ class _PlainTask:
     def advance(self, steps: int = 1, note: str = "") -> None:
         self.done += steps
         now = time.monotonic()
+        self.terminal.alive()
         if now - self.said_s < PLAIN_EVERY_S or not self.done:
             return
         self.said_s = now

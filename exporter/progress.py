@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
-
-REMIND_EVERY_S = 15.0
 
 
 class Task(Protocol):
@@ -22,6 +18,9 @@ class Progress(Protocol):
 
     def task(self, name: str, total: int) -> AbstractContextManager[Task]: ...
     def say(self, line: str) -> None: ...
+    def doing(self, what: str) -> None:
+        """What goes on from now on, to be said when it takes long and there is nothing else to say."""
+
     def log(self, text: str) -> None:
         """For the log file alone."""
 
@@ -39,23 +38,8 @@ class Silent:
     def say(self, line: str) -> None:
         return
 
-    def log(self, text: str) -> None:
+    def doing(self, what: str) -> None:
         return
 
-
-@contextmanager
-def reminded(progress: Progress, what: str, every_s: float = REMIND_EVERY_S) -> Iterator[None]:
-    """Say now and then, while work goes on that cannot say where it is, that it does: `what: still at it, 45 s`."""
-    done, started_s = threading.Event(), time.monotonic()
-
-    def remind() -> None:
-        while not done.wait(every_s):
-            progress.say(f"{what}: still at it, {time.monotonic() - started_s:.0f} s")
-
-    thread = threading.Thread(target=remind, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    def log(self, text: str) -> None:
+        return

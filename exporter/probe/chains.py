@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from exporter.artifact import Artifact
-from exporter.progress import Progress, Silent
+from exporter.progress import Progress, Silent, Task
 from exporter.stages import Stage
 from exporter.stages.base import Workspace
 from exporter.stages.onnx_to_tflite import OnnxToTflite
@@ -63,6 +64,7 @@ class Chains:
         folder.mkdir()
         lines = _Lines(self.workspace.progress)
         lines.shown.say(f"{stage}: running")
+        lines.doing(str(stage))
         self.before()
         try:
             artifact = stage.run(source.artifact, replace(self.workspace, folder=folder, progress=lines))
@@ -80,6 +82,14 @@ class _Lines(Silent):
 
     def say(self, line: str) -> None:
         self.said.append(line)
+
+    def doing(self, what: str) -> None:
+        self.shown.doing(what)
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Iterator[Task]:
+        with self.shown.task(name, total) as task:
+            yield task
 
     def log(self, text: str) -> None:
         self.shown.log(text)

@@ -37,6 +37,7 @@ def probe(
         pictures = pictures_to_learn(teacher.input, teacher.output)
         return Workspace(folder, teacher, pictures, None, SEED, progress, quiet)
 
+    progress.doing("the network is tried at several sizes")
     loaded = load(wanted, folder, room)
     subject, network = loaded.subject, loaded.artifact
     for remark in subject.remarks:
@@ -48,7 +49,7 @@ def probe(
     chains = Chains(room(network), network, _same_numbers)
     rows = {}
     for target in TARGETS:
-        rows[target] = _row(target, chains, pictures, expected)
+        rows[target] = _row(target, chains, pictures, expected, progress)
         progress.say(f"{target}: {rows[target].status}")
     if keep is not None:
         with write_atomically(keep) as new:
@@ -56,9 +57,11 @@ def probe(
     return Probe(subject, loaded.wanted, rows)
 
 
-def _row(target: str, chains: Chains, pictures: list[Image], expected: list[Image]) -> Row:
+def _row(target: str, chains: Chains, pictures: list[Image], expected: list[Image], progress: Progress) -> Row:
     try:
-        return judged(target, chains.make(target), pictures, expected)
+        made = chains.make(target)
+        progress.doing(f"{target} is run beside PyTorch")
+        return judged(target, made, pictures, expected)
     except Exception as error:  # of one target: the others go on
         return failed(error)
 

@@ -77,6 +77,7 @@ def export(
         progress.say(checked)
     built = [run_chain(chain, ready, run_folder, done, seconds, notes, loaded.steps) for chain in chains]
     progress.say("verify: parity, quality, latency and lint of every file")
+    progress.doing("verify")
     started_s = time.monotonic()
     kept = run_folder.path / "measurements"
     with quiet():
@@ -185,6 +186,7 @@ def run_chain(
             workspace.progress.say(f"{stage.name}: {'already done' if known else 'running'} [{folder.name}]")
             if not known and (why := run_folder.why_anew(stage, source, workspace)):
                 workspace.progress.say(f"{stage.name}: {why}")
+            workspace.progress.doing(stage.name)
             artifact = known or run_folder.run(stage, source, workspace)
             artifact = replace(artifact, user_classes=source.user_classes)  # of the recipe, not of the folder
             name = _step_name(stage.name, artifact)

@@ -13,7 +13,6 @@ from exporter.artifact import Artifact, Format
 from exporter.errors import Refused, StageError
 from exporter.generators.instead import instead_of
 from exporter.processes.child_process import how_it_ended, run_child
-from exporter.progress import reminded
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.onnx2tf_child import FAILURE, JOB, MODEL, RESULT
 from exporter.stages.self_check import keep_picture, lopsided_image, lopsided_picture, require_close, run_tflite
@@ -117,14 +116,14 @@ class OnnxToTflite(Stage):
         root = str(Path(exporter.__file__).parents[1])
         path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
         program = "import sys; from exporter.stages.onnx2tf_child import main; sys.exit(main())"
-        with reminded(workspace.progress, f"{self.name}: onnx2tf converts the network"):
-            done = run_child(
-                [sys.executable, "-c", program],
-                timeout_s=None,
-                cwd=private,
-                env={**os.environ, "PYTHONPATH": path},
-                one_stream=True,
-            )
+        workspace.progress.doing(f"{self.name}: onnx2tf converts the network")
+        done = run_child(
+            [sys.executable, "-c", program],
+            timeout_s=None,
+            cwd=private,
+            env={**os.environ, "PYTHONPATH": path},
+            one_stream=True,
+        )
         with workspace.quiet():
             sys.stdout.write(done.stdout)
         if done.returncode != 0:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
-from exporter.progress import reminded
+from exporter.failures import explained
+from exporter.processes.child_process import how_it_ended, run_child
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.self_check import lopsided_picture, require_close
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+GIVEN, MADE = "given.onnx", "simplified.onnx"
+PROGRAM = f"""
+import sys, onnx, onnxsim
+made, _ = onnxsim.simplify(onnx.load("{GIVEN}"), check_n=0, skipped_optimizers=sys.argv[1:] or None)
+onnx.save(made, "{MADE}")
+"""
 WRONG_FOR_MAXIMA = "fuse_pad_into_pool"  # zeros around a picture are seen by MaxPool, its own padding is not
 
 
@@ -23,6 +33,7 @@ class SimplifyOnnx(Stage):
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.ONNX
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxsim")
+    packages: ClassVar[tuple[str, ...]] = ("onnxsim",)  # in a process of its own
 
     fold_batch_norm: bool = True
 
@@ -31,10 +42,13 @@ class SimplifyOnnx(Stage):
         import onnx
 
         path = workspace.folder / "model.onnx"
-        with workspace.quiet(), reminded(workspace.progress, f"{self.name}: onnxsim folds constants"):
+        workspace.progress.doing(f"{self.name}: onnxsim folds constants")
+        with workspace.quiet():
             try:
                 model = simplified(onnx.load(source.path), self.fold_batch_norm)
-            except Exception as error:  # onnxsim raises bare RuntimeErrors from C++
+            except Exception as error:  # of a file that anybody may have written: whatever it ends in
+                if explained(error):  # a full disk, no more memory
+                    raise
                 raise StageError(f"{self.name}: onnxsim could not simplify {source.path.name}: {error}") from error
         onnx.save(model, path)
         artifact = Artifact.of_file(path, self.gives, like=source, step=str(self))
@@ -43,9 +57,8 @@ class SimplifyOnnx(Stage):
 
 
 def simplified(model: ModelProto, fold_batch_norm: bool = True) -> ModelProto:
-    """`model`, which is changed, with constants folded and all shapes known. Raises what onnxsim raises."""
+    """`model`, which is changed, with constants folded and all shapes known. Raises RuntimeError in onnxsim's words."""
     import onnx
-    import onnxsim
 
     from exporter.passes.onnx.channel_order import fold_channel_orders
     from exporter.passes.onnx.reshapes import write_out_copied_sizes
@@ -56,13 +69,28 @@ def simplified(model: ModelProto, fold_batch_norm: bool = True) -> ModelProto:
     skipped = [WRONG_FOR_MAXIMA] if fold_batch_norm else [WRONG_FOR_MAXIMA, "fuse_bn_into_conv"]
     model = rewrite_onnx(onnx.shape_inference.infer_shapes(model), (write_out_copied_sizes,)).commit()
     light, aside = lay_aside(model)
-    folded, _ = onnxsim.simplify(light, check_n=0, skipped_optimizers=skipped)
+    folded = _by_onnxsim(light, skipped)
     put_back(folded, aside, model)
     if fold_batch_norm and _batch_norms(folded):  # one behind a reshape that has gone meanwhile
-        folded, _ = onnxsim.simplify(folded, check_n=0)
+        folded = _by_onnxsim(folded, [])
     passes = (fold_channel_orders, take_lengths_by_means)
     made: ModelProto = rewrite_onnx(onnx.shape_inference.infer_shapes(folded), passes).commit()
     return made
+
+
+def _by_onnxsim(model: ModelProto, skipped: list[str]) -> ModelProto:
+    """In a process of its own: it holds Python still while it works, and this one goes on saying that it does."""
+    import onnx
+
+    with tempfile.TemporaryDirectory(prefix="exporter-onnxsim-") as private:
+        onnx.save(model, Path(private, GIVEN))
+        command = [sys.executable, "-c", PROGRAM, *skipped]
+        done = run_child(command, timeout_s=None, cwd=Path(private), one_stream=True)
+        sys.stdout.write(done.stdout)
+        if done.returncode != 0:
+            lines = [line for line in done.stdout.splitlines() if line.strip()]
+            raise RuntimeError(lines[-1] if lines and done.returncode > 0 else how_it_ended(done.returncode))
+        return onnx.load(Path(private, MADE))
 
 
 def _batch_norms(model: ModelProto) -> int:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from exporter.artifact import Artifact, Format
 from exporter.errors import PlanError, StageError
 from exporter.failures import explained
-from exporter.progress import reminded
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.cleanliness import Cleanliness, cleanliness
 from exporter.stages.self_check import keep_picture, lopsided_image, require_close, run_onnx
@@ -69,7 +68,8 @@ class TorchToOnnx(Stage):
         agreeing: list[_Candidate] = []
         for way in WAYS if self.exporter == "auto" else (self.exporter,):
             try:
-                with workspace.quiet(), reminded(workspace.progress, f"{self.name}: {way} reads the network"):
+                workspace.progress.doing(f"{self.name}: {way} reads the network")
+                with workspace.quiet():
                     agreeing.append(self._candidate(network, pictures, expected, workspace.folder, way))
             except (StageError, PlanError) as error:
                 failed[way] = error
