@@ -18,9 +18,9 @@ def test_a_step_that_says_nothing_is_said_to_go_on(tmp_path):
     terminal, shown = _terminal(tmp_path, 0.02)
     with terminal.live():
         terminal.doing("simplify_onnx: onnxsim folds constants")
-        while shown.getvalue().count("\n") < 2:
+        while shown.getvalue().count("\n") < 3:
             time.sleep(0.01)
-    assert shown.getvalue().startswith("simplify_onnx: onnxsim folds constants: still at it, 0 s\n")
+    assert "simplify_onnx: onnxsim folds constants: still at it, 0 s\n" in shown.getvalue()
     said = shown.getvalue()
     time.sleep(0.1)
     assert shown.getvalue() == said
