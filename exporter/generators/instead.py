@@ -43,22 +43,27 @@ _OWN = (
     "operators (it need not be quick here), or replace the layer by a plain one and train on"
 )
 _SCRIPT = "a part that torch.jit.script made cannot be read: build the same nn.Module without it"
+_PLACES = (
+    "where the picture decides the place, compare and multiply: weight = (torch.arange(n) == index).float(), then "
+    "(x * weight).sum(), in place of gather and scatter"
+)
 _GRADIENT = "no file holds gradients: write the derivative out as a formula, or leave the step out"
 
 _INSTEAD: tuple[tuple[str, str], ...] = (  # of whole names, in lower case, without underlines at the ends
     (r"nonzero|argwhere|masked_select|masked_scatter|unique\w*|where_nonzero|index|compress", _MASKS),
-    (r"local_scalar_dense|item|bool|float|int|tolist|equal|is_nonzero|if|loop", _ONE_PATH),
+    (r"local_scalar_dense|item|bool|float|int|tolist|equal|is_nonzero|if|loop|scan", _ONE_PATH),
     (r"linalg_\w+|svd|qr|inverse|pinverse|det|logdet|slogdet|cholesky\w*|eig|eigh|lstsq|lu\w*|matrix_exp", _MATRICES),
     (r"triangular_solve|solve", _MATRICES),
     (r"quantile|nanquantile|mode|nanmedian|msort", _ORDER),
     (r"searchsorted|bucketize|histc|histogram\w*|bincount", _STEPS),
-    (r"nms|batched_nms|nonmaxsuppression|roi_\w+|ps_roi_\w+", _BEHIND),
+    (r"nms|batched_nms|nonmaxsuppression|roi_?\w+|ps_roi_\w+|maxroipool", _BEHIND),
     (r"deform_conv2d\w*|deformconv|\w*deform\w*|dcn\w*", _DEFORMED),
     (r"complex|polar|view_as_complex|view_as_real|angle|conj\w*|resolve_conj|fft_\w+|stft|istft|dft", _COMPLEX),
     (r"lstm\w*|gru\w*|rnn\w*", _RECURRENT),
     (r"bernoulli|native_dropout|dropout\w*|alpha_dropout|feature_dropout", _DROPOUT),
     (r"rand\w*|normal\w*|uniform|multinomial|poisson|exponential|rrelu_with_noise\w*", _RANDOM),
     (r"numpy|array|from_numpy|lift_fresh", _NUMPY),
+    (r"scatter\w*|gatherelements|gathernd|gather|onehot|index_put|index_add|take|put", _PLACES),
     (r"autograd|grad|backward", _GRADIENT),
 )
 _RANDOM_KERNELS = re.compile(

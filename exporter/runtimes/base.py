@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeAlias
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError, ExportError
 from exporter.failures import is_disk_full
+from exporter.generators.instead import hint_of_words
 
 if TYPE_CHECKING:  # the plan lists runtimes and must answer before numpy is even loaded
     import numpy as np
@@ -77,4 +78,5 @@ def engine_call(engine: str, artifact: Artifact) -> Iterator[None]:
         if is_disk_full(error):
             raise
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        raise EngineError(f"{engine} could not run {artifact.path.name}: {lines[0]}") from error
+        problem = f"{engine} could not run {artifact.path.name}: {lines[0]}"
+        raise EngineError(problem, hint=hint_of_words(lines[0])) from error

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from exporter.failures import in_one_line
+
 if TYPE_CHECKING:
     from onnx import ModelProto
 
@@ -56,4 +58,6 @@ def _why_indirect(model: ModelProto) -> str:
         translate(model, channels_last=True)
     except Untranslatable as error:
         return f"{place_of(error.op, error.node, error.before)} is not translated to TFLite directly: {error.why}"
+    except Exception as error:  # a fault of the translation, which whoever asks for a .tflite is told
+        return f"it is not translated to TFLite directly: {in_one_line(error)}"
     return ""

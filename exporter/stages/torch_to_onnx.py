@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import PlanError, StageError
-from exporter.failures import explained
+from exporter.failures import explained, in_one_line
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.cleanliness import Cleanliness, cleanliness
 from exporter.stages.self_check import keep_picture, lopsided_image, require_close, run_onnx
@@ -73,6 +73,11 @@ class TorchToOnnx(Stage):
                     agreeing.append(self._candidate(network, pictures, expected, workspace.folder, way))
             except (StageError, PlanError) as error:
                 failed[way] = error
+                continue
+            except Exception as error:  # whatever a second try that nobody needs ends in
+                if not agreeing or explained(error):
+                    raise
+                failed[way] = StageError(f"{self.name}: {in_one_line(error)}")
                 continue
             if agreeing[-1].cleanliness.is_clean:
                 break

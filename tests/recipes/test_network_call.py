@@ -4,6 +4,7 @@ import pytest
 
 from exporter.errors import RecipeError
 from exporter.recipes.export import load_recipe
+from exporter.recipes.plan import make_plan
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,12 @@ def test_what_a_network_cannot_be_given_is_said_with_its_place(recipe_file, word
 
 def test_how_a_network_is_called_is_resolved_only_where_it_is_said(recipe_file):
     plain, said = load_recipe(recipe_file), load_recipe(recipe_file, {"model.output": "1", "input.colour": "grey"})
-    assert {"output", "inputs", "extra_channels"}.isdisjoint(plain.resolved()["model"])
+    assert {"output", "inputs", "extra_channels", "weights"}.isdisjoint(plain.resolved()["model"])
     assert set(plain.resolved()["input"]) == {"height", "width"}
     assert said.resolved()["model"]["output"] == ["1"] and said.resolved()["input"]["colour"] == "grey"
+
+
+def test_the_part_of_a_checkpoint_reaches_the_stage_that_loads_it(recipe_file):
+    recipe = load_recipe(recipe_file, {"model.weights": "derain.model"})
+    assert recipe.resolved()["model"]["weights"] == "derain.model"
+    assert {str(chain.stages[0].weights) for chain in make_plan(recipe)} == {"derain.model"}

@@ -137,6 +137,20 @@ def test_the_way_that_translates_directly_is_taken(tmp_path):
     assert sorted(file.name for file in (tmp_path / "onnx").iterdir()) == ["model.onnx"]
 
 
+def test_a_second_try_that_breaks_costs_nothing(tmp_path, monkeypatch):
+    export = TorchToOnnx._export
+
+    def broken(stage, network, image, folder, way):
+        if way == "dynamo":
+            raise KeyError("of a library")
+        return export(stage, network, image, folder, way)
+
+    monkeypatch.setattr(TorchToOnnx, "_export", broken)
+    lines = Lines()
+    assert "Det" in _kinds(run(TorchToOnnx(), stored(tmp_path, "Determined"), tmp_path / "onnx", lines=lines))
+    assert lines.said == ["torch_to_onnx: trace, as dynamo does not do: KeyError: 'of a library'"]
+
+
 def test_a_clean_trace_needs_no_second_try(tmp_path, monkeypatch):
     tried = []
     export = TorchToOnnx._export
