@@ -60,6 +60,8 @@ def cast(work: Translation, node: Any) -> None:
     to = attribute(node, "to")
     wanted = "FLOAT32" if to in _SHORT else _FORMATS.get(to)
     given = work.format(node)
+    if wanted == "INT32" and given == "BOOL":
+        wanted = "FLOAT32"  # 0 and 1, which every engine can add up
     if wanted is None:
         raise Untranslatable(node, f"it asks for number format {to} of ONNX")
     if wanted == given:

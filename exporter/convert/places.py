@@ -136,8 +136,15 @@ def _gather_computed(work: Translation, node: Any) -> None:
         whole = work.target.add_tensor(f"{node.output[0]}_places", work.target.shape(where), "INT32")
         work.recast(where, whole)
         where = whole
-    out = work.result(node, order=tuple(made), dtype=work.target.dtype(picture))
-    work.emit("GATHER", [picture, where], [out], "GatherOptions", axis=order.index(axis))
+    out, place = work.result(node, order=tuple(made), dtype=work.target.dtype(picture)), order.index(axis)
+    shape, chosen, gathered = work.target.shape(picture), work.target.shape(where), out
+    if len(made) > HIGHEST_RANK:
+        before, after = prod(shape[:place]), prod(shape[place + 1 :])
+        picture, where = work.reshaped(picture, (before, shape[place], after)), work.reshaped(where, (prod(chosen),))
+        gathered, place = work.flat_like(out, (before, prod(chosen), after)), 1
+    work.emit("GATHER", [picture, where], [gathered], "GatherOptions", axis=place)
+    if gathered != out:
+        work.reshaped(gathered, work.target.shape(out), out)
 
 
 def _take(work: Translation, node: Any, picture: int, place: int, places: Array, out: int) -> None:

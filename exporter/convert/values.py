@@ -115,9 +115,10 @@ def _less_spread(work: Translation, inputs: list[int], whole: tuple[int, ...]) -
 def _alike(work: Translation, node: Any, inputs: list[int]) -> list[int]:
     """Whole numbers and others that meet, all as what comes out; what chooses between them is none of them."""
     formats = {work.target.dtype(index) for index in inputs} - {"BOOL"}
-    if formats != {"INT32", "FLOAT32"}:
+    is_whole = work.is_whole(node.output[0])
+    if len(formats) < 2 and not (is_whole and node.op_type == "Div"):  # which ends at a whole number
         return inputs
-    wanted = "INT32" if work.is_whole(node.output[0]) else "FLOAT32"
+    wanted = "INT32" if is_whole else "FLOAT32"
     made = []
     for index in inputs:
         value, name = work.target.constant(index), f"{work.target.name(index)}_{wanted.lower()}"
@@ -184,7 +185,7 @@ def _emit_pair(work: Translation, kind: str, inputs: list[int], out: int) -> Non
 def _divide(work: Translation, node: Any) -> bool:
     """By a constant: multiply by its inverse. By a square root: multiply by RSQRT. DIV has no int8 kernel."""
     divisor = work.source.constants.get(node.input[1])
-    if work.format(node) == "INT32":
+    if work.format(node) == "INT32" or work.is_whole(node.output[0]):
         return False
     if divisor is not None:
         with np.errstate(divide="ignore"):  # by zero: infinity, as ONNX has it

@@ -32,7 +32,7 @@ class Answers(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def always(answer: bool) -> Answers:
     """Every question of yes or no is answered so, and every number is one that no picture gives."""
-    return Answers(lambda _, value: answer if value.dtype == torch.bool else _number(value, 7 if answer else 3))
+    return Answers(lambda _, value: answer if value.dtype == torch.bool else _number(value, 1007 if answer else -1003))
 
 
 def true_answers(network: nn.Module, shape: tuple[int, ...]) -> list[Any] | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -156,6 +156,7 @@ def _without_values(network: nn.Module, shape: tuple[int, ...], answers: Answers
     with modules_noted(network) as modules:
         try:
             with (
+                _as_it_was(network),
                 FakeTensorMode(allow_non_fake_inputs=True),
                 answers or nullcontext(),
                 torch.no_grad(),
@@ -164,6 +165,20 @@ def _without_values(network: nn.Module, shape: tuple[int, ...], answers: Answers
         except (DataDependentOutputException, DynamicOutputShapeException) as error:
             place = modules.place_of_error(error.func.overloadpacket.__name__, error)
             raise _NeedsValues(place) from None
+
+
+@contextmanager
+def _as_it_was(network: nn.Module) -> Iterator[None]:
+    """What a forward keeps in its modules, a state or a mask, is gone afterwards: it would have no values."""
+    kept = [(module, dict(vars(module)), dict(module._buffers)) for module in network.modules()]
+    try:
+        yield
+    finally:
+        for module, attributes, buffers in kept:
+            vars(module).clear()
+            vars(module).update(attributes)
+            module._buffers.clear()
+            module._buffers.update(buffers)
 
 
 def _dead_or_not_followed(network: nn.Module, shape: tuple[int, ...]) -> list[str]:

@@ -7,7 +7,6 @@ function, a method, or inside a module. Sizes are those of the picture at hand, 
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,10 +14,10 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from exporter.generators.plain_constants import computed_apart
+from exporter.generators.plain_orders import ORDERS, Extremes
 from exporter.generators.plain_sampling import SAMPLING
 from exporter.generators.plain_sizes import SIZES, shape_of
-
-Extremes = namedtuple("Extremes", ["values", "indices"])
 
 
 class Plain(TorchFunctionMode):
@@ -26,6 +25,8 @@ class Plain(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if (known := computed_apart(func, args, kwargs)) is not NotImplemented:
+            return known
         plain = TRANSPOSED.get(func) or PLAIN.get(getattr(func, "__name__", ""))
         if plain is None:
             return func(*args, **kwargs)
@@ -46,6 +47,11 @@ def _heaviside(x: Tensor, values: Tensor) -> Tensor:
     return torch.where(x == 0, values, (x > 0).to(x.dtype))
 
 
+def _with_sign(x: Tensor, y: Any) -> Tensor:
+    y = y if isinstance(y, Tensor) else torch.full((), float(y))
+    return torch.where(y < 0, -torch.abs(x), torch.abs(x))
+
+
 def _sinc(x: Tensor) -> Tensor:
     y = math.pi * torch.where(x == 0, torch.ones_like(x), x)
     return torch.where(x == 0, torch.ones_like(x), torch.sin(y) / y)
@@ -61,35 +67,6 @@ def _close(x: Tensor, y: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_n
 
 def _threshold(x: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     return torch.where(x > threshold, x, torch.full((), float(value)))
-
-
-def _median(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
-    """Of an even number the lower one."""
-    if dim is None:
-        return _median(x.reshape(-1), 0)[0]
-    values, indices = torch.sort(x, dim)
-    place = (shape_of(x)[dim] - 1) // 2
-    found = [t.narrow(dim, place, 1) for t in (values, indices)]
-    return Extremes(*(found if keepdim else [t.squeeze(dim) for t in found]))
-
-
-def _kth(x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
-    values, indices = torch.sort(x, dim)
-    found = [t.narrow(dim, k - 1, 1) for t in (values, indices)]
-    return Extremes(*(found if keepdim else [t.squeeze(dim) for t in found]))
-
-
-def _quantile(
-    x: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
-) -> Any:
-    """Of one constant share: a place between two of the sorted values."""
-    if dim is None or not isinstance(q, int | float) or interpolation != "linear":
-        return NotImplemented
-    values, _ = torch.sort(x, dim)
-    place = q * (shape_of(x)[dim] - 1)
-    below, above = (values.narrow(dim, int(side), 1) for side in (math.floor(place), math.ceil(place)))
-    found = below + (above - below) * (place - math.floor(place))
-    return found if keepdim else found.squeeze(dim)
 
 
 def _running(combine: Callable[[Tensor, Tensor], Tensor], nothing: float | None) -> Callable[[Tensor, int], Tensor]:
@@ -188,6 +165,7 @@ TRANSPOSED: dict[Any, Callable[[Tensor], Tensor]] = {
 PLAIN: dict[str, Callable[..., Any]] = {
     **SIZES,
     **SAMPLING,
+    **ORDERS,
     "exp2": lambda x: torch.exp(x * math.log(2)),
     "expm1": lambda x: torch.exp(x) - 1,
     "sinh": lambda x: (torch.exp(x) - torch.exp(-x)) / 2,
@@ -205,13 +183,11 @@ PLAIN: dict[str, Callable[..., Any]] = {
     "fmax": lambda x, y: torch.maximum(x, y),
     "fmin": lambda x, y: torch.minimum(x, y),
     "sinc": _sinc,
+    "copysign": _with_sign,
     "logaddexp": _log_of_exponentials,
     "isclose": _close,
     "_threshold": _threshold,
     "threshold": _threshold,
-    "median": _median,
-    "kthvalue": _kth,
-    "quantile": _quantile,
     "cumprod": lambda x, dim: _running_product(x, dim),
     "cummax": _running_extreme(torch.maximum),
     "cummin": _running_extreme(torch.minimum),

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from exporter.generators.antialias import antialias_weights
+
 
 def shape_of(x: Tensor) -> list[int]:
     """As numbers: tracing would write down how a size was computed."""
@@ -81,7 +83,7 @@ def _interpolated(
     recompute_scale_factor: bool | None = None, antialias: bool = False,
 ) -> Any:  # fmt: skip
     rank = x.dim() - 2
-    if antialias or mode not in ("area", "nearest", "nearest-exact"):
+    if not antialias and mode not in ("area", "nearest", "nearest-exact"):
         return NotImplemented
     factors = [scale_factor] * rank if isinstance(scale_factor, (int, float)) else scale_factor
     before = shape_of(x)[2:]
@@ -97,6 +99,11 @@ def _interpolated(
         factors = None
     known = factors or [None] * rank
     sides = list(zip(before, after, known, strict=True))
+    if antialias:
+        for place, (n, m, factor) in enumerate(sides, -rank):
+            if n != m or factor not in (None, 1):
+                x = _multiplied(x, place, antialias_weights(mode, n, m, factor, bool(align_corners)))
+        return x
     places = [_nearest(mode, n, m, factor) for n, m, factor in sides]
     if mode == "nearest" and all(_is_told_alike(p, *side) for p, side in zip(places, sides, strict=True)):
         return NotImplemented

@@ -158,7 +158,7 @@ class TorchToOnnx(Stage):
             with warnings.catch_warnings(), Plain() if way == "trace" else nullcontext():
                 warnings.simplefilter("ignore")  # the tracing exporter announces its retirement
                 torch.onnx.export(
-                    network,
+                    _traced(network, image) if way == "trace" else network,
                     (torch.from_numpy(image.copy()),),
                     raw,
                     input_names=["input"],
@@ -188,6 +188,16 @@ class _Candidate:
     picture: Any
     cleanliness: Cleanliness
     remarks: tuple[str, ...]
+
+
+def _traced(network: nn.Module, image: Any) -> nn.Module:
+    """As it is, or where parts of it are TorchScript, which the exporter refuses inside a module, all of it."""
+    import torch
+
+    if not any(isinstance(part, torch.jit.ScriptModule) for part in network.modules()):
+        return network
+    traced: nn.Module = torch.jit.trace(network, torch.from_numpy(image.copy()), check_trace=False)  # type: ignore[no-untyped-call]
+    return traced
 
 
 def _channels_last(network: nn.Module) -> nn.Module:

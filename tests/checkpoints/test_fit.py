@@ -317,3 +317,12 @@ def test_a_class_that_normalises_its_weights_is_folded_and_filled_again(tmp_path
 def test_what_is_no_state_dict_of_real_numbers(saved: object, says: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=says):
         loaded(saved, tmp_path)
+
+
+@pytest.mark.parametrize("how", NORMALISED)
+def test_a_network_whose_weights_are_put_together_loads_them(how: str) -> None:
+    from exporter.checkpoints.reparametrised import fold_network
+
+    network = normalised(seeded(1), how)
+    assert fold_network(network)
+    network.load_state_dict(copy.deepcopy(network.state_dict()))

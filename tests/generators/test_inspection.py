@@ -76,6 +76,25 @@ class Scales(Plain):
         return self.conv(x) / x.max().item()
 
 
+class Compares(Plain):
+    def forward(self, x):
+        return self.conv(x) if self.conv(x).mean().item() > -40 else x
+
+
+class Keeps(Plain):
+    """A state, and a mask that is made once."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("state", torch.zeros(1, 3, 1, 1))
+        self.mask = None
+
+    def forward(self, x):
+        self.mask = torch.ones_like(x).cumsum(3) if self.mask is None else self.mask
+        self.state = x.mean((2, 3), keepdim=True)
+        return self.conv(x) * self.mask + self.state
+
+
 class Counts(Plain):
     def forward(self, x):
         return self.conv(x) + torch.nonzero(x > 0.5).float().mean()
@@ -157,6 +176,7 @@ class Cuts(Plain):
         (Scales, r"item\(\).*Scales, ", "a tensor"),
         (WarnsAndCounts, r"nonzero in the forward.*WarnsAndCounts, ", "weigh it"),
         (Cuts, r"Cuts, test_inspection.py:\d+: .*int\(x.sum", "one path for all pictures"),
+        (Compares, r"item\(\).*Compares, ", "a tensor"),
     ],
 )
 def test_paths_that_depend_on_pixels_are_refused(network, said, instead):
@@ -199,6 +219,12 @@ def test_a_random_network_is_refused_by_operator_and_place(network, said):
 
 def test_a_network_may_write_into_its_picture():
     assert lines(WritesIntoItsPicture()) == []
+
+
+def test_what_a_forward_keeps_has_values_afterwards():
+    network = Keeps()
+    assert lines(network) == []
+    assert type(network.state) is torch.Tensor and type(network.mask) is torch.Tensor
 
 
 def test_one_tensor_under_two_names():

@@ -78,9 +78,3 @@ class Halved(Refused):
         with torch.autocast("cpu", torch.bfloat16):
             y: Tensor = self.last(self.conv(x))
         return y.float()
-
-
-class Scripted(Refused):
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = torch.jit.script(nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU()))

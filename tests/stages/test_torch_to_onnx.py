@@ -106,7 +106,6 @@ def test_the_lopsided_image_has_no_symmetry():
         ("Deformed", r"for exporter_tests::deform_conv2d, called in body\.1 ", "grid_sample"),
         ("InNumpy", r"one picture, which numpy takes out of PyTorch in body\.1 \(Part, ", "register_buffer"),
         ("Halved", "bfloat16", "leave out torch.autocast"),
-        ("Scripted", "not part of the active trace", r"torch\.jit\.script"),
     ],
 )
 def test_what_no_file_can_hold_is_refused_with_what_to_write_instead(network, said, instead, tmp_path):
@@ -164,3 +163,24 @@ def test_less_is_cleaner():
     worst = Cleanliness(True, 0, 1, "operator Det is not translated")
     assert [best, *rest, worst] == sorted([worst, *reversed(rest), best])
     assert best.is_clean and not rest[1].is_clean and not worst.is_clean
+
+
+class Scripted(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        for _ in range(2):
+            x = torch.relu(self.conv(x)) + x
+        return x
+
+
+def test_a_network_with_parts_of_torchscript(tmp_path, monkeypatch):
+    network = torch.nn.Sequential(torch.jit.script(Scripted()), torch.nn.Conv2d(3, 3, 1)).eval()
+    monkeypatch.setattr("exporter.generators.network_file.read_network", lambda *_, **__: network)
+    made = run(TorchToOnnx(exporter="trace"), stored(tmp_path, "UNet"), tmp_path / "onnx")
+    image = lopsided_image(HEIGHT, WIDTH)
+    with torch.inference_mode():
+        right = network(torch.from_numpy(image).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+    assert np.abs(run_onnx(made.path, image) - right).max() < 1e-4

@@ -185,10 +185,9 @@ def _gathered_at_computed(write: Writer, graph: OnnxGraph, node: Any) -> None:
     axis %= len(shape)
     others = list(np.indices(sizes))
     others[axis] = np.zeros(sizes, np.int64)
-    start = np.ravel_multi_index(tuple(others), shape).astype(np.float32)
-    moved = write("Mul", write("Cast", node.input[1], to=1), write.number(prod(shape[axis + 1 :])))
-    places = write("Cast", write("Add", moved, write.array(start)), to=7)
-    write("Gather", write.reshaped(node.input[0], -1), places, axis=0)
+    start = np.ravel_multi_index(tuple(others), shape)
+    moved = write("Mul", write("Cast", node.input[1], to=7), write.array(np.array(prod(shape[axis + 1 :]))))
+    write("Gather", write.reshaped(node.input[0], -1), write("Add", moved, write.array(start)), axis=0)
 
 
 def _elements(graph: OnnxGraph, node: Any) -> Array | None:

@@ -168,6 +168,9 @@ PLACES: dict[str, Row] = {
     ),
     "einsum to one number": lambda x: x * torch.einsum("bchw,bchw->", x, x) / 1e3,
     "einsum of a diagonal": lambda x: x * torch.einsum("bcii->bc", x[..., :8, :8])[..., None, None],
+    "inverse of a constant": lambda x: torch.cat(
+        [torch.einsum("ij,bjhw->bihw", torch.linalg.inv(numbers(3, 3) + torch.eye(3)), x[:, :3]), x[:, 3:]], 1
+    ),
     "outer product": lambda x: torch.einsum("bch,bcw->bchw", x.mean(3), x.mean(2)),
     "product of batches": lambda x: torch.bmm(x[0], x[0].mT)[None].matmul(x) / 20,
     "constant product": lambda x: torch.matmul(numbers(1, 8, x.shape[2], x.shape[2]), x) / 4,

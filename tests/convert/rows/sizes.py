@@ -32,6 +32,9 @@ SIZES: dict[str, Row] = {
         )
         for mode in ("bilinear", "bicubic")
     },
+    "bilinear by a third, antialiased": lambda x: grown(
+        F.interpolate(x, scale_factor=1 / 3, mode="bilinear", antialias=True), x
+    ),
     "scale recomputed": lambda x: grown(
         F.interpolate(x, scale_factor=0.7, mode="bilinear", recompute_scale_factor=True), x
     ),

@@ -80,6 +80,8 @@ NUMBERS: dict[str, Row] = {
     "clamp by tensors": lambda x: torch.clamp(x, -x.abs() * 0.5, x.abs() * 0.5),
     "clamp below": lambda x: x.clamp(min=0.1),
     "clamp above": lambda x: x.clamp(max=0.1),
+    "sign of another": lambda x: torch.copysign(x, x.flip(1)),
+    "from itself": lambda x: (x - x) * 3 + x,
     "minimum": lambda x: torch.minimum(x, x.flip(1)),
     "maximum": lambda x: torch.fmax(x, x.flip(1)),
     "sinc": lambda x: torch.sinc(x + 3),
