@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def load_into(network: nn.Module, weights: Weights, path: Path, arch: str) -> li
     Raises Misfit that names the tensors when nothing fits, CheckpointError when several do, and for NaN and integers.
     """
     chosen, found = choose(network, listed(weights), path, arch)
-    _refuse_non_finite(found.tensors, path)
+    _refuse_non_finite(found.tensors, frozenset(name for name, _ in network.named_buffers()), path)
     _refuse_integers(network, found.tensors, path)
     network.load_state_dict(found.tensors, strict=False)
     return [*chosen.notes, *_remarks(found)]
@@ -270,9 +270,10 @@ def _misfit(network: nn.Module, states: Sequence[StateDict], path: Path, arch: s
     )
 
 
-def _refuse_non_finite(state: Mapping[str, Tensor], path: Path) -> None:
+def _refuse_non_finite(state: Mapping[str, Tensor], buffers: Collection[str], path: Path) -> None:
+    """Infinite numbers are for buffers: a mask of attention holds them."""
     for key, value in state.items():
-        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        if value.is_floating_point() and not bool((value == value if key in buffers else torch.isfinite(value)).all()):
             raise CheckpointError(f"{path}: {key} holds NaN or infinite weights")
 
 

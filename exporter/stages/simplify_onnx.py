@@ -61,6 +61,7 @@ def simplified(model: ModelProto, fold_batch_norm: bool = True) -> ModelProto:
     import onnx
 
     from exporter.passes.onnx.channel_order import fold_channel_orders
+    from exporter.passes.onnx.masks import bound_masks
     from exporter.passes.onnx.reshapes import write_out_copied_sizes
     from exporter.passes.onnx.unit_length import take_lengths_by_means
     from exporter.passes.onnx.weights_aside import lay_aside, put_back
@@ -73,7 +74,7 @@ def simplified(model: ModelProto, fold_batch_norm: bool = True) -> ModelProto:
     put_back(folded, aside, model)
     if fold_batch_norm and _batch_norms(folded):  # one behind a reshape that has gone meanwhile
         folded = _by_onnxsim(folded, [])
-    passes = (fold_channel_orders, take_lengths_by_means)
+    passes = (fold_channel_orders, take_lengths_by_means, bound_masks)
     made: ModelProto = rewrite_onnx(onnx.shape_inference.infer_shapes(folded), passes).commit()
     return made
 
