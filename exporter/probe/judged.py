@@ -18,6 +18,7 @@ from exporter.inspect.results import Finding
 from exporter.measure.parity import parity_db, unclamped_parity_db
 from exporter.probe.chains import Made
 from exporter.probe.results import Row, Status, one_sentence
+from exporter.probe.steadiness import AS_GOOD_DB, Steadiness
 from exporter.runtimes import runtime
 from exporter.runtimes.base import Image
 
@@ -33,7 +34,15 @@ USERS_OWN = 2  # exit code of what the user's code or files are blamed for
 MOST_NAMED = 2  # of operators that one message explains
 
 
-def judged(target: str, made: Made, pictures: Sequence[Image], expected: Sequence[Image]) -> Row:
+def judged(
+    target: str,
+    made: Made,
+    pictures: Sequence[Image],
+    expected: Sequence[Image],
+    steadiness: Steadiness,
+    *,
+    has_random_weights: bool,
+) -> Row:
     """The row of a file that was made. Raises EngineError when its engine does not run it."""
     artifact = made.artifact
     with runtime(ENGINES[artifact.format]).open(artifact, THREADS) as session:
@@ -42,12 +51,22 @@ def judged(target: str, made: Made, pictures: Sequence[Image], expected: Sequenc
     graph = read_graph(artifact.path)
     audit, findings = lint_model(artifact.path, graph)
     on_gpu = predict(graph) if graph.format == Format.TFLITE else None
-    problem = _far_apart(target, shown_db, expected, given)
-    if problem and artifact.precision == "int8":
-        problem = f"{problem}; {TO_KEEP_MORE}"
     is_int8 = artifact.precision == "int8"
+    problem = _far_apart(target, shown_db, expected, given)
+    unsteady = _unsteady(shown_db, steadiness, is_int8=is_int8) if problem else ""
+    if problem and is_int8:
+        problem = f"{problem}; {TO_KEEP_MORE}"
+    if unsteady:
+        problem = "" if has_random_weights else problem
+        unsteady += "; trained weights would tell more" if has_random_weights else ""
     said = [line for line in made.said if not any(words in line for words in NOT_WORTH_SAYING)]
-    notes = [problem, _unseen(expected), *said, *(_left_to_cpu(findings) if is_int8 else _gpu_notes(graph, on_gpu))]
+    notes = [
+        unsteady,
+        problem,
+        _unseen(expected),
+        *said,
+        *(_left_to_cpu(findings) if is_int8 else _gpu_notes(graph, on_gpu)),
+    ]
     return Row(
         status="wrong" if problem else "ok",
         parity_db=shown_db,
@@ -84,6 +103,18 @@ def _far_apart(target: str, shown_db: float, expected: Sequence[Image], given: S
         if not whole_db >= least_db:
             return f"parity {whole_db:.1f} dB where the picture leaves 0..1, less than {least_db:g} dB"
     return ""
+
+
+def _unsteady(shown_db: float, steadiness: Steadiness, *, is_int8: bool) -> str:
+    """Why no file of this precision is nearer to PyTorch's pictures; "" where this one loses more than it must."""
+    own_db = steadiness.in_eight_bits_db if is_int8 else steadiness.in_float_db
+    if not shown_db >= own_db - AS_GOOD_DB:
+        return ""
+    how = "its layers rounded to eight bits" if is_int8 else "its picture changed by float32's last bit"
+    return (
+        f"cannot be judged: the network amplifies rounding, PyTorch itself, {how}, is {own_db:.1f} dB from its own "
+        f"picture, this file {shown_db:.1f} dB"
+    )
 
 
 def _unseen(expected: Sequence[Image]) -> str:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from shutil import copyfile
 
 from exporter.artifact import Artifact
 from exporter.files.atomic import write_atomically
-from exporter.probe.chains import Chains
+from exporter.probe.chains import Chains, Made
 from exporter.probe.judged import THREADS, failed, judged
 from exporter.probe.pictures import pictures_to_judge, pictures_to_learn
 from exporter.probe.results import TARGETS, Probe, Row
+from exporter.probe.steadiness import Steadiness
 from exporter.probe.subject import SEED, load
 from exporter.probe.wanted import Wanted
 from exporter.progress import Progress
 from exporter.runtimes import runtime
-from exporter.runtimes.base import Image
 from exporter.stages.base import Workspace
 
 
@@ -47,9 +48,17 @@ def probe(
     with runtime("torch_cpu").open(network, THREADS) as session:
         expected = session.infer_all(pictures)
     chains = Chains(room(network), network, _same_numbers)
+    steadiness = Steadiness(network, pictures, expected, THREADS)
+    judge = partial(
+        judged,
+        pictures=pictures,
+        expected=expected,
+        steadiness=steadiness,
+        has_random_weights=subject.checkpoint is None,
+    )
     rows = {}
     for target in TARGETS:
-        rows[target] = _row(target, chains, pictures, expected, progress)
+        rows[target] = _row(target, chains, judge, progress)
         progress.say(f"{target}: {rows[target].status}")
     if keep is not None:
         with write_atomically(keep) as new:
@@ -57,11 +66,11 @@ def probe(
     return Probe(subject, loaded.wanted, rows)
 
 
-def _row(target: str, chains: Chains, pictures: list[Image], expected: list[Image], progress: Progress) -> Row:
+def _row(target: str, chains: Chains, judge: Callable[[str, Made], Row], progress: Progress) -> Row:
     try:
         made = chains.make(target)
         progress.doing(f"{target} is run beside PyTorch")
-        return judged(target, made, pictures, expected)
+        return judge(target, made)
     except Exception as error:  # of one target: the others go on
         return failed(error)
 

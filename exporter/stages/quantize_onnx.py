@@ -114,8 +114,13 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
             raise StageError(f"{self.name}: at {height}x{width} the graph gives {picture.shape[1]}x{picture.shape[2]}")
 
     def _write(self, source: Artifact, path: Path, workspace: Workspace) -> dict[str, object]:
+        from exporter.quantization.onnx.quantize import FLOAT_FOR_NORMS
+        from exporter.quantization.remarks import float_remarks
+
         settings, tuning = self._autotuned(source, workspace) if self.tune else (self, {})
         facts = self._quantizer(source, Passes(workspace)).int8(settings, path)
+        for line in float_remarks(("coarse", "convolution", name) for name in facts.get(FLOAT_FOR_NORMS, ())):
+            workspace.progress.say(f"{self.name}: {line}")
         return {"ranges": settings.ranges, "calibration_images": len(workspace.calibration)} | tuning | facts
 
     def _quantizer(self, source: Artifact, images: Iterable[Floats]) -> OnnxQuantizer:

@@ -109,7 +109,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         file, facts = (
             self._searched(content, quantizer, settings, workspace) if self.mixed else quantizer.int8(settings)
         )
-        self._report(file, settings, facts | tuning, workspace)
+        self._report(file, quantizer, settings, facts | tuning, workspace)
         return self._finish(file.content)
 
     def _quantizer(self, content: bytes, images: Iterable[Floats]) -> TfliteQuantizer:
@@ -153,7 +153,16 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     def _finish(self, content: bytes) -> bytes:
         return _by_copies(content) if self.device == "cpu" else content
 
-    def _report(self, file: Int8File, settings: Int8Settings, facts: dict[str, Any], workspace: Workspace) -> None:
+    def _report(
+        self,
+        file: Int8File,
+        quantizer: TfliteQuantizer,
+        settings: Int8Settings,
+        facts: dict[str, Any],
+        workspace: Workspace,
+    ) -> None:
+        from exporter.quantization.remarks import float_remarks
+
         facts = {
             "float_operators": list(file.float_operators),
             "requantizations": file.requantizations,
@@ -161,11 +170,8 @@ class QuantizeTflite(TunableInt8Settings, Stage):
             "calibration_images": len(workspace.calibration),
         } | facts
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
-        kinds = [operator.split()[0] for operator in file.float_operators]
-        for kind in sorted(set(kinds)):
-            workspace.progress.say(
-                f"{self.name}: {kinds.count(kind)} {kind} in float: no int8 kernel, or kept on request"
-            )
+        for line in float_remarks(quantizer.in_float(file, settings)):
+            workspace.progress.say(f"{self.name}: {line}")
 
     def _check(self, made: bytes, source: Artifact) -> None:
         import numpy as np

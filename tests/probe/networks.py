@@ -140,3 +140,11 @@ class OneSize(Plain):
 
     def middle(self, x: Tensor) -> Tensor:
         return x + self.places
+
+
+class Amplifying(Plain):
+    """Sixty times a small difference: a step of eight bits is seen."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.last(self.first(x))
+        return x + 60 * (y - F.avg_pool2d(y, 3, 1, 1))

@@ -16,7 +16,8 @@ from exporter.quantization.ranges.float_activations import Floats
 from exporter.quantization.settings import Int8Settings
 from exporter.quantization.weights.prepare import prepare
 
-Facts = dict[str, object]
+Facts = dict[str, Any]
+FLOAT_FOR_NORMS = "float_for_norms"  # names of convolutions
 
 
 class OnnxQuantizer:
@@ -49,5 +50,7 @@ class OnnxQuantizer:
             in_float = float_nodes(model, self._patterns, coded.float_layers)
             if settings.changes_weights:
                 facts = prepare(OnnxConvolutions(model, in_float), self._images, settings)
+            if coded.float_layers:
+                facts = facts | {FLOAT_FOR_NORMS: sorted(coded.float_layers)}
             self._prepared[settings.of_weights] = model, keep_float_apart(model, in_float), facts
         return self._prepared[settings.of_weights]

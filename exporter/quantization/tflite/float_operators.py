@@ -11,6 +11,7 @@ from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.quantization.float_regions import FloatRegions, Step
 from exporter.quantization.params import STEPS, Range
+from exporter.quantization.remarks import Rule
 from exporter.quantization.tflite.scales import float_activations
 
 # Steps that an even share of many probabilities must have; with fewer a row without favourites is rounded away.
@@ -48,18 +49,24 @@ def normalised(graph: TfliteGraph) -> set[int]:
 
 def in_float(
     graph: TfliteGraph, asked: list[Any], *, enclose: bool, ranges: Mapping[int, Range] | None = None
-) -> list[Any]:
-    """All operators that stay in float: those `asked` for, what has no int8 kernel, statistics, what makes exponents,
-    products whose probabilities int8 is too coarse for by their `ranges`, and, with `enclose`, what lies between such
-    operators only."""
+) -> list[tuple[Any, Rule]]:
+    """All operators that stay in float, in the order they run, each with the rule that says so. `ranges` say where int8
+    is too coarse for probabilities."""
     regions, ids = _regions(graph), {id(operator) for operator in asked}
-    places = {place for place, op in enumerate(graph.operators) if id(op) in ids or not has_int8_kernel(graph, op)}
-    places |= regions.statistics()
-    places |= regions.exponents(places)
-    places |= {place for place, shares in regions.of_probabilities().items() if _vanishes(graph, shares, ranges or {})}
+    rules: dict[int, Rule] = dict.fromkeys(regions.statistics(), "statistic")
+    for place, operator in enumerate(graph.operators):
+        if id(operator) in ids:
+            rules[place] = "asked"
+        elif not has_int8_kernel(graph, operator):
+            rules.setdefault(place, "no kernel")
+    for place in regions.exponents(rules):
+        rules.setdefault(place, "exponent")
+    for place, shares in regions.of_probabilities().items():
+        if _vanishes(graph, shares, ranges or {}):
+            rules.setdefault(place, "probability")
     if enclose:
-        places |= regions.enclosed(places, graph.outputs)
-    return [graph.operators[place] for place in sorted(places)]
+        rules |= dict.fromkeys(regions.enclosed(set(rules), graph.outputs), "enclosed")
+    return [(graph.operators[place], rules[place]) for place in sorted(rules)]
 
 
 def _vanishes(graph: TfliteGraph, shares: int, ranges: Mapping[int, Range]) -> bool:

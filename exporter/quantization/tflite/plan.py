@@ -20,6 +20,7 @@ from exporter.graph.tflite_links import Links
 from exporter.passes.tflite.cleanup import fuse_activations
 from exporter.quantization.params import PIXELS, Affine, Range
 from exporter.quantization.ranges.estimators import Wanted
+from exporter.quantization.remarks import Rule
 from exporter.quantization.tflite.clamps import clamp_limits, drop_saturating_clamps
 from exporter.quantization.tflite.float_operators import in_float, is_asked_for, normalised
 from exporter.quantization.tflite.scales import SharedScales, float_activations, residual_tensors
@@ -50,6 +51,7 @@ class Int8Plan:
     integer: frozenset[int]  # numbers of operators
     asked_float: frozenset[int]  # numbers of operators that somebody wanted in float
     float_operators: tuple[str, ...]  # "KIND output-name", these and all others that stay in float
+    float_rules: tuple[Rule, ...]  # why, of each of these
     sources: tuple[int | None, ...]  # of each operator the number in the float file; None: it was put in
 
 
@@ -73,12 +75,13 @@ def plan_int8(
     numbers = {id(operator): number for number, operator in enumerate(graph.operators)}
     fuse_activations(graph)
     asked = [operator for operator in graph.operators if is_asked_for(graph, operator, keep_float, float_layers)]
-    kept = in_float(graph, asked, enclose=enclose, ranges=ranges or {})
+    rules = in_float(graph, asked, enclose=enclose, ranges=ranges or {})
+    kept = [operator for operator, _ in rules]
     normal = normalised(graph)
     drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
-    in_float_ids = {id(operator) for operator in kept}
-    stay = [operator for operator in graph.operators if id(operator) in in_float_ids]
-    integer = [operator for operator in graph.operators if id(operator) not in in_float_ids]
+    rule_of = {id(operator): rule for operator, rule in rules}
+    stay = [(operator, rule_of[id(operator)]) for operator in graph.operators if id(operator) in rule_of]
+    integer = [operator for operator in graph.operators if id(operator) not in rule_of]
     planner = _Planner(graph, integer, ranges or {})
     planner.convert(float_ends)
     planner.share()
@@ -94,7 +97,8 @@ def plan_int8(
         planner.symmetric(),
         frozenset(n for n, operator in enumerate(graph.operators) if planner.is_integer(operator)),
         frozenset(n for n, operator in enumerate(graph.operators) if operator in asked),
-        tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator in stay),
+        tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator, _ in stay),
+        tuple(rule for _, rule in stay),
         tuple(numbers.get(id(operator)) for operator in graph.operators),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -11,6 +11,7 @@ from exporter.quantization.ranges.estimators import Calibrated, Wanted, calibrat
 from exporter.quantization.ranges.float_activations import Floats
 from exporter.quantization.ranges.seen import narrowed_to_seen
 from exporter.quantization.ranges.stored import require_untrained, stored_ranges
+from exporter.quantization.remarks import Rule
 from exporter.quantization.settings import Int8Settings
 from exporter.quantization.tflite.channel_codes import give_channels_codes
 from exporter.quantization.tflite.convolutions import TfliteConvolutions
@@ -77,6 +78,13 @@ class TfliteQuantizer:
         )
         learned = calibrated_as_seen(ready.content, plan().wanted, self._images, settings)
         return write_int8(plan(ranges=learned.ranges), learned.ranges), ready.facts | learned.facts
+
+    def in_float(self, file: Int8File, settings: Int8Settings) -> Iterator[tuple[Rule, str, str]]:
+        """The rule, the kind and the name of each operator of `file` that stays in float."""
+        coarse = self.prepared(settings).float_layers
+        for operator, rule in zip(file.float_operators, file.float_rules, strict=True):
+            kind, name = operator.split(" ", 1)
+            yield "coarse" if rule == "asked" and name in coarse else rule, kind, name
 
 
 def calibrated_as_seen(

@@ -17,6 +17,7 @@ from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED, Linear
 from exporter.graph.tflite_editor import Array, TfliteGraph
 from exporter.passes.tflite.cleanup import name_ends
 from exporter.quantization.params import Affine, Floats, Range, quantize_weights
+from exporter.quantization.remarks import Rule
 from exporter.quantization.tflite.plan import Int8Plan, Int8Tensor, renumbered
 
 FINEST_SHARE = 128.0  # of a step of what is summed up: XNNPACK takes less than 256
@@ -25,12 +26,13 @@ PRODUCTS = ("BATCH_MATMUL", "MUL", "PRELU", "SQUARED_DIFFERENCE")
 
 @dataclass(frozen=True, slots=True)
 class Int8File:
-    """Tensors are numbered as in `content`; `float_operators` and `sources` are the plan's."""
+    """Tensors are numbered as in `content`; `float_operators`, `float_rules` and `sources` are the plan's."""
 
     content: bytes
     requantizations: int  # QUANTIZE operators between int8 tensors of different scales
     tensors: tuple[Int8Tensor, ...]
     float_operators: tuple[str, ...]
+    float_rules: tuple[Rule, ...]
     sources: tuple[int | None, ...]
 
 
@@ -51,7 +53,8 @@ def write_int8(plan: Int8Plan, ranges: Mapping[int, Range]) -> Int8File:
     )
     objects = [graph.tensors[each.tensor] for each in plan.tensors]
     made = graph.to_bytes()
-    return Int8File(made, between, renumbered(graph, plan.tensors, objects), plan.float_operators, plan.sources)
+    tensors = renumbered(graph, plan.tensors, objects)
+    return Int8File(made, between, tensors, plan.float_operators, plan.float_rules, plan.sources)
 
 
 def _group_params(plan: Int8Plan, ranges: Mapping[int, Range]) -> dict[int, Affine]:
