@@ -26,8 +26,8 @@ class Cleanliness:
 
     @property
     def is_clean(self) -> bool:
-        """Whether no other export needs to be tried."""
-        return not self.is_indirect and not self.unsettled
+        """Whether no other export needs to be tried: what translates as it is has settled its sizes on the way."""
+        return not self.is_indirect
 
     def __str__(self) -> str:
         how = self.why if self.is_indirect else "translated to TFLite directly"
