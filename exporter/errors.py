@@ -33,7 +33,7 @@ _ADDRESS = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+(?=>)")  # of a Python obj
 EXIT_CODES = {
     0: "all promises kept",
     1: "a promise was missed",
-    2: "the recipe, the command, or a file or folder they name is wrong",
+    2: "the recipe, the command, or a file, folder or network they name is wrong",
     3: "a promise could not be measured",
     4: "a stage failed, or the machine under it",
     5: "the exporter itself failed",
