@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -112,16 +112,40 @@ class _Turned:
 
 
 def transpose_before_cutting(graph: TfliteGraph) -> bool:
-    """Where all that reads a tensor cuts parts out of it, and each is transposed alike, the tensor is."""
+    """Parts of one tensor that nothing reads but a TRANSPOSE, each alike, are cut out of the transposed tensor.
+
+    Of those that lie together in a tensor that is read otherwise, too, what they make together is transposed.
+    """
     modified = False
     sources = [operator.inputs[0] for operator in graph.operators if graph.kind(operator) == "SLICE"]
     for source in dict.fromkeys(sources):
-        parts = [_turned(graph, cut) for cut in graph.consumers(source)]
-        found = [part for part in parts if part is not None]
-        if len(found) == len(parts) > 1 and len({part.perm for part in found}) == 1 and source not in graph.outputs:
-            _turn_first(graph, source, found)
-            modified = True
+        cuts = graph.consumers(source)
+        turned = [part for part in (_turned(graph, cut) for cut in cuts) if part is not None]
+        for perm in dict.fromkeys(part.perm for part in turned):
+            parts = [part for part in turned if part.perm == perm]
+            is_whole = len(parts) == len(cuts) and source not in graph.outputs
+            if len(parts) > 1 and (is_whole or (parts := _lying_together(graph, source, parts))):
+                _turn_first(graph, parts)
+                modified = True
     return modified
+
+
+def _lying_together(graph: TfliteGraph, source: int, parts: list[_Turned]) -> list[_Turned]:
+    """`parts` of what they make together, cut out before them; none where they are no box without gaps."""
+    boxes = [part.box for part in parts]
+    begin = tuple(map(min, zip(*(box.begin for box in boxes), strict=True)))
+    ends = (tuple(map(sum, zip(box.begin, box.size, strict=True))) for box in boxes)
+    size = tuple(end - first for first, end in zip(begin, map(max, zip(*ends, strict=True)), strict=True))
+    if len({(box.begin, box.size) for box in boxes}) < len(boxes) or prod(size) != sum(prod(box.size) for box in boxes):
+        return []
+    joint = graph.add_tensor(f"{graph.name(parts[0].made)}_together", size, graph.dtype(source))
+    numbers = _numbers(graph, graph.name(joint), _Box(source, begin, size))
+    first = min(graph.operators.index(part.cut) for part in parts)
+    graph.operators.insert(first, graph.new_operator("SLICE", 1, [source, *numbers], [joint], "SliceOptions"))
+    return [
+        replace(part, box=_Box(joint, tuple(np.subtract(part.box.begin, begin).tolist()), part.box.size))
+        for part in parts
+    ]
 
 
 def _turned(graph: TfliteGraph, cut: Any) -> _Turned | None:
@@ -155,8 +179,9 @@ def _own_order(graph: TfliteGraph, size: Shape, turning: Any) -> Shape | None:
     return (*alone, *(place[axis] for axis in perm.tolist() if axis in place))
 
 
-def _turn_first(graph: TfliteGraph, source: int, parts: list[_Turned]) -> None:
-    perm, shape = parts[0].perm, graph.shape(source)
+def _turn_first(graph: TfliteGraph, parts: list[_Turned]) -> None:
+    source, perm = parts[0].box.source, parts[0].perm
+    shape = graph.shape(source)
     turned = graph.add_tensor(f"{graph.name(source)}_turned", tuple(shape[axis] for axis in perm), graph.dtype(source))
     order = graph.add_constant(f"{graph.name(turned)}_perm", np.array(perm, np.int32))
     first = min(graph.operators.index(part.cut) for part in parts)

@@ -9,6 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.passes.run import run_passes
+from exporter.passes.tflite.cleanup import join_reshapes
+from exporter.passes.tflite.cuts import transpose_before_cutting
 from exporter.passes.tflite.gpu_operators import split_clamps, write_out_flags
 
 FEWEST_ELEMENTS = 2  # a lone number gains nothing from an operator of its own
@@ -21,7 +24,8 @@ def write_fp16(content: bytes) -> bytes:
     """
     graph = TfliteGraph(content)
     split_clamps(graph)
-    write_out_flags(graph)
+    if write_out_flags(graph):
+        run_passes(graph, (join_reshapes, transpose_before_cutting, join_reshapes))
     expanded: dict[int, int] = {}
     front = []
     for operator in graph.operators:

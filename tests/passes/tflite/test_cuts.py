@@ -105,3 +105,26 @@ def test_parts_transposed_otherwise_or_read_as_they_are_stay():
     first, second = (cut(net, source, (0, 0, 0, 4 * n), (1, 4, 4, 4)) for n in range(2))
     ended(net, transposed(net, first, (0, 2, 1, 3)), second)
     assert not transpose_before_cutting(net.graph)
+
+
+def test_keys_that_lie_together_are_transposed_together():
+    """Of queries, keys and values in one tensor."""
+    net = Net(SHAPE)
+    source = net.op("ABS", options="AbsOptions").at
+    whole = [cut(net, source, (0, 0, 0, 4 * n), (1, 4, 6, 4)) for n in (0, 1, 4)]
+    keys = [transposed(net, cut(net, source, (0, 0, 0, 8 + 4 * n), (1, 4, 6, 4)), (0, 3, 1, 2)) for n in range(2)]
+    total = net.op("ADD", keys, (1, 4, 4, 6), "AddOptions").at
+    others = ended(net, *whole).at
+    net.graph.outputs = [total]
+    ended(net, transposed(net, total, (0, 2, 3, 1)), others)
+    left = same_after(net, transpose_before_cutting)
+    assert (left.count("TRANSPOSE"), left.count("SLICE")) == (2, 6)
+
+
+def test_keys_with_gaps_between_them_stay():
+    net = Net(SHAPE)
+    source = net.op("ABS", options="AbsOptions").at
+    keys = [transposed(net, cut(net, source, (0, 0, 0, 8 * n), (1, 4, 6, 4)), (0, 3, 1, 2)) for n in range(2)]
+    rest = transposed(net, cut(net, source, (0, 0, 0, 20), (1, 4, 6, 4)), (0, 3, 2, 1))
+    ended(net, *keys, transposed(net, rest, (0, 1, 3, 2)))
+    assert not transpose_before_cutting(net.graph)
