@@ -114,6 +114,18 @@ def test_weights_that_do_not_fit_are_named(change, says, tmp_path):
         load_into(Tiny(), state, tmp_path / "w.pth", "tiny")
 
 
+def test_a_mask_of_attention_may_be_infinite_and_a_weight_may_not(tmp_path):
+    network, mask = Tiny(), torch.full((2, 2), float("-inf")).triu(1)
+    network.register_buffer("mask", torch.zeros(2, 2))
+    load_into(network, plain() | {"mask": mask}, tmp_path / "w.pth", "tiny")
+    assert torch.equal(network.mask, mask)
+    for key in ("mask", "conv.bias"):
+        state = plain() | {"mask": mask}
+        state[key] = torch.full_like(state[key], float("nan" if key == "mask" else "inf"))
+        with pytest.raises(CheckpointError, match=f"{key} holds NaN or infinite"):
+            load_into(network, state, tmp_path / "w.pth", "tiny")
+
+
 def test_a_deblurgan_checkpoint_is_no_student(teacher_file):
     student = build_network(generator_info("mobilenetv3_student"), {"preset": "s"})
     with pytest.raises(CheckpointError, match="does not fit mobilenetv3_student"):
