@@ -91,8 +91,8 @@ class FloatRegions(Generic[Tensor]):
         """The region of each, and how many numbers its statistic has."""
         for place, step in enumerate(self._steps):
             few = self._elements.get(step.outputs[0], 0)
-            if step.name in _REDUCTIONS and (square := self._square_before(place)) is not None:
-                region = {place, square}
+            if step.name in _REDUCTIONS and (power := self._power_before(place)):
+                region = {place, *power}
                 self._follow(step.outputs[0], few, region)
                 self._look_back(region, few)
                 yield region, few
@@ -163,19 +163,30 @@ class FloatRegions(Generic[Tensor]):
             and not set(step.outputs) & set(outputs)
         )
 
-    def _square_before(self, place: int) -> int | None:
-        """Where the square is that the reduction at `place` sums up; itself when it squares."""
+    def _power_before(self, place: int) -> set[int]:
+        """Where the square, cube or fourth power is made that the reduction at `place` sums up; itself when it squares;
+        nothing where it sums up something else."""
         step = self._steps[place]
         while step.name not in _REDUCED_SQUARES:
             maker = self._makers.get(step.inputs[0]) if step.inputs else None
             if maker is None:
-                return None
+                return set()
             place, step = maker, self._steps[maker]
-            if step.squares:
-                return place
+            if power := self._power_at(place):
+                return power
             if step.name not in _RESHAPES:
-                return None
-        return place
+                return set()
+        return {place}
+
+    def _power_at(self, place: int) -> set[int]:
+        step = self._steps[place]
+        squares = {
+            maker for t in step.inputs if (maker := self._makers.get(t)) is not None and self._steps[maker].squares
+        }
+        if step.squares:
+            return {place, *squares}
+        bases = {t for maker in squares for t in self._steps[maker].inputs}
+        return {place, *squares} if step.name == "mul" and bases & set(step.inputs) else set()
 
     def _follow(self, tensor: Tensor, few: int, region: set[int], rooted: bool = False) -> None:
         """Add what is computed of a statistic of `few` numbers, up to what it scales."""

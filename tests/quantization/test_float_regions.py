@@ -42,6 +42,22 @@ def test_an_instance_norm_with_its_factors_between_two_convolutions():
     assert statistics(rows) == {row[2] for row in rows} - {"a", "b", "sum"}
 
 
+def test_a_length_of_cubes():
+    rows = [
+        ("CONV_2D", "x", "a", PLANE),
+        ("ABS", "a", "size", PLANE),
+        ("MUL", "size size", "square", PLANE),
+        ("MUL", "square size", "cube", PLANE),
+        ("SUM", "cube", "sum", PIXELS),
+        ("POW", "sum", "length", PIXELS),
+        ("MAXIMUM", "length", "safe", PIXELS),
+        ("DIV", "a safe", "normal", PLANE),
+        ("MUL", "square a", "no cube", PLANE),
+        ("SUM", "no cube", "other", PIXELS),
+    ]
+    assert statistics(rows) == {"square", "cube", "sum", "length", "safe", "normal"}
+
+
 def test_a_variance_as_mean_of_squares_less_square_of_the_mean():
     rows = [
         ("Conv", "x", "a", PLANE),
