@@ -28,6 +28,7 @@ RESULTS = HERE / "original_networks.json"
 TARGETS = ("onnx", "tflite_fp32", "tflite_fp16", "tflite_int8", "onnx_int8")
 OPTIONS = ("output", "inputs", "extra_channels", "frames")
 CANNOT_BE_USED = 2  # exit code of probe
+UNJUDGED = "cannot be judged"
 LONGEST_S = 900
 
 # A package whose own __init__ is not run; names it would have given are functions that give back what they decorate.
@@ -143,9 +144,14 @@ def words_of(row: dict[str, Any], options: list[str]) -> list[str]:
 def line_of(name: str, result: dict[str, Any]) -> str:
     targets = result.get("targets", {})
     cells = [cell(targets.get(target, {})) for target in TARGETS]
-    reasons = [targets[target]["message"] for target in TARGETS if targets.get(target, {}).get("status", "ok") != "ok"]
+    reasons = [row["message"] for target in TARGETS if (row := targets.get(target)) is not None and is_told(row)]
     said = result.get("error") or "; ".join(dict.fromkeys(reason.split("; ")[0] for reason in reasons))
     return f"| {' | '.join([name, *cells, ', '.join(result['options']), said.replace('|', '/')])} |"
+
+
+def is_told(row: dict[str, Any]) -> bool:
+    """Whether the table repeats what the probe says of a target: why it is not right, or cannot be judged."""
+    return row["status"] != "ok" or row.get("message", "").startswith(UNJUDGED)
 
 
 def cell(target: dict[str, Any]) -> str:
@@ -173,7 +179,8 @@ def page(rows: list[dict[str, Any]], results: dict[str, Any]) -> str:
 
 
 def table(results: list[tuple[str, dict[str, Any]]]) -> str:
-    head = f"| network | {' | '.join(TARGETS)} | options it needed | why not |\n|{'---|' * (len(TARGETS) + 3)}\n"
+    titles = ("network", *TARGETS, "options it needed", "why not, or what cannot be judged")
+    head = f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}\n"
     return head + "\n".join(line_of(name, result) for name, result in results)
 
 

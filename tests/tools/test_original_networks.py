@@ -84,3 +84,6 @@ def test_the_line_of_a_network_says_why_not():
     targets = dict.fromkeys(original_networks.TARGETS, right) | {"tflite_int8": wrong}
     line = original_networks.line_of("Net", {"options": ["output: 1"], "targets": targets})
     assert line == "| Net | 151 | 151 | 151 | wrong | 151 | output: 1 | parity 20.0 dB, less than 25 |"
+    unsteady = right | {"parity_db": 24.0, "message": "cannot be judged: the network amplifies rounding; more"}
+    line = original_networks.line_of("Net", {"options": [], "targets": targets | {"tflite_int8": unsteady}})
+    assert line == "| Net | 151 | 151 | 151 | 24 | 151 |  | cannot be judged: the network amplifies rounding |"
