@@ -29,7 +29,7 @@ NEAR_EVERYWHERE = ("onnx", "tflite_fp32", "tflite_fp16")  # what is not shown, t
 THREADS = 2
 TO_KEEP_MORE = "in a recipe `tune: true`, `mixed: {max_loss_db: 0.1}` or `keep_float` keep more; so do trained weights"
 LEAST_SEEN = 0.01  # of the values of a picture
-NOT_WORTH_SAYING = ("stays as it is",)  # a form that costs nothing here
+NOT_WORTH_SAYING = ("stays as it is", "still at it")  # a form that costs nothing here, that a step went on
 USERS_OWN = 2  # exit code of what the user's code or files are blamed for
 MOST_NAMED = 2  # of operators that one message explains
 
