@@ -72,6 +72,7 @@ class LoadGenerator(Stage):
         if described.kwargs.get("norm_mode") == "calibrated":
             _estimate_statistics(network, workspace)
             call = self._find_call(bare(network), info, described, source)
+        workspace.progress.doing(f"{self.name}: the network is looked over and run twice")
         lines += _warnings(network, info.name, source, weights[0].tensors)
         output = _output(call, source, info.name)
         for line in lines:
