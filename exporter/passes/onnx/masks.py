@@ -26,7 +26,7 @@ def bound_masks(graph: OnnxGraph) -> bool:
         for node, place in list(_masks(graph, softmax.input[0], shape[-1])):
             name = node.input[place]
             lifted = np.maximum(graph.constants[name], np.float32(DEEP))
-            node.input[place] = graph.add_constant(f"{name}_bounded", lifted)
+            graph.set_input(node, place, graph.add_constant(f"{name}_bounded", lifted))
             modified = True
     return modified
 

@@ -1,4 +1,7 @@
-"""Pairs stand where ONNX Runtime's quantizer puts them, and carry its numbers: the files are the same to the byte."""
+"""Pairs stand where ONNX Runtime's quantizer puts them, and carry its numbers: the files are the same to the byte.
+
+Products of two activations are ours: what a softmax reads of them is not rounded.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,7 @@ def test_every_operator(name, unsigned, tmp_path):
 
 @pytest.mark.parametrize(
     ("arch", "kwargs"),
-    [("mobilenetv3_student", {"preset": "s"}), ("swinir", {"embed_dim": 12, "depths": (2,), "num_heads": (2,)})],
+    [("mobilenetv3_student", {"preset": "s"}), ("attention_unet", {"width": 8})],
 )
 def test_whole_networks(arch, kwargs, tmp_path):
     _require_equal(onnx.load(to_onnx(tmp_path, arch, **kwargs).path), True, tmp_path)
