@@ -90,6 +90,8 @@ def account_problems(manifest: Manifest, golden: GoldenFile, found: Mapping[str,
         kinds = [covers(entries, file) for entries in (manifest.reproducible, manifest.not_reproducible)]
         if sum(kinds) != 1:
             yield f"manifest.json does not say whether {file} is reproducible"
+    for entry in sorted({entry for entry in manifest.reproducible if manifest.reproducible.count(entry) > 1}):
+        yield f"manifest.json says twice that {entry} is reproducible"
     for model in manifest.models:
         if found.get(model.file, model.sha256) != model.sha256:
             yield f"{model.file} is not the file of manifest.json: its sha256 differs"

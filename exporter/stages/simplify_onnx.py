@@ -23,6 +23,7 @@ import sys, onnx, onnxsim
 made, _ = onnxsim.simplify(onnx.load("{GIVEN}"), check_n=0, skipped_optimizers=sys.argv[1:] or None)
 onnx.save(made, "{MADE}")
 """
+MOST_NODES_HERE = 1000  # a second or two; starting a process takes as long
 WRONG_FOR_MAXIMA = "fuse_pad_into_pool"  # zeros around a picture are seen by MaxPool, its own padding is not
 
 
@@ -33,7 +34,7 @@ class SimplifyOnnx(Stage):
     takes: ClassVar[Format] = Format.ONNX
     gives: ClassVar[Format] = Format.ONNX
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxsim")
-    packages: ClassVar[tuple[str, ...]] = ("onnxsim",)  # in a process of its own
+    packages: ClassVar[tuple[str, ...]] = ("onnxsim",)  # may run in a process of its own
 
     fold_batch_norm: bool = True
 
@@ -80,7 +81,17 @@ def simplified(model: ModelProto, fold_batch_norm: bool = True) -> ModelProto:
 
 
 def _by_onnxsim(model: ModelProto, skipped: list[str]) -> ModelProto:
-    """In a process of its own: it holds Python still while it works, and this one goes on saying that it does."""
+    """A long graph in a process of its own: onnxsim holds Python still, and this one goes on saying that it works."""
+    if len(model.graph.node) > MOST_NODES_HERE:
+        return _by_onnxsim_elsewhere(model, skipped)
+    import onnxsim
+
+    made: ModelProto
+    made, _ = onnxsim.simplify(model, check_n=0, skipped_optimizers=skipped or None)
+    return made
+
+
+def _by_onnxsim_elsewhere(model: ModelProto, skipped: list[str]) -> ModelProto:
     import onnx
 
     with tempfile.TemporaryDirectory(prefix="exporter-onnxsim-") as private:

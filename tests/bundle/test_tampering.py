@@ -14,6 +14,11 @@ IN_MANIFEST = [
     ("models", put("models", []), "models: is empty"),
     ("targets", put("models", FP32, "targets", []), "models.0.targets: is empty"),
     ("a model", drop("models", FP32), "fp32.tflite belongs to nothing in this bundle"),
+    (
+        "reproducible twice",
+        put("reproducible", ["manifest.json", "README.md", "models/", "golden/", "models/"]),
+        "says twice that models/ is reproducible",
+    ),
     ("no tile", put("tiling", "tile_px", [0, 32]), "tiling.tile_px.0"),
     ("another tile", put("tiling", "tile_px", [64, 64]), "takes 32×32 px, tiles are 64×64 px"),
     ("no multiple", put("tiling", "multiple_px", 0), "tiling.multiple_px"),

@@ -18,7 +18,7 @@ from exporter.progress import Silent
 from exporter.recipes.export import load_recipe
 from exporter.recipes.plan import Chain, make_plan
 from exporter.runs import preflight as under_test
-from exporter.runs.export import _workspace, open_images, run_chain
+from exporter.runs.export import open_images, run_chain, workspace_of
 from exporter.runs.folder import RunFolder
 from exporter.runs.preflight import preflight, require_packages
 from tests.conftest import save_network
@@ -41,7 +41,7 @@ def check(folder: Path) -> Callable[..., str]:
         given = {key.replace("__", "."): value for key, value in words.items()}
         recipe = load_recipe(folder / "tiny.yaml", given)
         chains, images, kept = make_plan(recipe), open_images(recipe), RunFolder(folder / "build")
-        workspace = _workspace(recipe, kept, Silent(), nullcontext)
+        workspace = workspace_of(recipe, kept, Silent(), nullcontext)
         first = replace(chains[0], stages=chains[0].stages[:1])
         loaded = run_chain(first, workspace, kept, {}, {}, {})
         ready = replace(workspace, teacher=loaded.file, training=images.training)

@@ -87,7 +87,10 @@ def rerun(keys, copied: Path, path: str, edit: Callable[[str], str]) -> set[str]
         ("quantization/tflite/write.py", INT8_OF_TFLITE),
         ("quantization/weights/rounding.py", {"quantize_onnx", *INT8_OF_TFLITE}),
         ("quantization/tflite/fp16_graph.py", {"quantize_tflite"}),
-        ("convert/convolutions.py", {"onnx_to_tflite"}),
+        (
+            "convert/convolutions.py",
+            {"torch_to_onnx", "onnx_to_tflite"},
+        ),  # of two exports the one that translates is taken
         ("passes/onnx/same_padding.py", {"torch_to_onnx"}),
         ("training/losses.py", TRAINED),
         ("stages/distill.py", {"distill"}),

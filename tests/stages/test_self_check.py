@@ -25,7 +25,8 @@ def test_each_file_of_a_chain_is_run_once(tmp_path, monkeypatch):
     artifact = stored(tmp_path, "srcnn", widths=(8, 4))
     for number, stage in enumerate((TorchToOnnx(), SimplifyOnnx(), OnnxToTflite(), QuantizeTflite(precision="fp16"))):
         artifact = run(stage, artifact, tmp_path / str(number))
-    assert runs.count("run_onnx") <= 2 and runs.count("run_tflite") == 2  # simplified, it may be the same file
+    assert runs.count("run_tflite") == 2
+    assert runs.count("run_onnx") <= 3  # the export on two pictures; simplified, it may be the same file
 
 
 def test_only_the_last_pictures_are_kept(tmp_path, monkeypatch):

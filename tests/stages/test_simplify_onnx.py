@@ -4,6 +4,7 @@ import pytest
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.errors import StageError
+from exporter.stages import simplify_onnx
 from exporter.stages.self_check import lopsided_image, run_onnx
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from tests.stages.chain import run
@@ -70,3 +71,11 @@ def test_a_damaged_file_is_one_sentence(tmp_path):
     source.path.write_bytes(source.path.read_bytes()[:200])
     with pytest.raises(StageError, match="onnxsim could not simplify source.onnx"):
         run(SimplifyOnnx(), source, tmp_path / "out")
+
+
+def test_a_long_graph_is_simplified_elsewhere_to_the_same_file(tmp_path, monkeypatch):
+    source = _with_batch_norm(tmp_path, reshaped=True)
+    here = run(SimplifyOnnx(), source, tmp_path / "here")
+    monkeypatch.setattr(simplify_onnx, "MOST_NODES_HERE", 0)
+    elsewhere = run(SimplifyOnnx(), source, tmp_path / "elsewhere")
+    assert elsewhere.path.read_bytes() == here.path.read_bytes()
