@@ -94,6 +94,24 @@ def test_least_squares_beats_the_whole_range_with_an_outlier():
     assert error(chosen) < 0.95 * error(histogram.range)
 
 
+@pytest.mark.parametrize("shape", [lambda x: x, lambda x: np.maximum(x, 0), lambda x: -np.abs(x), lambda x: x**3])
+def test_least_squares_is_the_best_of_all_ends_tried_in_turn(shape):
+    histogram = Histogram()
+    histogram.add(shape(np.random.default_rng(2).standard_normal(5000)).astype(np.float32))
+    centres, counts = histogram.occupied()
+
+    def error(values):
+        code = Affine.of_range(values)
+        steps = np.clip(np.round(centres / code.scale) + code.zero_point, -128, 127)
+        return float((counts * ((steps - code.zero_point) * code.scale - centres) ** 2).sum())
+
+    best = whole = histogram.range
+    for _ in range(2):
+        best = min((Range(best.low, whole.high * f) for f in np.linspace(1, 0.3, 64)), key=error)
+        best = min((Range(whole.low * f, best.high) for f in np.linspace(1, 0.3, 64)), key=error)
+    assert histogram.least_squares() == best
+
+
 def test_unclipped_tensors_keep_all_values():
     collector = RangeCollector[str](Int8Settings(ranges="percentile", percentile=90.0), {"residual"})
     values = np.linspace(-1, 1, 1001).astype(np.float32)

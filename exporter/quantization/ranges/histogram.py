@@ -7,6 +7,7 @@ result does not depend on the order of the images.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,10 +76,15 @@ class Histogram:
     def least_squares(self) -> Range:
         """The range whose int8 steps have the smallest mean squared error; its ends are moved in turn."""
         centres, weights = self.occupied()
+
+        @cache  # many are asked for again: an end at zero stays there, and a turn may move nothing
+        def error(values: Range) -> float:
+            return _squared_error(values, centres, weights)
+
         best = self.range
         for _ in range(2):
-            best = min(self._shrunk(best, upper=True), key=lambda r: _squared_error(r, centres, weights))
-            best = min(self._shrunk(best, upper=False), key=lambda r: _squared_error(r, centres, weights))
+            best = min(self._shrunk(best, upper=True), key=error)
+            best = min(self._shrunk(best, upper=False), key=error)
         return best
 
     def _shrunk(self, now: Range, upper: bool) -> list[Range]:
@@ -101,6 +107,11 @@ class Histogram:
 
 def _squared_error(values: Range, centres: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     params = Affine.of_range(values)
-    steps = np.clip(np.round(centres / params.scale) + params.zero_point, LOWEST, HIGHEST)
-    error = (steps - params.zero_point) * params.scale - centres
-    return float((weights * error * error).sum())
+    error = centres / params.scale  # and on in place: it is asked for thousands of times
+    np.rint(error, out=error)
+    np.clip(error, LOWEST - params.zero_point, HIGHEST - params.zero_point, out=error)
+    error *= params.scale
+    error -= centres
+    weighted = weights * error
+    weighted *= error
+    return float(weighted.sum())
