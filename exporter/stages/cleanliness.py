@@ -39,10 +39,10 @@ def cleanliness(model: ModelProto) -> Cleanliness:
     """Of `model`, of known shapes, as it is or, where that does not translate directly, once it is simplified."""
     why = _why_indirect(model)
     if why:
-        from exporter.stages.simplify_onnx import simplified
+        from exporter.stages.simplify_onnx import simplified_ahead
 
         with suppress(Exception):  # onnxsim raises bare RuntimeErrors; the stage that simplifies the file says so
-            model = simplified(model)
+            model = simplified_ahead(model)
         why = _why_indirect(model)
     kinds = [node.op_type for node in model.graph.node]
     return Cleanliness(bool(why), sum(kind in UNSETTLED for kind in kinds), len(kinds), why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -24,7 +25,10 @@ made, _ = onnxsim.simplify(onnx.load("{GIVEN}"), check_n=0, skipped_optimizers=s
 onnx.save(made, "{MADE}")
 """
 MOST_NODES_HERE = 1000  # a second or two; starting a process takes as long
+MOST_AHEAD_BYTES = 2**28  # a larger file is simplified again rather than held
 WRONG_FOR_MAXIMA = "fuse_pad_into_pool"  # zeros around a picture are seen by MaxPool, its own padding is not
+
+_ahead: dict[bytes, bytes] = {}  # at most one: the digest of a file and what it is simplified, batch norms folded
 
 
 class SimplifyOnnx(Stage):
@@ -46,7 +50,8 @@ class SimplifyOnnx(Stage):
         workspace.progress.doing(f"{self.name}: onnxsim folds constants")
         with workspace.quiet():
             try:
-                model = simplified(onnx.load(source.path), self.fold_batch_norm)
+                given = onnx.load(source.path)
+                model = _taken_from_ahead(given, self.fold_batch_norm) or simplified(given, self.fold_batch_norm)
             except Exception as error:  # of a file that anybody may have written: whatever it ends in
                 if explained(error):  # a full disk, no more memory
                     raise
@@ -78,6 +83,26 @@ def simplified(model: ModelProto, fold_batch_norm: bool = True) -> ModelProto:
     passes = (fold_channel_orders, take_lengths_by_means, bound_masks)
     made: ModelProto = rewrite_onnx(onnx.shape_inference.infer_shapes(folded), passes).commit()
     return made
+
+
+def simplified_ahead(model: ModelProto) -> ModelProto:
+    """As `simplified`; the stage, when it is next given the same file, has it done."""
+    content = model.SerializeToString(deterministic=True) if model.ByteSize() < MOST_AHEAD_BYTES else None
+    _ahead.clear()
+    made = simplified(model)
+    if content is not None:
+        _ahead[sha256(content).digest()] = made.SerializeToString(deterministic=True)
+    return made
+
+
+def _taken_from_ahead(model: ModelProto, fold_batch_norm: bool) -> ModelProto | None:
+    """What was made of the same file; it is held no longer."""
+    import onnx
+
+    if not _ahead or not fold_batch_norm:
+        return None
+    made = _ahead.pop(sha256(model.SerializeToString(deterministic=True)).digest(), None)
+    return onnx.load_model_from_string(made) if made is not None else None
 
 
 def _by_onnxsim(model: ModelProto, skipped: list[str]) -> ModelProto:

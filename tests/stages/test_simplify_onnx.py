@@ -6,7 +6,7 @@ from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.errors import StageError
 from exporter.stages import simplify_onnx
 from exporter.stages.self_check import lopsided_image, run_onnx
-from exporter.stages.simplify_onnx import SimplifyOnnx
+from exporter.stages.simplify_onnx import SimplifyOnnx, simplified_ahead
 from tests.stages.chain import run
 
 
@@ -64,6 +64,32 @@ def test_a_batch_norm_between_reshapes_is_folded(tmp_path):
     source = _with_batch_norm(tmp_path, reshaped=True)
     made = run(SimplifyOnnx(), source, tmp_path / "out")
     assert {node.op_type for node in onnx.load(made.path).graph.node} == {"Transpose", "Conv"}
+
+
+def test_what_was_simplified_ahead_is_taken_once_and_is_the_same(tmp_path, monkeypatch):
+    source = _with_batch_norm(tmp_path)
+    afresh = run(SimplifyOnnx(), source, tmp_path / "afresh")
+    done = []
+    original = simplify_onnx.simplified
+    monkeypatch.setattr(simplify_onnx, "simplified", lambda *args: done.append(args) or original(*args))
+    simplified_ahead(onnx.load(source.path))
+    unfolded = run(SimplifyOnnx(fold_batch_norm=False), source, tmp_path / "unfolded")
+    assert len(done) == 2
+    taken = run(SimplifyOnnx(), source, tmp_path / "taken")
+    assert len(done) == 2
+    assert taken.sha256 == afresh.sha256 != unfolded.sha256
+    run(SimplifyOnnx(), source, tmp_path / "again")
+    assert len(done) == 3
+
+
+def test_what_was_simplified_ahead_is_not_taken_for_another_file(tmp_path):
+    source = _with_batch_norm(tmp_path)
+    other = onnx.load(source.path)
+    other.graph.initializer[0].raw_data = bytes(len(other.graph.initializer[0].raw_data))
+    simplified_ahead(other)
+    image = lopsided_image(16, 24)
+    made = run(SimplifyOnnx(), source, tmp_path / "out")
+    assert np.abs(run_onnx(made.path, image) - run_onnx(source.path, image)).max() < 1e-5
 
 
 def test_a_damaged_file_is_one_sentence(tmp_path):
