@@ -5,7 +5,7 @@ The schema is the one that ships with LiteRT; no TensorFlow is imported.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ Array = NDArray[Any]
 
 FILE_IDENTIFIER = b"TFL3"
 DATA_ALIGNMENT_BYTES = 16  # what the schema asks of every buffer; kernels read weights in place
+MOST_KEPT_BYTES = 2**26  # of the file opened last
 DTYPES: dict[str, type[np.generic]] = {
     "FLOAT32": np.float32,
     "FLOAT16": np.float16,
@@ -52,7 +53,7 @@ class TfliteGraph:
         if content[4:8] != FILE_IDENTIFIER:
             raise ValueError("not a .tflite file: it lacks the mark TFL3")
         self.schema = schema
-        self.model = schema.ModelT.InitFromPackedBuf(content, 0)
+        self.model = _copied(_unpacked(content)) if len(content) <= MOST_KEPT_BYTES else _unpacked.__wrapped__(content)
         if len(self.model.subgraphs) != 1:
             raise ValueError(f"the file has {len(self.model.subgraphs)} subgraphs; only one is supported")
         if any(buffer.offset > 1 for buffer in self.model.buffers):
@@ -236,6 +237,24 @@ class TfliteGraph:
         self.model.operatorCodes = [self.model.operatorCodes[index] for index in kept]
         for operator in self.operators:
             operator.opcodeIndex = place[operator.opcodeIndex]
+
+
+@lru_cache(maxsize=1)  # a file is often opened several times in a row, and Python is slow to walk through it
+def _unpacked(content: bytes) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.ModelT.InitFromPackedBuf(content, 0)
+
+
+def _copied(table: Any) -> Any:
+    """Its own tables and lists all the way down; numpy arrays are read-only views of the file, and shared."""
+    if isinstance(table, list):
+        return [_copied(item) for item in table]
+    if not hasattr(table, "__dict__"):
+        return table
+    copy = object.__new__(type(table))
+    vars(copy).update({name: _copied(value) for name, value in vars(table).items()})
+    return copy
 
 
 def _numbers(vector: Any) -> list[int]:

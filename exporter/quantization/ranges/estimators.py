@@ -92,8 +92,8 @@ class RangeCollector(Generic[Key]):
         return least_divergence(histogram) if self.settings.ranges == "entropy" else histogram.least_squares()
 
     def calibrated(self) -> Calibrated[Key]:
-        """Raises ValueError when no image was seen."""
-        ranges = self.ranges()
+        """Of the images that have ended. Raises ValueError when no image was seen."""
+        ranges = self.after.get(self.images) or self.ranges()
         return Calibrated(ranges, movement(self.after, ranges, self.images))
 
 
