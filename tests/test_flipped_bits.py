@@ -38,6 +38,7 @@ def spoilt(content: bytes, way: str, draw: random.Random) -> bytes:
 WAYS = ["flip", *(pytest.param(way, marks=pytest.mark.slow) for way in ("empty", "cut", "another type"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_a_damaged_build_folder_heals(finished, tmp_path, monkeypatch, capfd, way):
     """All side files at once, which is as many runs as there are ways; then the bundle is the same again."""

@@ -143,6 +143,7 @@ def test_the_teacher_of_a_training(trap: Trap, arch: str, labelled: bool, tiny_r
     trap.require_untouched()
 
 
+@pytest.mark.slow
 def test_a_recipes_own_class_goes_through_every_stage_twice(trap: Trap, tiny_recipe, capfd) -> None:
     """Teacher, pruned network, cached files and the bundle's network file are all of the class the recipe names."""
     torch.save(UNet().state_dict(), "own.pth")

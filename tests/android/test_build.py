@@ -90,6 +90,7 @@ def test_another_model_and_a_broken_signature_are_caught(
         check_apk(android, changed, bundle)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flavour", sorted(FLAVOURS.keys() - {"bare"}))
 def test_the_flavours_with_engines_compile_and_dex(
     android: ApkToolchain, bundle: Path, tmp_path: Path, flavour

@@ -111,6 +111,7 @@ def test_core_by_itself(name: str, apk: ApkToolchain, classes: Path) -> None:
     assert "OK (" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_whole_bundle_is_checked_by_the_apps_own_java(bundle: Path, tmp_path: Path) -> None:
     def check(folder: Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(DEMO / "ci" / "check_bundle.py"), str(folder)]

@@ -92,6 +92,7 @@ write_bundle(outcome, golden, Path(sys.argv[2]), multiple=4)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.extra("old-runtime")
 def test_two_processes_write_one_bundle(finished: Finished, tmp_path: Path) -> None:
     (tmp_path / "finished").write_bytes(pickle.dumps(finished))

@@ -66,6 +66,7 @@ def spoil_entries(index: Path) -> None:
     index.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_variables_by_name_kernels_turned(checkpoint):
     state = read_tf_checkpoint(checkpoint)
     assert set(state) == {"conv/weights", "conv/biases"}

@@ -52,6 +52,7 @@ def test_what_an_int8_export_needs_is_said():
     assert verdict["reason"].endswith("(with norm_mode: calibrated)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "says"),
     [

@@ -133,6 +133,7 @@ def test_an_export_whose_rung_without_a_promise_was_not_measured(
     assert "not measured" not in capfd.readouterr().out, "what failed is measured again"
 
 
+@pytest.mark.slow
 def test_an_export_whose_promise_needed_the_engine_is_exit_3(tmp_path, teacher_file, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     recipe = write_recipe_folder(tmp_path, teacher_file, stages=["torch_to_onnx"], targets={"app": TFLITE, "web": ONNX})

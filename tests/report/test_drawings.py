@@ -14,6 +14,7 @@ def refuse(*_: object, **__: object) -> str:
     raise AssertionError("drawn again")
 
 
+@pytest.mark.slow
 def test_a_second_page_draws_nothing_and_is_the_same_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, kept = demo_outcome(tmp_path / "run"), tmp_path / "page.json"
     first = write_report(outcome, tmp_path / "a", kept).read_bytes()

@@ -103,6 +103,7 @@ def test_no_path_of_the_building_machine_is_in_the_report(outcome: Outcome, tmp_
         assert folder not in (tmp_path / file).read_text(encoding="utf-8"), file
 
 
+@pytest.mark.slow
 def test_the_page_says_what_tiles_cost(outcome: Outcome, tmp_path: Path) -> None:
     page = " ".join(write_report(outcome, tmp_path / "a").read_text(encoding="utf-8").split())
     assert "tiles of 256×256 px with a halo of 48 px, blended over 48 px" in page

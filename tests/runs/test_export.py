@@ -63,6 +63,7 @@ def test_code_that_was_edited_since_is_run_again_and_named(recipe, capfd, monkey
     assert ran(said) == [] and "verify: code changed: exporter/measure/parity.py\n" in said
 
 
+@pytest.mark.slow
 def test_a_corrupted_cache_is_run_again(recipe, capfd):
     assert main([f"recipe={recipe}"]) == 0
     digests = reproducible_files(Path("dist/tiny-1.0"))
@@ -121,11 +122,13 @@ def test_a_missed_promise_is_exit_1_and_its_bundle_lies_apart(recipe, capfd):
     assert f"{good} is an earlier run's and was left as it is" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_unmeasured_promise_is_exit_3(recipe):
     assert main([f"recipe={recipe}", "targets.torch.budget.max_rank=4"]) == 3
     assert "not measured: torch: highest tensor rank" in Path("dist/tiny-1.0/README.md").read_text()[:400]
 
 
+@pytest.mark.slow
 def test_json_output_is_json_alone(recipe, capfd):
     assert main([f"recipe={recipe}", "--json"]) == 0
     result = json.loads(capfd.readouterr().out)
@@ -133,6 +136,7 @@ def test_json_output_is_json_alone(recipe, capfd):
     assert result["bundle"] == "dist/tiny-1.0"
 
 
+@pytest.mark.slow
 def test_verify_and_diff_read_the_bundle(recipe, capfd):
     main([f"recipe={recipe}"])
     assert main(["verify", "dist/tiny-1.0"]) == 0

@@ -21,7 +21,9 @@ def test_two_runs_in_one_folder(recipe, capfd):
     assert_one_sentence(capfd.readouterr().err, "in use by another run", 2)
 
 
-@pytest.mark.parametrize("stage", ["load_generator", pytest.param("prune", marks=pytest.mark.slow), "distill"])
+@pytest.mark.parametrize(
+    "stage", ["load_generator", *(pytest.param(name, marks=pytest.mark.slow) for name in ("prune", "distill"))]
+)
 def test_ctrl_c_in_any_stage_leaves_no_bundle_and_can_go_on(recipe, stage, capfd, monkeypatch):
     from exporter.stages import LoadGenerator
     from exporter.stages.distill import Distill

@@ -93,6 +93,7 @@ def tensors(manifest: dict) -> list[tuple]:
     return [tuple(v for t in pair for v in (t["shape"][3], t.get("colour", "rgb"))) for pair in ends]
 
 
+@pytest.mark.slow
 def test_a_grey_denoiser(exported, tmp_path):
     manifest = exported("Small", {"kwargs": {"given": 1, "made": 1}}, data={"noise": 25})
     assert set(tensors(manifest)) == {(1, "grey", 1, "grey")}

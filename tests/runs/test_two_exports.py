@@ -40,6 +40,7 @@ def test_of_one_name_from_two_build_folders(recipe: Path) -> None:
     assert main(["verify", "dist/tiny-1.0"]) == 0
 
 
+@pytest.mark.slow
 def test_of_one_name_in_one_build_folder(recipe: Path) -> None:
     """One has the folder; the other says so, unless it came when the first had finished."""
     ended = run_both(recipe, [], [])

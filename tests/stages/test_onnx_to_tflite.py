@@ -108,6 +108,7 @@ def test_an_operator_without_counterpart_is_named(tmp_path, converter):
     assert not list((tmp_path / "3").iterdir())
 
 
+@pytest.mark.slow
 def test_nothing_is_downloaded(tmp_path, monkeypatch):
     """onnx2tf finds its sample pictures: with every address unreachable the conversion still works."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):

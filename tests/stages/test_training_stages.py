@@ -67,12 +67,14 @@ def test_prune_makes_a_smaller_network_of_the_same_pictures(loaded, make_workspa
     assert pruned.history[-1].startswith("prune ")
 
 
+@pytest.mark.slow
 def test_a_pruned_network_can_be_pruned_again(loaded, make_workspace):
     once = Prune(ratio=0.3, round_to=4, **SHORT).run(loaded, make_workspace("one", loaded))
     twice = Prune(ratio=0.3, round_to=4, **SHORT).run(once, make_workspace("two", loaded))
     assert twice.size_bytes < once.size_bytes
 
 
+@pytest.mark.slow
 def test_recovery_goes_on_from_an_earlier_one(loaded, make_workspace):
     once = Prune(ratio=0.5, round_to=4, **SHORT).run(loaded, make_workspace("once", loaded))
     frozen = SHORT | {"steps": 1, "learning_rate": 1e-12}
