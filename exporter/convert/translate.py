@@ -33,6 +33,7 @@ from exporter.passes.onnx.heads import split_heads
 from exporter.passes.onnx.normalisation import scale_before_norms, write_out_norms
 from exporter.passes.onnx.pixel_shuffle import use_depth_first
 from exporter.passes.onnx.pixel_unshuffle import use_strided_convolutions
+from exporter.passes.onnx.statistics import write_out_group_norms
 from exporter.passes.onnx.unit_length import take_lengths_by_means
 from exporter.passes.run import rewrite_onnx
 
@@ -51,7 +52,7 @@ TRANSLATORS: dict[str, Translator] = {
 WRITTEN_OUT = {*RULES, "Pow", "Einsum", "LayerNormalization", "InstanceNormalization"}
 KNOWN = WRITTEN_OUT | set(TRANSLATORS)  # operators of ONNX
 PREPARATION = (
-    (write_out_norms, write_out_powers, write_out_einsum),
+    (write_out_group_norms, write_out_norms, write_out_powers, write_out_einsum),
     (use_strided_convolutions, use_depth_first, scale_before_norms, take_lengths_by_means),
     *[(write_out_composites,)] * 3,  # what is written out may hold what is to be written out
     (split_heads,),

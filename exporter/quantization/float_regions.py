@@ -19,7 +19,7 @@ _REDUCTIONS = _REDUCED_SQUARES | {"mean", "sum", "reducemean", "reducesum", "ave
 _REDUCTIONS |= {"globalaveragepool"}
 _SQUARES = frozenset({"squareddifference", "square", "pow"})
 _ROOTS = frozenset({"sqrt", "rsqrt", "reciprocal", "pow"})
-_RESHAPES = frozenset({"reshape", "squeeze", "unsqueeze", "expanddims", "identity", "expand"})
+_RESHAPES = frozenset({"reshape", "squeeze", "unsqueeze", "expanddims", "identity", "expand", "tile"})
 MOVES = _RESHAPES | {"transpose"}
 _SUMS = frozenset({"add", "sub"})
 _ARITHMETIC = _SUMS | {"mul", "div"}
@@ -249,9 +249,14 @@ class FloatRegions(Generic[Tensor]):
         made = self._elements.get(step.outputs[0], 0)
         if step.name in _POINTWISE and made <= few < max(self._elements.values(), default=0):
             return True
-        if step.name in _RESHAPES and step.inputs and (before := self._makers.get(step.inputs[0])) is not None:
-            return self._steps[before].name in _REDUCTIONS
-        means = [
-            (maker := self._makers.get(t)) is not None and self._steps[maker].name in _REDUCTIONS for t in step.inputs
-        ]
+        if step.name in _RESHAPES:
+            return any(map(self._is_mean, step.inputs))
+        means = [self._is_mean(tensor) for tensor in step.inputs]
         return (step.name in _SUMS and any(means)) or (step.name in _ARITHMETIC and bool(means) and all(means))
+
+    def _is_mean(self, tensor: Tensor) -> bool:
+        """Whether a reduction made it, perhaps written once for each plane of a group."""
+        maker = self._makers.get(tensor)
+        while maker is not None and self._steps[maker].name in _RESHAPES and self._steps[maker].inputs:
+            maker = self._makers.get(self._steps[maker].inputs[0])
+        return maker is not None and self._steps[maker].name in _REDUCTIONS

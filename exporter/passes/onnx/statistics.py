@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from exporter.graph.onnx_editor import OnnxGraph, attribute
-from exporter.passes.onnx.writer import Rule, Writer
+from exporter.passes.onnx.writer import Rule, Writer, replace
 
 
 def _batch_norm(write: Writer, graph: OnnxGraph, node: Any) -> None:
@@ -53,35 +53,69 @@ def _normalised(write: Writer, x: str, mean: str, variance: str, epsilon: float)
 
 
 def _group_norm(write: Writer, graph: OnnxGraph, node: Any) -> None:
-    """Means of planes first, then of the planes of a group, so that no picture is transposed."""
     x, scale, shift = node.input
     shape, groups = graph.shape(x), attribute(node, "num_groups")
     wanted = graph.shape(scale)
     if shape is None or wanted is None:
         return
-    planes, rank = shape[1], len(shape)
-    space = write.places(*range(2, rank))
-
-    def of_groups(picture: str) -> str:
-        each = write("ReduceMean", picture, space, keepdims=1) if rank > 2 else picture
-        joined = write.reshaped(each, shape[0], groups, planes // groups)
-        spread = write("Expand", write("ReduceMean", joined, write.places(2), keepdims=1), write.places(*_three(shape)))
-        return write.reshaped(spread, shape[0], planes, *[1] * (rank - 2))
-
-    def _three(sizes: tuple[int, ...]) -> tuple[int, int, int]:
-        return sizes[0], groups, planes // groups
+    planes, ones = shape[1], [1] * (len(shape) - 2)
 
     def per_plane(name: str) -> str:
         if wanted == (planes,):
-            return write.reshaped(name, planes, *[1] * (rank - 2))
+            return write.reshaped(name, planes, *ones)
         spread = write("Expand", write.reshaped(name, groups, 1), write.places(groups, planes // groups))
-        return write.reshaped(spread, planes, *[1] * (rank - 2))
+        return write.reshaped(spread, planes, *ones)
+
+    normal = _normal_in_groups(write, x, shape, groups, attribute(node, "epsilon", 1e-5))
+    write("Add", write("Mul", normal, per_plane(scale)), per_plane(shift))
+
+
+def _normal_in_groups(write: Writer, x: str, shape: tuple[int, ...], groups: int, epsilon: float) -> str:
+    """Means of planes first, then of the planes of a group, so that no picture is transposed."""
+    images, planes, ones = shape[0], shape[1], [1] * (len(shape) - 2)
+    space = write.places(*range(2, len(shape)))
+    whole = write.places(*range(1, len(shape)))
+
+    def of_groups(picture: str) -> str:
+        if groups == 1:
+            return write("ReduceMean", picture, whole, keepdims=1)
+        each = write("ReduceMean", picture, space, keepdims=1) if ones else picture
+        if groups == planes:
+            return each
+        joined = write.reshaped(each, images, groups, planes // groups)
+        mean = write("ReduceMean", joined, write.places(2), keepdims=1)
+        spread = write("Expand", mean, write.places(images, groups, planes // groups))
+        return write.reshaped(spread, images, planes, *ones)
 
     centred = write("Sub", x, of_groups(x))
     variance = of_groups(write("Mul", centred, centred))
-    spread = write("Sqrt", write("Add", variance, write.number(attribute(node, "epsilon", 1e-5))))
-    scaled = write("Mul", write("Div", centred, spread), per_plane(scale))
-    write("Add", scaled, per_plane(shift))
+    spread = write("Sqrt", write("Add", variance, write.number(epsilon)))
+    return write("Div", centred, spread)
+
+
+def write_out_group_norms(graph: OnnxGraph) -> bool:
+    """Reshape, InstanceNormalization and Reshape, as which torch exports group norms, in means of planes."""
+    return replace(graph, {"Reshape": _reshaped_norm})
+
+
+def _reshaped_norm(write: Writer, graph: OnnxGraph, node: Any) -> None:
+    norm = graph.producer(node.input[0])
+    if norm is None or norm.op_type != "InstanceNormalization" or len(graph.consumers(norm.output[0])) != 1:
+        return
+    inner = graph.producer(norm.input[0])
+    if inner is None or inner.op_type != "Reshape" or norm.output[0] in graph.outputs:
+        return
+    x, scale, shift = inner.input[0], *(graph.constants.get(name) for name in list(norm.input)[1:])
+    shape, grouped = graph.shape(x), graph.shape(norm.input[0])
+    if scale is None or shift is None or shape is None or grouped is None or graph.shape(node.output[0]) != shape:
+        return
+    groups = grouped[1]
+    if len(shape) < 3 or grouped[0] != shape[0] or shape[1] % groups:
+        return  # groups of rows, not of planes
+    normal = _normal_in_groups(write, x, shape, groups, attribute(norm, "epsilon", 1e-5))
+    sizes = (1, shape[1], *[1] * (len(shape) - 2))
+    each_scale, each_shift = (np.repeat(value, shape[1] // groups).reshape(sizes) for value in (scale, shift))
+    write("Add", write("Mul", normal, write.array(each_scale, "scale")), write.array(each_shift, "shift"))
 
 
 def _mean_variance(write: Writer, graph: OnnxGraph, node: Any) -> None:
