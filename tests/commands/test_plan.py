@@ -1,6 +1,7 @@
 """`exporter plan` says which stages an earlier run has finished."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,17 @@ def test_what_an_earlier_run_has_done(
     assert "already done: every stage" in capfd.readouterr().out
     assert main(["plan", f"recipe={recipe}", "simplify_onnx.fold_batch_norm=false"]) == 0
     assert "already done: load_generator → torch_to_onnx\n" in capfd.readouterr().out
+
+
+def test_a_base_install_plans_beside_an_earlier_run(
+    tmp_path: Path, teacher_file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = write_recipe_folder(tmp_path, teacher_file, stages=[], targets={"torch": {"runtime": "torch_cpu"}})
+    assert main([f"recipe={recipe}"]) == 0
+    for name in [name for name in sys.modules if name.startswith(("exporter.runs.kept", "safetensors"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    capfd.readouterr()
+    assert main(["plan", f"recipe={recipe}"]) == 0
+    assert "already done" not in capfd.readouterr().out
