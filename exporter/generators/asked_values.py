@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from exporter.failures import explained
+from exporter.generators.users_code import FAILS_WITH
+
 READ = "aten._local_scalar_dense.default"
 MOST_READS = 10_000  # a loop that waits for another answer would never end
 MOST_CHECKS = 64  # each is tried alone
@@ -64,11 +67,13 @@ def _all_but(number: int) -> Answers:
 
 
 def _told(network: nn.Module, picture: Tensor, answers: Answers) -> Any:
-    """What the network makes of it; None when its code raises."""
+    """What the network makes of it; None when its code raises. What the machine lacks, such as memory, is passed on."""
     try:
         with answers:
             return network(picture)
-    except Exception:  # whatever the network's code does about such a value
+    except FAILS_WITH as error:  # whatever the network's code does about such a value
+        if explained(error):
+            raise
         return None
 
 

@@ -83,6 +83,7 @@ class PrivateKey:
 def read_private_key(path: Path) -> PrivateKey:
     """Raises UnusablePath for what is no private key of ours, MissingTool without `cryptography`."""
     with _cryptography():
+        from cryptography.exceptions import InternalError, UnsupportedAlgorithm
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     content = _content(path)
     if b"-----BEGIN PUBLIC KEY" in content:
@@ -93,7 +94,7 @@ def read_private_key(path: Path) -> PrivateKey:
         raise UnusablePath(
             f"{path} is protected by a password", hint="openssl pkey -in KEY -out NEW takes it away"
         ) from None
-    except Exception:  # a damaged key ends in ValueError or in an error of OpenSSL's
+    except (ValueError, UnsupportedAlgorithm, InternalError):  # the last is OpenSSL's
         raise UnusablePath(f"{path} is no private key in a PEM file", hint="exporter sign --new-key NAME") from None
     return PrivateKey(_ours(key, path))
 
@@ -101,6 +102,7 @@ def read_private_key(path: Path) -> PrivateKey:
 def read_public_key(path: Path) -> PublicKey:
     """Raises UnusablePath for what is no public key of ours, MissingTool without `cryptography`."""
     with _cryptography():
+        from cryptography.exceptions import InternalError, UnsupportedAlgorithm
         from cryptography.hazmat.primitives.serialization import load_pem_public_key
     content = _content(path)
     if b"PRIVATE KEY-----" in content:
@@ -109,7 +111,7 @@ def read_public_key(path: Path) -> PublicKey:
         )
     try:
         key = load_pem_public_key(content)
-    except Exception:
+    except (ValueError, UnsupportedAlgorithm, InternalError):
         raise UnusablePath(f"{path} is no public key in a PEM file") from None
     return PublicKey(_ours(key, path))
 

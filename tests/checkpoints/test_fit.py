@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,54 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from exporter.checkpoints.fit import load_into
-from exporter.checkpoints.read import read_weights
-from exporter.checkpoints.reparametrised import fold_network
 from exporter.errors import CheckpointError
-
-State = dict[str, torch.Tensor]
-
-
-class Generator(nn.Module):
-    """A head, three numbered layers, a norm with statistics and a buffer that the class makes itself."""
-
-    def __init__(self, width: int = 4, depth: int = 2) -> None:
-        super().__init__()
-        self.head = nn.Conv2d(3, width, 3, padding=1)
-        self.body = nn.Sequential(*(nn.Conv2d(width, width, 3, padding=1) for _ in range(depth)))
-        self.norm = nn.BatchNorm2d(width)
-        self.tail = nn.Conv2d(width, 3, 3, padding=1)
-        self.register_buffer("kernel", torch.ones(1, 1, 3, 3) / 9)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.tail(self.norm(self.body(self.head(x))))
-
-
-def seeded(seed: int, **kwargs: int) -> Generator:
-    torch.manual_seed(seed)
-    network = Generator(**kwargs)
-    nn.init.uniform_(network.norm.running_mean)
-    return network.eval()
-
-
-def state(seed: int, prefix: str = "") -> State:
-    return {f"{prefix}{key}": value for key, value in seeded(seed).state_dict().items()}
-
-
-def discriminator(prefix: str = "") -> State:
-    network = nn.Sequential(nn.Conv2d(3, 8, 4), nn.Conv2d(8, 1, 4))
-    return {f"{prefix}{key}": value for key, value in network.state_dict().items()}
-
-
-def loaded(saved: object, folder: Path, network: nn.Module | None = None) -> tuple[nn.Module, list[str]]:
-    torch.save(saved, folder / "w.pth")
-    network = network or seeded(9)
-    return network, load_into(network, read_weights(folder / "w.pth"), folder / "w.pth", "net:Generator")
-
-
-def require_same(network: nn.Module, seed: int) -> None:
-    for key, value in seeded(seed).state_dict().items():
-        assert torch.equal(network.state_dict()[key], value), key
+from tests.checkpoints.small_generator import discriminator, loaded, require_same, seeded, state
 
 
 @pytest.mark.parametrize(
@@ -234,79 +187,6 @@ def test_what_a_file_holds_is_named_when_nothing_fits(tmp_path: Path) -> None:
         loaded({"epoch": 3, "args": {"lr": 0.1}}, tmp_path)
 
 
-def normalised(network: nn.Module, how: str) -> nn.Module:
-    """`network` with its convolutions normalised, after a step of training that moved everything."""
-    torch.manual_seed(3)
-    apply = {
-        "weight_norm": nn.utils.weight_norm,
-        "spectral_norm": nn.utils.spectral_norm,
-        "parametrized weight_norm": nn.utils.parametrizations.weight_norm,
-        "parametrized spectral_norm": nn.utils.parametrizations.spectral_norm,
-        "pruned": lambda layer: nn.utils.prune.l1_unstructured(layer, "weight", amount=0.5),
-    }[how]
-    network.body.append(nn.ConvTranspose2d(4, 4, 3, padding=1))
-    for module in list(network.modules()):
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            apply(module)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
-    network.train()(torch.rand(2, 3, 8, 8)).square().mean().backward()
-    optimizer.step()
-    return network.eval()
-
-
-NORMALISED = ["weight_norm", "spectral_norm", "parametrized weight_norm", "parametrized spectral_norm", "pruned"]
-
-
-@pytest.mark.parametrize("how", NORMALISED)
-def test_normalised_weights_are_folded_exactly(how: str, tmp_path: Path) -> None:
-    network, picture = normalised(seeded(1), how), torch.rand(1, 3, 16, 16)
-    plain = seeded(9, depth=2)
-    plain.body.append(nn.ConvTranspose2d(4, 4, 3, padding=1))
-    saved = {f"module.{key}": value for key, value in network.state_dict().items()}
-    _, lines = loaded({"params": saved}, tmp_path, plain)
-    with torch.no_grad():
-        assert torch.equal(plain(picture), network(picture))
-    assert any("folded into 5 tensors" in line for line in lines), lines
-
-
-@pytest.mark.parametrize("how", NORMALISED)
-def test_a_class_that_normalises_takes_its_own_names_and_plain_ones(how: str, tmp_path: Path) -> None:
-    network, picture = normalised(seeded(1), how), torch.rand(1, 3, 16, 16)
-    other = normalised(seeded(9), how)
-    loaded(network.state_dict(), tmp_path, other)
-    plain = copy.deepcopy(network.state_dict())
-    with torch.no_grad():
-        assert torch.equal(other(picture), network(picture))
-    from exporter.checkpoints.reparametrised import fold_network, folded_state
-
-    tensors, _ = folded_state(plain)
-    loaded(tensors, tmp_path, folded := normalised(seeded(9), how))
-    assert not fold_network(folded)
-    with torch.no_grad():
-        assert torch.equal(folded(picture), network(picture))
-
-
-class SpectrallyNormalised(Generator):
-    """As its own class says it, in the hook that came before parametrizations."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        for layer in (self.head, self.tail, *self.body):
-            nn.utils.spectral_norm(layer)
-
-
-def test_a_class_that_normalises_its_weights_is_folded_and_filled_again(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    trained, x = SpectrallyNormalised(), torch.rand(1, 3, 8, 8)
-    trained(x)
-    network, _ = loaded(trained.state_dict(), tmp_path, SpectrallyNormalised())
-    fold_network(network)
-    assert torch.allclose(network.eval()(x), trained.eval()(x), atol=1e-6)
-    again = SpectrallyNormalised()
-    fold_network(again)
-    again.load_state_dict(network.state_dict())  # nothing asks for the parts that are no longer there
-
-
 @pytest.mark.parametrize(
     ("saved", "says"),
     [
@@ -317,12 +197,3 @@ def test_a_class_that_normalises_its_weights_is_folded_and_filled_again(tmp_path
 def test_what_is_no_state_dict_of_real_numbers(saved: object, says: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=says):
         loaded(saved, tmp_path)
-
-
-@pytest.mark.parametrize("how", NORMALISED)
-def test_a_network_whose_weights_are_put_together_loads_them(how: str) -> None:
-    from exporter.checkpoints.reparametrised import fold_network
-
-    network = normalised(seeded(1), how)
-    assert fold_network(network)
-    network.load_state_dict(copy.deepcopy(network.state_dict()))

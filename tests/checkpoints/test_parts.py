@@ -12,7 +12,7 @@ from exporter.checkpoints.fit import load_into
 from exporter.checkpoints.parts import part_of
 from exporter.checkpoints.read import read_weights
 from exporter.errors import CheckpointError
-from tests.checkpoints.test_fit import require_same, seeded, state
+from tests.checkpoints.small_generator import require_same, seeded, state
 
 
 def loaded_part(saved: object, part: str, folder: Path) -> Any:

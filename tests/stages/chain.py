@@ -21,9 +21,10 @@ from exporter.stages.base import Stage, Workspace
 from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
-from tests.stages import head_and_tail, networks
+from tests.stages import delicate_networks, head_and_tail, networks
 
 HEIGHT, WIDTH = 48, 80
+NETWORKS = (networks, head_and_tail, delicate_networks)
 
 
 @dataclass
@@ -63,9 +64,9 @@ class Lines(Silent):
 
 
 def stored(folder: Path, arch: str, **kwargs: object) -> Artifact:
-    """A TORCH artifact of `arch`; a bare class name means one of tests/stages/networks.py or head_and_tail.py."""
+    """A TORCH artifact of `arch`; a bare class name means one of NETWORKS."""
     if not arch.islower() and ":" not in arch:
-        arch = f"{(head_and_tail if hasattr(head_and_tail, arch) else networks).__name__}:{arch}"
+        arch = f"{next(module for module in NETWORKS if hasattr(module, arch)).__name__}:{arch}"
     torch.manual_seed(0)
     network = build_network(generator_info(arch, (0.0, 1.0), 1), dict(kwargs))
     if hasattr(network, "head") and arch == "mobilenetv3_student":
