@@ -23,12 +23,16 @@ def index_in(path: Path) -> Path | None:
     return path if path.name.endswith(ENDING) else None
 
 
+def names_in_index(index: Path) -> tuple[str, ...]:
+    """The files that it names, each in its own folder or below. Raises CheckpointError."""
+    return tuple(_text(name, index) for name in dict.fromkeys(_weight_map(index).values()))
+
+
 def shards_of(index: Path) -> list[Path]:
     """The files that the index names, each in its own folder. Raises CheckpointError."""
-    places = _weight_map(index)
     shards = []
-    for name in dict.fromkeys(places.values()):
-        if not (index.parent / _text(name, index)).exists():
+    for name in names_in_index(index):
+        if not (index.parent / name).exists():
             raise CheckpointError(
                 f"{index.parent / name} is missing; {index.name} names it", hint="copy or download the whole folder"
             )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from exporter.artifact import sha256_of
-from exporter.checkpoints.index_file import index_in, shards_of
+from exporter.checkpoints.index_file import index_in, names_in_index, shards_of
 from exporter.errors import CheckpointError
-from exporter.files.contained import contained
+from exporter.files.contained import contained, inside_name
 
 _TF_PART = re.compile(r"\.(index|data-\d+-of-\d+)$")
 
@@ -84,12 +84,37 @@ def weights_files(path: Path) -> tuple[Path, ...]:
     return format_of(path).files(path)
 
 
-def _shards(index: Path) -> list[Path]:
+def names_beside(path: Path, listed: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+    """What must lie in the folder of `path`, which lies alone yet; `listed` says what there is where it comes from.
+
+    Raises CheckpointError for an index that names nothing, or a file outside of its folder.
+    """
+    if index_in(path) is not None:
+        return names_in_index(path)
+    if _is_tf_checkpoint(path):
+        stem = _TF_PART.sub("", path.name)
+        return tuple(n for n in listed() if n != path.name and _TF_PART.search(n) and _TF_PART.sub("", n) == stem)
+    if path.suffix == ".bin":
+        return tuple(name for name in listed() if name == f"{path.stem}.param")
+    try:
+        return tuple(inside_name(name) for name in _names_of_shards(path)) if _is_tfjs(path) else ()
+    except ValueError as error:
+        raise CheckpointError(f"{path.name} names a file that {error}") from None
+
+
+def _names_of_shards(index: Path) -> list[str]:
     try:
         groups = json.loads(index.read_bytes())["weightsManifest"]
-        names = [name for group in groups for name in group["paths"]]
+        return [name for group in groups for name in group["paths"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = _names_of_shards(index)
         return [contained(index.parent, name, named_in=index.name, error=CheckpointError) for name in names]
-    except (ValueError, KeyError, TypeError, RecursionError, CheckpointError):
+    except CheckpointError:
         return []
 
 

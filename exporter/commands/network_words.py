@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from exporter.errors import RecipeError
+from exporter.files.hub_reference import FORM, SCHEME
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -22,7 +23,7 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     """The network and how it is built, in words that a recipe's `model` has, too."""
     parser.add_argument("network", help="package.module:Class, a name of `exporter generators`, or a checkpoint")
     parser.add_argument("--kwargs", metavar="JSON", default="{}", help="arguments of the class, as a JSON object")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="its weights; without: random ones")
+    parser.add_argument("--checkpoint", metavar="FILE", help=f"its weights, also {FORM}; without: random ones")
     parser.add_argument("--weights", metavar="PART", help="the part of a checkpoint that holds several networks")
     parser.add_argument("--range", metavar="LOW,HIGH", help="of the network's own values, such as -1,1")
     parser.add_argument("--multiple", type=int, metavar="PX", help="what height and width must be multiples of")
@@ -42,13 +43,13 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
     from exporter.recipes.model import Model
 
     arch, checkpoint = args.network, args.checkpoint
-    if ":" not in arch and _is_file(arch):
+    if arch.startswith(SCHEME) or (":" not in arch and _is_file(arch)):
         if checkpoint:
             raise RecipeError(f"{arch} is a checkpoint already, and --checkpoint names another")
-        arch, checkpoint = None, Path(args.network)
+        arch, checkpoint = None, arch
     return Wanted(
         arch,
-        checkpoint,
+        _weights(checkpoint) if checkpoint else None,
         kwargs=_json_object("--kwargs", args.kwargs),
         size=_size(getattr(args, "size", None)),
         range=_range(args.range),
@@ -60,6 +61,15 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
         weights=args.weights,
         frames=_as_in_recipe("--frames", Input, "frames", args.frames),
     )
+
+
+def _weights(word: str) -> Path:
+    from exporter.files.recipe_path import weights_path
+
+    try:
+        return weights_path(word)
+    except ValueError as error:
+        raise RecipeError(f"--checkpoint: {error}") from None
 
 
 def _is_file(word: str) -> bool:

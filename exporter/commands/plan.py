@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from exporter.checkpoints.hub import not_here
 from exporter.commands.words import add_build, add_json, add_recipe_words, show, show_json, split_words
 from exporter.errors import MissingTool
 from exporter.recipes.export import Recipe, load_recipe
@@ -22,10 +23,12 @@ def run(args: argparse.Namespace) -> int:
     name, overrides = split_words(args.words)
     recipe = load_recipe(name, overrides)
     chains = make_plan(recipe)
+    awaited = not_here(recipe.named_paths())
     kept = _kept(recipe, chains, args.build / recipe.name)
     if args.json:
         stages = {chain.target: [stage.name for stage in chain.stages] for chain in chains}
-        show_json({"recipe": recipe.resolved(), "chains": stages, "kept": kept, "checked": CHECKED, "left": LEFT})
+        found = {"recipe": recipe.resolved(), "chains": stages, "kept": kept, "not_here": awaited}
+        show_json(found | {"checked": CHECKED, "left": LEFT})
         return 0
     show(f"{recipe.name} {recipe.version}, {recipe.input.height}×{recipe.input.width} px")
     for chain in chains:
@@ -36,14 +39,16 @@ def run(args: argparse.Namespace) -> int:
             show(f"  {'':14} already done: {every or ' → '.join(done) or 'nothing'}")
         promises = recipe.budget_of(chain.target).model_dump(exclude_none=True, exclude_defaults=True)
         show(f"  {'':14} promises: {', '.join(f'{key} {value:g}' for key, value in promises.items()) or 'none'}")
+    for reference in awaited:
+        show(f"not here yet: {reference}; an export fetches it first")
     show(f"checked: {CHECKED}")
     show(f"not yet: {LEFT}")
     return 0
 
 
 def _kept(recipe: Recipe, chains: Sequence[Chain], folder: Path) -> dict[str, tuple[str, ...]]:
-    """The finished stages of each target; {} where nothing was built yet, or what would tell is not installed."""
-    if not (folder / "stages").is_dir():
+    """The finished stages of each target; {} where nothing was built yet, or what would tell is not here."""
+    if not (folder / "stages").is_dir() or not_here(recipe.named_paths()):
         return {}
     from exporter.failures import explained
 

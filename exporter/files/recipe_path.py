@@ -1,19 +1,31 @@
-"""File names in a recipe: looked for beside the recipe first, then in the working directory."""
+"""File names in a recipe: looked for beside the recipe first, then in the working directory; weights also on a hub."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from exporter.failures import WRONG_PATH, pass_on
+from exporter.files.hub_reference import SCHEME, hub_reference_of, parse_hub_reference
 
 LONGEST_SHOWN = 200  # characters
 
 
+def weights_path(text: str) -> Path:
+    """The path that `text` is, or at which `hf://…` lies once it has been fetched. Raises ValueError."""
+    return parse_hub_reference(text).path if text.startswith(SCHEME) else Path(text)
+
+
+def _placed(value: Any) -> Any:
+    return weights_path(value) if isinstance(value, str) else value
+
+
 def _find(path: Path, info: ValidationInfo) -> Path:
-    """The existing file or folder; a relative name must exist in one of the two places."""
+    """The existing file or folder; a relative name must exist in one of the two places, what a hub keeps need not."""
+    if hub_reference_of(path) is not None:
+        return path
     context = info.context or {}
     folders = [Path(folder) for folder in context.get("folders", (Path.cwd(),))]
     for folder in folders:
@@ -35,7 +47,7 @@ def _named(path: Path) -> str:
 
 
 def _require_file(path: Path) -> Path:
-    if not path.is_file():
+    if not path.is_file() and hub_reference_of(path) is None:
         raise ValueError(f"{_named(path)} is {_kind(path)}, not a file")
     return path
 
@@ -55,6 +67,6 @@ def _kind(path: Path) -> str:
     return "a folder" if path.is_dir() else "a file" if path.is_file() else "a device"
 
 
-RecipeFile = Annotated[Path, AfterValidator(_find), AfterValidator(_require_file)]
+RecipeFile = Annotated[Path, BeforeValidator(_placed), AfterValidator(_find), AfterValidator(_require_file)]
 RecipeFolder = Annotated[Path, AfterValidator(_find), AfterValidator(_require_folder)]
-RecipeCheckpoint = Annotated[Path, AfterValidator(_find), AfterValidator(_require_checkpoint)]
+RecipeCheckpoint = Annotated[Path, BeforeValidator(_placed), AfterValidator(_find), AfterValidator(_require_checkpoint)]

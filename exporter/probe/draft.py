@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from exporter.files.hub_reference import hub_reference_of
 from exporter.probe.results import Probe, Row
 
 CHECKOUT = Path(__file__).parents[2]
@@ -199,7 +200,9 @@ def _commented(text: str) -> Iterator[str]:
 
 
 def _place(path: Path, folder: Path) -> str:
-    """`path` as a recipe in `folder` names it: beside it or in the same project, else in full."""
+    """`path` as a recipe in `folder` names it: on a hub, beside it or in the same project, else in full."""
+    if reference := hub_reference_of(path):
+        return str(reference)
     relative = os.path.relpath(path.resolve(), folder.resolve())
     return str(path.resolve()) if relative.startswith(FAR_AWAY) else relative
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import copyfile
 
 from exporter.artifact import Artifact
+from exporter.checkpoints.hub import fetch
 from exporter.files.atomic import write_atomically
 from exporter.probe.chains import Chains, Made
 from exporter.probe.judged import THREADS, failed, judged
@@ -38,6 +39,8 @@ def probe(
         pictures = pictures_to_learn(teacher.input, teacher.output)
         return Workspace(folder, teacher, pictures, None, SEED, progress, quiet)
 
+    if wanted.checkpoint:
+        fetch([wanted.checkpoint], progress)
     progress.doing("the network is tried at several sizes")
     loaded = load(wanted, folder, room)
     subject, network = loaded.subject, loaded.artifact

@@ -110,6 +110,11 @@ class Recipe(Part):
                     places[f"{prefix}stages.{i}.{stage.name}.{option}" if place in places else place] = path
         return places
 
+    def named_paths(self) -> tuple[Path, ...]:
+        """The weights and figures that it names, also those that have yet to be fetched."""
+        values = (getattr(stage, name) for stage in self._all_stages() for name in type(stage).model_fields)
+        return (self.model.checkpoint, *(value for value in values if isinstance(value, Path)))
+
     def resolved(self) -> dict[str, Any]:
         """The recipe as it will run: every default written out, paths relative where they can be."""
         tree = self.model_dump(mode="json", exclude={"stages", "targets"})

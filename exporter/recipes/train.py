@@ -155,14 +155,21 @@ class TrainRecipe(Part):
 
     def files(self) -> dict[str, Path]:
         """Files of weights that the result depends on, by the place in the recipe."""
+        places = (files_by_place(place, path) for place, path in self._weights().items())
+        return {place: file for files in places for place, file in files.items()}
+
+    def named_paths(self) -> tuple[Path, ...]:
+        """The weights that it names, also those that have yet to be fetched."""
+        return tuple(self._weights().values())
+
+    def _weights(self) -> dict[str, Path]:
         named = {
             "model.init": self.model.init,
             "model.encoder": self.model.encoder,
             "teacher": self.teacher,
             "perceptual_encoder": self.perceptual_encoder,
         }
-        places = (files_by_place(place, path) for place, path in named.items() if path is not None)
-        return {place: file for files in places for place, file in files.items()}
+        return {place: path for place, path in named.items() if path is not None}
 
 
 def load_train_recipe(name: str | Path, overrides: Mapping[str, str] | None = None) -> TrainRecipe:

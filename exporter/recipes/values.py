@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from exporter.files.hub_reference import hub_reference_of
+
 LARGEST_SIDE_PX = 16384
 MOST_THREADS = 1024
 LARGEST_SEED = 2**63 - 1  # what every generator of random numbers and every reader of JSON integers takes
@@ -56,12 +58,15 @@ class Part(BaseModel):
 
 
 def portable(tree: Any) -> Any:
-    """Absolute paths below the working directory become relative: bundles must not depend on where they were made."""
+    """Absolute paths below the working directory become relative, what a hub gave is named as there: bundles must not
+    depend on where they were made."""
     if isinstance(tree, dict):
         return {key: portable(value) for key, value in tree.items()}
     if isinstance(tree, list):
         return [portable(value) for value in tree]
     if isinstance(tree, str) and tree.startswith("/"):
         path = Path(tree)
+        if reference := hub_reference_of(path):
+            return str(reference)
         return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
     return tree

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.bundle import Golden, write_bundle
+from exporter.checkpoints.hub import fetch
 from exporter.checkpoints.weights_files import weights_digest
 from exporter.data.calibration import open_calibration
 from exporter.data.colour import sides_of_photograph
@@ -23,6 +24,7 @@ from exporter.data.seen import seen_by
 from exporter.data.training import open_training
 from exporter.data.training_small import enlarging
 from exporter.errors import RecipeError
+from exporter.files.hub_reference import hub_reference_of
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.outcome import Outcome
 from exporter.measure.accuracy_per_stage import float_reference
@@ -57,6 +59,7 @@ def export(
     """
     chains = make_plan(recipe)
     require_packages(chains)
+    fetch(recipe.named_paths(), progress)
     seconds: dict[str, float] = {}
     notes: dict[str, dict[str, object]] = {}
     done: dict[Path, tuple[str, Artifact]] = {}
@@ -235,11 +238,9 @@ def provenance(recipe: Recipe, images: Images, loaded: dict[str, object]) -> dic
             "checkpoint": recipe.model.checkpoint.name,
             "sha256": weights_digest(recipe.model.checkpoint),
             "licence": recipe.model.licence,
-            "source": recipe.model.source,
+            "source": _source(recipe),
         },
-        "files": {
-            place: {"file": path.name, "sha256": sha256_of(path)} for place, path in sorted(recipe.files().items())
-        },
+        "files": {place: _named_file(path) for place, path in sorted(recipe.files().items())},
         "exporter": exporter_origin(),
     }
     for role, images_set in (("calibration", images.calibration), ("evaluation", images.evaluation)):
@@ -261,6 +262,18 @@ def provenance(recipe: Recipe, images: Images, loaded: dict[str, object]) -> dic
             **small_pictures(images.evaluation.scale, getattr(images.training, "protocol", None)),
         }
     return described
+
+
+def _source(recipe: Recipe) -> str:
+    """What the recipe says, or the hub it names."""
+    reference = hub_reference_of(recipe.model.checkpoint)
+    return str(reference) if reference and recipe.model.source == "unknown" else recipe.model.source
+
+
+def _named_file(path: Path) -> dict[str, str]:
+    reference = hub_reference_of(path)
+    fetched = {"source": str(reference), "revision": reference.commit} if reference else {}
+    return {"file": path.name, "sha256": sha256_of(path), **fetched}
 
 
 def small_pictures(scale: int, protocol: Protocol | None) -> dict[str, object]:

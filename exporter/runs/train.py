@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.artifact import sha256_of
+from exporter.checkpoints.hub import fetch
 from exporter.errors import RecipeError
 from exporter.files.atomic import write_atomically
 from exporter.generators.base import GeneratorInfo
@@ -60,6 +61,7 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
     from exporter.training.device import training_device
     from exporter.training.processes import process_group
 
+    fetch(recipe.named_paths(), progress)
     info = generator_info(recipe.model.arch, recipe.model.range, recipe.model.multiple)
     device = training_device(recipe.training.device)
     # What is wrong with the network is said before pools are drawn for hours.

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from exporter.bundle.documents import mapping
 from exporter.bundle.manifest import Manifest
+from exporter.files.hub_reference import SCHEME, parse_hub_reference
 
 SETS = ("calibration", "evaluation", "training")
 MACHINE = ("python", "platform", "cpu", "cores")  # what `tools` of a manifest says besides packages
@@ -24,6 +25,7 @@ class Weights:
     sha256: str
     licences: tuple[str, ...]
     source: str
+    purl: str | None  # of a file that a hub keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,21 @@ class ImageSet:
 
 
 def weights_files(manifest: Manifest) -> Iterator[Weights]:
-    """Every file of weights that went in. Licence and source are those of the recipe's `model`."""
+    """Every file of weights that went in. Licence and source are those of the recipe's `model`, or its own."""
     model = mapping(manifest.provenance.get("model"))
     for place, entry in sorted(mapping(manifest.provenance.get("files")).items()):
         ours = model if place.startswith("model.") else {}
         licences = (str(ours["licence"]),) if ours.get("licence") else ()
         found = mapping(entry)
-        yield Weights(place, str(found.get("file")), str(found.get("sha256")), licences, str(ours.get("source") or ""))
+        source = str(found.get("source") or ours.get("source") or "")
+        yield Weights(place, str(found.get("file")), str(found.get("sha256")), licences, source, _hub_purl(source))
+
+
+def _hub_purl(source: str) -> str | None:
+    try:
+        return parse_hub_reference(source).purl if source.startswith(SCHEME) else None
+    except ValueError:  # a stranger's manifest
+        return None
 
 
 def image_sets(manifest: Manifest) -> Iterator[ImageSet]:

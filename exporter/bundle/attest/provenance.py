@@ -73,6 +73,7 @@ def _dependencies(manifest: Manifest) -> list[dict[str, Any]]:
         code if code["digest"] else {key: value for key, value in code.items() if key != "digest"},
         *(
             {"name": each.place, "digest": {"sha256": each.sha256}, "annotations": {"file": each.file}}
+            | ({"uri": each.purl} if each.purl else {})
             for each in weights_files(manifest)
         ),
         *(

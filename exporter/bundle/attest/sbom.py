@@ -131,7 +131,8 @@ def _weights(weights: Weights) -> Component:
         "licenses": licence_choice(weights.licences),
         "properties": _properties({"place": weights.place}),
     }
-    return {**component, "description": weights.source} if weights.source else component
+    known = {"description": weights.source, "purl": weights.purl}
+    return component | {key: value for key, value in known.items() if value}
 
 
 def _image_set(images: ImageSet) -> Component:
