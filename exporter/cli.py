@@ -28,6 +28,7 @@ COMMANDS = {
     "run": "restore a photograph, a folder of them or a video: --model MODEL IN OUT",
     "verify": "re-check a bundle from its folder alone",
     "sign": "sign a bundle: BUNDLE --key KEY, or make a pair of keys: --new-key NAME",
+    "pack": "hand a bundle over to an app: BUNDLE --as aar|ai-pack|assets",
     "lint": "say what is inside a .tflite or .onnx and what will hurt",
     "bench": "time a model file on a runtime",
     "diff": "compare two bundles: files, parity, quality, latency; --max-loss-db and its like run both",

@@ -1,6 +1,7 @@
 """The demo as an APK, without Gradle and Google's SDK: `python android-demo/ci/build_apk.py BUNDLE OUT.apk [PUB]`.
 
-It is built from Debian's parts, and one that would not do on a phone is refused.
+It is built from Debian's parts, and one that would not do on a phone is refused. In place of a bundle it takes the
+library that `exporter pack BUNDLE --as aar --folder bundle` made of one, as an app does that depends on it.
 
 With a public key the app takes no bundle that it has not signed, and this one is checked before it is built in.
 
@@ -21,8 +22,11 @@ from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from check_bundle import main as check_bundle
+from library import ASSETS, Library
+
 from exporter.artifact import sha256_of
-from exporter.bundle.sums import SIGNATURE
+from exporter.bundle.sums import SIGNATURE, SUMS
 from exporter.bundle.verify import verify_signature
 from exporter.errors import BundleError, ExportError
 from exporter.files.atomic import write_atomically
@@ -41,7 +45,6 @@ MIN_SDK, TARGET_SDK = 24, 34
 # Not `-0 tflite`, which aapt2 takes without a word and then deflates the model, and not `-0 .tflite` either: a name's
 # ending counts from its first dot, and name.int8.tflite is deflated.
 STORED = ("--no-compress-regex", r"\.tflite$")
-ASSETS = "assets/bundle"
 TRUSTED_KEYS = "trusted_keys.pem"  # as Bundles.java calls it
 _PASSWORD = "android"  # of a key that lives for one build
 _EPOCH = (2020, 1, 1, 0, 0, 0)
@@ -50,16 +53,25 @@ _EPOCH = (2020, 1, 1, 0, 0, 0)
 def main(bundle: str, apk: str, key: str | None = None) -> int:
     try:
         trusted = Path(key) if key else None
-        if trusted:
-            verify_signature(Path(bundle), trusted)
         tools = ApkToolchain()
         tools.install(_say)
+        if trusted and (code := _unsigned(Path(bundle), trusted)):
+            return code
         build_apk(tools, DEMO, Path(bundle), Path(apk), trusted=trusted, say=_say)
     except ExportError as error:
         _say(str(error))
         return error.exit_code
     _say(f"{apk}: {Path(apk).stat().st_size / 1e6:.1f} MB, flavour bare: camera, tiles and protocol, no engine")
     return 0
+
+
+def _unsigned(bundle: Path, key: Path) -> int:
+    """0 when `key` signed it; of a library only the app's own Java can tell, as not all that was signed is in it."""
+    if bundle.suffix != ".aar":
+        verify_signature(bundle, key)
+        return 0
+    with tempfile.TemporaryDirectory(prefix="exporter-aar-") as scratch:
+        return check_bundle(str(Library(bundle, Path(scratch)).bundle), str(key))
 
 
 def build_apk(
@@ -74,16 +86,20 @@ def build_apk(
 ) -> None:
     """Write `apk`, signed with a key that is made for it and thrown away: `bundle` among the assets of android-demo/.
 
-    `stored`: aapt2's words for what it leaves uncompressed. `trusted`: the public keys, PEM, of which one has to have
-    signed the bundles that the app takes. Raises EngineError when a tool fails, BundleError when the
-    APK does not hold what it must; then there is no APK.
+    `bundle`: its folder, or a library that holds it. `stored`: aapt2's words for what it leaves uncompressed.
+    `trusted`: the public keys, PEM, of which one has to have signed the bundles that the app takes. Raises EngineError
+    when a tool fails, BundleError when the APK does not hold what it must; then there is no APK.
     """
     with tempfile.TemporaryDirectory(prefix="exporter-apk-") as scratch:
-        work = Path(scratch)
+        work, jars = Path(scratch), []
+        if bundle.suffix == ".aar":
+            library = Library(bundle, work / "library")
+            library.check(tools, MIN_SDK)
+            bundle, jars = library.bundle, [library.jar]
         resources(tools, demo, bundle, work, stored, trusted)
         say("compiling")
-        classes = compile_flavour(tools, demo, "bare", work)
-        dex(tools, classes, work / "classes.dex")
+        classes = compile_flavour(tools, demo, "bare", work, jars)
+        dex(tools, classes, work / "classes.dex", jars)
         _add(work / "unaligned.apk", work / "classes.dex")
         tools.native("zipalign", "-f", "-p", "4", work / "unaligned.apk", work / "aligned.apk")
         say("signing")
@@ -117,14 +133,14 @@ def check_apk(tools: ApkToolchain, apk: Path, bundle: Path) -> None:
             raise BundleError(f"{apk.name} does not say {line}")
 
 
-def compile_flavour(tools: ApkToolchain, demo: Path, flavour: Flavour, work: Path) -> Path:
+def compile_flavour(tools: ApkToolchain, demo: Path, flavour: Flavour, work: Path, jars: Sequence[Path] = ()) -> Path:
     """Classes of core/, app/ and `flavour` against Android's API 23; `work` holds what `resources` made."""
     stubs, classes = work / "stubs", work / flavour
     if flavour != "bare":
         tools.javac(_java(demo / "stubs"), stubs, classpath=(), android=True)
     folders = [demo / "core", demo / "app/src/main", work / "generated", *(demo / path for path in FLAVOURS[flavour])]
     sources = [path for folder in folders for path in _java(folder)]
-    tools.javac(sources, classes, classpath=[stubs] if flavour != "bare" else (), android=True)
+    tools.javac(sources, classes, classpath=[*([stubs] if flavour != "bare" else []), *jars], android=True)
     return classes
 
 
@@ -159,16 +175,18 @@ def resources(
     tools.native("aapt2", *linked, work / "resources.zip")
 
 
-def dex(tools: ApkToolchain, classes: Path, dexed: Path) -> None:
-    """Android's bytecode of all classes in a folder."""
+def dex(tools: ApkToolchain, classes: Path, dexed: Path, jars: Sequence[Path] = ()) -> None:
+    """Android's bytecode of all classes in a folder and in `jars`."""
     program = ("-cp", tools.jar("com.android.dx.jar"), "com.android.dx.command.Main")
-    tools.java(*program, "--dex", f"--min-sdk-version={MIN_SDK}", f"--output={dexed}", classes)
+    tools.java(*program, "--dex", f"--min-sdk-version={MIN_SDK}", f"--output={dexed}", classes, *jars)
 
 
 def _models(bundle: Path) -> list[str]:
-    """The manifest's .tflite files. Raises BundleError for one that is not below the bundle."""
+    """The manifest's .tflite files, of a library those that went along. Raises BundleError for one not below it."""
     manifest: dict[str, Any] = json.loads((bundle / "manifest.json").read_text())
     named = [model["file"] for model in manifest["models"] if model["format"] == "tflite"]
+    if not (bundle / SUMS).is_file():
+        named = [file for file in named if (bundle / file).is_file()]
     for file in named:
         contained(bundle, file, named_in="manifest.json", error=BundleError)
     return named
