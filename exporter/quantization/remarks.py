@@ -8,10 +8,11 @@ from typing import Literal
 
 from exporter.graph.module_path import module_path
 
-Rule = Literal["asked", "coarse", "statistic", "exponent", "probability", "no kernel", "enclosed"]
+Rule = Literal["asked", "costly", "coarse", "statistic", "exponent", "probability", "no kernel", "enclosed"]
 # Said in this order.
 _SAID: dict[Rule, str] = {
     "asked": "kept on request",
+    "costly": "int8 there loses most of what the file loses",
     "coarse": "a norm behind them would amplify their rounding",
     "statistic": "norms and their statistics, of which int8 leaves too little",
     "exponent": "what an exponential is taken of, whose steps are factors",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import Refused, StageError
 from exporter.quantization.settings import Int8Settings, TunableInt8Settings
 from exporter.stages.autotune import autotuning
 from exporter.stages.base import Stage, Workspace
+from exporter.stages.float_fallback import ALIKE, FACTS, error_of, find_fallback, said_of_alike
 from exporter.stages.passes import Passes
 from exporter.stages.self_check import lopsided_image, open_onnx, run_onnx
 
@@ -32,6 +34,8 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
     `activations` is how they are stored: "uint8" is what ONNX Runtime's CPU kernels are fast with, "int8" is what
     TensorRT takes. `keep_float` are patterns over operator kinds or node names that stay in float.
 
+    `float_fallback` means what it means in quantize_tflite.
+
     `engine: tensorrt` writes what TensorRT documents: symmetric int8 at the inputs of weighted operators only. What is
     not int8 is `remainder`; `precision: fp16` and `fp32` leave out int8 altogether. `any_size` opens height and width
     for shape profiles. `narrow` convolutions stay in float unless told otherwise: those whose int8 weights, channels
@@ -51,6 +55,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
     remainder: Literal["fp32", "fp16"] = "fp32"
     narrow: Literal["float", "int8"] = "float"
     any_size: bool = False
+    float_fallback: bool = Field(default=True, exclude_if=bool)
 
     @model_validator(mode="after")
     def _options_fit_the_engine(self) -> Self:
@@ -118,19 +123,71 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         from exporter.quantization.remarks import float_remarks
 
         settings, tuning = self._autotuned(source, workspace) if self.tune else (self, {})
-        facts = self._quantizer(source, Passes(workspace)).int8(settings, path)
+        quantizer = self._quantizer(source.path, Passes(workspace))
+        facts = quantizer.int8(settings, path)
+        if self.float_fallback:
+            facts |= self._kept_near(source, path, quantizer, settings, workspace)
         for line in float_remarks(("coarse", "convolution", name) for name in facts.get(FLOAT_FOR_NORMS, ())):
             workspace.progress.say(f"{self.name}: {line}")
         return {"ranges": settings.ranges, "calibration_images": len(workspace.calibration)} | tuning | facts
 
-    def _quantizer(self, source: Artifact, images: Iterable[Floats]) -> OnnxQuantizer:
+    def _kept_near(
+        self, source: Artifact, path: Path, plain: OnnxQuantizer, settings: Int8Settings, workspace: Workspace
+    ) -> dict[str, object]:
+        """Where the file in `path` keeps too little of the picture, write one that is mended."""
+        from exporter.quantization.search.float_fallback import is_kept
+
+        best, examples = plain, plain.examples
+        if settings.changes_weights:
+            original = _show(source.path)
+            examples = tuple(replace(each, made=original(each.given)) for each in examples)
+        error = error_of(_show(path), examples)
+        if is_kept(error):
+            return {}
+        trial, facts = workspace.folder / "trial.onnx", dict[str, object]()
+        corrected = settings.model_copy(update={"bias_correction": True})
+        other = self._with_channels_alike(source, trial, workspace)
+        other_facts = other.int8(corrected, trial)
+        other_error = error_of(_show(trial), examples)
+        if other_error < error:
+            workspace.progress.say(f"{self.name}: {said_of_alike(error, other_error)}")
+            best, settings, error, facts = other, corrected, other_error, other_facts | {ALIKE: True}
+            trial.replace(path)
+        if not is_kept(error):
+            ranges = best.all_ranges(settings)
+
+            def show_with(layers: frozenset[str]) -> Show:
+                best.mixed(settings, ranges, layers, trial)
+                return _show(trial)
+
+            found = find_fallback(error, best.layers(settings), examples, show_with, workspace)
+            if found is not None:
+                best.mixed(settings, ranges, found.layers, path)
+                workspace.progress.say(f"{self.name}: {found}")
+                facts |= {FACTS: found.to_report()}
+        trial.unlink(missing_ok=True)
+        return facts
+
+    def _with_channels_alike(self, source: Artifact, path: Path, workspace: Workspace) -> OnnxQuantizer:
+        """`path`: where the float file may lie until it has been read."""
+        import onnx
+
+        from exporter.quantization.onnx.channel_scales import with_channels_alike
+        from exporter.quantization.onnx.float_nodes import float_nodes
+
+        model = onnx.load(source.path)
+        with_channels_alike(model, Passes(workspace), float_nodes(model, self.keep_float))
+        onnx.save(model, path)
+        return self._quantizer(path, Passes(workspace))
+
+    def _quantizer(self, source: Path, images: Iterable[Floats]) -> OnnxQuantizer:
         from exporter.quantization.onnx.quantize import OnnxQuantizer
 
-        return OnnxQuantizer(source.path, images, self.keep_float, self.activations == "uint8")
+        return OnnxQuantizer(source, images, self.keep_float, self.activations == "uint8")
 
     def _autotuned(self, source: Artifact, workspace: Workspace) -> tuple[Int8Settings, dict[str, object]]:
         with autotuning(workspace, _show(source.path)) as tuning:
-            quantizer, path = self._quantizer(source, tuning.learn), tuning.folder / "model.onnx"
+            quantizer, path = self._quantizer(source.path, tuning.learn), tuning.folder / "model.onnx"
             for settings in tuning.trials():
                 quantizer.int8(settings, path)
                 tuning.judge(settings, _show(path))

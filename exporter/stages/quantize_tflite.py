@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.errors import Refused, StageError, WrongPicture
@@ -14,6 +14,7 @@ from exporter.files.recipe_path import RecipeFile
 from exporter.quantization.settings import Int8Settings, MixedPrecision, TunableInt8Settings
 from exporter.stages.autotune import autotuning
 from exporter.stages.base import Stage, Workspace
+from exporter.stages.float_fallback import ALIKE, FACTS, error_of, find_fallback, said_of_alike
 from exporter.stages.passes import Passes
 from exporter.stages.self_check import lopsided_image, lopsided_picture, run_tflite
 
@@ -28,6 +29,17 @@ FLOAT_ON_CPUS = ("PRELU", "HARD_SWISH")  # XNNPACK has float kernels of them alo
 # Root mean square of what fp16 weights alone change, full scale 1.0: more means that the network amplifies rounding.
 # Not the largest change: behind a floor, a sign or a comparison a few pixels jump.
 LARGEST_FP16_DIFFERENCE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An INT8 file, by whom and how it was made, and what the report should tell."""
+
+    file: Int8File
+    quantizer: TfliteQuantizer
+    settings: Int8Settings
+    facts: dict[str, Any]
+    costly: frozenset[str] = frozenset()  # layers in float, by output names
 
 
 class QuantizeTflite(TunableInt8Settings, Stage):
@@ -50,6 +62,9 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     `mixed` searches for the layers that have to stay in float so that a dB budget is kept, with measured times as the
     price: `mixed: {max_loss_db: 0.1}`. Times differ from run to run, so a search can end elsewhere the next time;
     `costs`, the report.json of an earlier bundle, gives it the times that were measured then, and the same bytes.
+    Where a file is less than 36 dB from the float one on calibration pictures, channels are made as wide as each other
+    across the whole graph and biases corrected; where that is not enough, the few layers that lose most stay in float,
+    at most half of the multiply-accumulates. `float_fallback: false` leaves both out.
     fp16: weights are stored in half precision and nothing else changes.
     """
 
@@ -66,6 +81,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     device: Literal["any", "cpu"] = "any"
     mixed: MixedPrecision | None = None
     costs: RecipeFile | None = None
+    float_fallback: bool = Field(default=True, exclude_if=bool)
 
     @model_validator(mode="after")
     def _search_options_fit(self) -> Self:
@@ -106,11 +122,15 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     def _to_int8(self, content: bytes, workspace: Workspace) -> bytes:
         settings, tuning = self._autotuned(content, workspace) if self.tune else (self, {})
         quantizer = self._quantizer(content, Passes(workspace))
-        file, facts = (
-            self._searched(content, quantizer, settings, workspace) if self.mixed else quantizer.int8(settings)
-        )
-        self._report(file, quantizer, settings, facts | tuning, workspace)
-        return self._finish(file.content)
+        if self.mixed:
+            file, facts = self._searched(content, quantizer, settings, workspace)
+        else:
+            file, facts = quantizer.int8(settings)
+        made = _Made(file, quantizer, settings, facts)
+        if self.float_fallback and not self.mixed:
+            made = self._kept_near(content, made, workspace)
+        self._report(made, tuning, workspace)
+        return self._finish(made.file.content)
 
     def _quantizer(self, content: bytes, images: Iterable[Floats]) -> TfliteQuantizer:
         from exporter.quantization.tflite.quantize import TfliteQuantizer
@@ -134,17 +154,58 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     ) -> tuple[Int8File, dict[str, Any]]:
         """The fastest file that keeps `mixed`. Ranges are learned once, whatever is int8 later."""
         from exporter.quantization.search.mixed_files import MixedFiles
-        from exporter.quantization.tflite.plan import activations_of
-        from exporter.quantization.tflite.quantize import calibrated_as_seen
         from exporter.stages.precision_search import search_precision
 
         assert self.mixed is not None
-        ready = quantizer.prepared(settings)
-        learned = calibrated_as_seen(ready.content, activations_of(ready.content), Passes(workspace), settings)
-        patterns, float_ends = self._float_patterns, self.io == "float32"
-        files = MixedFiles(ready.content, learned.ranges, patterns, float_ends, self._finish, ready.float_layers)
+        files, facts = MixedFiles.of(quantizer, settings, self._finish)
         file, found = search_precision(files, content, self.mixed, self.costs, workspace)
-        return file, ready.facts | learned.facts | found
+        return file, facts | found
+
+    def _kept_near(self, content: bytes, plain: _Made, workspace: Workspace) -> _Made:
+        """`plain`, or where it keeps too little of the picture one that scaled channels or float layers mend."""
+        from exporter.graph.tflite_editor import TfliteGraph
+        from exporter.quantization.ranges.stored import stored_ranges
+        from exporter.quantization.search.engine import Engine
+        from exporter.quantization.search.float_fallback import is_kept
+        from exporter.quantization.search.mixed_files import MixedFiles
+        from exporter.quantization.search.sensitivity import macs_of
+
+        examples = plain.quantizer.examples
+        if plain.settings.changes_weights:
+            original = Engine(content)
+            examples = tuple(replace(each, made=original.picture(each.given)) for each in examples)
+        error = error_of(Engine(plain.file.content).picture, examples)
+        if is_kept(error) or stored_ranges(TfliteGraph(content)):
+            return plain
+        best, other = plain, self._with_channels_alike(content, plain.settings, workspace)
+        other_error = error_of(Engine(other.file.content).picture, examples)
+        if other_error < error:
+            workspace.progress.say(f"{self.name}: {said_of_alike(error, other_error)}")
+            best, error = other, other_error
+        if is_kept(error):
+            return best
+        files, _ = MixedFiles.of(best.quantizer, best.settings, self._finish)
+        found = find_fallback(
+            error,
+            macs_of(files.content),
+            examples,
+            lambda layers: Engine(files.finished(layers)).picture,
+            workspace,
+        )
+        if found is None:
+            return best
+        workspace.progress.say(f"{self.name}: {found}")
+        facts = best.facts | {FACTS: found.to_report()}
+        return replace(best, file=files.with_float(found.layers), facts=facts, costly=found.layers)
+
+    def _with_channels_alike(self, content: bytes, settings: Int8Settings, workspace: Workspace) -> _Made:
+        from exporter.quantization.tflite.channel_scales import with_channels_alike
+
+        alike = with_channels_alike(content, Passes(workspace), self._float_patterns)
+        quantizer = self._quantizer(alike or content, Passes(workspace))
+        corrected = settings.model_copy(update={"bias_correction": True})
+        file, facts = quantizer.int8(corrected)
+        return _Made(file, quantizer, corrected, facts | {ALIKE: alike is not None})
 
     @property
     def _float_patterns(self) -> tuple[str, ...]:
@@ -153,24 +214,17 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     def _finish(self, content: bytes) -> bytes:
         return _by_copies(content) if self.device == "cpu" else content
 
-    def _report(
-        self,
-        file: Int8File,
-        quantizer: TfliteQuantizer,
-        settings: Int8Settings,
-        facts: dict[str, Any],
-        workspace: Workspace,
-    ) -> None:
+    def _report(self, made: _Made, tuning: dict[str, Any], workspace: Workspace) -> None:
         from exporter.quantization.remarks import float_remarks
 
         facts = {
-            "float_operators": list(file.float_operators),
-            "requantizations": file.requantizations,
-            "ranges": settings.ranges,
+            "float_operators": list(made.file.float_operators),
+            "requantizations": made.file.requantizations,
+            "ranges": made.settings.ranges,
             "calibration_images": len(workspace.calibration),
-        } | facts
-        (workspace.folder / "facts.json").write_text(json.dumps(facts))
-        for line in float_remarks(quantizer.in_float(file, settings)):
+        }
+        (workspace.folder / "facts.json").write_text(json.dumps(facts | made.facts | tuning))
+        for line in float_remarks(made.quantizer.in_float(made.file, made.settings, made.costly)):
             workspace.progress.say(f"{self.name}: {line}")
 
     def _check(self, made: bytes, source: Artifact) -> None:

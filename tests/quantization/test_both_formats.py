@@ -10,7 +10,7 @@ from exporter.stages.self_check import run_onnx, run_tflite
 from tests.stages.chain import photo, psnr_db, run, to_onnx
 
 # What is asked, dB: one format or both lost up to 35 dB more, or did not run, before its kind was mended.
-LEAST_DB = {"HalfNormed": 54, "Faint": 34, "OwnKernel": 46, "WholePlane": 46, "CubicDown": 46}
+LEAST_DB = {"UnlikeChannels": 44, "HalfNormed": 54, "Faint": 34, "OwnKernel": 46, "WholePlane": 46, "CubicDown": 46}
 
 
 @pytest.mark.parametrize("arch", LEAST_DB)

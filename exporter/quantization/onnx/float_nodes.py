@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from math import prod
 from typing import Any
 
-from exporter.graph.onnx_editor import attribute
+from exporter.graph.onnx_editor import OnnxGraph, attribute
 from exporter.graph.operators import ONNX, ONNX_WEIGHTED
 from exporter.quantization.float_regions import FloatRegions, Step
 
@@ -46,6 +46,27 @@ def float_nodes(model: Any, patterns: Iterable[str] = (), names: Collection[str]
     }
     places |= regions.enclosed(places | unpaired, {value.name for value in model.graph.output})
     return frozenset(nodes[place].name for place in places)
+
+
+def layers_of(model: Any, in_float: Collection[str]) -> dict[str, int]:
+    """Multiply-accumulates of the nodes of an onnx.ModelProto that compute in INT8, in the order they run.
+
+    Without those that move or clamp numbers only, which have the precision of what is around them.
+    """
+    import onnx
+
+    graph = OnnxGraph(onnx.shape_inference.infer_shapes(model))
+    return {
+        node.name: _macs(graph, node)
+        for node in graph.nodes
+        if node.op_type in ONNX and ONNX[node.op_type].scale == "own" and node.name not in in_float
+    }
+
+
+def _macs(graph: OnnxGraph, node: Any) -> int:
+    linear, shapes = ONNX_WEIGHTED.get(node.op_type), [graph.shape(name) for name in (*node.input[:2], *node.output)]
+    known = [shape for shape in shapes if shape is not None]
+    return linear.macs(known[:2], known[2]) if linear is not None and len(known) == len(shapes) else 0
 
 
 def _with_many_shares(model: Any) -> set[str]:

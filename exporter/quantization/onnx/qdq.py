@@ -62,6 +62,17 @@ def plan_qdq(model: Any, in_float: frozenset[str]) -> QdqPlan:
     return QdqPlan(model, groups, frozenset(pixels), wanted, in_float)
 
 
+def activations_of(model: Any) -> Wanted[str]:
+    """All activations of a float onnx.ModelProto, whatever is INT8 later."""
+    import onnx
+
+    model = onnx.shape_inference.infer_shapes(model)
+    makers = {name: node for node in model.graph.node for name in node.output}
+    tensors = frozenset(_floats(model.graph) - {tensor.name for tensor in model.graph.initializer})
+    unclipped = frozenset(_residual(model.graph, makers))
+    return Wanted(tensors, tensors & unclipped, tensors & normalised(model))
+
+
 def seen_ranges(plan: QdqPlan, ranges: Mapping[str, Range]) -> dict[str, Range]:
     """`ranges`, none wider than what can be seen of it."""
     graph = plan.model.graph

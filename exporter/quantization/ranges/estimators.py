@@ -6,7 +6,7 @@ Memory is one set of activations plus one small histogram per tensor, however ma
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from exporter.quantization.settings import Int8Settings
 
 Floats = NDArray[np.float32]
 Key = TypeVar("Key", bound=Hashable)
+EXAMPLES = 3  # images
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,20 @@ class Wanted(Generic[Key]):
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """An image (H, W, C) and what the float model makes of it."""
+
+    given: Floats
+    made: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Calibrated(Generic[Key]):
-    """Ranges by tensor, and what the report should tell of how they came about."""
+    """Ranges by tensor, what the report should tell of how they came about, and the first images as examples."""
 
     ranges: Mapping[Key, Range]
     facts: dict[str, object]
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass
@@ -110,22 +120,31 @@ def calibrate_tflite(
     trained = {"ranges": f"trained, others {settings.ranges}" if missing else "trained"} if known else {}
     if not missing:
         return Calibrated(known, dict(trained))
-    collector = RangeCollector(settings, wanted.unclipped, wanted.normalised)
-    for values in tflite_activations(content, missing, images):
+    collector, examples = RangeCollector(settings, wanted.unclipped, wanted.normalised), list[Example]()
+    for values in tflite_activations(content, missing.union(graph.outputs), images):
         for tensor in sorted(missing):
             collector.add(tensor, values[tensor], graph.name(tensor))
         collector.end_image()
+        _keep_example(examples, values[graph.inputs[0]], values[graph.outputs[0]])
     learned = collector.calibrated()
-    return Calibrated({**learned.ranges, **known}, trained | learned.facts)
+    return Calibrated({**learned.ranges, **known}, trained | learned.facts, tuple(examples))
 
 
 def calibrate_onnx(
     model: Any, wanted: Wanted[str], images: Iterable[Floats], settings: Int8Settings
 ) -> Calibrated[str]:
     """The same for an onnx.ModelProto with one NHWC input and its tensors' names."""
-    collector = RangeCollector(settings, wanted.unclipped, wanted.normalised)
-    for values in onnx_activations(model, wanted.tensors, images):
+    collector, examples = RangeCollector(settings, wanted.unclipped, wanted.normalised), list[Example]()
+    given, made = model.graph.input[0].name, model.graph.output[0].name
+    for values in onnx_activations(model, wanted.tensors | {given, made}, images):
         for name in sorted(wanted.tensors):
             collector.add(name, values[name], name)
         collector.end_image()
-    return collector.calibrated()
+        _keep_example(examples, values[given], values[made])
+    return replace(collector.calibrated(), examples=tuple(examples))
+
+
+def _keep_example(examples: list[Example], given: Floats, made: Floats) -> None:
+    """Copies of one image (1, H, W, C) and its picture, unless there are enough."""
+    if len(examples) < EXAMPLES:
+        examples.append(Example(given[0].copy(), made[0].copy()))

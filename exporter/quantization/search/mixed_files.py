@@ -9,7 +9,9 @@ from functools import cached_property
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.passes.tflite.cleanup import fuse_activations
 from exporter.quantization.params import Range
-from exporter.quantization.tflite.plan import plan_int8
+from exporter.quantization.settings import Int8Settings
+from exporter.quantization.tflite.plan import activations_of, plan_int8
+from exporter.quantization.tflite.quantize import TfliteQuantizer, calibrated_as_seen
 from exporter.quantization.tflite.write import Int8File, write_int8
 
 
@@ -23,6 +25,18 @@ class MixedFiles:
     float_ends: bool
     finish: Callable[[bytes], bytes]  # what is done to every file in the end
     float_layers: frozenset[str] = frozenset()  # that int8 is too coarse for, whatever a search tries
+
+    @classmethod
+    def of(
+        cls, quantizer: TfliteQuantizer, settings: Int8Settings, finish: Callable[[bytes], bytes]
+    ) -> tuple[MixedFiles, dict[str, object]]:
+        """Those of a quantizer, and what the report should tell; ranges are learned once, whatever is int8 later."""
+        ready = quantizer.prepared(settings)
+        learned = calibrated_as_seen(ready.content, activations_of(ready.content), quantizer.images, settings)
+        patterns, ends = quantizer.keep_float, quantizer.float_ends
+        return cls(
+            ready.content, learned.ranges, patterns, ends, finish, ready.float_layers
+        ), ready.facts | learned.facts
 
     def with_float(self, layers: Collection[str]) -> Int8File:
         """The file in which these stay in float, by their output names."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from exporter.quantization.search.mixed_files import MixedFiles
 
 
+_LINEAR = frozenset({*TFLITE_WEIGHTED, "BATCH_MATMUL"})
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """An operator that computes; what only moves or clamps pixels has the precision of what is around it."""
@@ -43,6 +46,11 @@ def layers_of(content: bytes) -> tuple[Layer, ...]:
         for operator in found
         if (name := graph.name(operator.outputs[0]))
     )
+
+
+def macs_of(content: bytes) -> dict[str, int]:
+    """The multiply-accumulates of each of `layers_of(content)` by its name; 0 of one that has none."""
+    return {layer.name: layer.work if layer.kind in _LINEAR else 0 for layer in layers_of(content)}
 
 
 def errors_alone(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from exporter.graph.tflite_editor import TfliteGraph
-from exporter.quantization.ranges.estimators import Calibrated, Wanted, calibrate_tflite
+from exporter.quantization.ranges.estimators import Calibrated, Example, Wanted, calibrate_tflite
 from exporter.quantization.ranges.float_activations import Floats
 from exporter.quantization.ranges.seen import narrowed_to_seen
 from exporter.quantization.ranges.stored import require_untrained, stored_ranges
@@ -38,14 +38,16 @@ class TfliteQuantizer:
     """Makes INT8 files of one float file as settings say, with one set of images, (H, W, 3) RGB 0..1.
 
     Weights are prepared once for all settings that do the same to them. `keep_float` and `float_ends` as in plan_int8.
+    `examples`: the first images with what the float file makes of them, once a file was made.
     """
 
     def __init__(
         self, content: bytes, images: Iterable[Floats], keep_float: tuple[str, ...] = (), float_ends: bool = False
     ) -> None:
-        self._content, self._images = content, images
-        self._keep_float, self._float_ends = keep_float, float_ends
+        self._content, self.images = content, images
+        self.keep_float, self.float_ends = keep_float, float_ends
         self._prepared: dict[tuple[object, ...], Prepared] = {}
+        self.examples: tuple[Example, ...] = ()
 
     def prepared(self, settings: Int8Settings) -> Prepared:
         """Raises ValueError for a file whose weights were trained for INT8."""
@@ -54,8 +56,8 @@ class TfliteQuantizer:
             content = coded.model
             if settings.changes_weights:
                 require_untrained(self._content)
-                graph = TfliteConvolutions(content, self._keep_float)
-                facts = prepare(graph, self._images, settings)
+                graph = TfliteConvolutions(content, self.keep_float)
+                facts = prepare(graph, self.images, settings)
                 content = graph.content
             self._prepared[settings.of_weights] = Prepared(content, coded.float_layers, facts)
         return self._prepared[settings.of_weights]
@@ -64,7 +66,7 @@ class TfliteQuantizer:
     def _coded(self) -> Coded[bytes]:
         if stored_ranges(TfliteGraph(self._content)):
             return Coded(self._content, frozenset())
-        return give_channels_codes(self._content, self._images, self._keep_float)
+        return give_channels_codes(self._content, self.images, self.keep_float)
 
     def int8(self, settings: Int8Settings) -> tuple[Int8File, Facts]:
         """The INT8 file, and what the report should tell."""
@@ -72,19 +74,24 @@ class TfliteQuantizer:
         plan = partial(
             plan_int8,
             ready.content,
-            keep_float=self._keep_float,
+            keep_float=self.keep_float,
             float_layers=ready.float_layers,
-            float_ends=self._float_ends,
+            float_ends=self.float_ends,
         )
-        learned = calibrated_as_seen(ready.content, plan().wanted, self._images, settings)
+        learned = calibrated_as_seen(ready.content, plan().wanted, self.images, settings)
+        self.examples = learned.examples
         return write_int8(plan(ranges=learned.ranges), learned.ranges), ready.facts | learned.facts
 
-    def in_float(self, file: Int8File, settings: Int8Settings) -> Iterator[tuple[Rule, str, str]]:
-        """The rule, the kind and the name of each operator of `file` that stays in float."""
+    def in_float(
+        self, file: Int8File, settings: Int8Settings, costly: Collection[str] = ()
+    ) -> Iterator[tuple[Rule, str, str]]:
+        """The rule, the kind and the name of each operator of `file` that stays in float, the `costly` ones too."""
         coarse = self.prepared(settings).float_layers
         for operator, rule in zip(file.float_operators, file.float_rules, strict=True):
             kind, name = operator.split(" ", 1)
-            yield "coarse" if rule == "asked" and name in coarse else rule, kind, name
+            if rule == "asked" and (name in coarse or name in costly):
+                rule = "coarse" if name in coarse else "costly"
+            yield rule, kind, name
 
 
 def calibrated_as_seen(

@@ -57,7 +57,7 @@ def _factors(path: Path, readers: list[Convolution], largest: Doubles) -> Double
     alive = np.where(free, largest, 1.0)
     wanted = 1 / alive
     if not all(reader.depthwise for reader in readers):
-        weight = np.max([_share_of_rows(reader) for reader in readers], axis=0)
+        weight = np.max([share_of_rows(reader) for reader in readers], axis=0)
         wanted = np.sqrt(np.maximum(weight, 1e-6) / alive)
     top = min(float(largest.max()), path.ceiling / HEADROOM)
     factors = wanted * top / (wanted * alive)[free].max()
@@ -66,7 +66,7 @@ def _factors(path: Path, readers: list[Convolution], largest: Doubles) -> Double
     return np.where(free, factors, 1.0)
 
 
-def _share_of_rows(reader: Convolution) -> Doubles:
+def share_of_rows(reader: Convolution) -> Doubles:
     """For each input channel its largest weight, as a share of the largest in the same output's row."""
     weights = np.abs(reader.matrices()).reshape(reader.groups, -1, *reader.weights.shape[1:])
     shares = weights / np.maximum(weights.max(axis=(2, 3, 4), keepdims=True), np.finfo(float).tiny)

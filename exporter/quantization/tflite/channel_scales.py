@@ -1,0 +1,178 @@
+"""The channels of a float .tflite that can be scaled (quantization/weights/channel_scales.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from exporter.quantization.tflite.convolutions import TfliteConvolutions
+from exporter.quantization.tflite.scales import float_activations
+from exporter.quantization.weights.channel_scales import Channels, Factors, make_alike, scale_weights
+from exporter.quantization.weights.convolutions import Floats
+
+# Each output channel depends on the same input channel only, and grows with it.
+_CHANNELWISE = frozenset(
+    [
+        "ABS",
+        "AVERAGE_POOL_2D",
+        "LEAKY_RELU",
+        "MAX_POOL_2D",
+        "MEAN",
+        "MIRROR_PAD",
+        "NEG",
+        "PAD",
+        "PRELU",
+        "RELU",
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "SLICE",
+        "STRIDED_SLICE",
+        "SUM",
+    ]
+)
+_SUMS, _GATES = frozenset({"ADD", "SUB"}), frozenset({"LOGISTIC", "TANH", "SOFTMAX", "RELU_0_TO_1"})
+_RANK = 4
+
+
+def with_channels_alike(content: bytes, images: Iterable[Floats], keep_float: tuple[str, ...] = ()) -> bytes | None:
+    """A float file that computes the same, its channels as wide as each other; None where nothing can be scaled.
+
+    Images are (H, W, C) 0..1. What `keep_float` names keeps its scales. Raises ValueError for NaN and infinity.
+    """
+    graph = TfliteChannels(content, keep_float)
+    return graph.content if make_alike(graph, images) else None
+
+
+class TfliteChannels(TfliteConvolutions):
+    """Tensors are numbers in `content`."""
+
+    def made_by(self, number: int) -> int:
+        return int(self._operators[number].outputs[0])
+
+    @cached_property
+    def channels(self) -> Channels:
+        graph, found = self.graph, Channels()
+        made = [index for operator in graph.operators for index in operator.outputs]
+        for index in float_activations(graph, dict.fromkeys([*graph.inputs, *made])):
+            if len(graph.shape(index)) == _RANK:
+                found.counts[index] = graph.shape(index)[-1]
+        found.fixed.update((*graph.inputs, *graph.outputs))
+        known = {id(operator) for operator in self._operators}
+        for operator in graph.operators:
+            if id(operator) in known:
+                if self._ceiling(operator) != float("inf"):
+                    found.fixed.update(operator.outputs)
+            elif not self._tie(found, operator):
+                found.fixed.update((*float_activations(graph, operator.inputs), *operator.outputs))
+        return found
+
+    def scale(self, factors: Factors) -> None:
+        for number, layer in enumerate(self.convolutions):
+            scale_weights(layer, factors.get(self.made_by(number)), factors.get(layer.source))
+        for operator in self.graph.operators:
+            if (stored := self._stored_number(operator)) is not None:
+                self._scale_number(operator, stored, factors)
+        self.store()
+
+    def _scale_number(self, operator: Any, place: int, factors: Factors) -> None:
+        """What is stored and added grows with the sum; what is multiplied with makes up for both ends."""
+        graph = self.graph
+        made, taken = factors.get(operator.outputs[0]), factors.get(operator.inputs[1 - place])
+        by = 1.0 if made is None else made
+        if graph.kind(operator) == "MUL":
+            by = by / (1.0 if taken is None else taken)
+        if made is not None or taken is not None:
+            value = graph.constant(operator.inputs[place])
+            assert value is not None
+            name = f"{graph.name(operator.outputs[0])}_scaled"
+            operator.inputs[place] = graph.add_constant(name, (value * by).astype(np.float32))
+
+    def _tie(self, found: Channels, operator: Any) -> bool:
+        """Note what `operator` makes of its channels; False where it does not stand to have them scaled."""
+        graph, kind = self.graph, self.graph.kind(operator)
+        taken, made = float_activations(graph, operator.inputs), operator.outputs[0]
+        if not taken or any(index not in found.counts for index in (*taken, *operator.outputs)):
+            return False
+        if getattr(operator.builtinOptions, "fusedActivationFunction", 0) not in (0, 1):  # none, RELU
+            return False
+        if kind in _CHANNELWISE and len(taken) == 1:
+            return self._tie_one(found, operator, taken[0], made)
+        if kind in _SUMS | {"MUL"} and len(operator.inputs) == 2:
+            return self._tie_two(found, operator, taken, made)
+        if kind == "CONCATENATION" and operator.builtinOptions.axis in (-1, _RANK - 1):
+            first = 0
+            for index in taken:
+                found.tie(made, index, first)
+                first += found.counts[index]
+            return first == found.counts[made]
+        return False
+
+    def _tie_one(self, found: Channels, operator: Any, taken: int, made: int) -> bool:
+        graph, kind = self.graph, self.graph.kind(operator)
+        first = 0
+        if kind in ("MEAN", "SUM"):
+            axes = graph.constant(operator.inputs[1])
+            if axes is None or not set(np.atleast_1d(axes).tolist()) <= {1, 2}:
+                return False
+        elif kind in ("SLICE", "STRIDED_SLICE"):
+            begin = self._first_channel(operator)
+            if begin is None:
+                return False
+            first = begin
+        elif found.counts[made] != found.counts[taken]:
+            return False
+        found.tie(taken, made, first)
+        return True
+
+    def _first_channel(self, operator: Any) -> int | None:
+        """Of a slice without steps; None of any other."""
+        graph, options = self.graph, operator.builtinOptions
+        begin = graph.constant(operator.inputs[1])
+        if begin is None or begin.size != _RANK:
+            return None
+        if graph.kind(operator) == "STRIDED_SLICE":
+            steps = graph.constant(operator.inputs[3])
+            if steps is None or steps[-1] != 1 or options.ellipsisMask or options.newAxisMask or options.shrinkAxisMask:
+                return None
+            if options.beginMask & 1 << _RANK - 1:
+                return 0
+        return int(begin[-1]) % graph.shape(operator.inputs[0])[-1]
+
+    def _tie_two(self, found: Channels, operator: Any, taken: list[int], made: int) -> bool:
+        kind = self.graph.kind(operator)
+        if len(taken) == 1:
+            if self._stored_number(operator) is None or found.counts[taken[0]] != found.counts[made]:
+                return False
+            if kind != "MUL":
+                found.tie(taken[0], made)
+            return True
+        if len(taken) != 2 or len({found.counts[index] for index in (*taken, made)}) > 1:
+            return False
+        if kind == "MUL":  # one factor keeps its scale
+            gate = next((i for i in reversed(taken) if self._is_gate(i)), taken[1])
+            if taken[0] == taken[1]:
+                return False
+            found.fixed.add(gate)
+            taken = [index for index in taken if index != gate]
+        for index in taken:
+            found.tie(made, index)
+        return True
+
+    def _is_gate(self, index: int) -> bool:
+        maker = self.graph.producer(index)
+        return maker is not None and self.graph.kind(maker) in _GATES
+
+    def _stored_number(self, operator: Any) -> int | None:
+        """The place of a stored number, or one for each channel, in a sum or product with an activation."""
+        graph = self.graph
+        if graph.kind(operator) not in _SUMS | {"MUL"} or len(operator.inputs) != 2:
+            return None
+        shape = graph.shape(operator.outputs[0])
+        for place, index in enumerate(operator.inputs):
+            value = graph.constant(index)
+            if value is not None and len(shape) == _RANK and value.size in (1, shape[-1]):
+                return place if value.ndim == 0 or value.size == 1 or value.shape[-1] == shape[-1] else None
+        return None

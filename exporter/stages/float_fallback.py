@@ -1,0 +1,90 @@
+"""What an INT8 stage does last: where its file keeps too little of the picture, a few layers go back to float."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log10
+from typing import TYPE_CHECKING, Any
+
+from exporter.stages.base import Workspace
+
+if TYPE_CHECKING:
+    from exporter.quantization.ranges.estimators import Example
+    from exporter.quantization.search.autotune import Show
+
+FACTS, ALIKE = "float_fallback", "channels_alike"
+# What trying takes, so that slow files are fewer: seconds altogether, for a layer, for a multiply-accumulate.
+_SECONDS, _LAYER_S, _MAC_S = 4.0, 1e-3, 4e-11
+_FEWEST, _MOST = 6, 64  # files
+_SMALLEST_ERROR = 1e-12  # stands for none, so that it has decibels
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """The layers that stay in float, and what the file loses without and with that: mean squared errors."""
+
+    layers: frozenset[str]
+    plain_error: float
+    error: float
+    float_share: float  # of the multiply-accumulates
+
+    def to_report(self) -> dict[str, Any]:
+        return {
+            "layers": sorted(self.layers),
+            "parity_db": round(_decibel(self.error), 1),
+            "in_int8_db": round(_decibel(self.plain_error), 1),
+            "float_mac_share": round(self.float_share, 4),
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"parity {_decibel(self.error):.1f} dB on calibration pictures instead of "
+            f"{_decibel(self.plain_error):.1f} dB, with {100 * self.float_share:.3g} % of the multiply-accumulates in "
+            "float"
+        )
+
+
+def error_of(show: Show, examples: Iterable[Example]) -> float:
+    """The mean squared error of the worst picture, as they are shown."""
+    from exporter.quantization.search.autotune import squared_error
+
+    return max((squared_error(show(each.given), each.made) for each in examples), default=0.0)
+
+
+def find_fallback(
+    plain_error: float,
+    macs: Mapping[str, int],
+    examples: Sequence[Example],
+    show_with: Callable[[frozenset[str]], Show],
+    workspace: Workspace,
+) -> Fallback | None:
+    """The layers of `macs` (in the order they run) to keep in float, as `show_with` makes files; None: as it is."""
+    from exporter.quantization.search.float_fallback import FloatFallback
+
+    total = max(sum(macs.values()), 1)
+    trials = round(_SECONDS / (_LAYER_S * len(macs) + _MAC_S * total * len(examples)))
+    trials = min(max(trials, _FEWEST), _MOST)
+    with workspace.progress.task("look for what int8 is too coarse for", trials) as task:
+
+        def error(layers: frozenset[str]) -> float:
+            task.advance()
+            return error_of(show_with(layers), examples)
+
+        search = FloatFallback(macs, error, trials)
+        layers = search.search(plain_error)
+    if not layers:
+        return None
+    return Fallback(layers, plain_error, search.errors[layers], sum(macs[name] for name in layers) / total)
+
+
+def said_of_alike(plain_error: float, error: float) -> str:
+    """What channels as wide as each other and corrected biases brought."""
+    return (
+        f"channels made as wide as each other: parity {_decibel(error):.1f} dB on calibration pictures instead of "
+        f"{_decibel(plain_error):.1f} dB"
+    )
+
+
+def _decibel(error: float) -> float:
+    return -10 * log10(max(error, _SMALLEST_ERROR))
