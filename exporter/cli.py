@@ -32,6 +32,7 @@ COMMANDS = {
     "lint": "say what is inside a .tflite or .onnx and what will hurt",
     "bench": "time a model file on a runtime",
     "diff": "compare two bundles: files, parity, quality, latency; --max-loss-db and its like run both",
+    "history": "releases over time: STORE add BUNDLE, STORE page FILE",
     "doctor": "check this machine: packages, runtimes, cores, memory, disk",
     "stages": "list the stages a recipe can name, with their options",
     "generators": "list the architectures a recipe can name",

@@ -47,7 +47,7 @@ ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENODEV})
 # What `exporter[export]` brings, as it is imported.
 _OF_THE_EXPORT = frozenset(
     {"numpy", "torch", "torch_pruning", "safetensors", "onnx", "onnxruntime", "onnxscript", "onnxsim", "onnx2tf"}
-    | {"tensorflow", "ai_edge_litert", "flatbuffers", "PIL", "skimage", "matplotlib", "jinja2"}
+    | {"tensorflow", "ai_edge_litert", "flatbuffers", "PIL", "skimage", "matplotlib"}
 )
 OUT_OF_MEMORY = "close other programs, or choose a smaller input, batch or crop"
 # What libraries say of a full disk when they do not pass the kernel's number on: Rust and C++ its words, NumPy how much

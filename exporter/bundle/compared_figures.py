@@ -49,7 +49,7 @@ def _other_machine(old: Target, new: Target, before: Report, after: Report) -> s
         return "a report does not name its machine"
     if before.machine != after.machine:
         return "other machine"
-    devices = {_device(t.latency) for t in (old, new) if isinstance(t.latency, Latency)}
+    devices = {on_device(t.latency) for t in (old, new) if isinstance(t.latency, Latency)}
     return "other device or number of threads" if len(devices) > 1 else _other_input(old, new, before, after)
 
 
@@ -61,8 +61,8 @@ def _always(*_: object) -> str:
     return ""
 
 
-def _device(latency: Latency) -> tuple[str, int]:
-    """`LiteRT 2.1.0 XNNPACK, 2 threads, AMD EPYC` without the engine."""
+def on_device(latency: Latency) -> tuple[str, int]:
+    """`LiteRT 2.1.0 XNNPACK, 2 threads, AMD EPYC` without the engine, whose version may differ; and the threads."""
     return latency.device.partition(", ")[2] or latency.device, latency.threads
 
 

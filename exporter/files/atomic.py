@@ -21,6 +21,7 @@ from exporter.files.locking import Held, locked
 PREFIX = ".unfinished-"
 LOCK = "lock"
 NEW, FORMER = "new", "former"
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK})  # FAT, some network drives
 _cleared: set[Path] = set()  # folders this process has looked for leavings in
 
 
@@ -36,6 +37,24 @@ def write_atomically(path: Path) -> Iterator[Path]:
         yield new
         _to_disk(new)
         new.replace(path)
+        _to_disk(path.parent)
+
+
+def create_atomically(path: Path, content: bytes) -> None:
+    """A file that appears whole, and only where none was: of several processes one makes it.
+
+    Raises FileExistsError when another has; then nothing is changed.
+    """
+    with _blamed_on(path), _unfinished(path.parent) as scratch:
+        new = scratch / NEW / path.name
+        new.write_bytes(content)
+        _to_disk(new)
+        try:
+            path.hardlink_to(new)  # unlike a rename it takes no other file's place
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            _put_where_none_is(new, path)
         _to_disk(path.parent)
 
 
@@ -71,6 +90,14 @@ def remove_folder(path: Path) -> None:
 def is_unfinished(path: Path) -> bool:
     """Whether `path` lies in a folder that a process is writing to, or was when it was killed."""
     return any(part.startswith(PREFIX) for part in path.parts)
+
+
+def _put_where_none_is(new: Path, path: Path) -> None:
+    """A lock that everybody takes keeps the others out meanwhile."""
+    with locked(path.with_name(f".{path.name}.lock")):
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        new.rename(path)
 
 
 def _put_in_place(new: Path, path: Path, formers: Path) -> None:

@@ -1,0 +1,170 @@
+"""Where the records lie: STORE/<name>@<version>.json, each made once and never changed.
+
+No file speaks of another, so two that add at the same time take nothing from each other, and one that is interrupted
+leaves nothing. A folder of this machine, or whatever fsspec opens: s3://bucket/path, memory://path.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from exporter.errors import BundleError, ExportError, MachineFailed, MissingTool, RecipeError, UnusablePath
+from exporter.files.atomic import create_atomically
+from exporter.files.plain_json import json_text
+from exporter.history.record import Record, read_record
+from exporter.suggestions import shortened
+
+_AT, _ENDING = "@", ".json"  # neither names nor versions hold the first
+_LARGEST_BYTES = 16 << 20  # a record of a hundred targets on a thousand pictures takes a tenth of it
+
+
+class Shelf(Protocol):
+    """A place that holds files by name, such as mobile_deblur@1.0.0.json."""
+
+    def names(self) -> list[str]: ...
+
+    def read(self, name: str) -> bytes: ...
+
+    def create(self, name: str, content: bytes) -> None:
+        """Raises FileExistsError when there is one; then that stays."""
+
+
+class Store:
+    """Releases, in the order they were added."""
+
+    def __init__(self, place: str) -> None:
+        """Reads nothing yet. Raises RecipeError for an address nobody knows, MissingTool where a package is absent."""
+        self.place = place.rstrip("/") or place
+        self._shelf: Shelf = _Folder(Path(place.removeprefix("file://"))) if _is_local(place) else _Remote(place)
+
+    def add(self, record: Record) -> bool:
+        """Whether it is new; not, when just this release is there already.
+
+        Raises BundleError when another one has its name and version.
+        """
+        name = _file_of(record)
+        try:
+            self._shelf.create(name, (json_text(record.model_dump()) + "\n").encode())
+        except FileExistsError:
+            kept = self._read(name)
+            if kept.sums_sha256 == record.sums_sha256:
+                return False
+            raise BundleError(
+                f"{self.place} holds another {record.name} {record.version}, added {kept.day}: "
+                f"its SHA256SUMS has sha256 {kept.sums_sha256[:12]}…, this one's {record.sums_sha256[:12]}…",
+                hint="a history is only added to: give the release a version of its own",
+            ) from None
+        return True
+
+    def records(self) -> list[Record]:
+        """Raises BundleError for what is no record, UnusablePath where there is no store."""
+        names = sorted(name for name in self._shelf.names() if name.endswith(_ENDING) and _AT in name)
+        return sorted((self._read(name) for name in names), key=lambda record: (record.added, record.name))
+
+    def _read(self, name: str) -> Record:
+        where = f"{self.place}/{name}"
+        record = read_record(self._shelf.read(name), where)
+        if name != _file_of(record):
+            raise BundleError(f"{where} says it is {record.name} {record.version}: it is damaged, or was changed")
+        return record
+
+
+def _file_of(record: Record) -> str:
+    return f"{record.name}{_AT}{record.version}{_ENDING}"
+
+
+def _is_local(place: str) -> bool:
+    return "://" not in place or place.startswith("file://")
+
+
+class _Folder:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> list[str]:
+        if not self._folder.is_dir():
+            raise UnusablePath(
+                f"{self._folder} is no folder", hint=f"exporter history {self._folder} add BUNDLE makes it"
+            )
+        return [path.name for path in self._folder.iterdir()]
+
+    def read(self, name: str) -> bytes:
+        path = self._folder / name
+        if path.is_symlink() or not path.is_file():
+            raise BundleError(f"{path} is no plain file")
+        if (size_bytes := path.stat().st_size) > _LARGEST_BYTES:
+            raise BundleError(f"{path} has {size_bytes} bytes, more than any record needs")
+        return path.read_bytes()
+
+    def create(self, name: str, content: bytes) -> None:
+        create_atomically(self._folder / name, content)
+
+
+class _Remote:
+    """What fsspec opens; S3 makes an object whole, and with `create` only where none is. No bucket is made."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        try:
+            import fsspec
+        except ModuleNotFoundError:
+            raise MissingTool(
+                f"{place} needs fsspec, which is not installed", hint="pip install 'exporter[s3]'"
+            ) from None
+        with self._blamed():
+            self._files, self._root = _opened(fsspec, place)
+
+    def names(self) -> list[str]:
+        with self._blamed():
+            self._files.invalidate_cache()
+            return [str(path).rpartition("/")[2] for path in self._files.find(self._root, maxdepth=1)]
+
+    def read(self, name: str) -> bytes:
+        with self._blamed():
+            size_bytes = int(self._files.size(self._path(name)))
+            if size_bytes <= _LARGEST_BYTES:
+                return bytes(self._files.cat_file(self._path(name)))
+        raise BundleError(f"{self._place}/{name} has {size_bytes} bytes, more than any record needs")
+
+    def create(self, name: str, content: bytes) -> None:
+        with self._blamed():
+            self._files.pipe_file(self._path(name), content, mode="create")
+
+    def _path(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}"
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """Whatever a library of a store raises, in one sentence that names the store."""
+        try:
+            yield
+        except (ExportError, FileExistsError):
+            raise
+        except ImportError as error:
+            raise MissingTool(
+                f"{self._place}: {_sentence(error)}", hint="pip install 'exporter[s3]' for s3://"
+            ) from None
+        except (FileNotFoundError, PermissionError) as error:
+            raise UnusablePath(f"{self._place}: {_sentence(error)}") from None
+        except Exception as error:
+            if getattr(error, "errno", None) == errno.EEXIST:
+                raise FileExistsError(str(error)) from None
+            raise MachineFailed(f"{self._place} cannot be used: {_sentence(error)}") from None
+
+
+def _opened(fsspec: Any, place: str) -> tuple[Any, str]:
+    try:
+        files, root = fsspec.core.url_to_fs(place)
+    except ValueError as error:
+        raise RecipeError(
+            f"{place}: {_sentence(error)}", hint="a folder, or an address such as s3://bucket/path"
+        ) from None
+    return files, str(root)
+
+
+def _sentence(error: BaseException) -> str:
+    return shortened(" ".join(str(error).split()) or type(error).__name__)
