@@ -117,9 +117,12 @@ CHECKPOINTS = {
     "script.pt": torchscript_bytes(),
     "w.safetensors.index.json": b'{"metadata": {}, "weight_map": {"a": "gone.safetensors"}}',
 }
+QUICK = ("legacy.pth", "plain.safetensors", "w.safetensors.index.json")
 
 
-@pytest.mark.parametrize("name", CHECKPOINTS)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CHECKPOINTS]
+)
 @given(changes)
 @MANY
 def test_checkpoints(tmp_path: Path, name: str, steps: list[tuple[float, str, bytes]]) -> None:
@@ -202,7 +205,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in ("g.onnx", "g.tflite")}
 
 
-@pytest.mark.parametrize("name", ["g.onnx", "g.tflite"])
+@pytest.mark.parametrize("name", ["g.onnx", pytest.param("g.tflite", marks=pytest.mark.slow)])
 @given(changes)
 @MANY
 def test_graphs(tmp_path: Path, graphs: dict[str, bytes], name: str, steps: list[tuple[float, str, bytes]]) -> None:

@@ -73,6 +73,7 @@ def test_variables_by_name_kernels_turned(checkpoint):
     assert np.array_equal(state["conv/weights"].numpy(), KERNEL.transpose(3, 2, 0, 1))
 
 
+@pytest.mark.slow
 def test_an_index_that_makes_tensorflow_end_the_process(checkpoint):
     spoil_entries(checkpoint)
     with pytest.raises(

@@ -72,7 +72,13 @@ def test_the_int8_rung_that_is_shown_is_one_that_was_measured(tmp_path: Path) ->
     assert int8_and_float(tuple(without_figures(stage, stage.name) for stage in stages)) is None
 
 
-@pytest.mark.parametrize("absent", [["torch_to_onnx"], ["teacher"], ["quantize_tflite"], list(STAGES)])
+@pytest.mark.parametrize(
+    "absent",
+    [
+        ["torch_to_onnx"],
+        *(pytest.param(names, marks=pytest.mark.slow) for names in (["teacher"], ["quantize_tflite"], [*STAGES])),
+    ],
+)
 def test_page_and_report_say_which_rungs_were_not_measured(tmp_path: Path, absent: list[str]) -> None:
     outcome = demo_outcome(tmp_path)
     stages = outcome.stages

@@ -36,6 +36,7 @@ def test_a_run_an_unchanged_run_and_an_edited_run(recipe, capfd):
     assert reproducible_files(Path("dist/tiny-1.0")) != digests
 
 
+@pytest.mark.slow
 def test_an_unchanged_run_measures_nothing(recipe, capfd, monkeypatch):
     assert main([f"recipe={recipe}"]) == 0
     calls = []

@@ -27,7 +27,12 @@ NORMALISED = {
 FRAME = 3  # px
 
 
-@pytest.mark.parametrize("arch", NORMALISED)
+SLOWER = ("deblurgan_v2_mobilenet", "deblurgan_v2_inception", "swinir")
+
+
+@pytest.mark.parametrize(
+    "arch", [pytest.param(arch, marks=pytest.mark.slow) if arch in SLOWER else arch for arch in NORMALISED]
+)
 def test_border_pixels_agree(arch, tmp_path):
     height, width = NORMALISED[arch]
     info, network = generator_info(arch), seeded_network(arch, VARIANTS[arch].kwargs | VARIANTS[arch].int8)

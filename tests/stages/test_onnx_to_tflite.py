@@ -100,7 +100,7 @@ def test_onnx2tf_options_reach_it(tmp_path):
     assert (counts(plain)["HARD_SWISH"], counts(made)["HARD_SWISH"]) == (1, 0)
 
 
-@pytest.mark.parametrize("converter", ["direct", "auto"])
+@pytest.mark.parametrize("converter", ["direct", pytest.param("auto", marks=pytest.mark.slow)])
 def test_an_operator_without_counterpart_is_named(tmp_path, converter):
     source = to_onnx(tmp_path, "Determined")
     with pytest.raises(StageError, match=r"operator \w*Det\w* in .*cannot be converted to TFLite"):

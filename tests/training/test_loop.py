@@ -136,7 +136,7 @@ def test_perceptual_term_needs_features(tmp_path, photo_folder):
         fit(tmp_path / "run", photo_folder, options(perceptual=0.1)).run()
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("precision", [pytest.param("bf16", marks=pytest.mark.slow), "fp16"])
 def test_half_precision_follows_fp32(tmp_path, photo_folder, precision):
     curves = []
     for name in ("fp32", precision):
