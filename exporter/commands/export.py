@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from exporter.commands.words import add_build, add_json, add_recipe_words, show, show_json, split_words
@@ -24,6 +26,10 @@ def run(args: argparse.Namespace) -> int:
 
     make_plan(recipe)  # all mistakes, before anything heavy is imported
 
+    from exporter.tracking.track import NOT_TRACKED, check_trackers, track_run
+
+    warnings = check_trackers(recipe.track)
+
     from exporter.bundle import bundle_folders
     from exporter.commands.summary import show_summary
     from exporter.console import open_terminal
@@ -37,16 +43,24 @@ def run(args: argparse.Namespace) -> int:
         log = folder.log_file()
         terminal = open_terminal(log, on_stderr=args.json)
         terminal.say(f"{recipe.name} {recipe.version}: log in {log}")
+        for warning in warnings:
+            terminal.say(f"warning: {warning}")
         with terminal.live():
             exported = export(recipe, folder, args.dist, terminal, terminal.quiet)
+        shipped = json.loads((exported.bundle / "report" / "report.json").read_bytes())
+        with terminal.quiet():
+            tracked = track_run(recipe.track, recipe.name, recipe.version, shipped, exported.curves)
+        for each in tracked:
+            terminal.say(str(each))
     found = exported.outcome.tally
     code = found.status.exit_code
     if args.json:
         from exporter.report.document import document
 
-        earlier = str(good) if exported.bundle != good and good.exists() else None
         report = document(exported.outcome)
-        show_json({"bundle": str(exported.bundle), "earlier_bundle": earlier, "exit_code": code, "report": report})
+        earlier = str(good) if exported.bundle != good and good.exists() else None
+        said = {"bundle": str(exported.bundle), "earlier_bundle": earlier, "exit_code": code, "report": report}
+        show_json(said | ({"tracked": [asdict(each) for each in tracked]} if tracked else {}))
         return code
     show_summary(exported.outcome)
     show(f"bundle: {exported.bundle}")
@@ -55,5 +69,5 @@ def run(args: argparse.Namespace) -> int:
     if exported.bundle == good and had_missed:
         show(f"        {missed}, an earlier run's, was removed")
     show(f"report: {exported.bundle / 'report' / 'index.html'}")
-    show(f"exit code {code}: {found.headline}")
+    show(f"exit code {code}: {found.headline}{f'; {NOT_TRACKED}' if any(each.problem for each in tracked) else ''}")
     return code

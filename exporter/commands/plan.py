@@ -11,6 +11,7 @@ from exporter.commands.words import add_build, add_json, add_recipe_words, show,
 from exporter.errors import MissingTool
 from exporter.recipes.export import Recipe, load_recipe
 from exporter.recipes.plan import CHECKED, LEFT, Chain, make_plan
+from exporter.tracking.track import check_trackers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +24,13 @@ def run(args: argparse.Namespace) -> int:
     name, overrides = split_words(args.words)
     recipe = load_recipe(name, overrides)
     chains = make_plan(recipe)
+    warnings = check_trackers(recipe.track)
     awaited = not_here(recipe.named_paths())
     kept = _kept(recipe, chains, args.build / recipe.name)
     if args.json:
         stages = {chain.target: [stage.name for stage in chain.stages] for chain in chains}
         found = {"recipe": recipe.resolved(), "chains": stages, "kept": kept, "not_here": awaited}
-        show_json(found | {"checked": CHECKED, "left": LEFT})
+        show_json(found | {"warnings": list(warnings), "checked": CHECKED, "left": LEFT})
         return 0
     show(f"{recipe.name} {recipe.version}, {recipe.input.height}×{recipe.input.width} px")
     for chain in chains:
@@ -39,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
             show(f"  {'':14} already done: {every or ' → '.join(done) or 'nothing'}")
         promises = recipe.budget_of(chain.target).model_dump(exclude_none=True, exclude_defaults=True)
         show(f"  {'':14} promises: {', '.join(f'{key} {value:g}' for key, value in promises.items()) or 'none'}")
+    for warning in warnings:
+        show(f"warning: {warning}")
     for reference in awaited:
         show(f"not here yet: {reference}; an export fetches it first")
     show(f"checked: {CHECKED}")

@@ -46,11 +46,22 @@ def _run_and_show(recipe: TrainRecipe, folder: Path, pools: Path, json_only: boo
     from exporter.console import open_terminal
     from exporter.runs.folder import RunFolder
     from exporter.runs.train import train
+    from exporter.tracking.track import check_trackers, track_run
+    from exporter.training.history import History
 
+    warnings = check_trackers(recipe.track)
     run_folder = RunFolder(folder)
     with run_folder.locked():
         log = run_folder.log_file()
         terminal = open_terminal(log, on_stderr=json_only)
         terminal.say(f"{recipe.name}: log in {log}")
+        for warning in warnings:
+            terminal.say(f"warning: {warning}")
         with terminal.live(), terminal.quiet():  # TensorBoard brings a talkative TensorFlow along
-            return train(recipe, folder, pools, terminal)
+            card = train(recipe, folder, pools, terminal)
+        with terminal.quiet():
+            curves = {recipe.name: History(folder, recipe.name).lines()}
+            tracked = track_run(recipe.track, recipe.name, "", card, curves)
+        for each in tracked:
+            terminal.say(str(each))
+        return card

@@ -16,6 +16,7 @@ from exporter.recipes.measuring import Data, Verification
 from exporter.recipes.mistakes import dotted, located, mistakes, refuse
 from exporter.recipes.model import Model
 from exporter.recipes.promises import Budget
+from exporter.recipes.track import Track
 from exporter.recipes.values import Name, Part, Seed, Version, portable
 from exporter.stages import STAGES, Stage
 from exporter.stages.parts import files_of
@@ -68,6 +69,7 @@ class Recipe(Part):
     targets: dict[Annotated[Name, AfterValidator(_target_name)], Target] = Field(min_length=1, max_length=200)
     budget: Budget = Budget()  # promised of every target
     verify: Verification = Verification()
+    track: Track = Track()  # who else keeps the figures; nothing that is built depends on it
     processing: Processing = Processing()  # around the network, in whoever runs it; measurements are without
 
     _tree: RecipeTree | None = PrivateAttr(default=None)
@@ -117,7 +119,7 @@ class Recipe(Part):
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as it will run: every default written out, paths relative where they can be."""
-        tree = self.model_dump(mode="json", exclude={"stages", "targets"})
+        tree = self.model_dump(mode="json", exclude={"stages", "targets", "track"})
         if self.data.protocol is None:  # most networks enlarge nothing, and have nothing to say of it
             del tree["data"]["protocol"]
         tree["stages"] = [_named(stage) for stage in self.stages]

@@ -16,6 +16,7 @@ from exporter.files.recipe_path import RecipeCheckpoint, RecipeFile, RecipeFolde
 from exporter.generators.build import generator_info
 from exporter.recipes.file import RecipeTree, find_recipe, read_recipe_tree
 from exporter.recipes.mistakes import located, mistakes, refuse
+from exporter.recipes.track import Track
 from exporter.recipes.values import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, portable
 from exporter.training.options import FitOptions
 
@@ -117,6 +118,7 @@ class TrainRecipe(Part):
     perceptual_encoder: RecipeCheckpoint | None = None  # ImageNet MobileNetV2 for the perceptual term
     data: TrainingData
     training: FitOptions = FitOptions()
+    track: Track = Track()  # who else keeps the figures; the weights do not depend on it
 
     @model_validator(mode="after")
     def _terms_have_what_they_need(self) -> Self:
@@ -148,7 +150,7 @@ class TrainRecipe(Part):
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as it runs: every default written out, no absolute path."""
-        tree: dict[str, Any] = portable(self.model_dump(mode="json"))
+        tree: dict[str, Any] = portable(self.model_dump(mode="json", exclude={"track"}))
         if self.data.protocol is None:
             del tree["data"]["protocol"]
         return tree

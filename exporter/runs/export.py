@@ -6,7 +6,7 @@ Read this first. Data walks one way; each line below is one arrow of that pictur
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,12 +38,16 @@ from exporter.runs.folder import RunFolder
 from exporter.runs.origin import exporter_origin
 from exporter.runs.preflight import preflight, require_packages
 from exporter.stages import Stage, Workspace
+from exporter.training.history import History
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
+    """`curves`: of each stage that trained, what it measured on the way, a line with its `step` each."""
+
     outcome: Outcome
     bundle: Path
+    curves: dict[str, list[dict[str, float]]]
 
 
 def export(
@@ -109,7 +113,14 @@ def export(
         golden = golden_vectors(measured.golden)
         multiple = read_description(float_reference(built[0].steps).path).multiple
         drawings = run_folder.path / "page.json"
-        return Exported(outcome, write_bundle(outcome, golden, dist, multiple=multiple, drawings=drawings))
+        bundle = write_bundle(outcome, golden, dist, multiple=multiple, drawings=drawings)
+    return Exported(outcome, bundle, _curves(built))
+
+
+def _curves(built: Iterable[Built]) -> dict[str, list[dict[str, float]]]:
+    steps = {name: artifact.path.parent for chain in built for name, artifact in chain.steps}
+    lines = {name: History(folder, name).lines() for name, folder in steps.items()}
+    return {name: found for name, found in lines.items() if found}
 
 
 def pledges(recipe: Recipe) -> dict[str, Pledge]:

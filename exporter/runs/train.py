@@ -141,7 +141,7 @@ def _fingerprint(recipe: TrainRecipe, images: _Images) -> str:
     files = {where: sha256_of(path) for where, path in recipe.files().items()}
     tree = recipe.model_dump(
         mode="json",
-        exclude={"name": True, "description": True, "teacher": True, "perceptual_encoder": True}
+        exclude={"name": True, "description": True, "teacher": True, "perceptual_encoder": True, "track": True}
         | {"model": {"init", "encoder"}, "data": {"training", "evaluation"}, "training": set(FREE_OPTIONS)},
     )
     return sha256(json.dumps([tree, files, images.digests], sort_keys=True).encode()).hexdigest()

@@ -99,5 +99,7 @@ def _open_events(folder: Path, step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise MissingTool("tensorboard: true, but the package is not here", hint="pip install tensorboard") from None
+        raise MissingTool(
+            "tensorboard: true, but the package is not here", hint="pip install 'exporter[tensorboard]'"
+        ) from None
     return SummaryWriter(str(folder), purge_step=step + 1 if step else None)

@@ -193,3 +193,13 @@ def test_a_package_of_another_version_says_no_licence() -> None:
     assert library_licences("pyyaml", version("pyyaml")) == ("MIT",)
     assert library_licences("pyyaml", "0.1") == ()
     assert library_licences("no-such-package", "1") == ()
+
+
+@pytest.mark.extra("mlflow")
+def test_licences_are_found_beside_a_library_that_reads_metadata_in_another_way() -> None:
+    from importlib.metadata import version
+
+    import importlib_metadata  # once imported, it answers for importlib.metadata: a field that is not there raises
+
+    assert importlib_metadata.version("pyyaml") == version("pyyaml")
+    assert library_licences("pyyaml", version("pyyaml")) == ("MIT",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import PackageMetadata, PackageNotFoundError, metadata
 
 _LONGEST_NAME = 100  # some packages write the licence itself where its name belongs
 
@@ -23,15 +23,20 @@ def library_licences(name: str, version: str) -> tuple[str, ...]:
         said = metadata(name)
     except PackageNotFoundError:
         return ()
-    if said["Version"] != version:
+    if _field(said, "Version") != version:
         return ()
-    if said["License-Expression"]:
-        return (said["License-Expression"],)
+    if expression := _field(said, "License-Expression"):
+        return (expression,)
     kinds = [line.rpartition(" :: ")[2] for line in said.get_all("Classifier") or () if line.startswith("License ::")]
-    line = (said["License"] or "").strip()
+    line = _field(said, "License").strip()
     if line and "\n" not in line and len(line) <= _LONGEST_NAME and (_spdx(line) or not kinds):
         return (line,)
     return tuple(kinds)
+
+
+def _field(said: PackageMetadata, name: str) -> str:
+    """Empty without it: where importlib_metadata is loaded it answers for the standard library, and raises."""
+    return next(iter(said.get_all(name) or ()), "")
 
 
 def _spdx(text: str) -> str | None:
