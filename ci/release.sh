@@ -98,7 +98,10 @@ compare() {
     last=$(last_release) || stop "⚠️ $release cannot be compared: the last release could not be fetched" baseline 2
     if [[ -z $last ]]; then
         headline "ℹ️ $release: no claim"
-        echo 'There is no earlier release to compare with: it is good for itself, every promise that it makes is kept.' >>"$out/comment.md"
+        local why='nothing was published yet'
+        [[ -z ${EXPORTER_BASELINE-} ]] || why="EXPORTER_BASELINE is \`${EXPORTER_BASELINE//[^0-9A-Za-z._\/-]/_}\`"
+        [[ -n ${EXPORTER_BASELINE-}${EXPORTER_FORGE-} ]] || why='no forge and no EXPORTER_BASELINE was named'
+        echo "There is no earlier release to compare with ($why). Every promise that it makes for itself is kept." >>"$out/comment.md"
         return
     fi
     local words=()

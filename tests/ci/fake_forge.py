@@ -45,12 +45,50 @@ class FakeForge:
     def texts(self) -> list[str]:
         return [each["body"] for each in self.comments]
 
-    def environment(self, kind: str, request: int | None = 7) -> dict[str, str]:
-        """What a template sets."""
+    @contextmanager
+    def in_trouble(self, trouble: str, at: str = "") -> Iterator[None]:
+        self.trouble, self.trouble_at = trouble, at
+        try:
+            yield
+        finally:
+            self.trouble = self.trouble_at = ""
+
+    def environment(self, kind: str) -> dict[str, str]:
+        """What forge.py reads."""
         repository = "owner/name" if kind == "github" else "group/name"
         found = {"EXPORTER_FORGE": kind, "EXPORTER_API": f"{self.address}/{kind}", "EXPORTER_REPOSITORY": repository}
-        found |= {"EXPORTER_TOKEN": TOKEN, "EXPORTER_TAG": "v1", "CI_JOB_TOKEN": JOB_TOKEN}
-        return found | ({"EXPORTER_REQUEST": str(request)} if request else {})
+        return found | {
+            "EXPORTER_TOKEN": TOKEN,
+            "EXPORTER_TAG": "v1",
+            "CI_JOB_TOKEN": JOB_TOKEN,
+            "EXPORTER_REQUEST": "7",
+        }
+
+    def github_context(self, tag: str = "") -> dict[str, str]:
+        """What GitHub knows of a run: of pull request 7, or of a tag."""
+        request = {"github.event.pull_request.number": "7", "github.event.pull_request.head.sha": "c0ffee"}
+        return {
+            "github.api_url": f"{self.address}/github",
+            "github.server_url": "https://forge.example",
+            "github.repository": "owner/name",
+            "github.run_id": "12",
+            "github.sha": "5ea1ed",
+            "github.ref_name": tag,
+            "steps.python.outputs.python-path": "python3",
+            **(dict.fromkeys(request, "") if tag else request),
+        }
+
+    def gitlab_variables(self, tag: str = "") -> dict[str, str]:
+        """What GitLab knows of a pipeline: of merge request 7, or of a tag; and a token from the project's settings."""
+        known = {
+            "CI_API_V4_URL": f"{self.address}/gitlab",
+            "CI_PROJECT_ID": "group/name",
+            "CI_COMMIT_SHA": "c0ffee",
+            "CI_PIPELINE_URL": "https://forge.example/group/name/-/pipelines/12",
+            "CI_JOB_TOKEN": JOB_TOKEN,
+            "EXPORTER_TOKEN": TOKEN,
+        }
+        return known | ({"CI_COMMIT_TAG": tag} if tag else {"CI_MERGE_REQUEST_IID": "7"})
 
 
 @contextmanager

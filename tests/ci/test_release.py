@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.ci.fake_forge import TOKEN, FakeForge, fake_forge
+from tests.ci.runners import exported, github_step, gitlab_job
 from tests.conftest import REPO
 
 EXPORTER = Path(sys.executable).with_name("exporter")
@@ -31,6 +32,7 @@ targets:
 verify: {runs: 5, warmup: 1, pictures: 2}
 """
 WORSE = 0.1  # how far weights are moved, as a share of each
+PUBLIC = "../release.pub"
 LOST_DB = 0.2  # what that costs at least
 
 
@@ -49,20 +51,21 @@ class Pipeline:
     def __init__(self, folder: Path, forge: FakeForge) -> None:
         self.folder, self.forge = folder, forge
         self.weights = folder / "weights.safetensors"
-        self.kind = "github"
+        self.kind, self.key = "github", folder.parent / "release.key"
         folder.mkdir()
         (folder / "my_net.yaml").write_text(RECIPE)
         shutil.copy(REPO / "recipes" / "weights" / "mobile_sr_x2.safetensors", self.weights)
         self._git("init", "--quiet")
         self.commit("a recipe and weights")
-        subprocess.run([EXPORTER, "sign", "--new-key", folder.parent / "release"], capture_output=True, check=True)
+        subprocess.run([EXPORTER, "sign", "--new-key", self.key.with_suffix("")], capture_output=True, check=True)
 
     def commit(self, message: str) -> None:
         self._git("add", "my_net.yaml", "weights.safetensors")
         self._git("-c", "user.name=somebody", "-c", "user.email=some@body.example", "commit", "--quiet", "-m", message)
 
     def release(self, **changed: str) -> Ran:
-        done = self._run(str(REPO / "ci" / "release.sh"), **changed)
+        """The template's job, as its runner starts it; `changed`: variables that differ."""
+        done = self._run(*self._job("", "exporter-release"), changed)
         comment = self.folder / "release" / "comment.md"
         return Ran(
             done.returncode,
@@ -73,37 +76,43 @@ class Pipeline:
         )
 
     def publish(self, tag: str) -> None:
-        (bundle,) = (self.folder / "release" / "dist").iterdir()
-        done = self._run(sys.executable, str(REPO / "ci" / "forge.py"), "publish", str(bundle), EXPORTER_TAG=tag)
+        done = self._run(*self._job("publish", "exporter-publish", tag), {})
         assert done.returncode == 0, done.stdout
+
+    def _job(self, action: str, job: str, tag: str = "") -> tuple[str, dict[str, str]]:
+        if self.kind == "github":
+            return github_step(action, self._inputs(action), self.forge.github_context(tag))
+        own = {"EXPORTER_URL": str(REPO), "EXPORTER_REF": "HEAD", "EXPORTER_RECIPE": "my_net.yaml"}
+        own |= {"EXPORTER_KEY_FILE": str(self.key), "EXPORTER_PUBLIC_KEY": PUBLIC, "EXPORTER_PICTURES": "shipped"}
+        return gitlab_job(job, own | self.forge.gitlab_variables(tag))
+
+    def _inputs(self, action: str) -> dict[str, str]:
+        if action == "publish":
+            return {"token": TOKEN}
+        keys = {"key": self.key.read_text(), "public-key": PUBLIC, "token": TOKEN}
+        return keys | {"recipe": "my_net.yaml", "pictures": "shipped"}
 
     def _git(self, *words: str) -> None:
         subprocess.run(["git", *words], cwd=self.folder, check=True)
 
-    def _run(self, *words: str, **changed: str) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, script: str, template: Mapping[str, str], changed: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
-            **self.forge.environment(self.kind),
-            "EXPORTER": str(EXPORTER),
+            "GITHUB_STEP_SUMMARY": str(self.folder.parent / "summary.md"),
+            **template,
+            "EXPORTER": str(EXPORTER),  # installed already
             "EXPORTER_PYTHON": sys.executable,
-            "EXPORTER_RECIPE": "my_net.yaml",
-            "EXPORTER_PICTURES": "shipped",
             "EXPORTER_MAX_LOSS_DB": str(LOST_DB),
             "EXPORTER_MAX_SLOWER": "inf",  # other programs run beside the tests
-            "EXPORTER_KEY": (self.folder.parent / "release.key").read_text(),
-            "EXPORTER_PUBLIC_KEY": "../release.pub",
             "EXPORTER_FORGE_TIMEOUT_S": "1",
-            "EXPORTER_SUMMARY": str(self.folder.parent / "summary.md"),
             **changed,
         }
+        words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+        out = subprocess.PIPE
         return subprocess.run(
-            words,
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+            words, cwd=self.folder, env=environment, stdout=out, stderr=subprocess.STDOUT, text=True, check=False
         )
 
 
@@ -184,18 +193,17 @@ def test_a_worse_student_is_red_and_the_comment_names_rung_and_crop(worse: Ran) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trouble", ["unauthorised", "gone", "down", "hangs"])
-def test_a_forge_that_takes_no_comment_neither_reddens_nor_hides(pipeline: Pipeline, worse: Ran, trouble: str) -> None:
+@pytest.mark.parametrize(("at_good", "at_red"), [("unauthorised", "down"), ("hangs", "gone")])
+def test_a_forge_that_takes_no_comment_neither_reddens_nor_hides(
+    pipeline: Pipeline, worse: Ran, at_good: str, at_red: str
+) -> None:
     last = pipeline.folder.parent / "last"
     if not last.exists():
-        shutil.copytree(pipeline.folder / "release" / "dist" / "my_net-1.0.0", last)
-    pipeline.forge.trouble = trouble
-    try:
+        shutil.copytree(exported(pipeline.folder), last)
+    with pipeline.forge.in_trouble(at_good):
         good = pipeline.release(EXPORTER_BASELINE=str(last))
-        pipeline.forge.trouble_at = "comments"
+    with pipeline.forge.in_trouble(at_red, "comments"):
         red = pipeline.release()
-    finally:
-        pipeline.forge.trouble = pipeline.forge.trouble_at = ""
     assert (good.code, red.code) == (0, 1)
     for ran in (good, red):
         assert "The comment was not posted" in ran.said
@@ -205,11 +213,8 @@ def test_a_forge_that_takes_no_comment_neither_reddens_nor_hides(pipeline: Pipel
 
 @pytest.mark.slow
 def test_a_last_release_that_cannot_be_fetched_is_no_release_that_is_missing(pipeline: Pipeline, worse: Ran) -> None:
-    pipeline.forge.trouble, pipeline.forge.trouble_at = "down", "releases"
-    try:
+    with pipeline.forge.in_trouble("down", "releases"):
         ran = pipeline.release()
-    finally:
-        pipeline.forge.trouble = pipeline.forge.trouble_at = ""
     assert ran.code == 2
     assert "cannot be compared: the last release could not be fetched" in ran.posted[2]
     assert "503" in ran.posted[2]
@@ -241,7 +246,7 @@ def test_gitlab_takes_the_same(pipeline: Pipeline, worse: Ran) -> None:
 
 @pytest.mark.slow
 def test_no_key_and_no_token_is_in_what_was_kept_or_said(pipeline: Pipeline, first: Ran, worse: Ran) -> None:
-    secrets = (TOKEN, (pipeline.folder.parent / "release.key").read_text().splitlines()[1])
+    secrets = (TOKEN, pipeline.key.read_text().splitlines()[1])
     texts = [first.said, worse.said, *pipeline.forge.texts]
     texts += [file.read_text(errors="replace") for file in pipeline.folder.rglob("*") if file.is_file()]
     assert not [secret for secret in secrets for text in texts if secret in text]
