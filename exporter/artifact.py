@@ -49,6 +49,7 @@ class TensorSpec:
     zero_point: int | None = None
     colour: Colour = "rgb"
     frames: int = 1
+    clip: int = 1  # of a network with a state: how many frames it is shown, one call each, where one picture is judged
 
     @property
     def channels(self) -> int:
@@ -69,21 +70,21 @@ class TensorSpec:
 
     @classmethod
     def image(
-        cls, height: int, width: int, layout: Layout = "NCHW", colour: Colour = "rgb", frames: int = 1
+        cls, height: int, width: int, layout: Layout = "NCHW", colour: Colour = "rgb", frames: int = 1, clip: int = 1
     ) -> TensorSpec:
         """A float32 image in 0..1."""
         channels = CHANNELS[colour] * frames
         shape = (1, channels, height, width) if layout == "NCHW" else (1, height, width, channels)
-        return cls(shape, layout, colour=colour, frames=frames)
+        return cls(shape, layout, colour=colour, frames=frames, clip=clip)
 
     def as_json(self) -> dict[str, Any]:
         """Its fields; of a plain RGB picture without what only others have."""
-        plain = {"colour": "rgb", "frames": 1}
+        plain = {"colour": "rgb", "frames": 1, "clip": 1}
         return {name: value for name, value in asdict(self).items() if name not in plain or plain[name] != value}
 
     def with_sides(self, height: int, width: int, layout: Layout = "NHWC") -> TensorSpec:
         """A float32 image of the same channels, that large, as files of phones hold it."""
-        return TensorSpec.image(height, width, layout, self.colour, self.frames)
+        return TensorSpec.image(height, width, layout, self.colour, self.frames, self.clip)
 
 
 def picture_layout(shape: tuple[int, ...]) -> Layout | None:

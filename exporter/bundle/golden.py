@@ -71,6 +71,7 @@ def write_golden(golden: Sequence[Golden], models: Sequence[ShippedModel], folde
 def _vector(index: int, one: Golden, models: Sequence[ShippedModel], folder: Path) -> dict[str, Any]:
     import numpy as np
 
+    clip = models[0].artifact.input.clip
     real = one.input.astype(np.float32) / 255
     name = f"golden/{index}_{_file_name(one.name)}"  # numbered: two names may clean up to one
     entries = []
@@ -92,31 +93,52 @@ def _vector(index: int, one: Golden, models: Sequence[ShippedModel], folder: Pat
                 "tolerances": {runtime: allowed[runtime].to_json() for runtime in allowed},
             }
         )
-    pixels = _save(np.asarray(one.input, np.uint8), f"{name}.pixels.npy", folder)
+    pixels = _save(one_by_one(np.asarray(one.input, np.uint8), clip), f"{name}.pixels.npy", folder)
     return {"name": one.name, "pixels": pixels, "models": entries}
 
 
 def stored(real: NDArray[np.float32], spec: TensorSpec) -> NDArray[Any]:
-    """An image (H, W, 3) of real values as the tensor `spec` holds it, batch axis included."""
+    """An image (H, W, 3) of real values as the tensor `spec` holds it, batch axis included.
+
+    Of a clip all its frames, in the order they are fed, along that axis.
+    """
     import numpy as np
 
-    image = real.transpose(2, 0, 1) if spec.layout == "NCHW" else real
+    images = one_by_one(real, spec.clip) if spec.clip > 1 else real[None]
+    images = images.transpose(0, 3, 1, 2) if spec.layout == "NCHW" else images
     dtype = np.dtype(spec.dtype)
     if spec.scale is None:
-        return np.ascontiguousarray(image[None], dtype)
+        return np.ascontiguousarray(images, dtype)
     limits = np.iinfo(dtype)
-    steps = np.rint(image / np.float32(spec.scale)) + (spec.zero_point or 0)
-    return np.ascontiguousarray(np.clip(steps, limits.min, limits.max)[None].astype(dtype))
+    steps = np.rint(images / np.float32(spec.scale)) + (spec.zero_point or 0)
+    return np.ascontiguousarray(np.clip(steps, limits.min, limits.max).astype(dtype))
 
 
 def real(tensor: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
     """The reverse of `stored`: a tensor with batch axis as an image (H, W, 3) of real values."""
     import numpy as np
 
-    image = tensor[0].transpose(1, 2, 0) if spec.layout == "NCHW" else tensor[0]
+    tensor = tensor.transpose(0, 2, 3, 1) if spec.layout == "NCHW" else tensor
+    image = behind_each_other(tensor)
     if spec.scale is None:
         return np.ascontiguousarray(image, np.float32)
     return np.ascontiguousarray((image.astype(np.float32) - (spec.zero_point or 0)) * np.float32(spec.scale))
+
+
+def one_by_one(clip: NDArray[Any], frames: int) -> NDArray[Any]:
+    """(H, W, T·C) as (T, H, W, C); a picture alone, whose T is 1, as it is."""
+    import numpy as np
+
+    if frames == 1:
+        return clip
+    return np.ascontiguousarray(np.stack(np.split(clip, frames, axis=2)))
+
+
+def behind_each_other(frames: NDArray[Any]) -> NDArray[Any]:
+    """(T, H, W, C) as (H, W, T·C); a picture alone (H, W, C) as it is."""
+    import numpy as np
+
+    return np.concatenate(list(frames), axis=2) if frames.ndim == 4 else frames
 
 
 def _kind(spec: TensorSpec) -> str:

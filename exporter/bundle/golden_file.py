@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from exporter.artifact import Format
 from exporter.bundle.documents import read_document
-from exporter.bundle.golden import GOLDEN_SCHEMA_VERSION, Tolerance, stored, tolerances
+from exporter.bundle.golden import GOLDEN_SCHEMA_VERSION, Tolerance, behind_each_other, stored, tolerances
 from exporter.bundle.manifest import Manifest, Model, Tensor
 from exporter.errors import BundleError
 from exporter.files.contained import contained
@@ -145,13 +145,15 @@ def _array_problems(vector: Vector, expected: Expected, model: Model, bundle: Pa
         yield str(error)
         return
     source = model.input.spec
-    shape = (source.height, source.width, source.channels)
+    clip = (source.clip,) if source.clip > 1 else ()
+    shape = (*clip, source.height, source.width, source.channels)
     if pixels.dtype != np.uint8 or pixels.shape != shape or not pixels.flags.c_contiguous:
         yield f"its pixels are {_kind(pixels)}, not uint8 {list(shape)}"
         return
     for role, array, said in (("input", fed, model.input), ("output", given, model.output)):
-        if (array.dtype.name, array.shape) != (said.dtype, said.shape):
-            yield f"its {role} is {_kind(array)}, the model's is {said.dtype} {list(said.shape)}"
+        shape = (said.clip, *said.shape[1:])
+        if (array.dtype.name, array.shape) != (said.dtype, shape):
+            yield f"its {role} is {_kind(array)}, the model's is {said.dtype} {list(shape)}"
         elif not (array.flags.c_contiguous and array.dtype == np.dtype(said.dtype).newbyteorder("<")):
             yield f"its {role} does not lie in little-endian C order, as readers without a library take it"
         elif not np.isfinite(array).all():
@@ -161,7 +163,7 @@ def _array_problems(vector: Vector, expected: Expected, model: Model, bundle: Pa
 
 
 def _as_fed(pixels: NDArray[Any], tensor: Tensor) -> NDArray[Any]:
-    return stored(pixels.astype("float32") / 255, tensor.spec)
+    return stored(behind_each_other(pixels).astype("float32") / 255, tensor.spec)
 
 
 def load_array(bundle: Path, file: str) -> NDArray[Any]:

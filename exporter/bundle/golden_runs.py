@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.artifact import Artifact
 from exporter.bundle.checks import Check
 from exporter.bundle.documents import shown
-from exporter.bundle.golden import real
+from exporter.bundle.golden import behind_each_other, real
 from exporter.bundle.golden_file import NO_VECTOR, Expected, GoldenFile, Vector, load_array
 from exporter.bundle.manifest import Manifest, Model
 from exporter.errors import CheckpointError, EngineError, ExportError, ForeignClass
@@ -68,16 +68,23 @@ def _distance_of(
 ) -> tuple[float, float]:
     """PSNR in dB and largest difference between this engine's picture and the stored one."""
     pixels, stored = load_array(bundle, vector.pixels), load_array(bundle, expected.output)
-    return distance(session.infer(pixels.astype("float32") / 255), real(stored, model.output.spec))
+    image, clip = behind_each_other(pixels).astype("float32") / 255, model.input.clip
+    return distance(session.infer(image), real(stored, model.output.spec), clip)
 
 
-def distance(image: Any, truth: Any) -> tuple[float, float]:
-    """PSNR in dB of full scale 1.0 and the largest difference of two pictures as they are shown; NaN fails both."""
-    from exporter.measure.parity import max_difference, parity_db
+def distance(image: Any, truth: Any, clip: int = 1) -> tuple[float, float]:
+    """PSNR in dB of full scale 1.0 and the largest difference of two pictures as they are shown; NaN fails both.
+
+    Of a clip of so many frames that of the worst.
+    """
+    import numpy as np
+
+    from exporter.measure.parity import each_frame, max_difference, parity_db
 
     if image.shape != truth.shape:
         return float("nan"), float("nan")
-    return parity_db(truth, image), max_difference([(truth, image)])
+    frames = zip(each_frame([truth], clip), each_frame([image], clip), strict=True)
+    return float(np.min([parity_db(a, b) for a, b in frames])), max_difference([(truth, image)])
 
 
 def threads_of(manifest: Manifest) -> int:

@@ -38,6 +38,7 @@ class Tensor(_Part):
     zero_point: int | None
     colour: Colour = Field(default="rgb", exclude_if=lambda colour: colour == "rgb")
     frames: int = Field(default=1, ge=1, exclude_if=lambda frames: frames == 1)  # one behind the other in the channels
+    clip: int = Field(default=1, ge=1, le=64, exclude_if=lambda clip: clip == 1)  # calls in a golden vector
 
     @model_validator(mode="after")
     def _is_a_picture(self) -> Self:
@@ -62,7 +63,23 @@ class Tensor(_Part):
     @property
     def spec(self) -> TensorSpec:
         code = (self.dtype, self.range, self.scale, self.zero_point)
-        return TensorSpec(self.shape, self.layout, *code, self.colour, self.frames)
+        return TensorSpec(self.shape, self.layout, *code, self.colour, self.frames, self.clip)
+
+
+class State(_Part):
+    """An input that is fed, at the next frame, what the output `next` of this one gave, bytes as they are.
+
+    `next` may also be the picture's own input or output. Before the first frame and after every cut it is `fresh`, in
+    real values; stored, where there is a scale, as the zero point. Numbers as in Tensor.
+    """
+
+    name: str
+    next: str
+    shape: tuple[int, ...] = Field(min_length=1, max_length=6)
+    dtype: str
+    scale: float | None
+    zero_point: int | None
+    fresh: Literal[0]
 
 
 class Judged(_Part):
@@ -92,6 +109,7 @@ class Model(_Part):
     precision: Precision
     input: Tensor
     output: Tensor
+    states: tuple[State, ...] = Field(default=(), max_length=64, exclude_if=lambda states: not states)
     ops: dict[str, int] | None  # operator kind -> count; None when the file was not looked into
     history: tuple[str, ...] = Field(min_length=1)
     targets: tuple[Judged, ...] = Field(min_length=1)
@@ -101,6 +119,11 @@ class Model(_Part):
         if not self.file.endswith(ENDINGS.get(self.format, "/")):
             raise ValueError(f"{self.file} does not end like a file of the format {self.format}")
         return self
+
+    @property
+    def next_of(self) -> dict[str, str]:
+        """The name of each state to that of what it is fed next."""
+        return {state.name: state.next for state in self.states}
 
     @property
     def scale(self) -> int:

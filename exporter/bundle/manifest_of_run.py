@@ -7,8 +7,9 @@ from math import isfinite
 from pathlib import Path
 
 from exporter.artifact import TensorSpec, sha256_of
-from exporter.bundle.manifest import MANIFEST_SCHEMA_VERSION, Judged, Manifest, Model, Tensor, Tiling
+from exporter.bundle.manifest import MANIFEST_SCHEMA_VERSION, Judged, Manifest, Model, State, Tensor, Tiling
 from exporter.bundle.models import ShippedModel
+from exporter.carried import next_name
 from exporter.files.plain_json import plain
 from exporter.inspect.results import Audit
 from exporter.judge.outcome import Outcome
@@ -47,7 +48,8 @@ def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Pat
 def tiling_part(tiled: Tiled | NotMeasured, spec: TensorSpec, multiple: int) -> Tiling:
     """What was measured; when nothing was, a halo that fits."""
     if isinstance(tiled, NotMeasured):
-        halo_px = min(DEFAULT_HALO_PX, grid.largest_halo(min(spec.height, spec.width), multiple))
+        widest = grid.largest_halo(min(spec.height, spec.width), multiple)
+        halo_px = min(DEFAULT_HALO_PX, widest) if spec.clip == 1 else 0
         used = grid.Tiling(spec.height, spec.width, halo_px, multiple)
         known: tuple[int | None, str | None, float | None, float | None] = (None, tiled.reason, None, None)
     else:
@@ -79,6 +81,7 @@ def _model(model: ShippedModel, folder: Path) -> Model:
         precision=artifact.precision,
         input=_tensor(artifact.input, names[0]),
         output=_tensor(artifact.output, names[1]),
+        states=states_of(path) if artifact.input.clip > 1 else (),
         ops=audit.counts if isinstance(audit, Audit) else None,
         history=artifact.history,
         targets=tuple(_judged(t) for t in model.targets),
@@ -95,6 +98,26 @@ def tensor_names(path: Path) -> tuple[str, str]:
     return graph.inputs[0].name, graph.outputs[0].name
 
 
+def states_of(path: Path) -> tuple[State, ...]:
+    """What a .tflite or .onnx file carries from frame to frame, as its ends say."""
+    if path.suffix not in (".tflite", ".onnx"):
+        return ()
+    from exporter.graph.read import read_graph
+
+    return tuple(
+        State(
+            name=tensor.name,
+            next=next_name(tensor.name),
+            shape=tensor.shape,
+            dtype=tensor.dtype,
+            scale=next(iter(tensor.scales), None),
+            zero_point=next(iter(tensor.zero_points), 0) if tensor.scales else None,
+            fresh=0,
+        )
+        for tensor in read_graph(path).inputs[1:]
+    )
+
+
 def _tensor(spec: TensorSpec, name: str) -> Tensor:
     return Tensor(
         name=name,
@@ -106,6 +129,7 @@ def _tensor(spec: TensorSpec, name: str) -> Tensor:
         zero_point=spec.zero_point,
         colour=spec.colour,
         frames=spec.frames,
+        clip=spec.clip,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from exporter.artifact import Format
 from exporter.bundle.documents import read_document, shown
 from exporter.bundle.manifest import Manifest, Model, Tensor
+from exporter.bundle.manifest_of_run import states_of
 from exporter.bundle.model_metadata import metadata_of
 from exporter.errors import BundleError, ExportError
 from exporter.graph.graph import INTEGER_DTYPES, Graph
@@ -88,8 +89,12 @@ def _as_stored(value: Any) -> Any:
 
 def _graph_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator[str]:
     graph = read_graph(bundle / model.file)
+    if model.states != states_of(bundle / model.file) and (model.states or len(graph.inputs) > 1):
+        yield "its states are not those that manifest.json describes"
+        return
+    carries = bool(model.states)
     for role, said, found in (("input", model.input, graph.inputs), ("output", model.output, graph.outputs)):
-        if len(found) != 1:
+        if len(found) != 1 and not carries:
             yield f"it has {len(found)} {role}s, expected one picture"
         elif not _same(said, found[0]):
             yield f"its {role} is {_of_file(found[0])}, manifest.json says {_of_manifest(said)}"

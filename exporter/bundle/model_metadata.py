@@ -35,6 +35,8 @@ def _words(spec: TensorSpec) -> str:
 
 
 def _frames(spec: TensorSpec) -> str:
+    if spec.clip > 1:
+        return " of one frame; states are carried from frame to frame"
     return "" if spec.frames == 1 else f" as {spec.frames} frames, one behind the other in the channels"
 
 

@@ -14,6 +14,7 @@ from exporter.files.hub_reference import FORM, SCHEME
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from exporter.generators.interface import Carried
     from exporter.probe.wanted import Wanted
 
 COLOURS = ("rgb", "bgr", "grey", "y", "rgba", "rggb")
@@ -33,7 +34,23 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--extra-channels", metavar="A,B", help="constant maps behind the picture's channels")
     parser.add_argument("--colour", choices=COLOURS, help="what the picture's channels are")
+    parser.add_argument("--state", metavar="A,B", help="arguments of forward that go on from frame to frame, or JSON")
     parser.add_argument("--frames", type=int, default=1, metavar="N", help="pictures of a film that go in together")
+
+
+def _states(text: str | None) -> tuple[Carried, ...]:
+    """`h,c` or '{"h": {"output": 1}}', as a recipe's input.state."""
+    from pydantic import ValidationError
+
+    from exporter.recipes.input import Input
+
+    if text is None:
+        return ()
+    said = _json_object("--state", text) if text.lstrip().startswith("{") else dict.fromkeys(text.split(","), {})
+    try:
+        return Input.model_validate({"state": said}).states
+    except ValidationError as error:
+        raise RecipeError(f"--state: {_first(error)}") from None
 
 
 def wanted_of(args: argparse.Namespace) -> Wanted:
@@ -59,6 +76,7 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
         extra_channels=_numbers("--extra-channels", args.extra_channels) if args.extra_channels else (),
         colour=args.colour,
         weights=args.weights,
+        states=_states(args.state),
         frames=_as_in_recipe("--frames", Input, "frames", args.frames),
     )
 

@@ -82,6 +82,11 @@ def _restore(model: Path, source: Path, target: Path, args: argparse.Namespace, 
 
     artifact = artifact_of_file(model, arch=args.arch)
     given, made = artifact.input, artifact.output
+    if given.clip > 1:
+        raise RecipeError(
+            f"{model} carries a state from frame to frame, and run works tile by tile, each by itself",
+            hint="the README of its bundle has the loop that feeds the state, its golden vectors show what comes out",
+        )
     if given.frames > 1 or given.colour == "rggb":
         what = f"{given.frames} frames" if given.frames > 1 else "packed sensor values"
         raise RecipeError(

@@ -68,22 +68,62 @@ def translate(model: Any, *, channels_last: bool = False) -> TfliteGraph:
     """
     work = Translation(rewrite_onnx(deepcopy(model), *PREPARATION))
     ends: Order = (0, 1, 2, 3) if channels_last else NHWC
-    first, last = model.graph.input[0].name, model.graph.output[0].name
-    shape = work.source.shape(first) or (0, 0, 0, 0)
-    picture = work.target.add_tensor("input", tuple(shape[axis] for axis in ends), "FLOAT32")
-    work.forms[first] = {ends: picture}
+    given, made = ([value.name for value in values] for values in (model.graph.input, model.graph.output))
+    for place, name in enumerate(given):
+        work.forms[name] = _fed(work, name, "input" if place == 0 else name, ends)
     for node in work.source.nodes:
         try:
             _translate_node(work, node)
         except Untranslatable as error:
             error.before = tuple(islice(_names_before(work.source, node), MOST_NAMED))
             raise
-    if last not in work.forms:
+    if made[0] not in work.forms:
         raise Untranslatable(model.graph.node[-1], "what comes out does not depend on the picture")
-    order, made = next(iter(work.forms[last].items()))
-    work.target.inputs = [picture]
-    work.target.outputs = [work.forms[last].get(ends) or work.transposed(made, tuple(map(order.index, ends)))]
+    work.target.inputs = [next(iter(work.forms[name].values())) for name in given]
+    work.target.outputs = [_given_out(work, model, name, ends) for name in made]
+    if len(given) > 1:
+        _own_outputs(work)
+        _sign(work.target, ["input", *given[1:]], ["output", *made[1:]])
     return work.target
+
+
+def _fed(work: Translation, name: str, label: str, ends: Order) -> dict[Order, int]:
+    shape = work.source.shape(name) or (0, 0, 0, 0)
+    order = ends if len(shape) == len(ends) else tuple(range(len(shape)))
+    return {order: work.target.add_tensor(label, tuple(shape[axis] for axis in order), "FLOAT32")}
+
+
+def _given_out(work: Translation, model: Any, name: str, ends: Order) -> int:
+    """The tensor that holds an output in the order of the file's ends."""
+    if name not in work.forms:
+        raise Untranslatable(model.graph.node[-1], f"{name} depends on nothing that goes in")
+    order, made = next(iter(work.forms[name].items()))
+    wanted = ends if len(order) == len(ends) else tuple(range(len(order)))
+    return work.forms[name].get(wanted) or work.transposed(made, tuple(map(order.index, wanted)))
+
+
+def _own_outputs(work: Translation) -> None:
+    """A tensor of its own for every output: a state may go through as it is, or come out under two names."""
+    target = work.target
+    for place, index in enumerate(target.outputs):
+        if index in (*target.inputs, *target.outputs[:place]):
+            own = target.add_tensor(f"{target.name(index)}_{place}", target.shape(index), "FLOAT32")
+            target.outputs[place] = work.reshaped(index, target.shape(index), own)
+
+
+def _sign(target: TfliteGraph, inputs: list[str], outputs: list[str]) -> None:
+    """Names for the ends, which outlive what passes put in their place."""
+    signature = target.schema.SignatureDefT()
+    signature.inputs, signature.outputs = [], []
+    for names, ends, entries in (
+        (inputs, target.inputs, signature.inputs),
+        (outputs, target.outputs, signature.outputs),
+    ):
+        for name, index in zip(names, ends, strict=True):
+            entry = target.schema.TensorMapT()
+            entry.name, entry.tensorIndex = name, index
+            entries.append(entry)
+    target.model.signatureDefs = [signature]
 
 
 def _why_not(work: Translation, node: Any) -> str:

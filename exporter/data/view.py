@@ -18,26 +18,45 @@ Floats = NDArray[np.float32]
 SEED = 25  # of the noise; with a picture's name it says every value
 NOISE_IN_WORDS = "white Gaussian noise of sigma {:g} of 255, cut to 0..1, rounded to 8 bits, seed " + str(SEED)
 FRAMES_IN_WORDS = "{} frames are one photograph, moved down and to the right by a pixel a frame; the middle is meant"
+CLIP_IN_WORDS = (
+    "clips of {} frames, one photograph moved down and to the right by a pixel a frame; a state is carried from zeros "
+    "on, parity is of every frame, quality of the last"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`given`: colour of what goes in, `made`: of what comes out; `noise`: its sigma in 8-bit levels."""
+    """`given`: colour of what goes in, `made`: of what comes out; `noise`: its sigma in 8-bit levels.
+
+    `clip`: frames that a network with a state is shown one after the other, each a call of its own.
+    """
 
     given: Colour = "rgb"
     made: Colour = "rgb"
     frames: int = 1
     noise: float = 0.0
+    clip: int = 1
 
     @classmethod
     def of(cls, given: TensorSpec, made: TensorSpec, noise: float = 0.0) -> View:
-        return cls(given.colour, made.colour, given.frames, noise)
+        return cls(given.colour, made.colour, given.frames, noise, given.clip)
+
+    @property
+    def shown_frames(self) -> int:
+        """How many frames there are to a picture."""
+        return max(self.frames, self.clip)
+
+    @property
+    def meant(self) -> int:
+        """The frame that is judged by the sharp picture: the middle one, or that to which a state has been carried."""
+        return self.clip - 1 if self.clip > 1 else self.frames // 2
 
     def shown(self, photograph: Floats, name: str) -> Floats:
         """(H, W, 3) RGB as what goes in, (h, w, C); noise differs from `name` to name, and never for one."""
         picture = in_colour(photograph, self.given)
-        if self.frames > 1:
-            picture = np.concatenate([_moved(picture, t - self.frames // 2) for t in range(self.frames)], axis=2)
+        if self.shown_frames > 1:
+            moved = [_moved(picture, t - self.meant) for t in range(self.shown_frames)]
+            picture = np.concatenate(moved, axis=2)
         return noisy(picture, self.noise, name) if self.noise else picture
 
     def truth(self, photograph: Floats) -> Floats:
@@ -47,14 +66,15 @@ class View:
     def without_network(self, shown: Floats) -> Floats:
         """What goes in, as it would be looked at without the network: a gain is over it."""
         channels = CHANNELS[self.given]
-        middle = self.frames // 2 * channels
-        picture: Floats = shown[..., middle : middle + channels]
+        first = self.meant * channels
+        picture: Floats = shown[..., first : first + channels]
         return picture if self.given == self.made else in_colour(to_look_at(picture, self.given), self.made)
 
     def in_words(self) -> dict[str, str]:
         """What of it a reader of figures must know; nothing of plain RGB photographs."""
         colour = {} if self.given == self.made == "rgb" else {"colour": f"{self.given} to {self.made}"}
-        frames = {} if self.frames == 1 else {"frames": FRAMES_IN_WORDS.format(self.frames)}
+        words = CLIP_IN_WORDS if self.clip > 1 else FRAMES_IN_WORDS
+        frames = {} if self.shown_frames == 1 else {"frames": words.format(self.shown_frames)}
         return colour | frames | ({"noise": NOISE_IN_WORDS.format(self.noise)} if self.noise else {})
 
     def framed(self, photograph: Floats, height: int, width: int, name: str = "") -> Floats:
@@ -63,7 +83,8 @@ class View:
 
     def __str__(self) -> str:
         """Its parts as a key knows them; empty for plain RGB photographs as they lie in a set."""
-        return "" if self == View() else f"{self.given} {self.made} {self.frames} {self.noise:g}"
+        clip = f" clip {self.clip}" if self.clip > 1 else ""
+        return "" if self == View() else f"{self.given} {self.made} {self.frames} {self.noise:g}{clip}"
 
 
 def drawn(spec: TensorSpec, seed: int = 0) -> Floats:

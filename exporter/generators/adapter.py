@@ -2,30 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from exporter.generators.carrying import end_name, ends_of, filled, fresh, leaves, shape_in_file, sides, tensors_of
 from exporter.generators.interface import Interface
 
 
 class Adapter(nn.Module):
-    """(N, C, H, W) in the network's own range to the one picture it makes of it, as `interface` says."""
+    """(N, C, H, W) in the network's own range to the one picture it makes of it, as `interface` says.
 
-    def __init__(self, network: nn.Module, interface: Interface) -> None:
+    Of a recurrent network: picture and states to picture and next states, in the order of `ends`; of a picture alone
+    its first frame. `shares`: frame and picture are, in a file, the numbers that the network itself works with.
+    """
+
+    def __init__(self, network: nn.Module, interface: Interface, *, shares: bool = False) -> None:
         super().__init__()
         self.network, self.interface = network, interface
+        self._shares = shares and not interface.bgr
+        self.ends = ends_of(interface.states, self._shares)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y = picture_at(self.call(x), self.interface.output)
-        return _swapped(y) if self.interface.bgr and y.shape[1] == 3 else y
+    def forward(self, x: Tensor, *states: Tensor) -> Any:
+        result = self.call(x, self._arguments(states or fresh(self.ends, x), x))
+        y = picture_at(result, self.interface.output)
+        picture = _swapped(y) if self.interface.bgr and y.shape[1] == 3 else y
+        return (picture, *self._next(x, y, result)) if states else picture
 
-    def call(self, x: Tensor) -> Any:
-        """All that the network returns."""
-        constants = {name: constant(value, x) for name, value in self.interface.inputs.items()}
+    def _arguments(self, states: Sequence[Tensor], x: Tensor) -> dict[str, Any]:
+        """What goes on from frame to frame, by the name of the argument, as the network has it."""
+        held = {end.name: state for end, state in zip(self.ends, states, strict=True)}
+        given = {}
+        for one in self.interface.states:
+            tensors = (
+                held[end_name(one, path, self._shares)].reshape(sides(shape, *x.shape[2:]))
+                for path, shape in leaves(one.shape)
+            )
+            given[one.argument] = filled(one.shape, tensors)
+        return given
+
+    def _next(self, x: Tensor, y: Tensor, result: Any) -> list[Tensor]:
+        """What the file gives out behind the picture."""
+        found = []
+        for one in self.interface.states:
+            if self._shares and one.source != "output":
+                continue
+            frame = _swapped(x) if self.interface.bgr else x
+            value = {"frame": frame, "picture": y}.get(one.source)
+            value = value_at(result, one.output) if value is None else value
+            for (_, shape), tensor in zip(leaves(one.shape), tensors_of(one.shape, value), strict=True):
+                found.append(tensor.reshape(sides(shape_in_file(shape), *x.shape[2:])))
+        return found
+
+    def call(self, x: Tensor, states: Mapping[str, Any] | None = None) -> Any:
+        """All that the network returns; `states` by the name of the argument, None: as they are before a frame."""
+        if states is None:
+            states = self._arguments(fresh(self.ends, x), x)
+        constants = {name: constant(value, x) for name, value in self.interface.inputs.items()} | dict(states)
         pictures = self._pictures(x)
         if self.interface.argument:
             return self.network(**{self.interface.argument: pictures[0]}, **constants)
@@ -81,11 +117,12 @@ def tensors_in(result: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
         else:
             yield path, result
         return
-    for key, part in _parts(result):
+    for key, part in parts_of(result):
         yield from tensors_in(part, (*path, str(key)))
 
 
-def _parts(result: Any) -> list[tuple[Any, Any]]:
+def parts_of(result: Any) -> list[tuple[Any, Any]]:
+    """The parts of a list, tuple, dict or object that a network returns, each with its place or name."""
     if isinstance(result, Mapping):
         return list(result.items())
     if isinstance(result, list | tuple):
@@ -97,10 +134,16 @@ def _parts(result: Any) -> list[tuple[Any, Any]]:
 
 def picture_at(result: Any, path: tuple[str, ...]) -> Tensor:
     """The tensor that `path` leads to. Raises LookupError naming the step at which there is nothing."""
-    for step in path:
-        result = _step(result, step)
+    result = value_at(result, path)
     if not isinstance(result, Tensor):
         raise LookupError(f"{'.'.join(path) or 'what it returns'} is {type(result).__name__}, no tensor")
+    return result
+
+
+def value_at(result: Any, path: tuple[str, ...]) -> Any:
+    """Whatever `path` leads to. Raises LookupError naming the step at which there is nothing."""
+    for step in path:
+        result = _step(result, step)
     return result
 
 

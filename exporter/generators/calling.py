@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -15,9 +15,11 @@ from exporter.artifact import CHANNELS, Colour
 from exporter.errors import PlanError, RecipeError
 from exporter.failures import in_one_line
 from exporter.generators.adapter import Adapter, picture_at, tensors_in
+from exporter.generators.carrying import fresh, leaves
 from exporter.generators.description import is_known
 from exporter.generators.instead import hint_of_words
 from exporter.generators.interface import Interface
+from exporter.generators.state_search import NoState, settled, starts_from_zeros
 from exporter.generators.users_code import FAILS_WITH, place_of
 from exporter.suggestions import did_you_mean
 
@@ -27,6 +29,10 @@ GIVEN: dict[Colour, tuple[int, ...]] = {"rgb": (3, 1), "grey": (1, 3), "y": (1, 
 # A number goes in as a number where `forward` takes one; else as a tensor that says the same of every pixel.
 NUMBER_SHAPES: tuple[list[Any], ...] = ([1, 1, 1, 1], [1, 1], [1], [1, 1, "H", "W"])
 MOST_SHOWN = 12  # tensors in a sentence
+HINT_OF_STATES = (
+    "say of each state which output it becomes and of which shape its zeros are, as in input: {state: {h: {output: 1, "
+    "shape: [1, 16, H, W/2]}}}; output: frame is the frame that went in, output: picture the one that came out"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +71,20 @@ def find_call(network: nn.Module, arch: str, wanted: Interface, colour: Colour |
             raise
         except (*FAILS_WITH, _Unfit) as error:
             failures.append((tried, error))
-    raise _refusal(network, arch, failures, x, bool(wanted.inputs))
+    raise _refusal(network, arch, failures, x, bool(wanted.inputs), bool(wanted.states))
 
 
 def _call(network: nn.Module, arch: str, interface: Interface, colour: Colour, x: Tensor) -> Call:
+    interface = settled(network, interface, x, GIVEN[colour])
+    adapter = Adapter(network, interface)
     with torch.no_grad():
-        result = Adapter(network, interface).call(x.clone())
-    path, remarks = _way_to_picture(result, interface.output, arch, colour, x)
+        result = adapter.call(x.clone())
+    carried = {state.output for state in interface.states if state.output}
+    path, remarks = _way_to_picture(result, interface.output, arch, colour, x, carried)
+    if interface.states:
+        interface = replace(interface, output=path)
+        _refuse_wrong_states(network, interface, x)
+        remarks = (*remarks, *_lines_on_states(network, interface, x))
     picture = picture_at(result, path)
     given: Colour = colour if picture.shape[1] == CHANNELS[colour] else "rgb" if picture.shape[1] == 3 else "grey"
     scale = picture.shape[2] // x.shape[2]
@@ -79,10 +92,17 @@ def _call(network: nn.Module, arch: str, interface: Interface, colour: Colour, x
 
 
 def _way_to_picture(
-    result: Any, path: tuple[str, ...], arch: str, colour: Colour, x: Tensor
+    result: Any, path: tuple[str, ...], arch: str, colour: Colour, x: Tensor, carried: Collection[tuple[str, ...]] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The way to the picture, and what to say of a choice that nobody made. Raises _Unfit."""
-    found = dict(tensors_in(result))
+    """The way to the picture, and what to say of a choice that nobody made. Raises _Unfit.
+
+    `carried`: ways to what goes on to the next frame.
+    """
+    found = {
+        way: tensor
+        for way, tensor in tensors_in(result)
+        if not any(way[: len(other)] == other for other in carried if other != path)
+    }
     if path:
         try:
             chosen = picture_at(result, path)
@@ -107,6 +127,33 @@ def _way_to_picture(
     if len(found) == 1:
         return best[0], ()
     return best[0], (f"of {_listed(found)} it is model.output={'.'.join(best[0])} that goes on, the only picture",)
+
+
+def _refuse_wrong_states(network: nn.Module, interface: Interface, x: Tensor) -> None:
+    """Raises _Unfit when what comes out does not go in again."""
+    adapter = Adapter(network, interface)
+    try:
+        with torch.no_grad():
+            before = fresh(adapter.ends, x)
+            adapter(x.clone(), *adapter(x.clone(), *before)[1:])
+    except MemoryError:
+        raise
+    except FAILS_WITH as error:
+        said = ", ".join(f"{end.name.removeprefix('state_')} {list(end.shape)}" for end in adapter.ends)
+        raise _Unfit(f"input.state: what comes out cannot go in again as {said}: {in_one_line(error)}") from error
+
+
+def _lines_on_states(network: nn.Module, interface: Interface, x: Tensor) -> Iterator[str]:
+    """What is carried, in words."""
+    for state in interface.states:
+        becomes = {"frame": "the frame", "picture": "the picture"}.get(state.source, f"output {'.'.join(state.output)}")
+        shapes = ", ".join(f"{list(shape)}" for _, shape in leaves(state.shape))
+        yield f"carried from frame to frame: {state.argument}, {shapes}, becomes {becomes}".replace("'", "")
+    if not starts_from_zeros(network, interface, x):
+        yield (
+            "before the first frame the network makes of None something else than zeros: the exported file begins with "
+            "zeros, and its first frames differ from the network's own"
+        )
 
 
 def _rank(tensor: Tensor, colour: Colour, x: Tensor) -> int | None:
@@ -153,10 +200,11 @@ def _argument_of_picture(network: nn.Module, wanted: Interface) -> str:
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     names, any_name = [p.name for p in named], any(p.kind == p.VAR_KEYWORD for p in parameters)
     forward = f"{type(network).__name__}.forward({', '.join(str(p).partition(':')[0].strip() for p in parameters)})"
-    for name in wanted.inputs:
+    states = {state.argument: "input.state" for state in wanted.states}
+    for name, place in (dict.fromkeys(wanted.inputs, "model.inputs") | states).items():
         if name not in names and not any_name:
-            raise RecipeError(f"model.inputs.{name}: {forward} takes no {name!r}{did_you_mean(name, names)}")
-    free = [p for p in named if p.name not in wanted.inputs]
+            raise RecipeError(f"{place}.{name}: {forward} takes no {name!r}{did_you_mean(name, names)}")
+    free = [p for p in named if p.name not in wanted.inputs and p.name not in states]
     if named and not free:
         raise RecipeError(f"model.inputs: {forward} has no argument left for the picture")
     missing = [p.name for p in free[1:] if p.default is p.empty]
@@ -165,19 +213,30 @@ def _argument_of_picture(network: nn.Module, wanted: Interface) -> str:
         raise RecipeError(
             f"model.inputs: {forward} needs {' and '.join(missing)} beside the picture",
             hint=f"say what each shall be, a number, a list or {{fill: 0.06, shape: [1, 1, H, W]}}: "
-            f"model: {{inputs: {{{options}}}}}; several pictures of a film are input.frames; a state that goes on from "
-            "frame to frame is not carried",
+            f"model: {{inputs: {{{options}}}}}; several pictures of a film are input.frames; what goes on from frame "
+            f"to frame is input: {{state: {{{missing[0]}: {{output: 1}}}}}}",
         )
     return "" if not free or free[0] is parameters[0] else free[0].name
 
 
 def _refusal(
-    network: nn.Module, arch: str, failures: list[tuple[Colour, BaseException]], x: Tensor, has_constants: bool
+    network: nn.Module,
+    arch: str,
+    failures: list[tuple[Colour, BaseException]],
+    x: Tensor,
+    has_constants: bool,
+    has_states: bool,
 ) -> BaseException:
     """The failure that says most: one that ran, else one with as many channels as the first convolution has."""
     for _, error in failures:
         if isinstance(error, _Unfit):
             return PlanError(error.problem, hint=error.hint)
+    if has_states:
+        error = next((error for _, error in failures if isinstance(error, NoState)), failures[0][1])
+        said = f"{in_one_line(error)}{place_of(error)}"
+        refusal = PlanError(f"input.state: {arch} cannot be run with what it carries: {said}", hint=HINT_OF_STATES)
+        refusal.__cause__ = error
+        return refusal
     takes = next((m.in_channels for m in network.modules() if isinstance(m, nn.Conv2d)), 3)
     fitting = [error for colour, error in failures if CHANNELS[colour] == takes]
     error = fitting[-1] if fitting else failures[0][1]

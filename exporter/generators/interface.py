@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import isfinite
@@ -11,9 +12,34 @@ from pydantic import ConfigDict, Field
 
 FramesAs = Literal["axis", "channels", "arguments"]  # (N, T, C, H, W), (N, T·C, H, W), or T pictures one by one
 
+Source = Literal["output", "frame", "picture"]
+
 MOST_FRAMES = 64
+MOST_STATES = 32
 LARGEST_CONSTANT = 2**26  # numbers in one constant: a picture of 8K times two
 MAP_SIDES = ("H", "W")
+_STATE_SIDE = re.compile(r"[HW](?:[/*][1-9]\d?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """An argument of `forward` that is fed, at the next frame, what this frame has given.
+
+    output: the way to that among what `forward` returns; () where it is not known, or is no output.
+    source: "frame" is the picture that went in, "picture" the one that came out.
+    shape: of its zeros before the first frame, [1, 16, H, W/2], or {"tuple"|"list"|"dict": parts}; None: not known.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    argument: Annotated[str, Field(max_length=100)]
+    output: Annotated[tuple[str, ...], Field(max_length=16)] = ()
+    source: Source = "output"
+    shape: Any = None
+
+    def __post_init__(self) -> None:
+        if self.shape is not None and (problem := state_problem(self.shape)):
+            raise ValueError(f"{self.argument}: {problem}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +52,7 @@ class Interface:
     extra_channels: constant maps put behind the picture's own channels, in the network's own values.
     bgr: the network's channels are blue, green, red; those of the picture stay red, green, blue.
     frames: pictures that lie one behind the other in the channels of what goes in.
+    states: arguments of `forward` that go on from frame to frame.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -37,6 +64,7 @@ class Interface:
     bgr: bool = False
     frames: Annotated[int, Field(ge=1, le=MOST_FRAMES)] = 1
     frames_as: FramesAs = "channels"
+    states: Annotated[tuple[Carried, ...], Field(max_length=MOST_STATES)] = ()
 
     def __post_init__(self) -> None:
         for name, value in self.inputs.items():
@@ -82,6 +110,26 @@ def _mapping_problem(value: Mapping[str, Any]) -> str:
     for side in shape:
         if side not in MAP_SIDES and (isinstance(side, bool) or not isinstance(side, int) or side < 1):
             return f"a side is a whole number, H or W, not {side!r}"
+    known = [side for side in shape if isinstance(side, int)]
+    return "" if _size(tuple(known)) <= LARGEST_CONSTANT else "shape holds too many numbers"
+
+
+def state_problem(shape: Any) -> str:
+    """What is wrong with the shape of a state, or with a structure of such; "" when nothing is."""
+    if isinstance(shape, Mapping):
+        if len(shape) != 1 or not set(shape) <= {"tuple", "list", "dict"}:
+            return f"a state is a shape, or tuple, list or dict of such, not {', '.join(map(str, shape))}"
+        ((kind, parts),) = shape.items()
+        if not isinstance(parts, Mapping if kind == "dict" else list | tuple) or not 0 < len(parts) <= MOST_STATES:
+            return f"{kind} holds 1 to {MOST_STATES} shapes"
+        return next(filter(None, map(state_problem, parts.values() if isinstance(parts, Mapping) else parts)), "")
+    if not isinstance(shape, list | tuple) or not 0 < len(shape) <= 6:
+        return f"shape must be a list of at most 6 sides such as [1, 16, H, W/2], not {shape!r}"
+    for side in shape:
+        if isinstance(side, bool) or not (
+            side > 0 if isinstance(side, int) else isinstance(side, str) and _STATE_SIDE.fullmatch(side)
+        ):
+            return f"a side is a whole number, H, W, H/2 or H*2, not {side!r}"
     known = [side for side in shape if isinstance(side, int)]
     return "" if _size(tuple(known)) <= LARGEST_CONSTANT else "shape holds too many numbers"
 

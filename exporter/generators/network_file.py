@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from exporter.errors import CheckpointError, RecipeError
 from exporter.generators.adapter import Adapter
 from exporter.generators.base import Padding
 from exporter.generators.build import build_network, generator_info
+from exporter.generators.carrying import End
 from exporter.generators.description import Description, is_known, read_description, require_allowed
 from exporter.generators.interface import PLAIN, Interface
 from exporter.generators.outline import outline
@@ -35,18 +37,20 @@ class UnitRange(nn.Module):
         self.shifted = (low, high) != (0.0, 1.0)
         self.multiple, self.padding = multiple, padding
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *states: Tensor) -> Any:
         height, width = x.shape[2:]
         below, right = -height % self.multiple, -width % self.multiple
         x = x * self.span + self.low if self.shifted else x
         if (below or right) and self.padding != "none":
             x = _fill_up(x, below, right, self.padding)
-        y: Tensor = self.network(x)
+        made = self.network(x, *states)
+        y: Tensor = made[0] if states else made
         if (below or right) and self.padding != "none":
             scale = y.shape[2] // x.shape[2]
             top, left = (below // 2, right // 2) if self.padding == "reflect_around" else (0, 0)
             y = y[:, :, top * scale : (top + height) * scale, left * scale : (left + width) * scale]
-        return (y - self.low) / self.span if self.shifted else y
+        y = (y - self.low) / self.span if self.shifted else y
+        return (y, *made[1:]) if states else y
 
 
 def _fill_up(x: Tensor, below: int, right: int, padding: Padding) -> Tensor:
@@ -117,8 +121,14 @@ def in_unit_range(
     interface: Interface = PLAIN,
 ) -> nn.Module:
     """`network` taking and returning one picture in [0, 1]; with a `padding`, other sizes are padded and cropped."""
-    network = network if interface == PLAIN else Adapter(network, interface)
+    network = network if interface == PLAIN else Adapter(network, interface, shares=range == (0.0, 1.0))
     return network if range == (0.0, 1.0) and padding == "none" else UnitRange(network, *range, multiple, padding)
+
+
+def carried(network: nn.Module) -> tuple[End, ...]:
+    """What a network of `read_network` takes behind its picture, and gives out for the next frame."""
+    inner = network.network if isinstance(network, UnitRange) else network
+    return inner.ends if isinstance(inner, Adapter) else ()
 
 
 def bare(network: nn.Module) -> nn.Module:

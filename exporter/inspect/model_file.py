@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.artifact import Artifact, Format, TensorSpec, picture_layout, picture_of_shape, sha256_of
+from exporter.carried import CLIP_FRAMES, sources_of
 from exporter.errors import DataError
-from exporter.graph.graph import Tensor
+from exporter.graph.graph import Graph, Tensor
 from exporter.graph.read import read_graph
 from exporter.inspect.audit import precision_of
 
@@ -33,11 +34,23 @@ def artifact_of_file(path: Path, height: int = 256, width: int = 256, *, arch: s
         picture = TensorSpec.image(height, width)
         return Artifact(format, path, picture, picture, sha256_of(path), user_classes=allowed)
     graph = read_graph(path)
-    source, result = (_spec(path, tensors) for tensors in (graph.inputs, graph.outputs))
+    carries = _carries(graph)
+    source, result = (
+        _spec(path, tensors[:1] if carries else tensors, CLIP_FRAMES if carries else 1)
+        for tensors in (graph.inputs, graph.outputs)
+    )
     return Artifact(format, path, source, result, sha256_of(path), precision_of(graph), user_classes=allowed)
 
 
-def _spec(path: Path, tensors: Sequence[Tensor]) -> TensorSpec:
+def _carries(graph: Graph) -> bool:
+    """Whether what lies behind its picture are states, by their names."""
+    try:
+        return bool(sources_of(*([tensor.name for tensor in ends] for ends in (graph.inputs, graph.outputs))))
+    except (ValueError, IndexError):
+        return False
+
+
+def _spec(path: Path, tensors: Sequence[Tensor], clip: int) -> TensorSpec:
     if len(tensors) != 1:
         raise DataError(f"{path} has {len(tensors)} inputs or outputs, expected one picture")
     (tensor,) = tensors
@@ -45,7 +58,7 @@ def _spec(path: Path, tensors: Sequence[Tensor]) -> TensorSpec:
     if layout is None:
         raise DataError(f"{path}: a tensor of shape {tensor.shape} is no picture")
     colour, frames = picture_of_shape(tensor.shape, layout)
-    spec = TensorSpec(tensor.shape, layout, tensor.dtype, colour=colour, frames=frames)
+    spec = TensorSpec(tensor.shape, layout, tensor.dtype, colour=colour, frames=frames, clip=clip)
     if not tensor.scales:
         return spec
     return replace(spec, scale=tensor.scales[0], zero_point=next(iter(tensor.zero_points), 0))

@@ -89,7 +89,8 @@ def _measured(
     if is_reference:
         return quality, None
     int8 = artifact.precision == "int8"
-    return quality, measure_parity(expected, pictures, renderings.names, ends_at_range=int8)
+    clip = artifact.input.clip
+    return quality, measure_parity(expected, pictures, renderings.names, ends_at_range=int8, clip=clip)
 
 
 def _cost(artifact: Artifact) -> tuple[int | None, int | None]:

@@ -56,6 +56,7 @@ def _prove(
         pictures,
         [renderings.names[i] for i in chosen],
         ends_at_range=artifact.precision == "int8",
+        clip=artifact.input.clip,
     )
     apart = max_difference((own[i], new) for i, new in zip(chosen, pictures, strict=True))
     return CrossRuntimeCheck(runtime.name, device, parity, apart)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from exporter.recipes.measuring import Verification
 
 GOLDEN_IMAGES = 2
+NOT_TILED = NotMeasured("a network that carries a state takes whole pictures: its state has their size")
 STAGE_RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
 
 
@@ -134,7 +135,9 @@ def _measure(
                 also_on=[runtime(name) for name in chain.also_on],
             )
             sha256 = chain.file.sha256
-            if is_int8_tflite(chain.file) and sha256 not in layers:
+            if is_int8_tflite(chain.file) and chain.file.input.clip > 1:
+                layers[sha256] = NotMeasured("layers of a network with a state are not compared one by one")
+            elif is_int8_tflite(chain.file) and sha256 not in layers:
                 layers[sha256] = localise_file([a for _, a in chain.steps], renderings, folder)
             targets.append(replace(result, layers=layers.get(sha256, result.layers)))
             task.advance()
@@ -173,6 +176,8 @@ def _tile(chain: Built, runtime: Runtime, renderings: Renderings) -> Tiled | Not
     from exporter.generators.description import read_description
 
     reference = float_reference(chain.steps)
+    if reference.input.clip > 1:
+        return NOT_TILED
     files = (a.path for _, a in chain.steps if a.format == Format.ONNX and a.precision == "fp32")
     return measure_tiling(reference, runtime, next(files, None), read_description(reference.path).multiple, renderings)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from exporter.carried import frames_of
 from exporter.data.metrics import psnr_of_error_db
 from exporter.data.shown import overshoot, shown
 from exporter.measure.results import Parity
@@ -18,13 +19,22 @@ from exporter.runtimes.base import Image
 
 
 def measure_parity(
-    reference: Sequence[Image], candidate: Sequence[Image], names: Sequence[str], *, ends_at_range: bool = False
+    reference: Sequence[Image],
+    candidate: Sequence[Image],
+    names: Sequence[str],
+    *,
+    ends_at_range: bool = False,
+    clip: int = 1,
 ) -> Parity:
     """Compare two sets of pictures, each float32 (H, W, C) RGB or grey, not rounded. NaN stays NaN.
 
     `ends_at_range`: the candidate cannot leave 0..1, as INT8 files cannot, so that nothing but what is shown is
-    compared. Raises ValueError when the sets differ in number or shape.
+    compared. `clip`: frames to a picture, each of which counts by itself. Raises ValueError when the sets differ in
+    number or shape.
     """
+    if clip > 1:
+        reference, candidate = each_frame(reference, clip), each_frame(candidate, clip)
+        names = [f"{name}, frame {frame} of {clip}" for name in names for frame in range(1, clip + 1)]
     pairs = list(zip(reference, candidate, strict=True))
     if not pairs:
         raise ValueError("parity needs at least one picture")
@@ -40,6 +50,11 @@ def measure_parity(
         overshoot=overshoot(candidate),
         reference_overshoot=overshoot(reference),
     )
+
+
+def each_frame(pictures: Sequence[Image], clip: int) -> list[Image]:
+    """Every frame by itself, of pictures (H, W, T·C) that hold `clip` frames each."""
+    return [frame for picture in pictures for frame in frames_of(picture, picture.shape[2] // clip)]
 
 
 def parity_db(reference: Image, candidate: Image) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter.artifact import Artifact, Colour
+from exporter.artifact import CHANNELS, Artifact, Colour
 from exporter.data.colour import to_look_at
 from exporter.measure.evaluation import Renderings
 from exporter.measure.results import Picture, Quality
@@ -36,7 +36,7 @@ def save_pictures(
         files = {}
         for stage, image in images.items():
             files[stage] = folder / f"{_file_name(pair.name)}.{_file_name(stage)}.png"
-            _save_png(to_look_at(image, colour), files[stage])
+            _save_png(to_look_at(image[..., -CHANNELS[colour] :], colour), files[stage])  # of a clip the last frame
         pictures.append(Picture(pair.name, files))
     return tuple(pictures)
 

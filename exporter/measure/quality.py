@@ -50,10 +50,10 @@ def psnr_each_db(pictures: Sequence[Image], evaluation: Sequence[Pair]) -> NDArr
 def _each(
     metric: Callable[[Image, Image], float], pictures: Sequence[Image], evaluation: Sequence[Pair]
 ) -> NDArray[np.float64]:
-    # Rounding to 8 bits would make an infinity white, so it is looked for here.
+    # Rounding to 8 bits would make an infinity white, so it is looked for here. Of a clip the last frame is judged.
     return np.array(
         [
-            metric(picture, pair.sharp) if np.isfinite(picture).all() else np.nan
+            metric(picture[..., -pair.sharp.shape[2] :], pair.sharp) if np.isfinite(picture).all() else np.nan
             for picture, pair in zip(pictures, evaluation, strict=True)
         ]
     )

@@ -73,7 +73,8 @@ def measure_target(
 
 def _compared(result: TargetResult, pictures: Pictures, expected: Pictures, renderings: Renderings) -> TargetResult:
     ends_at_range = result.artifact.precision == "int8"
-    parity = measure_parity(expected, pictures, renderings.names, ends_at_range=ends_at_range)
+    clip = result.artifact.input.clip
+    parity = measure_parity(expected, pictures, renderings.names, ends_at_range=ends_at_range, clip=clip)
     quality = measure_quality(pictures, expected, renderings.evaluation)
     return _with(replace(result, parity=parity, quality=quality), overshoot_findings(parity))
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from exporter.artifact import CHANNELS, Colour
 from exporter.errors import PlanError, RecipeError
+from exporter.generators.interface import Carried
 from exporter.probe.sizes import Size, SizeRule, find_size
 from exporter.probe.wanted import Wanted
 
@@ -26,7 +27,10 @@ GUESSED_NUMBER = 0.06  # a noise level of 15 of 255; strengths and quality facto
 GUESSED_FRAMES = (3, 5, 7, 2)
 SIZE_FOR_FRAMES: Size = (128, 128)
 SMALL_PX = 64
-_STATE = re.compile(r"(?:^|_)(?:h|c|hx|cx|hidden|states?|memory|recurrent|carry)(?:_|\d|$)")  # of recurrent networks
+_STATE = re.compile(  # of recurrent networks
+    r"(?:^|_)(?:h|c|hx|cx|hidden|hiddens|states?|mem|memory|recurrent|carry|carried|buffers?|cache|prev|previous|last)"
+    r"(?:_|\d|$)"
+)
 T = TypeVar("T")
 
 
@@ -56,40 +60,52 @@ def find_out(network: nn.Module, wanted: Wanted) -> Discovered:
             range=wanted.range or _range(trials, picture),
             multiple=wanted.multiple or rule.multiple,
             output=trials.interface.output,
+            states=trials.interface.states,
         )
-        return Discovered(found, rule, tuple(filter(None, (remark, trials.remark))))
+        carried = ", ".join(state.argument for state in found.states)
+        said = f"carried from frame to frame, from zeros on: {carried}" if carried else ""
+        return Discovered(found, rule, tuple(filter(None, (remark, trials.remark, said))))
     assert first is not None
     raise first
 
 
 def _guesses(network: nn.Module, wanted: Wanted) -> Iterator[tuple[Wanted, str]]:
     """What may be meant by what was not said, and the words for it."""
-    missing = _arguments_without_value(network, wanted) if wanted.frames == 1 else []
-    if carried := next(filter(_STATE.search, missing), ""):
-        raise PlanError(
-            f"forward takes {carried!r}, a state that goes on from frame to frame: that is not carried here",
-            hint="each frame by itself, with a fixed state: "
-            f"model.inputs={{{carried}: {{fill: 0, shape: [1, C, H, W]}}}}; several frames that go in at once are "
-            "input.frames",
-        )
+    missing, optional = _further_arguments(network, wanted) if wanted.frames == 1 else ([], [])
+    named = [name for name in (*missing, *optional) if _STATE.search(name)]
+    if named:
+        yield _carrying(wanted, named, [name for name in missing if name not in named])
     if missing:
-        guessed = dict.fromkeys(missing, GUESSED_NUMBER)
-        said = ", ".join(f"{name}: {GUESSED_NUMBER}" for name in missing)
-        yield replace(wanted, inputs={**wanted.inputs, **guessed}), f"guessed: model.inputs {{{said}}}"
+        yield _with_numbers(wanted, missing)
+        yield _carrying(wanted, missing, [])
     else:
         yield wanted, ""
     for frames in GUESSED_FRAMES if wanted.frames == 1 else ():
         yield replace(wanted, frames=frames), f"guessed: input.frames {frames}"
 
 
-def _arguments_without_value(network: nn.Module, wanted: Wanted) -> list[str]:
-    """Arguments of `forward` behind the picture that need a value and have none."""
+def _with_numbers(wanted: Wanted, names: list[str]) -> tuple[Wanted, str]:
+    guessed = dict.fromkeys(names, GUESSED_NUMBER)
+    said = ", ".join(f"{name}: {GUESSED_NUMBER}" for name in names)
+    return replace(wanted, inputs={**wanted.inputs, **guessed}), f"guessed: model.inputs {{{said}}}"
+
+
+def _carrying(wanted: Wanted, states: list[str], numbers: list[str]) -> tuple[Wanted, str]:
+    """What goes on from frame to frame."""
+    wanted, remark = _with_numbers(wanted, numbers) if numbers else (wanted, "")
+    return replace(wanted, states=(*wanted.states, *map(Carried, states))), remark
+
+
+def _further_arguments(network: nn.Module, wanted: Wanted) -> tuple[list[str], list[str]]:
+    """Arguments of `forward` behind the picture that have no value yet: those that need one, those that may be None."""
     try:
         parameters = inspect.signature(network.forward).parameters.values()
     except (TypeError, ValueError):
-        return []
-    free = [p for p in parameters if p.name not in wanted.inputs and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    return [p.name for p in free[1:] if p.default is p.empty]
+        return [], []
+    said = {*wanted.inputs, *(state.argument for state in wanted.states)}
+    free = [p for p in parameters if p.name not in said and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    missing = [p.name for p in free[1:] if p.default is p.empty]
+    return missing, [p.name for p in free[1:] if p.default is None]
 
 
 class Trials:
@@ -132,6 +148,7 @@ class Trials:
         from exporter.generators.calling import find_call
 
         self.call = self._with(find_call, height, width)
+        self.interface = replace(self.interface, states=self.call.interface.states)  # found out once for all sizes
 
     def _with(self, find: Callable[..., T], height: int, width: int) -> T:
         import torch

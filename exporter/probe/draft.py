@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from exporter.files.hub_reference import hub_reference_of
+from exporter.generators.interface import Carried
 from exporter.probe.results import Probe, Row
 
 CHECKOUT = Path(__file__).parents[2]
@@ -113,9 +114,26 @@ def _model(draft: Draft) -> Iterator[str]:
     size = f"height: {subject.height}, width: {subject.width}"
     size += f", colour: {colour}" if colour != "rgb" else ""
     size += f", frames: {subject.frames}" if subject.frames > 1 else ""
+    size += f", state: {_flow(states)}" if (states := dict(map(_state, wanted.states))) else ""
     scale = f"; what comes out is {subject.scale} times as large" if subject.scale > 1 else ""
     yield ""
     yield f"input: {{{size}}}  # px{scale}{_guessed(subject.remarks, 'input.frames', '; ')}"
+
+
+def _state(state: Carried) -> tuple[str, dict[str, Any]]:
+    """A state as the recipe's `input.state` has it, with the shape of its zeros."""
+    output = {"frame": "frame", "picture": "picture"}.get(state.source) or ".".join(state.output)
+    return state.argument, {"output": output, "shape": _shape(state.shape)}
+
+
+def _shape(structure: Any) -> Any:
+    if isinstance(structure, Mapping) and set(structure) == {"tuple"}:
+        return [_shape(part) for part in structure["tuple"]]
+    if isinstance(structure, Mapping) and set(structure) == {"list"}:
+        return {"list": [_shape(part) for part in structure["list"]]}
+    if isinstance(structure, Mapping):
+        return {name: _shape(part) for name, part in structure["dict"].items()}
+    return list(structure)
 
 
 def _range_remark(range: tuple[float, float]) -> str:

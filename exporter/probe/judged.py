@@ -15,7 +15,7 @@ from exporter.inspect.gpu.prediction import GpuPrediction, predict
 from exporter.inspect.gpu.rewrites import rewrite_of_refused
 from exporter.inspect.lint import lint_model
 from exporter.inspect.results import Finding
-from exporter.measure.parity import parity_db, unclamped_parity_db
+from exporter.measure.parity import each_frame, parity_db, unclamped_parity_db
 from exporter.probe.chains import Made
 from exporter.probe.results import Row, Status, one_sentence
 from exporter.probe.steadiness import AS_GOOD_DB, Steadiness
@@ -46,7 +46,8 @@ def judged(
     """The row of a file that was made. Raises EngineError when its engine does not run it."""
     artifact = made.artifact
     with runtime(ENGINES[artifact.format]).open(artifact, THREADS) as session:
-        given = session.infer_all(pictures)
+        clip = artifact.input.clip
+        given, expected = (each_frame(made, clip) for made in (session.infer_all(pictures), expected))
     shown_db = min(map(parity_db, expected, given))
     graph = read_graph(artifact.path)
     audit, findings = lint_model(artifact.path, graph)

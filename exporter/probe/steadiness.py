@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporter.artifact import Artifact
-from exporter.measure.parity import parity_db
+from exporter.measure.parity import each_frame, parity_db
 from exporter.runtimes.base import Image
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ class Steadiness:
         from exporter.runtimes.torch_cpu import TorchSession
 
         with TorchSession(network, self._network, self._threads) as session:
-            return min(map(parity_db, self._expected, session.infer_all(pictures)))
+            clip = self._network.input.clip
+            made, expected = (each_frame(each, clip) for each in (session.infer_all(pictures), self._expected))
+            return min(map(parity_db, expected, made))
 
 
 def _has_weights(module: nn.Module) -> bool:

@@ -89,6 +89,7 @@ def _stage(wanted: Wanted) -> LoadGenerator:
         extra_channels=wanted.extra_channels,
         colour=wanted.colour,
         frames=wanted.frames,
+        states=wanted.states,
         weights=wanted.weights,
     )
 

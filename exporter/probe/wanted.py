@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from exporter.generators.interface import Interface
+from exporter.generators.interface import Carried, Interface
 from exporter.probe.sizes import Size
 
 
@@ -26,6 +26,7 @@ class Wanted:
     extra_channels: tuple[float, ...] = ()
     colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = None
     frames: int = 1
+    states: tuple[Carried, ...] = ()
     weights: str | None = None  # the part of the checkpoint
     usual_px: int | None = None  # without `size`: the side that the picture which comes out shall have, if it can
 
@@ -42,4 +43,5 @@ class Wanted:
             extra_channels=self.extra_channels,
             bgr=self.colour == "bgr",
             frames=self.frames,
+            states=self.states,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -95,6 +95,14 @@ class Recipe(Part):
 
     def _all_stages(self) -> tuple[Stage, ...]:
         return (*self.stages, *(stage for target in self.targets.values() for stage in target.stages))
+
+    def placed_stages(self) -> Iterator[tuple[Path_, Stage]]:
+        """Every stage, with its place in the recipe."""
+        for i, stage in enumerate(self.stages):
+            yield ("stages", i, stage.name), stage
+        for name, target in self.targets.items():
+            for i, stage in enumerate(target.stages):
+                yield ("targets", name, "stages", i, stage.name), stage
 
     def budget_of(self, target: str) -> Budget:
         """The recipe's promises with the target's own laid over them."""

@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from exporter.generators.interface import MOST_FRAMES
-from exporter.recipes.values import Part, Side, is_none, is_one
+from exporter.generators.interface import MOST_FRAMES, MOST_STATES, Carried, state_problem
+from exporter.recipes.values import Part, Side, is_empty, is_none, is_one
 
 LARGEST_PICTURE_PX = 2**25  # an 8K frame; every activation of a network is a multiple of it
+
+
+def _structure(shape: Any) -> Any:
+    """[1, 16, H, W] as it is; a list of such as the tuple, a mapping as the dict, that the network takes."""
+    if isinstance(shape, Mapping) and set(shape) in ({"tuple"}, {"list"}):
+        ((kind, parts),) = shape.items()
+        shape = {kind: [_structure(part) for part in parts] if isinstance(parts, list | tuple) else parts}
+    elif isinstance(shape, Mapping) and set(shape) != {"dict"}:
+        shape = {"dict": {name: _structure(part) for name, part in sorted(shape.items())}}
+    elif isinstance(shape, list | tuple) and any(isinstance(part, list | tuple | Mapping) for part in shape):
+        shape = {"tuple": [_structure(part) for part in shape]}
+    if shape is not None and (problem := state_problem(shape)):
+        raise ValueError(problem)
+    return shape
+
+
+def _way(value: Any) -> Any:
+    return value if isinstance(value, tuple) else tuple(str(value).split("."))
+
+
+class CarriedState(Part):
+    """One state: which output it becomes, and the shape of its zeros before the first frame."""
+
+    # 1, state, 1.0; `frame`: the picture that went in; `picture`: the one that came out. Without it found by trying.
+    output: Annotated[tuple[str, ...], BeforeValidator(_way), Field(max_length=16)] = ()
+    shape: Annotated[Any, BeforeValidator(_structure)] = None
+
+    def of(self, argument: str) -> Carried:
+        if self.output in (("frame",), ("picture",)):
+            return Carried(argument, source="frame" if self.output == ("frame",) else "picture", shape=self.shape)
+        return Carried(argument, self.output, shape=self.shape)
 
 
 class Input(Part):
@@ -20,6 +52,20 @@ class Input(Part):
     # Without it found out by trying. rggb: four sensor values of a cell; the photograph is twice as high and wide.
     colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = Field(default=None, exclude_if=is_none)
     frames: int = Field(default=1, ge=1, le=MOST_FRAMES, exclude_if=is_one)  # pictures of a film, stacked on channels
+
+    # Arguments of forward that go on from frame to frame, by name: {h: {output: 1}}; the shape is found out by trying.
+    state: dict[str, CarriedState] = Field(default={}, max_length=MOST_STATES, exclude_if=is_empty)
+
+    @model_validator(mode="after")
+    def _one_way_of_a_film(self) -> Self:
+        if self.state and self.frames > 1:
+            raise ValueError("state: a network that carries a state takes one frame a call; leave frames out")
+        return self
+
+    @property
+    def states(self) -> tuple[Carried, ...]:
+        """`state` as a network's interface has it."""
+        return tuple(one.of(argument) for argument, one in self.state.items())
 
     @model_validator(mode="after")
     def _fits_into_memory(self) -> Self:

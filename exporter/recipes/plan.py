@@ -17,6 +17,7 @@ from exporter.generators.base import GeneratorInfo
 from exporter.generators.build import generator_info
 from exporter.generators.size_rule import wrong_size
 from exporter.generators.table import GENERATORS
+from exporter.recipes.carried import state_problems
 from exporter.recipes.export import Recipe
 from exporter.runtimes import RUNTIMES
 from exporter.stages import LoadGenerator, Stage
@@ -61,6 +62,7 @@ def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
         "extra_channels": model.extra_channels,
         "colour": given.colour,
         "frames": given.frames if given.frames > 1 else None,
+        "states": given.states,
     }
     load = LoadGenerator(
         arch=model.arch,
@@ -73,7 +75,7 @@ def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
         Chain(name, target.runtime, (load, *recipe.stages, *target.stages), target.also_on)
         for name, target in recipe.targets.items()
     )
-    problems = [*_network_problems(recipe), *_data_problems(recipe)]
+    problems = [*_network_problems(recipe), *_data_problems(recipe), *state_problems(recipe)]
     for chain in chains:
         problems += _chain_problems(recipe, chain)
         if chain.also_on and recipe.budget_of(chain.target).min_parity_db is None:
@@ -120,7 +122,7 @@ def _network_problems(recipe: Recipe) -> Iterator[str]:
 def _named_networks(recipe: Recipe) -> Iterator[tuple[Path_, str, str, Mapping[str, Any]]]:
     if recipe.model.arch:  # without a name, all is checked once the checkpoint has been recognised
         yield ("model",), "arch", recipe.model.arch, recipe.model.kwargs
-    for path, stage in _placed_stages(recipe):
+    for path, stage in recipe.placed_stages():
         if isinstance(stage, Distill):
             yield path, "student", stage.student, stage.kwargs
 
@@ -141,7 +143,7 @@ def _data_problems(recipe: Recipe) -> Iterator[str]:
     if recipe.data.protocol is not None and known is not None and known.scale == 1:
         yield f"{recipe.at('data', 'protocol')}: {NOTHING_ENLARGED}"
     if recipe.data.training is None:
-        for stage in {type(stage): stage for _, stage in _placed_stages(recipe)}.values():
+        for stage in {type(stage): stage for _, stage in recipe.placed_stages()}.values():
             if "training" in stage.reads:
                 yield f"{recipe.at('data', 'training')}: is missing, {stage.name} trains on it"
     for role in ("calibration", "evaluation", "training"):
@@ -162,14 +164,6 @@ def _folder_problem(role: str, folder: Path) -> str:
         return ""
     least = f"; calibration needs {FEWEST_IMAGES}" if role == "calibration" and found else ""
     return f"{folder} holds {found or 'no'} picture{'s' if found != 1 else ''}{least}"
-
-
-def _placed_stages(recipe: Recipe) -> Iterator[tuple[Path_, Stage]]:
-    for i, stage in enumerate(recipe.stages):
-        yield ("stages", i, stage.name), stage
-    for name, target in recipe.targets.items():
-        for i, stage in enumerate(target.stages):
-            yield ("targets", name, "stages", i, stage.name), stage
 
 
 def stage_path(recipe: Recipe, chain: Chain, i: int) -> Path_:

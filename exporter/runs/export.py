@@ -69,6 +69,9 @@ def export(
     done: dict[Path, tuple[str, Artifact]] = {}
     workspace = workspace_of(recipe, run_folder, progress, quiet)
     loaded = run_chain(replace(chains[0], stages=chains[0].stages[:1]), workspace, run_folder, done, seconds, notes)
+    if loaded.file.input.clip > 1 and not recipe.input.state:
+        where = recipe.at("model", "checkpoint")
+        raise RecipeError(f"{where}: its network carries a state", hint="say so in the recipe: input: {state: {h: {}}}")
     plain = open_images(recipe, loaded.file)
     if plain.evaluation.protocol is not None:
         progress.say(f"the network enlarges {loaded.file.enlarges} times; {IN_WORDS[plain.evaluation.protocol]}")

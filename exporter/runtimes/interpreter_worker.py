@@ -28,18 +28,27 @@ class TfliteModel:
         interpreter.allocate_tensors()
         self._interpreter = interpreter
         self._layouts = input_layout, output_layout
-        (self._input,), (self._output,) = interpreter.get_input_details(), interpreter.get_output_details()
+        self._inputs, self._outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        self._sources = _sources(*([one.get("name", "") for one in ends] for ends in (self._inputs, self._outputs)))
 
     def infer(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        self._feed(image)
-        self._interpreter.invoke()
-        stored = self._interpreter.get_tensor(self._output["index"])[0]
-        if self._layouts[1] == "NCHW":
-            stored = stored.transpose(1, 2, 0)
-        return np.ascontiguousarray(_real(stored, self._output), np.float32)
+        """The picture; of a file with a state, and a clip (H, W, T*C), the pictures of all its frames."""
+        channels = image.shape[2] if not self._sources else int(self._inputs[0]["shape"][3])
+        states, pictures = self._fresh(), []
+        for first in range(0, image.shape[2], channels):
+            frame = self._fed(image[..., first : first + channels])
+            self._set(frame, states)
+            self._interpreter.invoke()
+            made = [self._interpreter.get_tensor(one["index"]) for one in self._outputs]
+            states = [frame if place < 0 else made[place] for place in self._sources]
+            stored = made[0][0].transpose(1, 2, 0) if self._layouts[1] == "NCHW" else made[0][0]
+            pictures.append(_real(stored, self._outputs[0]))
+        shown = np.concatenate(pictures, axis=2) if len(pictures) > 1 else pictures[0]
+        return np.ascontiguousarray(shown, np.float32)
 
     def time_ms(self, image: NDArray[np.float32], runs: int, warmup: int) -> list[float]:
-        self._feed(image)
+        channels = image.shape[2] if not self._sources else int(self._inputs[0]["shape"][3])
+        self._set(self._fed(image[..., :channels]), self._fresh())
         samples_ms = []
         for run in range(warmup + runs):
             start = perf_counter()
@@ -48,10 +57,23 @@ class TfliteModel:
                 samples_ms.append((perf_counter() - start) * 1e3)
         return samples_ms
 
-    def _feed(self, image: NDArray[np.float32]) -> None:
+    def _fed(self, image: NDArray[np.float32]) -> NDArray[Any]:
         stored = image.transpose(2, 0, 1) if self._layouts[0] == "NCHW" else image
-        tensor = np.ascontiguousarray(_stored(stored, self._input))[None]
-        self._interpreter.set_tensor(self._input["index"], tensor)
+        return np.ascontiguousarray(_stored(stored, self._inputs[0]))[None]
+
+    def _fresh(self) -> list[NDArray[Any]]:
+        """Zeros, before the first frame."""
+        return [_stored(np.zeros(one["shape"], np.float32), one) for one in self._inputs[1:]]
+
+    def _set(self, frame: NDArray[Any], states: list[NDArray[Any]]) -> None:
+        for one, tensor in zip(self._inputs, [frame] + states):  # noqa: B905, RUF005 (Python 3.8)
+            self._interpreter.set_tensor(one["index"], tensor)
+
+
+def _sources(inputs: list[str], outputs: list[str]) -> list[int]:
+    """As `exporter/carried.py` has it: which output each state is fed next, -1 for the frame itself."""
+    given = {"previous_input": -1, "previous_output": 0}
+    return [given[name] if name in given else outputs.index("next_" + name) for name in inputs[1:]]
 
 
 def _stored(real: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporter.artifact import Artifact, Format
+from exporter.carried import frames_of, sources_of, walk
 from exporter.runtimes.base import Image, Session, engine_call, times_ms
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.installed import not_installed, version_of
@@ -56,24 +58,45 @@ class OnnxRuntimeSession(Session):
     def infer(self, image: Image) -> Image:
         import numpy as np
 
-        feed = self._feed(image)
+        session, given = self._open(), self._artifact.input
+        inputs, outputs = session.get_inputs(), [value.name for value in session.get_outputs()]
+        frames = frames_of(image, given.channels if len(inputs) > 1 else image.shape[2])
+        sources = sources_of([value.name for value in inputs], outputs)
         with engine_call(ENGINE, self._artifact):
-            stored = self._session.run(None, feed)[0][0]
-        picture = stored.transpose(1, 2, 0) if self._artifact.output.layout == "NCHW" else stored
-        return np.ascontiguousarray(picture, np.float32)
+            pictures = walk([self._stored(frame) for frame in frames], self._fresh(), sources, self._call)
+        made = [stored[0] for stored in pictures]
+        is_first = self._artifact.output.layout == "NCHW"
+        shown = [stored.transpose(1, 2, 0) if is_first else stored for stored in made]
+        return np.ascontiguousarray(np.concatenate(shown, 2) if len(shown) > 1 else shown[0], np.float32)
 
     def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
-        feed = self._feed(image)
+        session = self._open()
+        frame = frames_of(image, self._artifact.input.channels)[0] if self._fresh() else image
+        feed = self._feed([self._stored(frame), *self._fresh()])
         with engine_call(ENGINE, self._artifact):
-            return times_ms(lambda: self._session.run(None, feed), runs, warmup)
+            return times_ms(lambda: session.run(None, feed), runs, warmup)
 
-    def _feed(self, image: Image) -> dict[str, NDArray[np.float32]]:
+    def _call(self, tensors: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        return list(self._open().run(None, self._feed(tensors)))
+
+    def _feed(self, tensors: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        return {value.name: tensor for value, tensor in zip(self._open().get_inputs(), tensors, strict=True)}
+
+    def _stored(self, frame: Image) -> NDArray[np.float32]:
         import numpy as np
 
+        stored = frame.transpose(2, 0, 1) if self._artifact.input.layout == "NCHW" else frame
+        return np.ascontiguousarray(stored, np.float32)[None]
+
+    def _fresh(self) -> list[NDArray[np.float32]]:
+        import numpy as np
+
+        return [np.zeros(value.shape, np.float32) for value in self._open().get_inputs()[1:]]
+
+    def _open(self) -> Any:
         if self._session is None:
             raise ValueError("this session was closed")
-        stored = image.transpose(2, 0, 1) if self._artifact.input.layout == "NCHW" else image
-        return {self._session.get_inputs()[0].name: np.ascontiguousarray(stored, np.float32)[None]}
+        return self._session
 
     def __exit__(self, *_: object) -> None:
         self._session = None

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from exporter.artifact import Artifact, Format
+from exporter.carried import sources_of, walk
 from exporter.runtimes.base import Image, Session, engine_call, times_ms
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.installed import not_installed, version_of
@@ -32,6 +33,21 @@ class TorchCpu:
             return TorchSession(read_network(artifact.path, artifact.user_classes).eval(), artifact, threads)
 
 
+def shown_by(network: nn.Module, x: Tensor, channels: int) -> Tensor:
+    """(N, C, H, W) to the network's picture; of one with a state, which has `channels`, (1, T·C, H, W) to all T."""
+    import torch
+
+    from exporter.generators.carrying import fresh, output_names
+    from exporter.generators.network_file import carried
+
+    ends = carried(network)
+    if not ends:
+        return torch.as_tensor(network(x))
+    frames = torch.split(x, channels, 1)
+    sources = sources_of(["input", *(end.name for end in ends)], ["output", *output_names(ends)])
+    return torch.cat(walk(frames, fresh(ends, frames[0]), sources, lambda fed: network(*fed)), 1)
+
+
 class TorchSession(Session):
     def __init__(self, network: nn.Module, artifact: Artifact, threads: int) -> None:
         self._network: nn.Module | None = network
@@ -39,13 +55,14 @@ class TorchSession(Session):
 
     def infer(self, image: Image) -> Image:
         with self._ready(image) as (network, tensor):
-            picture = network(tensor)[0].permute(1, 2, 0).contiguous().numpy()
+            picture = shown_by(network, tensor, self._artifact.input.channels)[0].permute(1, 2, 0).contiguous().numpy()
         result: Image = picture
         return result
 
     def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
         with self._ready(image) as (network, tensor):
-            return times_ms(lambda: network(tensor), runs, warmup)
+            frame = tensor[:, : self._artifact.input.channels]
+            return times_ms(lambda: network(frame), runs, warmup)
 
     @contextmanager
     def _ready(self, image: Image) -> Iterator[tuple[nn.Module, Tensor]]:

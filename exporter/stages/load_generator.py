@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format, TensorSpec
+from exporter.carried import CLIP_FRAMES
+from exporter.generators.interface import Carried
 from exporter.stages.base import Stage, Workspace
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class LoadGenerator(Stage):
     extra_channels: tuple[float, ...] = ()
     colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = None  # None: found out by trying
     frames: int = 1
+    states: tuple[Carried, ...] = ()  # arguments of forward that go on from frame to frame
     weights: str | None = None  # the part of the checkpoint, where it holds several networks
 
     def networks(self, source: Artifact) -> tuple[str, ...]:
@@ -66,7 +69,9 @@ class LoadGenerator(Stage):
         network.eval()
         call = self._find_call(network, info, described, source)
         interface, given = call.interface, source.input
-        source = replace(source, input=TensorSpec.image(given.height, given.width, "NCHW", call.colour, self.frames))
+        clip = CLIP_FRAMES if interface.states else 1
+        shown = TensorSpec.image(given.height, given.width, "NCHW", call.colour, self.frames, clip)
+        source = replace(source, input=shown)
         described, lines = replace(described, interface=interface), [*lines, *call.remarks]
         network = in_unit_range(network, info.range, described.multiple, info.padding, interface).eval()
         if described.kwargs.get("norm_mode") == "calibrated":
@@ -98,6 +103,7 @@ class LoadGenerator(Stage):
             extra_channels=self.extra_channels or said.extra_channels,
             bgr=self.colour == "bgr" or (self.colour is None and said.bgr),
             frames=self.frames if self.frames > 1 else said.frames,
+            states=self.states or said.states,
         )
         colour = "rgb" if wanted.bgr else self.colour
         assert colour != "bgr"
@@ -230,4 +236,5 @@ def _output(call: Call, source: Artifact, arch: str) -> TensorSpec:
 
     if not bool(torch.isfinite(call.picture).all()):
         raise CheckpointError(f"{source.path}: {arch} gives NaN or infinite pixels on a grey picture")
-    return TensorSpec.image(call.scale * source.input.height, call.scale * source.input.width, colour=call.given)
+    sides = (call.scale * source.input.height, call.scale * source.input.width)
+    return TensorSpec.image(*sides, colour=call.given, clip=source.input.clip)

@@ -15,7 +15,7 @@ from exporter.generators.instead import instead_of
 from exporter.processes.child_process import how_it_ended, run_child
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.onnx2tf_child import FAILURE, JOB, MODEL, RESULT
-from exporter.stages.self_check import keep_picture, lopsided_image, lopsided_picture, require_close, run_tflite
+from exporter.stages.self_check import keep_picture, lopsided_clip, lopsided_picture, require_close, run_tflite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,7 +53,7 @@ class OnnxToTflite(Stage):
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError naming operator and node when one cannot be converted, or when the pictures differ."""
-        image = lopsided_image(source.input.height, source.input.width, source.input.channels)
+        image = lopsided_clip(source.input)
         content = _clean(self._convert(source.path, workspace))
         with workspace.quiet():
             made, _ = run_tflite(content, image)

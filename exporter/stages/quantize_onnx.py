@@ -15,7 +15,7 @@ from exporter.stages.autotune import autotuning
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.float_fallback import ALIKE, FACTS, error_of, find_fallback, said_of_alike
 from exporter.stages.passes import Passes
-from exporter.stages.self_check import lopsided_image, open_onnx, run_onnx
+from exporter.stages.self_check import lopsided_clip, lopsided_image, open_onnx, run_onnx
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +85,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         if facts:
             (workspace.folder / "facts.json").write_text(json.dumps(facts))
         with workspace.quiet():
-            picture = run_onnx(path, lopsided_image(source.input.height, source.input.width, source.input.channels))
+            picture = run_onnx(path, lopsided_clip(source.input))
             if self.any_size:
                 self._require_any_size(path, 2 * source.input.height, 2 * source.input.width, source.input.channels)
         if not np.isfinite(picture).all():

@@ -16,7 +16,7 @@ from exporter.stages.autotune import autotuning
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.float_fallback import ALIKE, FACTS, error_of, find_fallback, said_of_alike
 from exporter.stages.passes import Passes
-from exporter.stages.self_check import lopsided_image, lopsided_picture, run_tflite
+from exporter.stages.self_check import lopsided_clip, lopsided_picture, run_tflite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -230,7 +230,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     def _check(self, made: bytes, source: Artifact) -> None:
         import numpy as np
 
-        image = lopsided_image(source.input.height, source.input.width, source.input.channels)
+        image = lopsided_clip(source.input)
         picture, dtype = run_tflite(made, image)
         if not np.isfinite(picture).all():
             raise StageError(f"{self.name}: the {self.precision} file gives values that are not finite numbers")

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.artifact import Artifact, Format
+from exporter.artifact import Artifact, Format, TensorSpec
+from exporter.carried import frames_of, sources_of, walk
 from exporter.errors import WrongPicture
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ def lopsided_image(height: int, width: int, channels: int = 3) -> Floats:
     return np.asarray(picture[None], np.float32)
 
 
+def lopsided_clip(given: TensorSpec) -> Floats:
+    """The lopsided image for a file that takes `given`; for one with a state its frames, one behind the other."""
+    return lopsided_image(given.height, given.width, given.channels * given.clip)
+
+
 def require_close(stage: str, made: Floats, expected: Floats, limit: float = LARGEST_FLOAT_DIFFERENCE) -> None:
     """Raise WrongPicture unless both pictures are finite, of one shape, and within `limit` of each other.
 
@@ -60,8 +66,7 @@ _shown: dict[str, Floats] = {}  # by the files' digests, the newest last
 def lopsided_picture(artifact: Artifact) -> Floats:
     """What an ONNX or .tflite file makes of the lopsided image of its size; the last files are run once each."""
     if artifact.sha256 not in _shown:
-        given = artifact.input
-        image = lopsided_image(given.height, given.width, given.channels)
+        image = lopsided_clip(artifact.input)
         is_tflite = artifact.format == Format.TFLITE
         keep_picture(
             artifact,
@@ -79,7 +84,7 @@ def keep_picture(artifact: Artifact, picture: Floats) -> Artifact:
 
 
 def run_onnx(path: Path, feed: Floats) -> Floats:
-    """The output of a one-input, one-output ONNX file on ONNX Runtime's CPU provider."""
+    """The picture of an ONNX file on ONNX Runtime's CPU provider; of a file with a state, those of a clip."""
     return open_onnx(path)(feed)
 
 
@@ -94,8 +99,17 @@ def open_onnx(path: Path) -> Callable[[Floats], Floats]:
     session = onnxruntime.InferenceSession(
         str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=["WeightBiasQuantization"]
     )  # its int32 biases take float16 scales that underflow
-    name = session.get_inputs()[0].name
-    return lambda feed: np.asarray(session.run(None, {name: feed})[0])
+    inputs, outputs = session.get_inputs(), [value.name for value in session.get_outputs()]
+    names = [value.name for value in inputs]
+    if len(names) == 1:
+        return lambda feed: np.asarray(session.run(None, {names[0]: feed})[0])
+    fresh, sources = [np.zeros(value.shape, np.float32) for value in inputs[1:]], sources_of(names, outputs)
+
+    def call(tensors: list[Any]) -> list[Any]:
+        fed = dict(zip(names, map(np.ascontiguousarray, tensors), strict=True))
+        return list(session.run(None, fed))
+
+    return lambda feed: np.concatenate(walk(frames_of(feed, inputs[0].shape[3]), fresh, sources, call), -1)
 
 
 def run_tflite(content: bytes, feed: Floats) -> tuple[Floats, Any]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from exporter.artifact import Artifact, Format
+from exporter.carried import CLIP_FRAMES, frames_of, sources_of, walk
 from exporter.errors import PlanError, StageError
 from exporter.failures import explained, in_one_line
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.cleanliness import Cleanliness, cleanliness
-from exporter.stages.self_check import keep_picture, lopsided_image, require_close, run_onnx
+from exporter.stages.self_check import keep_picture, lopsided_clip, require_close, run_onnx
 from exporter.stages.unexportable import REFUSED, baked_in, not_exported, one_of, plain_line
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ class TorchToOnnx(Stage):
 
         height, width = source.input.height, source.input.width
         network = _channels_last(read_network(source.path, source.user_classes))
-        traced = lopsided_image(height, width, source.input.channels)
+        traced = lopsided_clip(source.input)
         # A second picture: numbers of the traced one that stay in a file give that one's picture and no other.
         pictures = (traced, (1 - traced[:, ::-1, ::-1]).copy())
         with torch.no_grad():  # not inference mode: what a network keeps from this call, it is exported with
-            expected = tuple(network(torch.from_numpy(picture.copy())).numpy() for picture in pictures)
+            expected = tuple(network.shown(torch.from_numpy(picture.copy())).numpy() for picture in pictures)
         path = workspace.folder / "model.onnx"
         picture = self._write_cleanest(network, pictures, expected, path, workspace)
         given, made = source.input.with_sides(height, width), source.output.with_sides(*expected[0].shape[1:3])
@@ -61,7 +62,7 @@ class TorchToOnnx(Stage):
         return keep_picture(artifact, picture)
 
     def _write_cleanest(
-        self, network: nn.Module, pictures: tuple[Any, ...], expected: tuple[Any, ...], path: Path, workspace: Workspace
+        self, network: Any, pictures: tuple[Any, ...], expected: tuple[Any, ...], path: Path, workspace: Workspace
     ) -> Any:
         """What the written file makes of the first picture."""
         failed: dict[str, StageError | PlanError] = {}
@@ -92,13 +93,14 @@ class TorchToOnnx(Stage):
         return best.picture
 
     def _candidate(
-        self, network: nn.Module, pictures: tuple[Any, ...], expected: tuple[Any, ...], folder: Path, way: str
+        self, network: Any, pictures: tuple[Any, ...], expected: tuple[Any, ...], folder: Path, way: str
     ) -> _Candidate:
         """What `way` makes of the network, measured. Raises StageError or PlanError when it gives another picture."""
         from exporter.passes.onnx.after_export import AFTER_EXPORT
         from exporter.passes.run import rewrite_onnx, with_shapes
 
-        graph = rewrite_onnx(self._export(network, pictures[0], folder, way), *AFTER_EXPORT)
+        frame = frames_of(pictures[0], network.channels(pictures[0]))[0]
+        graph = rewrite_onnx(self._export(network, frame, folder, way), *AFTER_EXPORT)
         model = with_shapes(graph.commit())
         path = folder / f"{way}.onnx"
         try:
@@ -108,7 +110,7 @@ class TorchToOnnx(Stage):
             try:
                 require_close(self.name, self._picture(path, pictures[1]), expected[1])
             except StageError as error:
-                raise baked_in(self.name, network, pictures[0], error) from error
+                raise baked_in(self.name, network, frame, error) from error
         except StageError:
             path.unlink(missing_ok=True)
             raise
@@ -145,10 +147,11 @@ class TorchToOnnx(Stage):
         another = f"{self.name}.exporter={other} reads the network in another way and may know the operator"
         return type(first)(problem, hint=f"{another}; {hint}" if hint else another)
 
-    def _export(self, network: nn.Module, image: Any, folder: Path, way: str) -> Any:
+    def _export(self, network: Any, image: Any, folder: Path, way: str) -> Any:
         import onnx
         import torch
 
+        from exporter.generators.carrying import output_names
         from exporter.generators.instead import hint_of_words
         from exporter.generators.plain_operators import Plain
         from exporter.generators.users_code import FAILS_WITH, is_raised_by_user, said_by
@@ -159,10 +162,10 @@ class TorchToOnnx(Stage):
                 warnings.simplefilter("ignore")  # the tracing exporter announces its retirement
                 torch.onnx.export(
                     _traced(network, image) if way == "trace" else network,
-                    (torch.from_numpy(image.copy()),),
+                    (torch.from_numpy(image.copy()), *network.fresh(torch.from_numpy(image))),
                     raw,
-                    input_names=["input"],
-                    output_names=["output"],
+                    input_names=["input", *(end.name for end in network.ends)],
+                    output_names=["output", *output_names(network.ends)],
                     opset_version=OPSET,
                     dynamo=way == "dynamo",
                     external_data=False,
@@ -190,29 +193,55 @@ class _Candidate:
     remarks: tuple[str, ...]
 
 
-def _traced(network: nn.Module, image: Any) -> nn.Module:
+def _traced(network: Any, image: Any) -> nn.Module:
     """As it is, or where parts of it are TorchScript, which the exporter refuses inside a module, all of it."""
     import torch
 
     if not any(isinstance(part, torch.jit.ScriptModule) for part in network.modules()):
-        return network
-    traced: nn.Module = torch.jit.trace(network, torch.from_numpy(image.copy()), check_trace=False)  # type: ignore[no-untyped-call]
+        return network  # type: ignore[no-any-return]
+    fed = (torch.from_numpy(image.copy()), *network.fresh(torch.from_numpy(image)))
+    traced: nn.Module = torch.jit.trace(network, fed, check_trace=False)  # type: ignore[no-untyped-call]
     return traced
 
 
-def _channels_last(network: nn.Module) -> nn.Module:
+def _channels_last(network: nn.Module) -> Any:
+    import torch
     from torch import Tensor, nn
 
+    from exporter.generators.carrying import fresh, output_names
+    from exporter.generators.network_file import carried
+
+    def last(x: Tensor) -> Tensor:
+        return x.permute(0, 2, 3, 1) if x.dim() == 4 else x
+
+    def first(x: Tensor) -> Tensor:
+        return x.permute(0, 3, 1, 2).contiguous() if x.dim() == 4 else x
+
     class ChannelsLast(nn.Module):
-        """(1, H, W, C) outside, (1, C, H, W) inside: converters then drop both permutations."""
+        """(1, H, W, C) outside, (1, C, H, W) inside: converters then drop both permutations. States likewise."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.network = network
+            self.network, self.ends = network, carried(network)
 
-        def forward(self, x: Tensor) -> Tensor:
-            y: Tensor = self.network(x.permute(0, 3, 1, 2).contiguous())
-            return y.permute(0, 2, 3, 1)
+        def forward(self, x: Tensor, *states: Tensor) -> Any:
+            made = self.network(first(x), *map(first, states))
+            return tuple(map(last, made)) if states else last(made)
+
+        def fresh(self, x: Tensor) -> list[Tensor]:
+            return [last(state) for state in fresh(self.ends, x.permute(0, 3, 1, 2))]
+
+        def channels(self, clip: Any) -> int:
+            """Of one frame."""
+            return int(clip.shape[-1]) // (CLIP_FRAMES if self.ends else 1)
+
+        def shown(self, clip: Tensor) -> Tensor:
+            """The picture, or those of all frames of a clip."""
+            if not self.ends:
+                return torch.as_tensor(self(clip))
+            frames = frames_of(clip, self.channels(clip))
+            names = [["input", *(end.name for end in self.ends)], ["output", *output_names(self.ends)]]
+            return torch.cat(walk(frames, self.fresh(frames[0]), sources_of(*names), lambda fed: self(*fed)), -1)
 
     return ChannelsLast().eval()
 

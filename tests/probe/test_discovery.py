@@ -38,10 +38,12 @@ def test_frames_are_guessed() -> None:
 
 
 def test_a_state_is_no_number() -> None:
-    with pytest.raises(PlanError, match=r"'state', a state that goes on from frame to frame(?s:.*)fill: 0, shape"):
-        found("Carries")
+    of = found("Carries")
+    (state,) = of.wanted.states
+    assert (state.argument, state.output, state.shape) == ("state", ("1",), [1, 8, "H", "W"])
+    assert of.remarks == ("carried from frame to frame, from zeros on: state",)
     by_itself = found("Carries", inputs={"state": {"fill": 0, "shape": [1, 8, "H", "W"]}})
-    assert by_itself.wanted.inputs["state"]["fill"] == 0
+    assert by_itself.wanted.inputs["state"]["fill"] == 0 and not by_itself.wanted.states
 
 
 def test_the_size_that_a_network_is_built_for_is_read_off_its_complaint() -> None:

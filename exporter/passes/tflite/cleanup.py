@@ -208,8 +208,12 @@ def _inverse_follows(links: Links, operator: Any, perm: Any) -> bool:
 
 
 def name_ends(graph: TfliteGraph) -> bool:
-    """Call the picture tensors `input` and `output`, and give the file one signature that says so."""
-    for label, index in (("input", graph.inputs[0]), ("output", graph.outputs[0])):
+    """Call the picture tensors `input` and `output`, and give the file one signature that says so.
+
+    States keep the names that a signature gave them before.
+    """
+    labels = _labels(graph)
+    for label, index in labels:
         for other, tensor in enumerate(graph.tensors):
             if other != index and graph.name(other) == label:
                 tensor.name = f"{label}_inner"
@@ -217,16 +221,24 @@ def name_ends(graph: TfliteGraph) -> bool:
     signature = graph.schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = SIGNATURE, 0
     signature.inputs, signature.outputs = [], []
-    for label, index, target in (
-        ("input", graph.inputs[0], signature.inputs),
-        ("output", graph.outputs[0], signature.outputs),
-    ):
+    for place, (label, index) in enumerate(labels):
         entry = graph.schema.TensorMapT()
         entry.name, entry.tensorIndex = label, index
-        target.append(entry)
+        (signature.inputs if place < len(graph.inputs) else signature.outputs).append(entry)
     graph.model.signatureDefs = [signature]
     graph.model.description = "exporter"
     return True
+
+
+def _labels(graph: TfliteGraph) -> list[tuple[str, int]]:
+    """The name of every end, inputs first."""
+    ends = [("input", graph.inputs[0]), ("output", graph.outputs[0])]
+    if len(graph.inputs) == len(graph.outputs) == 1:
+        return ends
+    known = graph.model.signatureDefs[0]
+    names = [[entry.name for entry in each] for each in (known.inputs, known.outputs)]
+    told = [name.decode() if isinstance(name, bytes) else name for each in names for name in each]
+    return list(zip(told, (*graph.inputs, *graph.outputs), strict=True))
 
 
 CLEANUP = (

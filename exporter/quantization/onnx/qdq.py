@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from exporter.carried import PREVIOUS_INPUT, PREVIOUS_OUTPUT, sources_of
 from exporter.graph.onnx_editor import OnnxGraph
 from exporter.graph.operators import ONNX
 from exporter.quantization.onnx.float_nodes import normalised, steps_of
@@ -22,6 +24,7 @@ from exporter.quantization.ranges.seen import narrowed_to_seen
 
 # ONNX Runtime quantises these; outputs of _SAME have their input's scale, and no rounding happens in them.
 KINDS = tuple(kind for kind, operator in ONNX.items() if operator.scale)
+SHARED = (PREVIOUS_INPUT, PREVIOUS_OUTPUT)  # states that are pictures, as they came out or went in
 _SAME = {kind for kind in KINDS if ONNX[kind].scale == "input"}
 _CLAMPS = {kind for kind in KINDS if ONNX[kind].scale == "clamp"}
 
@@ -55,7 +58,8 @@ def plan_qdq(model: Any, in_float: frozenset[str]) -> QdqPlan:
     heads = _heads(graph, makers, users, in_float)
     floats = _floats(graph)
     groups = {name: frozenset(members) for name, members in heads.items() if name in floats}
-    residual, ends = _residual(graph, makers), {graph.input[0].name, graph.output[0].name}
+    carried = {value.name for values in (graph.input, graph.output) for value in values[1:]}
+    residual, ends = _residual(graph, makers) | carried, {graph.input[0].name, graph.output[0].name, *SHARED}
     unclipped = {name for name, members in groups.items() if not residual.isdisjoint({name, *members})}
     pixels = {name for name, members in groups.items() if not ends.isdisjoint({name, *members})}
     wanted = Wanted(frozenset(groups), frozenset(unclipped), frozenset(normalised(model) & groups.keys()))
@@ -76,7 +80,8 @@ def activations_of(model: Any) -> Wanted[str]:
 def seen_ranges(plan: QdqPlan, ranges: Mapping[str, Range]) -> dict[str, Range]:
     """`ranges`, none wider than what can be seen of it."""
     graph = plan.model.graph
-    ends = ([value.name for value in values] for values in (graph.input, graph.output))
+    given, made = ([value.name for value in values] for values in (graph.input, graph.output))
+    ends = given[:1], made[:1], made[1:]
     shared = {name: ranges[head] for head, members in plan.groups.items() for name in members if head in ranges}
     return narrowed_to_seen(steps_of(plan.model), shared | dict(ranges), *ends)
 
@@ -92,18 +97,36 @@ def write_qdq(plan: QdqPlan, ranges: Mapping[str, Range], target: Path, unsigned
     model.CopyFrom(plan.model)
     graph = OnnxGraph(model)
     params: dict[str, Affine] = {}
+    codes = {name: PIXELS if name in plan.pixels else Affine.of_range(ranges[name]) for name in plan.groups}
+    for alike in _carried(plan):
+        dictated = next((PIXELS for name in alike if name in plan.pixels), None)
+        values = reduce(Range.union, (ranges[name] for name in alike if name not in plan.pixels), Range(0.0, 0.0))
+        codes |= dict.fromkeys(alike, dictated or Affine.of_range(values))
     for name, members in plan.groups.items():
-        own = PIXELS if name in plan.pixels else Affine.of_range(ranges[name])
-        params |= dict.fromkeys((name, *members), own)
+        params |= dict.fromkeys((name, *members), codes[name])
     placement = place(graph, KINDS, plan.in_float, _floats(model.graph))
     onnx.save(write_pairs(graph, placement, params, unsigned), target)
+
+
+def _carried(plan: QdqPlan) -> list[set[str]]:
+    """Groups that have one scale, as what one frame gives goes into the next as it came out."""
+    given, made = ([value.name for value in values] for values in (plan.model.graph.input, plan.model.graph.output))
+    group_of = {name: head for head, members in plan.groups.items() for name in (head, *members)}
+    alike: list[set[str]] = []
+    for state, source in zip(given[1:], sources_of(given, made), strict=True):
+        if source > 0 and state in group_of and made[source] in group_of:
+            pair = {group_of[state], group_of[made[source]]}
+            met = [group for group in alike if group & pair]
+            alike = [group for group in alike if group not in met] + [pair.union(*met)]
+    return alike
 
 
 def _heads(
     graph: Any, makers: Mapping[str, Any], users: Mapping[str, list[Any]], in_float: Collection[str]
 ) -> dict[str, set[str]]:
     """Each tensor with a scale of its own, and the tensors that inherit it."""
-    heads: dict[str, set[str]] = {graph.input[0].name: set()}
+    heads: dict[str, set[str]] = {value.name: set() for value in graph.input}
+    given_out = {value.name for value in graph.output}
     for node in graph.node:
         if node.op_type in KINDS and node.name not in in_float:
             for name in node.output:
@@ -117,6 +140,7 @@ def _heads(
         if node.op_type in _CLAMPS
         and node.name not in in_float
         and len(users[node.input[0]]) == 1
+        and node.input[0] not in given_out
         and node.input[0] in makers
         and makers[node.input[0]].name not in in_float
     }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exporter.carried import FRAME, frames_of, sources_of
 from exporter.graph.tflite_editor import TfliteGraph
 
 Floats = NDArray[np.float32]
@@ -26,23 +27,35 @@ def tflite_activations(
 ) -> Iterator[Mapping[int, Floats]]:
     """For each of `images`, (H, W, 3) RGB 0..1, the values of `tensors` (numbers in the file), until the next one.
 
+    Of a file with a state each image is a clip, and each frame counts by itself.
+
     The tensors become outputs of the graph: a delegate keeps all others to itself, and without it a picture takes
     several times as long.
     """
     from ai_edge_litert.interpreter import Interpreter
 
     graph = TfliteGraph(content)
-    wanted = sorted(set(tensors) - set(graph.inputs))
+    given, ends = list(graph.inputs), list(graph.outputs)
+    sources = sources_of(*([graph.name(index) for index in each] for each in (given, ends)))
+    fresh = [np.zeros(graph.shape(index), np.float32) for index in given[1:]]
+    channels = graph.shape(given[0])[-1] if sources else 0
+    wanted = sorted((set(tensors) | set(ends if sources else ())) - set(given))
     graph.outputs = wanted
     graph.model.signatureDefs = None  # they name the outputs of before
     interpreter = Interpreter(model_content=graph.to_bytes(), num_threads=2)
     interpreter.allocate_tensors()
-    source = interpreter.get_input_details()[0]["index"]
-    places = [detail["index"] for detail in interpreter.get_output_details()]
+    fed = [detail["index"] for detail in interpreter.get_input_details()]
+    places = dict(zip(wanted, (detail["index"] for detail in interpreter.get_output_details()), strict=True))
     for image in images:
-        interpreter.set_tensor(source, image[None])
-        interpreter.invoke()
-        yield _InPlace(interpreter, dict(zip(wanted, places, strict=True)), dict.fromkeys(graph.inputs, image[None]))
+        states = fresh
+        for frame in frames_of(image, channels or image.shape[-1]):
+            tensors_in = [frame[None], *states]
+            for index, tensor in zip(fed, tensors_in, strict=True):
+                interpreter.set_tensor(index, tensor)
+            interpreter.invoke()
+            made = [frame[None] if place == FRAME else interpreter.get_tensor(places[ends[place]]) for place in sources]
+            yield _InPlace(interpreter, places, dict(zip(given, tensors_in, strict=True)))
+            states = made
 
 
 class _InPlace(Mapping[int, Floats]):
@@ -74,25 +87,31 @@ def onnx_activations(model: Any, tensors: Collection[str], images: Iterable[Floa
 
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
-    source = watched.graph.input[0].name
-    known = {value.name for value in watched.graph.output}
-    for name in sorted(set(tensors) - known - {source}):
+    given, known = ([value.name for value in values] for values in (model.graph.input, model.graph.output))
+    sources = sources_of(given, known)
+    for name in sorted(set(tensors) - set(known) - set(given)):
         watched.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
     places = {value.name: number for number, value in enumerate(session.get_outputs())}
-    wanted = sorted(set(tensors) - {source})
+    wanted = sorted((set(tensors) | set(known if sources else ())) - set(given))
     binding = session.io_binding()
     held = {name: _bound(binding, session.get_outputs()[places[name]]) for name in wanted}
+    fresh = [np.zeros(value.shape, np.float32) for value in session.get_inputs()[1:]]
+    channels = session.get_inputs()[0].shape[-1] if sources else 0
     for image in images:
-        binding.bind_cpu_input(source, np.ascontiguousarray(image[None]))
-        session.run_with_iobinding(binding)
-        made = dict(zip(held, binding.get_outputs(), strict=True))
-        yield {name: made[name].numpy() if array is None else array for name, array in held.items()} | {
-            source: image[None]
-        }
+        states = fresh
+        for frame in frames_of(image, channels or image.shape[-1]):
+            fed = [np.ascontiguousarray(tensor) for tensor in (frame[None], *states)]
+            for name, tensor in zip(given, fed, strict=True):
+                binding.bind_cpu_input(name, tensor)
+            session.run_with_iobinding(binding)
+            outputs = dict(zip(held, binding.get_outputs(), strict=True))
+            made = {name: outputs[name].numpy() if array is None else array for name, array in held.items()}
+            states = [fed[0] if place == FRAME else made[known[place]].copy() for place in sources]
+            yield made | dict(zip(given, fed, strict=True))
 
 
 def _bound(binding: Any, output: Any) -> Floats | None:

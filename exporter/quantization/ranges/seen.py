@@ -24,9 +24,13 @@ def narrowed_to_seen(
     ranges: Mapping[Tensor, Range],
     pictures: Collection[Tensor],
     outputs: Collection[Tensor],
+    carried: Collection[Tensor] = (),
 ) -> dict[Tensor, Range]:
-    """`ranges`, those of the terms of the last sums narrowed. `pictures` are what goes in, `outputs` what comes out."""
-    limits = seen_limits(steps, ranges, pictures, outputs)
+    """`ranges`, those of the terms of the last sums narrowed. `pictures` are what goes in, `outputs` what comes out.
+
+    `carried` are states, which the next frame reads whole.
+    """
+    limits = seen_limits(steps, ranges, pictures, outputs, carried)
     return {tensor: _within(known, limits[tensor]) if tensor in limits else known for tensor, known in ranges.items()}
 
 
@@ -35,16 +39,21 @@ def seen_limits(
     ranges: Mapping[Tensor, Range],
     pictures: Collection[Tensor],
     outputs: Collection[Tensor],
+    carried: Collection[Tensor] = (),
 ) -> dict[Tensor, Range]:
     """Beyond which no value of a tensor is seen, where that can be said; `ranges` are all that is known."""
-    return _Walk(steps, ranges, pictures).limits_from(outputs)
+    return _Walk(steps, ranges, pictures, carried).limits_from(outputs)
 
 
 class _Walk(Generic[Tensor]):
     """Back from the outputs, through what moves and clamps, from sum to sum."""
 
     def __init__(
-        self, steps: Sequence[Step[Tensor]], ranges: Mapping[Tensor, Range], pictures: Collection[Tensor]
+        self,
+        steps: Sequence[Step[Tensor]],
+        ranges: Mapping[Tensor, Range],
+        pictures: Collection[Tensor],
+        carried: Collection[Tensor],
     ) -> None:
         self._pictures = set(pictures)
         for step in steps:
@@ -53,6 +62,7 @@ class _Walk(Generic[Tensor]):
         self._ranges = dict(ranges) | dict.fromkeys(self._pictures, SHOWN)
         self._makers = {tensor: step for step in steps for tensor in step.outputs}
         self._readers = Counter(tensor for step in steps for tensor in set(step.inputs))
+        self._readers.update(carried)
         self._limits: dict[Tensor, Range] = {}
 
     def limits_from(self, outputs: Collection[Tensor]) -> dict[Tensor, Range]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporter.carried import frames_of, sources_of, walk
 from exporter.quantization.params import HIGHEST, LOWEST
 
 if TYPE_CHECKING:
@@ -24,27 +25,31 @@ class Engine:
 
         self._interpreter: Any = Interpreter(model_content=content, num_threads=threads)
         self._interpreter.allocate_tensors()
-        self._source = self._interpreter.get_input_details()[0]
-        self._target = self._interpreter.get_output_details()[0]
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._inputs, self._outputs = inputs, outputs
+        self._sources = sources_of([each["name"] for each in inputs], [each["name"] for each in outputs])
 
     def picture(self, image: Floats) -> Floats:
-        """(H, W, 3) RGB 0..1 in, the same out; an int8 file's values are converted with its own scales."""
-        feed = image[None]
-        if self._source["dtype"] == np.int8:
-            scale, zero_point = self._source["quantization"]
-            feed = np.clip(np.round(feed / scale) + zero_point, LOWEST, HIGHEST).astype(np.int8)
-        self._interpreter.set_tensor(self._source["index"], feed)
+        """(H, W, C) in 0..1 in, the same out; an int8 file's values are converted with its own scales.
+
+        Of a file with a state a clip, and the pictures of all its frames.
+        """
+        channels = image.shape[-1] if not self._sources else int(self._inputs[0]["shape"][-1])
+        frames = [_stored(frame[None], self._inputs[0]) for frame in frames_of(image, channels)]
+        fresh = [_stored(np.zeros(each["shape"], np.float32), each) for each in self._inputs[1:]]
+        pictures = walk(frames, fresh, self._sources, self._call)
+        return np.concatenate([_real(picture[0], self._outputs[0]) for picture in pictures], -1)
+
+    def _call(self, tensors: list[Any]) -> list[Any]:
+        for each, tensor in zip(self._inputs, tensors, strict=True):
+            self._interpreter.set_tensor(each["index"], tensor)
         self._interpreter.invoke()
-        made = self._interpreter.get_tensor(self._target["index"])[0]
-        if self._target["dtype"] != np.int8:
-            return np.asarray(made, np.float32)
-        scale, zero_point = self._target["quantization"]
-        return np.asarray((made.astype(np.float32) - zero_point) * scale, np.float32)
+        return [self._interpreter.get_tensor(each["index"]) for each in self._outputs]
 
     @property
     def output_dtype(self) -> Any:
         """The number format that the file gives its picture in."""
-        return self._target["dtype"]
+        return self._outputs[0]["dtype"]
 
     def seconds(self) -> float:
         """Of one call on the picture that was shown last, without what other programs took of the processor.
@@ -54,6 +59,20 @@ class Engine:
         started = time.thread_time()
         self._interpreter.invoke()
         return time.thread_time() - started
+
+
+def _stored(real: Floats, detail: dict[str, Any]) -> Any:
+    if detail["dtype"] != np.int8:
+        return real
+    scale, zero_point = detail["quantization"]
+    return np.clip(np.round(real / scale) + zero_point, LOWEST, HIGHEST).astype(np.int8)
+
+
+def _real(made: Any, detail: dict[str, Any]) -> Floats:
+    if detail["dtype"] != np.int8:
+        return np.asarray(made, np.float32)
+    scale, zero_point = detail["quantization"]
+    return np.asarray((made.astype(np.float32) - zero_point) * scale, np.float32)
 
 
 def time_ratio(one: Engine, other: Engine) -> float:

@@ -66,8 +66,8 @@ def _saturates(links: Links, producer: Any, target: int, limits: Range) -> bool:
     kernel = INT8_KERNELS.get(graph.kind(producer))
     if kernel is None or kernel.rule not in ("weights", "free"):
         return False
-    if target in graph.outputs:
-        return limits.high >= 1  # the picture's range ends at 0 and 1
+    if target in graph.outputs:  # the picture's range ends at 0 and 1, that of a state where another frame's does
+        return target == graph.outputs[0] and limits.high >= 1
     return all(_takes_own_range(graph, user, target) for user in links.readers(target))
 
 

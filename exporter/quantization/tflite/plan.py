@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from exporter.carried import sources_of
 from exporter.graph.operators import INT8_KERNELS
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.graph.tflite_links import Links
@@ -117,6 +118,11 @@ def activations_of(content: bytes) -> Wanted[int]:
     return Wanted(frozenset(float_activations(graph, ends)), frozenset(residual_tensors(graph)))
 
 
+def _holds(params: Affine, values: Range) -> bool:
+    step = params.scale / 2
+    return params.range.low - step <= values.low and values.high <= params.range.high + step
+
+
 class _Planner:
     """First every tensor that must exist in both forms gets two, then groups are found."""
 
@@ -131,6 +137,9 @@ class _Planner:
         self._int8: list[int] = []
         self._centred: list[int] = []
         self._origins: dict[int, int] = {}  # a tensor made here -> the float tensor with its values
+        self._ends = list(graph.inputs), list(graph.outputs)
+        names = [[graph.name(index) for index in ends] for ends in self._ends]
+        self._sources = sources_of(*names)
 
     def is_integer(self, operator: Any) -> bool:
         return id(operator) in self._integer_ids
@@ -153,11 +162,14 @@ class _Planner:
     def share(self) -> None:
         """Pin what is dictated, join what kernels want alike, and put a QUANTIZE where the two contradict."""
         graph, scales = self.graph, self._scales
-        for tensor in (*graph.inputs, *graph.outputs):
+        (picture, *states), (shown, *_) = graph.inputs, graph.outputs
+        pictures = [picture, shown] + [s for s, place in zip(states, self._sources, strict=True) if place <= 0]
+        for tensor in pictures:
             scales.pin(tensor, PIXELS)
         for tensor, origin in self._origins.items():
-            if origin in (*graph.inputs, *graph.outputs):
+            if origin in pictures:
                 scales.pin(tensor, PIXELS)
+        self._carry()
         for operator in list(self.integer):
             output = INT8_KERNELS[graph.kind(operator)].output
             if output is not None and not scales.pin(operator.outputs[0], Affine(*output)):
@@ -169,6 +181,20 @@ class _Planner:
             self._centre(operator)
         for operator in self.integer:
             self._include_constants(operator)
+
+    def _carry(self) -> None:
+        """One scale for a state and for what it becomes: its codes go in again as they came out."""
+        given, made = self._ends
+        for state, place in zip(given[1:], self._sources, strict=True):
+            first, second = self._integer_form(state), self._integer_form(made[place])
+            if place > 0 and first is not None and second is not None:
+                self._scales.join(first, second)
+
+    def _integer_form(self, tensor: int) -> int | None:
+        """The int8 tensor that holds an end of the float file; None where only float operators touch it."""
+        if tensor in self._int8:
+            return tensor
+        return next((own for own, origin in self._origins.items() if origin == tensor), None)
 
     def symmetric(self) -> frozenset[int]:
         """Groups that somebody reads who knows no zero point."""
@@ -211,7 +237,8 @@ class _Planner:
         for other in operator.outputs[1:]:
             self._scales.join(first, other)
         for tensor in float_activations(graph, operator.inputs):
-            if self._stands_apart(tensor, operator) or not self._scales.join(first, tensor):
+            apart = self._stands_apart(tensor, operator) or self._would_clip(first, tensor)
+            if apart or not self._scales.join(first, tensor):
                 own = self._requantized_copy(tensor)
                 operator.inputs = [own if index == tensor else index for index in operator.inputs]
                 graph.operators.insert(graph.operators.index(operator), self._requantize(tensor, own))
@@ -226,10 +253,28 @@ class _Planner:
         own, widest = self._span(tensor), max(map(self._span, beside))
         return 0 < COARSER * own < widest and self._is_read_elsewhere(tensor, operator)
 
+    def _would_clip(self, first: int, second: int) -> bool:
+        """Whether a state, whose values go on, would get a scale that somebody dictates and does not hold them."""
+        carried = {
+            root for ends in self._ends for tensor in ends[1:] if (root := self._integer_root(tensor)) is not None
+        }
+        for pinned, other in ((first, second), (second, first)):
+            params, root = self._scales.pinned(pinned), self._scales.root(other)
+            if params is not None and self._scales.pinned(other) is None and root in carried:
+                return any(not _holds(params, values) for values in self._ranges_of(other))
+        return False
+
+    def _integer_root(self, tensor: int) -> int | None:
+        own = self._integer_form(tensor)
+        return None if own is None else self._scales.root(own)
+
+    def _ranges_of(self, tensor: int) -> list[Range]:
+        known = [self._ranges.get(self._origins.get(each, each)) for each in self._group(tensor)]
+        return [each for each in known if each is not None]
+
     def _span(self, tensor: int) -> float:
         """Of all values in the group of `tensor`; 0 where ranges are not known."""
-        ranges = [self._ranges.get(self._origins.get(each, each)) for each in self._group(tensor)]
-        known = [each for each in ranges if each is not None]
+        known = self._ranges_of(tensor)
         return max((each.high for each in known), default=0.0) - min((each.low for each in known), default=0.0)
 
     def _is_read_elsewhere(self, tensor: int, operator: Any) -> bool:

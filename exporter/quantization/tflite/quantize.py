@@ -101,4 +101,5 @@ def calibrated_as_seen(
     graph, learned = TfliteGraph(content), calibrate_tflite(content, wanted, images, settings)
     if stored_ranges(graph):
         return learned
-    return replace(learned, ranges=narrowed_to_seen(steps_of(graph), learned.ranges, graph.inputs, graph.outputs))
+    ends = graph.inputs[:1], graph.outputs[:1], graph.outputs[1:]
+    return replace(learned, ranges=narrowed_to_seen(steps_of(graph), learned.ranges, *ends))

@@ -46,10 +46,10 @@ class SharedScales:
 def residual_tensors(graph: TfliteGraph) -> set[int]:
     """What is added to make the output picture, and everything that shares its scale: never clipped.
 
-    Cut tails of the residual are the strongest edges of the picture.
+    Cut tails of the residual are the strongest edges of the picture; those of a state would be missed ever after.
     """
     found: set[int] = set()
-    frontier, links = list(graph.outputs), Links(graph)
+    frontier, links = graph.outputs[:1], Links(graph)
     seen_sum = False
     while frontier:
         tensor = frontier.pop()
@@ -62,7 +62,7 @@ def residual_tensors(graph: TfliteGraph) -> set[int]:
         if rule == "same" or (kind in ("ADD", "SUB") and not seen_sum):
             seen_sum = seen_sum or kind in ("ADD", "SUB")
             frontier += float_activations(graph, maker.inputs)
-    return found
+    return found.union(graph.inputs[1:], graph.outputs[1:])
 
 
 def float_activations(graph: TfliteGraph, tensors: Iterable[int]) -> list[int]:
