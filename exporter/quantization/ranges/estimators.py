@@ -5,7 +5,7 @@ Memory is one set of activations plus one small histogram per tensor, however ma
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -120,31 +120,50 @@ def calibrate_tflite(
     trained = {"ranges": f"trained, others {settings.ranges}" if missing else "trained"} if known else {}
     if not missing:
         return Calibrated(known, dict(trained))
-    collector, examples = RangeCollector(settings, wanted.unclipped, wanted.normalised), list[Example]()
-    for values in tflite_activations(content, missing.union(graph.outputs), images):
+    collector, examples = RangeCollector(settings, wanted.unclipped, wanted.normalised), _Examples(images)
+    for values in tflite_activations(content, missing.union(graph.outputs), examples):
         for tensor in sorted(missing):
             collector.add(tensor, values[tensor], graph.name(tensor))
         collector.end_image()
-        _keep_example(examples, values[graph.inputs[0]], values[graph.outputs[0]])
+        examples.add(values[graph.outputs[0]])
     learned = collector.calibrated()
-    return Calibrated({**learned.ranges, **known}, trained | learned.facts, tuple(examples))
+    return Calibrated({**learned.ranges, **known}, trained | learned.facts, examples.found)
 
 
 def calibrate_onnx(
     model: Any, wanted: Wanted[str], images: Iterable[Floats], settings: Int8Settings
 ) -> Calibrated[str]:
     """The same for an onnx.ModelProto with one NHWC input and its tensors' names."""
-    collector, examples = RangeCollector(settings, wanted.unclipped, wanted.normalised), list[Example]()
-    given, made = model.graph.input[0].name, model.graph.output[0].name
-    for values in onnx_activations(model, wanted.tensors | {given, made}, images):
+    collector, examples = RangeCollector(settings, wanted.unclipped, wanted.normalised), _Examples(images)
+    made = model.graph.output[0].name
+    for values in onnx_activations(model, wanted.tensors | {made}, examples):
         for name in sorted(wanted.tensors):
             collector.add(name, values[name], name)
         collector.end_image()
-        _keep_example(examples, values[given], values[made])
-    return replace(collector.calibrated(), examples=tuple(examples))
+        examples.add(values[made])
+    return replace(collector.calibrated(), examples=examples.found)
 
 
-def _keep_example(examples: list[Example], given: Floats, made: Floats) -> None:
-    """Copies of one image (1, H, W, C) and its picture, unless there are enough."""
-    if len(examples) < EXAMPLES:
-        examples.append(Example(given[0].copy(), made[0].copy()))
+class _Examples:
+    """Goes through `images` once; of the first, copies are kept beside the pictures of each (a clip has several)."""
+
+    def __init__(self, images: Iterable[Floats]) -> None:
+        self._images = images
+        self._kept: list[tuple[Floats, list[Floats]]] = []
+        self._is_kept = False
+
+    def __iter__(self) -> Iterator[Floats]:
+        for image in self._images:
+            self._is_kept = len(self._kept) < EXAMPLES
+            if self._is_kept:
+                self._kept.append((np.array(image), []))
+            yield image
+
+    def add(self, made: Floats) -> None:
+        """A picture (1, H, W, C) that was made of the image that came last."""
+        if self._is_kept:
+            self._kept[-1][1].append(made[0].copy())
+
+    @property
+    def found(self) -> tuple[Example, ...]:
+        return tuple(Example(image, np.concatenate(made, -1)) for image, made in self._kept)
