@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -70,7 +71,7 @@ class TargetRecord(_Part):
     runtime: str
     file: str
     sha256: Sha256
-    size_bytes: int = Field(gt=0)
+    size_bytes: int = Field(gt=0, lt=1 << 50)
     input: str  # shape, colour and frames, in words
     parity_db: Number | None
     quality: Quality | None
@@ -101,8 +102,6 @@ class Record(_Part):
 
 def read_record(content: bytes, where: str) -> Record:
     """Raises BundleError, which names `where`, for what is no record of this schema version."""
-    from pathlib import Path
-
     tree: dict[str, Any] = tree_of(content, Path(where))
     if tree.get("schema_version") != SCHEMA_VERSION:
         found = shortened(json.dumps(tree.get("schema_version")), 40)

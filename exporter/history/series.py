@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 from exporter.bundle.compared_figures import Tolerances
 from exporter.history.record import Record, TargetRecord
 
+LARGEST = 1e9  # of any figure in its unit
 MIN_MOVE_DB = 0.01  # what another version of a library does to the same network
 MAX_ERRORS = 3.0  # standard errors of the mean difference
 SIZE_MOVE = 0.01  # a file's own words differ by bytes from release to release
@@ -85,7 +86,7 @@ def moves_of(figure: Figure, series: Series) -> Iterator[tuple[Point, Point]]:
 
 def _psnr(record: Record, target: TargetRecord) -> Measured | None:
     quality, pictures = target.quality, record.pictures
-    if quality is None or not isfinite(quality.psnr_db) or pictures.sha256 is None:
+    if quality is None or not _plausible(quality.psnr_db) or pictures.sha256 is None:
         return None
     treatment = f", {pictures.treatment}" if pictures.treatment else ""
     label = f"{pictures.name} {pictures.sha256[:8]}{treatment}, {target.input}"
@@ -96,7 +97,7 @@ def _psnr(record: Record, target: TargetRecord) -> Measured | None:
 def _latency(record: Record, target: TargetRecord) -> Measured | None:
     latency, machine = target.latency, record.machine
     host = (machine.cpu, machine.cores, machine.platform)
-    if latency is None or not isfinite(latency.p50_ms) or not latency.p50_ms > 0 or None in host:
+    if latency is None or not _plausible(latency.p50_ms) or not latency.p50_ms > 0 or None in host:
         return None
     label = f"{latency.device}; {machine.cores} cores, {machine.platform}; {target.runtime}, {target.input}"
     return Measured((*host, latency.device, latency.threads, target.runtime, target.input), label, latency.p50_ms)
@@ -104,6 +105,11 @@ def _latency(record: Record, target: TargetRecord) -> Measured | None:
 
 def _size(record: Record, target: TargetRecord) -> Measured | None:
     return Measured((), "", target.size_bytes / 1000)
+
+
+def _plausible(figure: float) -> bool:
+    """Whether it can be drawn; a record is a stranger's."""
+    return isfinite(figure) and abs(figure) < LARGEST
 
 
 def _psnr_moved(old: Point, new: Point) -> bool:

@@ -101,6 +101,8 @@ class _Folder:
         return path.read_bytes()
 
     def create(self, name: str, content: bytes) -> None:
+        if self._folder.exists() and not self._folder.is_dir():
+            raise UnusablePath(f"{self._folder} is no folder")
         create_atomically(self._folder / name, content)
 
 

@@ -60,7 +60,7 @@ _FETCHED = """below `AiPackManager.getPackLocation("{pack}").assetsPath()`, in t
 """
 _GROUPED = """
 The folders `models#group_…` go to some devices alone: {groups}; `other` is everybody else. On the device the folder is
-called `models`. The groups are those of the app's own `device_targeting_configuration.xml`:
+called `models`. The groups are those of the app's own `device_targeting_configuration.xml`, the same for all its packs:
 
     // gradle.properties
     android.experimental.enableDeviceTargetingConfigApi=true
@@ -97,7 +97,7 @@ def ai_pack(
     `groups`: device group → model files that go to its devices alone; `other` are all devices of no group. Empty: every
     device gets every file.
     """
-    home = "".join([f"{pack}/src/main/assets/{folder}/"])
+    home = f"{pack}/src/main/assets/{folder}/"
     shared = {name: content for name, content in app.items() if not groups or not name.startswith("models/")}
     targeted = {
         f"models#group_{group}/{file.removeprefix('models/')}": app[file]

@@ -187,6 +187,18 @@ def resign() -> Callable[[Path], None]:
     return sign
 
 
+def mirror_golden(bundle: Path) -> None:
+    """After it the INT8 file answers otherwise than its first golden vector."""
+    path = bundle / "golden" / "0_noise.mobile_deblur.int8.tflite.output.npy"
+    np.save(path, np.ascontiguousarray(np.load(path)[:, ::-1]))
+
+
+@pytest.fixture
+def models_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test to which it is all the same what engines say of golden vectors."""
+    monkeypatch.setattr("exporter.bundle.verify.golden_checks", lambda *_: ())
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     """The content of every file, by its path in `folder`."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}

@@ -8,6 +8,8 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 from exporter.history.chart import HEIGHT, WIDTH
 from exporter.history.page import page
 from tests.history.records import OTHER_CPU, OTHER_PICTURES, record
@@ -81,6 +83,15 @@ def test_nothing_lies_outside_its_chart() -> None:
     text = page(records, "releases")
     for x, y in re.findall(r'<circle class="mark" cx="([\d.-]+)" cy="([\d.-]+)"', text):
         assert 0 < float(x) < WIDTH and 0 < float(y) < HEIGHT
+
+
+@pytest.mark.parametrize("psnr_db", [float("inf"), float("nan"), 1e308, -1e308, 1e-308, 99999999.0, 0.0])
+@pytest.mark.parametrize("p50_ms", [1e308, 5e-324, float("inf"), 0.0, -1.0])
+def test_a_strangers_figures_are_drawn_or_left_out(psnr_db: float, p50_ms: float) -> None:
+    odd = record("1.1.0", psnr_db=psnr_db, p50_ms=p50_ms, size_bytes=2**50 - 1)
+    text = page([record("1.0.0"), odd, record("1.2.0", size_bytes=1)], "releases")
+    for word in re.findall(r'(?:points|c?[xy]|d)="([^"]*)"', text):
+        assert "nan" not in word and "inf" not in word
 
 
 def test_a_strangers_words_are_text() -> None:

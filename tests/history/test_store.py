@@ -135,6 +135,9 @@ def test_a_record_is_a_plain_file(tmp_path: Path) -> None:
 
 
 def test_places_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UnusablePath, match="is no folder"):
+        Store(str(tmp_path / "file")).add(record())
     with pytest.raises(UnusablePath, match="is no folder"):
         Store(str(tmp_path / "none")).records()
     with pytest.raises(RecipeError, match="Protocol not known"):
