@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from exporter.bundle.documents import mapping
+from exporter.bundle.documents import exact_json, mapping
 from exporter.bundle.manifest import Manifest, Model, Tiling
 from exporter.bundle.manifest_of_run import finite
 from exporter.bundle.report_file import REPORT, Absent, Report, Target, Tiled
@@ -75,7 +74,7 @@ def report_problems(report: Report, manifest: Manifest) -> Iterator[str]:
         ("tools", report.environment, manifest.tools),
     )
     for what, in_report, in_manifest in said:
-        if _json(in_report) != _json(in_manifest):
+        if exact_json(in_report) != exact_json(in_manifest):
             yield f"{REPORT} says another {what} than manifest.json"
     if not _same_tiles(report.tiled, manifest.tiling):
         yield f"{REPORT} measured other tiles than manifest.json says"
@@ -87,11 +86,6 @@ def report_problems(report: Report, manifest: Manifest) -> Iterator[str]:
     for name in sorted(measured.keys() & manifest.judged.keys()):
         for what in _differences(measured[name], manifest.judged[name][0], manifest):
             yield f"{REPORT} and manifest.json disagree about the target {name}: {what}"
-
-
-def _json(value: object) -> str:
-    """Tells true from 1, which Python does not."""
-    return json.dumps(value, sort_keys=True)
 
 
 def _same_tiles(measured: Tiled | Absent, said: Tiling) -> bool:

@@ -104,6 +104,11 @@ def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def exact_json(value: object) -> str:
+    """`value` so that two are the same when JSON says them alike: it tells true from 1, which Python does not."""
+    return json.dumps(value, sort_keys=True)
+
+
 def shown(text: str) -> str:
     """A stranger's text for one line of a terminal: nothing that moves the cursor, not endless."""
     return shortened(text, LONGEST_LINE)

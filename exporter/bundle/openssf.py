@@ -12,7 +12,7 @@ from typing import Any
 
 from exporter.artifact import sha256_of
 from exporter.bundle.documents import mapping, read_tree, tree_of
-from exporter.bundle.sums import OPENSSF, SIGNATURES, SUMS
+from exporter.bundle.sums import OPENSSF, SIGNATURES, SUMS, changes_since
 from exporter.errors import BundleError, MissingTool, UnusablePath
 from exporter.failures import in_one_line
 from exporter.files.atomic import write_text_atomically
@@ -72,10 +72,7 @@ def openssf_problems(folder: Path, found: Mapping[str, str]) -> Iterator[str]:
     entries = [mapping(entry) for entry in listed] if isinstance(listed, list) else []
     signed = {str(entry.get("name")): entry.get("digest") for entry in entries}
     files = {**found, SUMS: sha256_of(folder / SUMS)}
-    for file in sorted(files.keys() | signed.keys()):
-        if files.get(file) != signed.get(file):
-            what = "added" if file not in signed else "removed" if file not in files else "changed"
-            yield f"{file} was {what} after the bundle was signed in OpenSSF's format"
+    yield from (f"{change} after the bundle was signed in OpenSSF's format" for change in changes_since(signed, files))
 
 
 def _library() -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 from exporter.bundle.attest.provenance import subjects
 from exporter.bundle.documents import mapping, read_bounded, read_tree, shown, tree_of
-from exporter.bundle.sums import PROVENANCE, SIGNATURE
+from exporter.bundle.sums import PROVENANCE, SIGNATURE, changes_since
 from exporter.errors import BundleError
 from exporter.files.atomic import write_text_atomically
 from exporter.files.plain_json import json_text
@@ -106,10 +106,7 @@ def _differences(envelope: Envelope, folder: Path, found: Mapping[str, str]) -> 
         yield f"{SIGNATURE} is the signature of {signed}, this is {here}"
         return
     files = {file: sha256 for file, sha256 in found.items() if file != PROVENANCE}
-    for file in sorted(files.keys() | named.keys()):
-        if files.get(file) != named.get(file):
-            what = "added" if file not in named else "removed" if file not in files else "changed"
-            yield f"{file} was {what} after the bundle was signed"
+    yield from (f"{change} after the bundle was signed" for change in changes_since(named, files))
     if envelope.payload != read_bounded(folder, PROVENANCE):
         yield f"{PROVENANCE} is not the statement that was signed"
 

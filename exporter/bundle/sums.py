@@ -73,6 +73,14 @@ def sum_problems(listed: dict[str, str], found: dict[str, str]) -> Iterator[str]
             yield f"{file} was changed: sha256 {sha256[:12]}…, {SUMS} says {listed[file][:12]}…"
 
 
+def changes_since(named: Mapping[str, object], found: Mapping[str, str]) -> Iterator[str]:
+    """What was done to the files after their digests were `named`: `models/a.tflite was changed`."""
+    for file in sorted(found.keys() | named.keys()):
+        if found.get(file) != named.get(file):
+            what = "added" if file not in named else "removed" if file not in found else "changed"
+            yield f"{file} was {what}"
+
+
 def account_problems(manifest: Manifest, golden: GoldenFile, found: Mapping[str, str]) -> Iterator[str]:
     """Files that a bundle needs and that are missing, and files that nothing in it speaks of."""
     needed = {"manifest.json": "a bundle", "README.md": "a bundle", manifest.golden: "manifest.json"}

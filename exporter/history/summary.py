@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.artifact import sha256_of
-from exporter.bundle.attest.inputs import MACHINE, exporter_origin, image_sets, weights_files
+from exporter.bundle.attest.inputs import MACHINE, image_sets, origin_in, weights_in
 from exporter.bundle.compared_figures import on_device
 from exporter.bundle.documents import mapping
 from exporter.bundle.manifest import Manifest, Model
@@ -36,7 +36,7 @@ def record_of(
         headline=tally(verdict.promises).headline,
         signed_by=verdict.signed.key.keyid if verdict.signed.key else None,
         source_commit=source_commit,
-        exporter=_origin(exporter_origin(manifest)),
+        exporter=_origin(origin_in(manifest)),
         recipe=dict(flattened({k: v for k, v in manifest.recipe.items() if k not in _SAID_ELSEWHERE})),
         inputs=_inputs(manifest),
         tools={name: version for name, version in manifest.tools.items() if name not in MACHINE},
@@ -81,7 +81,7 @@ def _origin(said: Mapping[str, Any]) -> Origin:
 
 
 def _inputs(manifest: Manifest) -> dict[str, str]:
-    files = {weights.place: weights.sha256 for weights in weights_files(manifest)}
+    files = {weights.place: weights.sha256 for weights in weights_in(manifest)}
     return files | {images.role: images.sha256 for images in image_sets(manifest)}
 
 

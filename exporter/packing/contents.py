@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from exporter.artifact import Format
-from exporter.bundle.attest.inputs import image_sets, weights_files
+from exporter.bundle.attest.inputs import image_sets, weights_in
 from exporter.bundle.golden_file import GOLDEN, GoldenFile
 from exporter.bundle.manifest import Manifest, Model
 from exporter.bundle.sums import SBOM, SIGNATURES
@@ -71,7 +71,7 @@ def _licence_lines(manifest: Manifest) -> Iterator[str]:
     yield f"Licence of the models: {manifest.licence}"
     yield ""
     yield "Made from"
-    for weights in weights_files(manifest):
+    for weights in weights_in(manifest):
         source = f", from {weights.source}" if weights.source else ""
         yield f"- weights {weights.file} ({weights.place}): {_named(weights.licences)}{source}"
     for images in image_sets(manifest):

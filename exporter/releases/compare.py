@@ -19,7 +19,7 @@ from exporter.measure.evaluation import Renderings
 from exporter.progress import Progress
 from exporter.releases.measure import compare_pace, compare_quality
 from exporter.releases.pictures import open_pictures
-from exporter.releases.results import Limits, Pace, QualityChange, Releases, TargetChange
+from exporter.releases.results import ComparedTarget, Limits, Pace, QualityChange, Releases
 from exporter.report.pictures import CROP_PX
 from exporter.runtimes import runtime
 from exporter.runtimes.base import Runtime, untimed
@@ -99,7 +99,7 @@ class _Pairing:
         self._open: list[str] = []
         self._regressions: list[str] = []
 
-    def change(self) -> TargetChange:
+    def change(self) -> ComparedTarget:
         same_file = self._old.sha256 == self._new.sha256
         bigger = self._new.size_bytes / self._old.size_bytes
         if bigger > self._limits.bigger:
@@ -109,7 +109,7 @@ class _Pairing:
         if engine is not None and self._both_run(engine):
             untimed_because = untimed(engine)
             quality, pace = self._quality(engine), None if untimed_because else self._pace(engine)
-        return TargetChange(
+        return ComparedTarget(
             target=self._judged.name,
             runtime=self._judged.runtime,
             rung=self._new.history[-1],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exporter.figures import fixed
-from exporter.releases.results import Releases, TargetChange
+from exporter.releases.results import ComparedTarget, Releases
 
 # First line of the file: a script that posts it finds its own comment by it, and updates that one.
 MARKER = "<!-- exporter diff -->"
@@ -42,12 +42,12 @@ def _lines(found: Releases) -> Iterator[str]:
     yield f"Both were run here, in turns: {_cell(found.pictures)}; {_cell(found.machine)}. Allowed: {allowed}."
 
 
-def row(target: TargetChange) -> tuple[str, ...]:
+def row(target: ComparedTarget) -> tuple[str, ...]:
     """The cells of a table's row."""
     return (target.target, target.runtime, *_quality(target), *_pace(target), fixed(target.bigger, 3))
 
 
-def _quality(target: TargetChange) -> tuple[str, str]:
+def _quality(target: ComparedTarget) -> tuple[str, str]:
     if target.same_file:
         return "the same file", ""
     if (quality := target.quality) is None:
@@ -56,7 +56,7 @@ def _quality(target: TargetChange) -> tuple[str, str]:
     return f"{fixed(quality.old_psnr_db, 2)} → {fixed(quality.new_psnr_db, 2)} dB", lost
 
 
-def _pace(target: TargetChange) -> tuple[str, str]:
+def _pace(target: ComparedTarget) -> tuple[str, str]:
     if target.same_file:
         return "", ""
     if (pace := target.pace) is None:

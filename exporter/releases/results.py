@@ -56,7 +56,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetChange:
+class ComparedTarget:
     """One target of both. What is None was not measured: `same_file` tells why not, or a line of `open` does."""
 
     target: str
@@ -85,7 +85,7 @@ class Releases:
     gone: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     pictures: str = ""
-    targets: tuple[TargetChange, ...] = ()
+    targets: tuple[ComparedTarget, ...] = ()
     incomparable: str = ""
 
     @property

@@ -16,7 +16,7 @@ from exporter.data.evaluation import Pair
 from exporter.errors import EngineError
 from exporter.releases.markdown import markdown
 from exporter.releases.measure import CALLS, TURNS, compare_pace, compare_quality
-from exporter.releases.results import Limits, Pace, Releases, TargetChange
+from exporter.releases.results import ComparedTarget, Limits, Pace, Releases
 
 SPEC = TensorSpec.image(96, 96)
 OLD, NEW = (Artifact(Format.TORCH, Path(name), SPEC, SPEC, name * 16, "fp32", ("x",)) for name in ("olds", "news"))
@@ -111,12 +111,12 @@ def test_a_picture_that_is_not_finite_is_a_loss_that_nothing_allows() -> None:
     assert change.crop is not None and change.crop.picture == "one"
 
 
-def releases(*targets: TargetChange, gone: tuple[str, ...] = ()) -> Releases:
+def releases(*targets: ComparedTarget, gone: tuple[str, ...] = ()) -> Releases:
     return Releases("a 1", "a 2", "cpu", Limits(), gone, ("extra",), "set, 3 pictures", targets)
 
 
-def target(regressions: tuple[str, ...] = (), open: tuple[str, ...] = ()) -> TargetChange:
-    return TargetChange("int8", "litert_cpu", "quantize", True, 1.0, None, None, "", regressions, open)
+def target(regressions: tuple[str, ...] = (), open: tuple[str, ...] = ()) -> ComparedTarget:
+    return ComparedTarget("int8", "litert_cpu", "quantize", True, 1.0, None, None, "", regressions, open)
 
 
 @pytest.mark.parametrize(

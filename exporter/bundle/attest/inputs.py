@@ -17,7 +17,7 @@ EXPORTER = "exporter"
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class WeightsFile:
     """One file; `place`: where the recipe names it, such as model.checkpoint."""
 
     place: str
@@ -37,7 +37,7 @@ class ImageSet:
     licences: tuple[str, ...]
 
 
-def weights_files(manifest: Manifest) -> Iterator[Weights]:
+def weights_in(manifest: Manifest) -> Iterator[WeightsFile]:
     """Every file of weights that went in. Licence and source are those of the recipe's `model`, or its own."""
     model = mapping(manifest.provenance.get("model"))
     for place, entry in sorted(mapping(manifest.provenance.get("files")).items()):
@@ -45,7 +45,7 @@ def weights_files(manifest: Manifest) -> Iterator[Weights]:
         licences = (str(ours["licence"]),) if ours.get("licence") else ()
         found = mapping(entry)
         source = str(found.get("source") or ours.get("source") or "")
-        yield Weights(place, str(found.get("file")), str(found.get("sha256")), licences, source, _hub_purl(source))
+        yield WeightsFile(place, str(found.get("file")), str(found.get("sha256")), licences, source, _hub_purl(source))
 
 
 def _hub_purl(source: str) -> str | None:
@@ -71,13 +71,13 @@ def libraries(manifest: Manifest) -> dict[str, str]:
     return {name: version for name, version in manifest.tools.items() if name not in (*MACHINE, EXPORTER)}
 
 
-def exporter_origin(manifest: Manifest) -> Mapping[str, Any]:
+def origin_in(manifest: Manifest) -> Mapping[str, Any]:
     """`version`, and `commit` or `code_sha256` as far as they are known."""
     return mapping(manifest.provenance.get("exporter"))
 
 
 def exporter_purl(manifest: Manifest) -> str:
-    return f"pkg:generic/{EXPORTER}@{quote(str(exporter_origin(manifest).get('version')), safe='')}"
+    return f"pkg:generic/{EXPORTER}@{quote(str(origin_in(manifest).get('version')), safe='')}"
 
 
 def library_purl(name: str, version: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from exporter.bundle.attest.provenance import provenance_statement, subjects
 from exporter.bundle.attest.sbom import bill_of_materials, components_by_ref
-from exporter.bundle.documents import read_tree
+from exporter.bundle.documents import exact_json, read_tree
 from exporter.bundle.manifest import Manifest
 from exporter.bundle.report_file import Report
 from exporter.bundle.sums import PROVENANCE, SBOM
@@ -77,9 +76,4 @@ def subject_problems(named: Mapping[str, str], files: Mapping[str, str], documen
 
 def _differing(said: Tree, wanted: Tree) -> list[str]:
     keys = dict.fromkeys((*wanted, *said))
-    return [key for key in keys if _json(said.get(key)) != _json(wanted.get(key))]
-
-
-def _json(value: object) -> str:
-    """Tells true from 1, which Python does not."""
-    return json.dumps(value, sort_keys=True)
+    return [key for key in keys if exact_json(said.get(key)) != exact_json(wanted.get(key))]

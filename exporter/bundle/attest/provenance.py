@@ -12,12 +12,12 @@ from typing import Any
 from exporter.bundle.attest.inputs import (
     EXPORTER,
     MACHINE,
-    exporter_origin,
     exporter_purl,
     image_sets,
     libraries,
     library_purl,
-    weights_files,
+    origin_in,
+    weights_in,
 )
 from exporter.bundle.documents import mapping
 from exporter.bundle.manifest import Manifest
@@ -66,7 +66,7 @@ def subjects(statement: Mapping[str, Any]) -> dict[str, str]:
 
 def _dependencies(manifest: Manifest) -> list[dict[str, Any]]:
     """Everything that went in, as in-toto's resource descriptors."""
-    origin = exporter_origin(manifest)
+    origin = origin_in(manifest)
     digests = {"gitCommit": origin.get("commit"), "sha256": origin.get("code_sha256")}
     code = {"name": EXPORTER, "uri": exporter_purl(manifest), "digest": {k: str(v) for k, v in digests.items() if v}}
     return [
@@ -74,7 +74,7 @@ def _dependencies(manifest: Manifest) -> list[dict[str, Any]]:
         *(
             {"name": each.place, "digest": {"sha256": each.sha256}, "annotations": {"file": each.file}}
             | ({"uri": each.purl} if each.purl else {})
-            for each in weights_files(manifest)
+            for each in weights_in(manifest)
         ),
         *(
             {"name": each.role, "digest": {"sha256": each.sha256}, "annotations": {"set": each.name}}
@@ -85,7 +85,7 @@ def _dependencies(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _builder(manifest: Manifest) -> dict[str, Any]:
-    origin = exporter_origin(manifest)
+    origin = origin_in(manifest)
     known = {EXPORTER: str(origin.get("version"))}
     if commit := origin.get("commit"):
         known["commit"] = f"{commit}{' with changes' if origin.get('modified') else ''}"

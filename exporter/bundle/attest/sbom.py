@@ -16,13 +16,13 @@ from exporter.bundle.attest.inputs import (
     EXPORTER,
     MACHINE,
     ImageSet,
-    Weights,
-    exporter_origin,
+    WeightsFile,
     exporter_purl,
     image_sets,
     libraries,
     library_purl,
-    weights_files,
+    origin_in,
+    weights_in,
 )
 from exporter.bundle.attest.licences import library_licences, licence_choice
 from exporter.bundle.attest.model_card import model_card
@@ -44,7 +44,7 @@ def bill_of_materials(
     licences_of: Callable[[str, str], Sequence[str]] = library_licences,
 ) -> dict[str, Any]:
     """`files`: file → sha256 of all that it names. `licences_of`: a package's licences, by name and version."""
-    sets, weights = [*image_sets(manifest)], [*weights_files(manifest)]
+    sets, weights = [*image_sets(manifest)], [*weights_in(manifest)]
     models = {model.file: model for model in manifest.models}
     set_refs = [_set_ref(each) for each in sets]
     made_from = [_weights_ref(each) for each in weights] + [r for r in set_refs if r != "set:evaluation"]
@@ -72,7 +72,7 @@ def bill_of_materials(
 
 
 def _metadata(manifest: Manifest) -> dict[str, Any]:
-    origin = exporter_origin(manifest)
+    origin = origin_in(manifest)
     known = {key: str(origin[key]) for key in ("commit", "modified", "code_sha256", "url") if key in origin}
     tool = {
         "type": "application",
@@ -122,7 +122,7 @@ def _file(file: str, digest: str, sets: Sequence[ImageSet]) -> Component:
     return component
 
 
-def _weights(weights: Weights) -> Component:
+def _weights(weights: WeightsFile) -> Component:
     component = {
         "type": "machine-learning-model",
         "bom-ref": _weights_ref(weights),
@@ -162,7 +162,7 @@ def _file_ref(file: str) -> str:
     return f"file:{file}"
 
 
-def _weights_ref(weights: Weights) -> str:
+def _weights_ref(weights: WeightsFile) -> str:
     return f"weights:{weights.place}"
 
 
