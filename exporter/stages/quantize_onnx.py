@@ -176,8 +176,8 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         from exporter.quantization.onnx.float_nodes import float_nodes
 
         model = onnx.load(source.path)
-        with_channels_alike(model, Passes(workspace), float_nodes(model, self.keep_float))
-        onnx.save(model, path)
+        alike = with_channels_alike(model, Passes(workspace), float_nodes(model, self.keep_float))
+        onnx.save(alike, path)
         return self._quantizer(path, Passes(workspace))
 
     def _quantizer(self, source: Path, images: Iterable[Floats]) -> OnnxQuantizer:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from exporter.graph.onnx_editor import OnnxGraph, attribute
+from exporter.passes.onnx.parted import part_convolutions
 from exporter.quantization.onnx.convolutions import OnnxConvolutions
 from exporter.quantization.weights.channel_scales import Channels, Factors, make_alike, scale_weights
 from exporter.quantization.weights.convolutions import Floats
@@ -32,12 +33,18 @@ _SUMS, _GATES = frozenset({"Add", "Sub"}), frozenset({"Sigmoid", "Tanh", "Softma
 _RANK, _AXIS = 4, 1
 
 
-def with_channels_alike(model: Any, images: Iterable[Floats], keep_float: Collection[str] = ()) -> bool:
-    """Scale the channels of the onnx.ModelProto `model` in place; False where nothing can be.
+def with_channels_alike(model: Any, images: Iterable[Floats], keep_float: Collection[str] = ()) -> Any:
+    """An onnx.ModelProto that computes what `model` does, its channels as wide as each other.
 
     Images are (H, W, C) 0..1. Nodes named in `keep_float` keep their scales. Raises ValueError for NaN and infinity.
     """
-    return make_alike(OnnxChannels(model, keep_float), images)
+    import onnx
+
+    parted = OnnxGraph(onnx.shape_inference.infer_shapes(model))
+    part_convolutions(parted)
+    graph = OnnxChannels(parted.commit(), keep_float)
+    make_alike(graph, images)
+    return graph.model
 
 
 class OnnxChannels(OnnxConvolutions):

@@ -72,7 +72,7 @@ def activations_of(model: Any) -> Wanted[str]:
 
     model = onnx.shape_inference.infer_shapes(model)
     makers = {name: node for node in model.graph.node for name in node.output}
-    tensors = frozenset(_floats(model.graph) - {tensor.name for tensor in model.graph.initializer})
+    tensors = frozenset(_floats(model.graph) & {model.graph.input[0].name, *makers})
     unclipped = frozenset(_residual(model.graph, makers))
     return Wanted(tensors, tensors & unclipped, tensors & normalised(model))
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from exporter.graph.tflite_editor import TfliteGraph
+from exporter.passes.tflite.cleanup import fuse_activations
+from exporter.passes.tflite.parted import channel_parts, part_convolutions
 from exporter.quantization.tflite.convolutions import TfliteConvolutions
 from exporter.quantization.tflite.scales import float_activations
 from exporter.quantization.weights.channel_scales import Channels, Factors, make_alike, scale_weights
@@ -42,8 +45,11 @@ def with_channels_alike(content: bytes, images: Iterable[Floats], keep_float: tu
 
     Images are (H, W, C) 0..1. What `keep_float` names keeps its scales. Raises ValueError for NaN and infinity.
     """
-    graph = TfliteChannels(content, keep_float)
-    return graph.content if make_alike(graph, images) else None
+    parted = TfliteGraph(content)
+    fuse_activations(parted)
+    modified = part_convolutions(parted)
+    graph = TfliteChannels(parted.to_bytes(), keep_float)
+    return graph.content if make_alike(graph, images) or modified else None
 
 
 class TfliteChannels(TfliteConvolutions):
@@ -98,6 +104,10 @@ class TfliteChannels(TfliteConvolutions):
             return False
         if getattr(operator.builtinOptions, "fusedActivationFunction", 0) not in (0, 1):  # none, RELU
             return False
+        if parts := channel_parts(graph, operator):
+            for part, first in parts:
+                found.tie(taken[0], part, first)
+            return len(taken) == 1
         if kind in _CHANNELWISE and len(taken) == 1:
             return self._tie_one(found, operator, taken[0], made)
         if kind in _SUMS | {"MUL"} and len(operator.inputs) == 2:
@@ -112,34 +122,18 @@ class TfliteChannels(TfliteConvolutions):
 
     def _tie_one(self, found: Channels, operator: Any, taken: int, made: int) -> bool:
         graph, kind = self.graph, self.graph.kind(operator)
-        first = 0
         if kind in ("MEAN", "SUM"):
             axes = graph.constant(operator.inputs[1])
             if axes is None or not set(np.atleast_1d(axes).tolist()) <= {1, 2}:
                 return False
-        elif kind in ("SLICE", "STRIDED_SLICE"):
-            begin = self._first_channel(operator)
-            if begin is None:
-                return False
-            first = begin
-        elif found.counts[made] != found.counts[taken]:
-            return False
-        found.tie(taken, made, first)
-        return True
-
-    def _first_channel(self, operator: Any) -> int | None:
-        """Of a slice without steps; None of any other."""
-        graph, options = self.graph, operator.builtinOptions
-        begin = graph.constant(operator.inputs[1])
-        if begin is None or begin.size != _RANK:
-            return None
-        if graph.kind(operator) == "STRIDED_SLICE":
+        if kind == "STRIDED_SLICE":
             steps = graph.constant(operator.inputs[3])
-            if steps is None or steps[-1] != 1 or options.ellipsisMask or options.newAxisMask or options.shrinkAxisMask:
-                return None
-            if options.beginMask & 1 << _RANK - 1:
-                return 0
-        return int(begin[-1]) % graph.shape(operator.inputs[0])[-1]
+            if steps is None or steps[-1] != 1:
+                return False
+        if found.counts[made] != found.counts[taken]:
+            return False
+        found.tie(taken, made)
+        return True
 
     def _tie_two(self, found: Channels, operator: Any, taken: list[int], made: int) -> bool:
         kind = self.graph.kind(operator)

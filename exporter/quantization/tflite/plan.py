@@ -237,7 +237,11 @@ class _Planner:
         for other in operator.outputs[1:]:
             self._scales.join(first, other)
         for tensor in float_activations(graph, operator.inputs):
-            apart = self._stands_apart(tensor, operator) or self._would_clip(first, tensor)
+            apart = (
+                self._stands_apart(tensor, operator)
+                or self._would_clip(first, tensor)
+                or self._would_cut(tensor, first)
+            )
             if apart or not self._scales.join(first, tensor):
                 own = self._requantized_copy(tensor)
                 operator.inputs = [own if index == tensor else index for index in operator.inputs]
@@ -271,6 +275,13 @@ class _Planner:
     def _ranges_of(self, tensor: int) -> list[Range]:
         known = [self._ranges.get(self._origins.get(each, each)) for each in self._group(tensor)]
         return [each for each in known if each is not None]
+
+    def _would_cut(self, tensor: int, result: int) -> bool:
+        """Whether what a kernel dictates of `tensor` would cut off values of `result`, which nothing is dictated of."""
+        pinned, known = self._scales.pinned(tensor), self._ranges.get(self._origins.get(result, result))
+        if pinned is None or known is None or self._scales.pinned(result) is not None:
+            return False
+        return known.low < pinned.range.low - pinned.scale or known.high > pinned.range.high + pinned.scale
 
     def _span(self, tensor: int) -> float:
         """Of all values in the group of `tensor`; 0 where ranges are not known."""

@@ -163,9 +163,8 @@ class _Solver:
 
     def _levels(self, wanted: Doubles, free: NDArray[np.bool_]) -> Doubles:
         """What makes channels that are scaled as loud as those beside them that are not; else the loudest stays."""
-        beside = _joined(self._size, [(places[:-1], places[1:]) for places in self._rows(free)])
-        beside = beside[self._same]
-        beside = _joined(self._size, [(np.arange(self._size), beside), (np.arange(self._size), self._same)])
+        rows = [(places[:-1], places[1:]) for places in self._rows(free)]
+        beside = _joined(self._size, [*rows, (np.arange(self._size), self._same)])
         before, after, kept = (np.zeros(self._size) for _ in range(3))
         np.maximum.at(before, beside[free], self._largest[free])
         np.maximum.at(after, beside[free], (wanted * self._largest)[free])
