@@ -279,9 +279,8 @@ class _Planner:
     def _would_cut(self, tensor: int, result: int) -> bool:
         """Whether what a kernel dictates of `tensor` would cut off values of `result`, which nothing is dictated of."""
         pinned, known = self._scales.pinned(tensor), self._ranges.get(self._origins.get(result, result))
-        if pinned is None or known is None or self._scales.pinned(result) is not None:
-            return False
-        return known.low < pinned.range.low - pinned.scale or known.high > pinned.range.high + pinned.scale
+        free = self._scales.pinned(result) is None
+        return pinned is not None and known is not None and free and not _holds(pinned, known)
 
     def _span(self, tensor: int) -> float:
         """Of all values in the group of `tensor`; 0 where ranges are not known."""
