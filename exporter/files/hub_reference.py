@@ -90,6 +90,12 @@ def hub_reference_of(path: Path) -> HubReference | None:
     return HubReference("/".join(parts[: files - 1]), parts[files - 1], "/".join(parts[files + 1 :]))
 
 
+def fetched_from(path: Path) -> dict[str, str]:
+    """What a record of the file says of its source; nothing of one that no hub gave."""
+    reference = hub_reference_of(path)
+    return {"source": str(reference), "revision": reference.commit} if reference else {}
+
+
 def _not_pinned(repo: str, revision: str) -> str:
     """A branch moves, and a tag can be moved; which commit one is today is asked where the hub can be asked."""
     today = _commit_of(repo, revision)

@@ -24,7 +24,7 @@ from exporter.data.seen import seen_by
 from exporter.data.training import open_training
 from exporter.data.training_small import enlarging
 from exporter.errors import RecipeError
-from exporter.files.hub_reference import hub_reference_of
+from exporter.files.hub_reference import fetched_from, hub_reference_of
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.outcome import Outcome
 from exporter.measure.accuracy_per_stage import float_reference
@@ -285,9 +285,7 @@ def _source(recipe: Recipe) -> str:
 
 
 def _named_file(path: Path) -> dict[str, str]:
-    reference = hub_reference_of(path)
-    fetched = {"source": str(reference), "revision": reference.commit} if reference else {}
-    return {"file": path.name, "sha256": sha256_of(path), **fetched}
+    return {"file": path.name, "sha256": sha256_of(path), **fetched_from(path)}
 
 
 def small_pictures(scale: int, protocol: Protocol | None) -> dict[str, object]:

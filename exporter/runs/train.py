@@ -13,6 +13,7 @@ from exporter.artifact import sha256_of
 from exporter.checkpoints.hub import fetch
 from exporter.errors import RecipeError
 from exporter.files.atomic import write_atomically
+from exporter.files.hub_reference import fetched_from
 from exporter.generators.base import GeneratorInfo
 from exporter.generators.build import build_network, generator_info
 from exporter.generators.code import code_of_network_file, network_code
@@ -259,7 +260,10 @@ def _keep(
         "processes": processes.count,
         "device": str(fit.device),
         "data": images.digests | {"photographs": len(images.training)},
-        "files": {where: {"name": path.name, "sha256": sha256_of(path)} for where, path in recipe.files().items()},
+        "files": {
+            where: {"name": path.name, "sha256": sha256_of(path), **fetched_from(path)}
+            for where, path in recipe.files().items()
+        },
         "validation": _validation(trained, fit, images),
         "recipe": recipe.resolved(),
         "environment": environment(),

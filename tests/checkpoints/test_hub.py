@@ -16,6 +16,7 @@ from exporter.files.hub_reference import hub_cache, parse_hub_reference
 from exporter.files.recipe_path import weights_path
 from exporter.progress import Silent
 from tests.checkpoints.fake_hub import COMMIT, TOKEN, FakeHub, as_the_hub, served
+from tests.small_disk import mounted
 
 pytestmark = pytest.mark.extra("hub")
 REPO = "anna/deblur"
@@ -206,6 +207,40 @@ def test_a_disk_without_room_is_known_before(hub: FakeHub, weights: bytes, monke
     with pytest.raises(DiskFull, match="GB of disk left"):
         fetch([place()], Silent())
     assert hub.downloads == []
+
+
+def test_a_disk_that_fills_up_keeps_nothing(hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    hub.files[f"{REPO}/model.safetensors"] = bytes(1 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 30, 0, 1 << 30))
+    with mounted(tmp_path / "cache", "size=200k"):
+        with pytest.raises(DiskFull, match="while fetching hf://anna/deblur@"):
+            fetch([place()], Silent())
+        assert not [file for file in hub_cache().rglob("*") if file.is_file() and file.stat().st_size]
+
+
+def test_a_machine_that_may_not_ask_says_so(hub: FakeHub, weights: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    hub.files[f"{REPO}/model.safetensors"] = weights
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(MachineFailed, match="HF_HUB_OFFLINE forbids"):
+        fetch([place()], Silent())
+
+
+def test_a_password_in_the_hub_s_address_is_not_repeated(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    address = f"http://anna:{TOKEN}@127.0.0.1:{hub.port}"
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+    with pytest.raises(CheckpointError) as refused:
+        fetch([place()], Silent())
+    assert TOKEN not in str(refused.value)
+    with pytest.raises(ValueError, match="is not pinned") as unpinned:
+        parse_hub_reference(f"hf://{REPO}@main/model.safetensors")
+    assert TOKEN not in str(unpinned.value)
 
 
 @pytest.mark.parametrize("revision", ["main", "v1", COMMIT[:12], COMMIT.upper()])

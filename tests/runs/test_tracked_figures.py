@@ -11,6 +11,7 @@ from exporter.bundle import reproducible_files
 from exporter.cli import main
 from exporter.tracking.figures import figures_of
 from exporter.training.history import History
+from tests.recipes.recipe_folder import write_train_recipe
 from tests.runs.command_line import assert_one_sentence
 from tests.tracking.read_back import of_mlflow, of_tensorboard
 
@@ -53,6 +54,26 @@ def test_a_tracker_that_is_down_costs_nothing(recipe: Path, capfd: pytest.Captur
     assert main(["--json", f"recipe={recipe}", "track.mlflow=http://127.0.0.1:9"]) == 0
     (tracked,) = json.loads(capfd.readouterr().out)["tracked"]
     assert tracked["tracker"] == "MLflow" and tracked["run"] == "" and tracked["problem"]
+
+
+@pytest.mark.slow
+def test_a_training_is_tracked_by_its_card_and_its_curve(
+    tmp_path: Path, photo_folder: Path, pair_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.chdir(tmp_path)
+    recipe = write_train_recipe(tmp_path, photo_folder)
+    words = [f"data.evaluation={pair_folder}", "data.height=64", "data.width=64", "training.validate_every=1"]
+    assert main(["train", f"recipe={recipe}", *words, "track.mlflow=runs"]) == 0
+    (card,) = Path("build/train").glob("*/card.json")
+    name = card.parent.name
+    sent = figures_of(json.loads(card.read_text()), {name: History(card.parent, name).lines()})
+    assert len(sent.numbers[f"training/{name}/gain_db"]) == 3
+    client = MlflowClient(tracking_uri="sqlite:///runs/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name(name).experiment_id])
+    assert of_mlflow(client, run.info.run_id) == sent
+    assert main(["train", f"recipe={recipe}", *words]) == 0  # without it, it is the same training
 
 
 def test_plan_finds_a_tracker_that_is_wrong(recipe: Path, capfd: pytest.CaptureFixture[str]) -> None:
