@@ -3,8 +3,8 @@
 # say what came of it in one comment. The templates beside this file only set variables and caches.
 #
 # Run it in the repository that holds the recipe. Exit codes are the exporter's own: those of the export and of `verify`,
-# of `diff` (1: worse than the last release; 2: cannot be compared) and of `sign`. What the forge answers to the comment
-# changes none of them.
+# of `diff` (1: worse than the last release; 2: cannot be compared) and of `sign`; 4: the exporter could not be installed.
+# What the forge answers to the comment changes none of them. It wants bash, GNU's coreutils and Python 3.11.
 #
 #   EXPORTER_RECIPE        the recipe's file
 #   EXPORTER_OVERRIDES     options laid over it, one key=value a line
@@ -42,7 +42,7 @@ unset EXPORTER_KEY EXPORTER_KEY_FILE EXPORTER_TOKEN CI_JOB_TOKEN
 main() {
     [[ -n ${EXPORTER_RECIPE-} ]] || { echo 'EXPORTER_RECIPE is not set: which recipe?' >&2; exit 2; }
     mkdir -p "$out"
-    rm -rf "$out/dist" "$out"/{comment.md,diff.md,diff.html,export.log,verify.log,diff.log,sign.log}
+    rm -rf "$out/dist" "$out"/{comment.md,diff.md,diff.html} "$out"/*.log
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT
     environment
@@ -64,10 +64,14 @@ environment() {
     python=$folder/bin/python
     exporter=$folder/bin/exporter
     step "environment: $folder"
-    "$python" -c '' 2>/dev/null || "${EXPORTER_PYTHON:-python3.11}" -m venv --clear "$folder"
+    if ! "$python" -c '' 2>/dev/null && ! "${EXPORTER_PYTHON:-python3.11}" -m venv --clear "$folder"; then
+        echo "No environment could be made with ${EXPORTER_PYTHON:-python3.11}: EXPORTER_PYTHON names another." >&2
+        exit 4
+    fi
     stamp="$("$python" -V) $extras $root $(sha256sum <"$root/pyproject.toml")"
     if [[ $(cat "$folder/.exporter" 2>/dev/null) != "$stamp" ]]; then
-        "$python" -m pip install --quiet --disable-pip-version-check --editable "${root}[$extras]"
+        attempt install "$python" -m pip install --quiet --disable-pip-version-check --editable "${root}[$extras]"
+        ((code == 0)) || stop '⚠️ The exporter could not be installed' install 4
         echo "$stamp" >"$folder/.exporter"
     fi
     "$exporter" --version
