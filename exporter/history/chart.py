@@ -11,6 +11,7 @@ from exporter.history.series import Figure, Point, Series, moves_of
 
 WIDTH, HEIGHT = 360, 200  # a phone's width
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 32, 30
+MARK_SPACE, SMALLEST_MARK = 9.0, 0.35  # px from mark to mark that full size takes
 LEAST_SPAN = 0.2  # dB
 KINDS = 5  # marks that differ in colour and shape; with more series they come again
 _LETTER = 7.4  # of an average letter, px
@@ -49,12 +50,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
+    """`mark`: how large marks are, 1 at most, so that those of many releases do not become a bar."""
+
     title: str
     summary: str
     series: tuple[Drawn, ...]
     ticks: tuple[Text, ...]
     versions: tuple[Text, ...]
     moves: tuple[Text, ...]
+    mark: float
 
 
 def chart_of(figure: Figure, series: Sequence[Series], versions: Sequence[str]) -> Chart:
@@ -75,6 +79,9 @@ def chart_of(figure: Figure, series: Sequence[Series], versions: Sequence[str]) 
         ticks=tuple(Text(LEFT - 8, round(place.y(step), 1), fixed(step, digits), "end") for step in steps),
         versions=tuple(_versions(versions, place, {new.release for _, new in moves})),
         moves=tuple(_move(old, new, place, figure) for old, new in moves),
+        mark=round(min(1.0, max(SMALLEST_MARK, (place.x(1) - place.x(0)) / MARK_SPACE)), 2)
+        if len(versions) > 1
+        else 1.0,
     )
 
 

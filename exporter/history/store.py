@@ -38,6 +38,8 @@ class Store:
 
     def __init__(self, place: str) -> None:
         """Reads nothing yet. Raises RecipeError for an address nobody knows, MissingTool where a package is absent."""
+        if not place:
+            raise RecipeError("no store is named", hint="a folder, or an address such as s3://bucket/path")
         self.place = place.rstrip("/") or place
         self._shelf: Shelf = _Folder(Path(place.removeprefix("file://"))) if _is_local(place) else _Remote(place)
 

@@ -81,8 +81,9 @@ def test_every_figure_stands_in_a_table_and_every_chart_in_words() -> None:
 def test_nothing_lies_outside_its_chart() -> None:
     records = [record(f"1.{n}.0-release-candidate", psnr_db=20 + n % 7, p50_ms=0.01 * 9**n) for n in range(9)]
     text = page(records, "releases")
-    for x, y in re.findall(r'<circle class="mark" cx="([\d.-]+)" cy="([\d.-]+)"', text):
-        assert 0 < float(x) < WIDTH and 0 < float(y) < HEIGHT
+    places = re.findall(r'<g transform="translate\(([\d.-]+) ([\d.-]+)\)', text)
+    assert len(places) > 9
+    assert all(0 < float(x) < WIDTH and 0 < float(y) < HEIGHT for x, y in places)
 
 
 @pytest.mark.parametrize("psnr_db", [float("inf"), float("nan"), 1e308, -1e308, 1e-308, 99999999.0, 0.0])
@@ -90,7 +91,7 @@ def test_nothing_lies_outside_its_chart() -> None:
 def test_a_strangers_figures_are_drawn_or_left_out(psnr_db: float, p50_ms: float) -> None:
     odd = record("1.1.0", psnr_db=psnr_db, p50_ms=p50_ms, size_bytes=2**50 - 1)
     text = page([record("1.0.0"), odd, record("1.2.0", size_bytes=1)], "releases")
-    for word in re.findall(r'(?:points|c?[xy]|d)="([^"]*)"', text):
+    for word in re.findall(r'(?:points|c?[xy]|transform)="([^"]*)"', text):
         assert "nan" not in word and "inf" not in word
 
 

@@ -140,6 +140,8 @@ def test_places_that_are_none(tmp_path: Path) -> None:
         Store(str(tmp_path / "file")).add(record())
     with pytest.raises(UnusablePath, match="is no folder"):
         Store(str(tmp_path / "none")).records()
+    with pytest.raises(RecipeError, match="no store is named"):
+        Store("")
     with pytest.raises(RecipeError, match="Protocol not known"):
         Store("nowhere://releases")
     with pytest.raises(MissingTool, match="gcsfs"):
