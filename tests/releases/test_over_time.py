@@ -1,4 +1,4 @@
-"""Two real releases of other weights in a history: the page says how far they are apart, and that the weights are others."""
+"""Two real releases of other weights in a history: the page says how far apart they are, and what changed."""
 
 from __future__ import annotations
 
