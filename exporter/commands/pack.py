@@ -20,7 +20,11 @@ exit codes:
   0    packed, or the folder is there already and holds just this
   1    a promise was missed, or a model answers otherwise here than its golden vectors: nothing was packed
   2    the bundle is damaged, contradicts itself or is not what the key signed, or the output cannot be written
-  3    a package is missing: pip install 'exporter[export]'"""
+  3    a promise was not measured, or a package is missing: pip install 'exporter[export]'"""
+MEANINGS = {
+    1: "a promise was missed, or a model answers otherwise than its golden vectors",
+    3: "a promise was not measured, and one that was not measured is not kept",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         groups=dict(_group(text) for text in args.group),
     )
     packed = pack_bundle(args.bundle, wishes, args.out, args.key)
-    code = 1 if packed.verdict.exit_code == 1 else 0
+    code = packed.exit_code
     if args.json:
         written = {"written": packed.written, "path": packed.path, "models": packed.models}
         show_json({"exit_code": code, **written, "problems": packed.verdict.lines})
@@ -75,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         show(f"  {line}")
     show(packed.verdict.sentence)
     if code:
-        show(f"nothing was packed\nexit code 1: {packed.verdict.meaning}")
+        show(f"nothing was packed\nexit code {code}: {MEANINGS[code]}")
         return code
     what = f"{FORMS[args.form]}, {', '.join(packed.models)}"
     show(f"{packed.path}: {what}" if packed.written else f"{packed.path} is there already, and holds just this")

@@ -13,6 +13,7 @@ from exporter.bundle.manifest import Manifest, read_manifest
 from exporter.bundle.verdict import BundleVerdict
 from exporter.bundle.verify import verify_bundle
 from exporter.errors import RecipeError
+from exporter.judge.verdicts import tally
 from exporter.packing.archive import write_archive, write_folder
 from exporter.packing.contents import Tree, app_files, chosen_models
 from exporter.packing.forms import Delivery, ai_pack, assets, library, pack_name
@@ -52,6 +53,31 @@ class Wishes:
                 raise RecipeError(f"--group {group!r} cannot name a group of devices: letters, digits, _; not {OTHER}")
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """`models`: the files that went along. `written`: whether something was; not where a folder holds just this.
+
+    Nothing is packed, either, where `exit_code` is not 0.
+    """
+
+    verdict: BundleVerdict
+    path: Path
+    models: tuple[str, ...]
+    written: bool
+
+    @property
+    def exit_code(self) -> int:
+        return refusal(self.verdict)
+
+
+def refusal(verdict: BundleVerdict) -> int:
+    """1 a promise was missed, or a model answers otherwise here · 3 a promise was not measured · 0 neither.
+
+    What cannot be run on this machine is no reason: it was run where the bundle was made.
+    """
+    return 1 if verdict.exit_code == 1 else tally(verdict.promises).status.exit_code
+
+
 def pack_bundle(bundle: Path, wishes: Wishes, out: Path | None = None, key: Path | None = None) -> Packed:
     """Check `bundle`, and write it to `out`, beside it by default.
 
@@ -61,26 +87,13 @@ def pack_bundle(bundle: Path, wishes: Wishes, out: Path | None = None, key: Path
     path = out or _beside(bundle, wishes.form)
     _check_place(path, bundle, wishes.form)
     verdict = verify_bundle(bundle, key=key)
-    if verdict.exit_code == 1:
+    if refusal(verdict):
         return Packed(verdict, path, (), written=False)
     tree, models = _tree(bundle, read_manifest(bundle), wishes)
     if path.suffix in (".aar", ".zip"):
         write_archive(tree, path)
         return Packed(verdict, path, models, written=True)
     return Packed(verdict, path, models, written=write_folder(tree, path))
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """`models`: the files that went along; none did where the verdict is that a promise was missed.
-
-    `written`: whether something was; not, either, where a folder holds just this already.
-    """
-
-    verdict: BundleVerdict
-    path: Path
-    models: tuple[str, ...]
-    written: bool
 
 
 def _beside(bundle: Path, form: str) -> Path:

@@ -18,9 +18,11 @@ from exporter.bundle.sums import SIGNATURE
 from exporter.cli import main
 from exporter.commands import pack as command
 from exporter.packing import FORMS, Delivery
+from exporter.packing.pack import refusal
 from exporter.signing.keys import new_key_pair
 from tests.bundle.changes import MANIFEST, edit, put
 from tests.bundle.conftest import mirror_golden, tree
+from tests.bundle.test_verdict import ABSENT, EXCUSED, FAILED, KEPT, MISSED, PASSED, UNCHECKED, verdict
 
 TFLITE = {f"models/mobile_deblur.{kind}.tflite" for kind in ("fp32", "fp16", "int8")}
 INT8 = "models/mobile_deblur.int8.tflite"
@@ -170,6 +172,13 @@ def test_what_answers_otherwise_here_is_not_packed(
     said = capsys.readouterr().out
     assert "failed: models/mobile_deblur.int8.tflite on litert_cpu" in said and "nothing was packed" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_not_measured_is_not_kept_and_what_cannot_be_run_here_is_no_reason() -> None:
+    assert refusal(verdict(PASSED, KEPT, EXCUSED)) == 0
+    assert refusal(verdict(UNCHECKED, KEPT)) == 0
+    assert refusal(verdict(PASSED, KEPT, ABSENT)) == 3
+    assert refusal(verdict(FAILED, KEPT, ABSENT)) == refusal(verdict(PASSED, MISSED)) == 1
 
 
 @not_run
