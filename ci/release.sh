@@ -86,7 +86,7 @@ export_recipe() {
         [[ -z ${line//[[:space:]]/} ]] || words+=("$line")
     done <<<"${EXPORTER_OVERRIDES-}"
     attempt export "$exporter" export "recipe=$EXPORTER_RECIPE" "${words[@]}" --build "$build" --dist "$out/dist"
-    ((code == 0)) || stop "❌ The export ended with exit code $code" export
+    ((code == 0)) || stop "❌ \`$EXPORTER_RECIPE\`: the export ended with exit code $code" export
     bundle=$(find "$out/dist" -mindepth 1 -maxdepth 1 -type d)
     release=$(basename "$bundle")
 }

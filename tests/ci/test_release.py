@@ -16,6 +16,8 @@ from tests.ci.pipeline import EXPORTER, LOST_DB, Pipeline, Ran, move_weights
 from tests.ci.runners import exported
 from tests.conftest import REPO
 
+pytestmark = pytest.mark.extra("signing")
+
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
@@ -118,6 +120,14 @@ def test_what_cannot_be_compared_is_said(pipeline: Pipeline, worse: Ran) -> None
 
 
 @pytest.mark.slow
+def test_a_missed_promise_is_red_and_named_and_its_bundle_is_kept(pipeline: Pipeline, worse: Ran) -> None:
+    ran = pipeline.release(EXPORTER_OVERRIDES="targets.int8.budget.min_parity_db=90")
+    assert (ran.code, ran.signed) == (1, False)
+    assert "missed: int8: " in ran.posted[2]
+    assert exported(pipeline.folder).name == "my_net-1.0.0.missed"
+
+
+@pytest.mark.slow
 def test_a_release_with_a_wrong_key_is_red(pipeline: Pipeline, worse: Ran) -> None:
     other = pipeline.key.with_name("other")
     subprocess.run([EXPORTER, "sign", "--new-key", other], capture_output=True, check=True)
@@ -170,7 +180,7 @@ def test_a_recipe_that_is_wrong_is_red_and_the_comment_says_why(forge: FakeForge
     ran = pipeline.release(EXPORTER_OVERRIDES="int8.budget=5")
     assert ran.code == 2, ran.said
     (ours,) = ran.posted
-    assert "❌ The export ended with exit code 2" in ours
+    assert "❌ `my_net.yaml`: the export ended with exit code 2" in ours
     assert "    error: " in ours
     assert "**Unsigned.**" in ours
 
