@@ -29,6 +29,8 @@ from pathlib import Path
 from typing import ClassVar
 
 _ADDRESS = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+(?=>)")  # of a Python object that a library's words name
+# The user and password of an address; a path that was made of one has a slash less.
+_SECRET = re.compile(r"(\bhttps?:/{1,2}|\w:/{1,2}(?=[^/\s@]*:))[^/\s@]+@")
 
 EXIT_CODES = {
     0: "all promises kept",
@@ -51,7 +53,7 @@ class ExportError(Exception):
 
     def __init__(self, problem: str, *, hint: str = "") -> None:
         said = f"{problem}\n  hint: {hint}" if hint else problem
-        super().__init__(_ADDRESS.sub("", said))
+        super().__init__(_SECRET.sub(r"\1…@", _ADDRESS.sub("", said)))
 
 
 class RecipeError(ExportError):

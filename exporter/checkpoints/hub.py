@@ -45,7 +45,8 @@ def fetch(paths: Iterable[Path], progress: Progress) -> None:
 
 def not_here(paths: Iterable[Path]) -> list[str]:
     """The references of those of `paths` that have yet to be fetched. Raises MissingTool when nothing here can."""
-    found = [reference for path in paths if (reference := hub_reference_of(path)) and not _record(reference).is_file()]
+    named = (reference for path in paths if (reference := hub_reference_of(path)))
+    found = [each for each in named if not (each.path.is_file() and _record(each).is_file())]
     if found and find_spec("huggingface_hub") is None:
         raise MissingTool(f"{found[0]} needs huggingface_hub, which is not installed", hint=INSTALL)
     return [str(reference) for reference in dict.fromkeys(found)]

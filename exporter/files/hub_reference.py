@@ -55,10 +55,15 @@ class HubReference:
 
 
 def hub_cache() -> Path:
-    """`$EXPORTER_HUB`, or `exporter/hub` in the user's folder of caches; absolute."""
+    """`$EXPORTER_HUB`, or `exporter/hub` in the user's folder of caches, or `build/hub`; absolute."""
     if named := os.environ.get("EXPORTER_HUB"):
         return Path(named).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "exporter", "hub").absolute()
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches, "exporter", "hub").absolute()
+    try:
+        return Path.home() / ".cache" / "exporter" / "hub"
+    except RuntimeError:  # a user without a home, as in a container
+        return Path("build", "hub").absolute()
 
 
 def parse_hub_reference(text: str) -> HubReference:

@@ -37,8 +37,14 @@ def _store(value: Any) -> Any:
     return value
 
 
+def _folder(value: Any) -> Any:
+    if isinstance(value, str) and is_server(value):
+        raise ValueError("takes a folder, no address")
+    return value
+
+
 class Track(Part):
     """`mlflow`: a folder, or the address of a tracking server; `tensorboard`: a folder for event files."""
 
     mlflow: Annotated[str, BeforeValidator(_store)] | None = None
-    tensorboard: Path | None = None
+    tensorboard: Annotated[Path, BeforeValidator(_folder)] | None = None

@@ -48,3 +48,9 @@ def test_an_address_with_a_secret_is_refused_and_not_repeated(recipe: Path, stor
     with pytest.raises(RecipeError, match=says) as refused:
         load_recipe(recipe, {"track.mlflow": store})
     assert SECRET not in str(refused.value)
+
+
+def test_events_go_into_a_folder(recipe: Path) -> None:
+    with pytest.raises(RecipeError, match="takes a folder, no address") as refused:
+        load_recipe(recipe, {"track.tensorboard": f"https://anna:{SECRET}@host"})
+    assert SECRET not in str(refused.value)
