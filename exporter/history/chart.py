@@ -41,11 +41,14 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """`status`, `says`: of a move alone."""
+
     x: float
     y: float
     text: str
     anchor: str
     status: str = ""  # kept: for the better; missed: for the worse
+    says: str = ""  # between which releases and commits
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,11 @@ class Chart:
     mark: float
 
 
-def chart_of(figure: Figure, series: Sequence[Series], versions: Sequence[str]) -> Chart:
-    """`versions`: of all releases, also those that have no such figure."""
+def chart_of(figure: Figure, series: Sequence[Series], versions: Sequence[str], commits: Sequence[str]) -> Chart:
+    """`versions`, `commits`: of all releases, also those that have no such figure; a commit may be empty."""
+    names = [
+        f"{version} (commit {commit})" if commit else version for version, commit in zip(versions, commits, strict=True)
+    ]
     values = [point.value for each in series for point in each.points]
     steps = _steps(*_range(figure, min(values), max(values)))
     place = _Places(len(versions), steps)
@@ -78,7 +84,7 @@ def chart_of(figure: Figure, series: Sequence[Series], versions: Sequence[str]) 
         series=drawn,
         ticks=tuple(Text(LEFT - 8, round(place.y(step), 1), fixed(step, digits), "end") for step in steps),
         versions=tuple(_versions(versions, place, {new.release for _, new in moves})),
-        moves=tuple(_move(old, new, place, figure) for old, new in moves),
+        moves=tuple(_move(old, new, place, figure, names) for old, new in moves),
         mark=round(min(1.0, max(SMALLEST_MARK, (place.x(1) - place.x(0)) / MARK_SPACE)), 2)
         if len(versions) > 1
         else 1.0,
@@ -119,12 +125,13 @@ def _mark(point: Point, place: _Places, figure: Figure, versions: Sequence[str])
     return Mark(round(place.x(point.release), 1), round(place.y(point.value), 1), says)
 
 
-def _move(old: Point, new: Point, place: _Places, figure: Figure) -> Text:
+def _move(old: Point, new: Point, place: _Places, figure: Figure, names: Sequence[str]) -> Text:
     status = "kept" if (new.value - old.value) * figure.best > 0 else "missed"
     x = place.x(new.release)
     anchor = "end" if x > WIDTH - RIGHT - 40 else "start" if x < LEFT + 40 else "middle"
     y = place.y(new.value)
-    return Text(round(x, 1), round(y, 1), difference(old, new, figure), anchor, status)
+    says = f"{names[old.release]} → {names[new.release]}"
+    return Text(round(x, 1), round(y, 1), difference(old, new, figure), anchor, status, says)
 
 
 def difference(old: Point, new: Point, figure: Figure) -> str:

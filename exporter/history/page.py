@@ -104,8 +104,12 @@ def _steps(records: Sequence[Record], targets: Sequence[str]) -> Iterator[Step]:
 
 
 def _target(name: str, records: Sequence[Record]) -> TargetView:
-    versions = [record.version for record in records]
-    charts = (chart_of(figure, series, versions) for figure in FIGURES if (series := series_of(figure, records, name)))
+    versions, commits = ([r.version for r in records], [short_commit(r.source_commit) for r in records])
+    charts = (
+        chart_of(figure, series, versions, commits)
+        for figure in FIGURES
+        if (series := series_of(figure, records, name))
+    )
     rows = ((record, target) for record in records for target in record.targets if target.name == name)
     return TargetView(name, tuple(charts), tuple(rows))
 

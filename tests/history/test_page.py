@@ -17,7 +17,7 @@ from tests.history.records import OTHER_CPU, OTHER_PICTURES, record
 RELEASES = [
     record("1.0.0"),
     record("1.1.0", cpu=OTHER_CPU),
-    record("1.2.0", p50_ms=12.0, psnr_db=27.8, recipe={"distill.steps": "800"}),
+    record("1.2.0", p50_ms=12.0, psnr_db=27.8, recipe={"distill.steps": "800"}, source_commit="c" * 40),
     record("1.3.0", pictures=OTHER_PICTURES),
 ]
 
@@ -58,11 +58,13 @@ def test_what_cannot_be_compared_has_a_line_of_its_own() -> None:
     assert titles == ["PSNR, dB", "Median call, ms", "File, kB"] * 2
     lines = [[len(line.split()) for line in re.findall(r'<polyline points="([^"]*)"', chart)] for chart in charts]
     assert lines == [[3], [3], [4]] * 2, "three on one set and one machine, the fourth alone; a file's size is its size"
-    assert all(chart.count("<title>") == 4 for chart in charts)
+    assert all(len(re.findall("<title>[^→<]*</title>", chart)) == 4 for chart in charts)
 
 
 def test_moves_are_marked_with_what_changed() -> None:
     text = page(RELEASES, "releases")
+    assert "<title>1.0.0 → 1.2.0 (commit cccccccccc)</title>" in text, "on the machine of both"
+    assert "<title>1.1.0 → 1.2.0 (commit cccccccccc)</title>" in text, "on the pictures of both"
     step = re.findall(r'<article class="step">.*?</article>', text, re.DOTALL)[1]
     assert "1.1.0 → 1.2.0" in step and "28.00 → 27.80 dB (−0.20)" in step
     assert "distill.steps</b> 400 → 800" in step
