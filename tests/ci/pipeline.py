@@ -104,7 +104,7 @@ class Pipeline:
             "EXPORTER_PYTHON": sys.executable,
             "EXPORTER_MAX_LOSS_DB": str(LOST_DB),
             "EXPORTER_MAX_SLOWER": "inf",  # other programs run beside the tests
-            "EXPORTER_FORGE_TIMEOUT_S": "1",
+            "EXPORTER_FORGE_TIMEOUT_S": "2",
             **changed,
         }
         words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
