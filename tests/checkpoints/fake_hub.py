@@ -27,6 +27,7 @@ class FakeHub:
     gated: set[str] = field(default_factory=set)  # repositories that TOKEN alone may read
     changed: set[str] = field(default_factory=set)  # files that do not arrive as they are
     tags: dict[str, str] = field(default_factory=lambda: {"main": COMMIT, "v1": COMMIT})
+    broken_off: bool = False  # every download ends in the middle
     failing: int = 0  # answers with this status whatever is asked
     asked: list[str] = field(default_factory=list)  # "GET /path", in order
     port: int = 0
@@ -99,7 +100,7 @@ def _answer(hub: FakeHub, to: BaseHTTPRequestHandler) -> None:
     else:
         headers |= {"X-Linked-Etag": f'"{sha256(content).hexdigest()}"', "X-Linked-Size": str(len(content))}
     sent = bytes([content[0] ^ 1]) + content[1:] if file in hub.changed else content
-    return _send(to, 200, headers, sent)
+    return _send(to, 200, headers, sent, broken_off=hub.broken_off)
 
 
 def _repository(hub: FakeHub, to: BaseHTTPRequestHandler, repo: str, kind: str, revision: str) -> None:
@@ -112,11 +113,18 @@ def _repository(hub: FakeHub, to: BaseHTTPRequestHandler, repo: str, kind: str, 
     return _send(to, 200, {"Content-Type": "application/json"}, json.dumps(said).encode())
 
 
-def _send(to: BaseHTTPRequestHandler, code: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
+def _send(
+    to: BaseHTTPRequestHandler,
+    code: int,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+    broken_off: bool = False,
+) -> None:
     to.send_response(code)
     for name, value in (headers or {}).items():
         to.send_header(name, value)
     to.send_header("Content-Length", str(len(body)))
     to.end_headers()
     if to.command == "GET":
-        to.wfile.write(body)
+        to.wfile.write(body[: len(body) // 2] if broken_off else body)
+        to.close_connection = broken_off

@@ -186,6 +186,20 @@ def test_nobody_answers(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
         fetch([place()], Silent())
 
 
+@pytest.mark.slow
+def test_what_is_broken_off_is_no_file_until_it_is_whole(hub: FakeHub, weights: bytes) -> None:
+    hub.files[f"{REPO}/model.safetensors"] = weights
+    hub.broken_off = True
+    with pytest.raises(
+        MachineFailed, match="could not be fetched from 127.0.0.1: .*\n  hint: run the same command again"
+    ):
+        fetch([place()], Silent())
+    assert not place().exists() and not_here([place()])
+    hub.broken_off = False
+    fetch([place()], Silent())
+    assert place().read_bytes() == weights
+
+
 def test_a_token_opens_a_gated_repository_and_is_kept_nowhere(
     hub: FakeHub, weights: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
