@@ -47,7 +47,7 @@ class Text:
     y: float
     text: str
     anchor: str
-    status: str = ""  # kept: for the better; missed: for the worse
+    status: str = ""  # of its figure
     says: str = ""  # between which releases and commits
 
 
@@ -126,12 +126,11 @@ def _mark(point: Point, place: _Places, figure: Figure, versions: Sequence[str])
 
 
 def _move(old: Point, new: Point, place: _Places, figure: Figure, names: Sequence[str]) -> Text:
-    status = "kept" if (new.value - old.value) * figure.best > 0 else "missed"
     x = place.x(new.release)
     anchor = "end" if x > WIDTH - RIGHT - 40 else "start" if x < LEFT + 40 else "middle"
     y = place.y(new.value)
     says = f"{names[old.release]} → {names[new.release]}"
-    return Text(round(x, 1), round(y, 1), difference(old, new, figure), anchor, status, says)
+    return Text(round(x, 1), round(y, 1), difference(old, new, figure), anchor, figure.status(old, new), says)
 
 
 def difference(old: Point, new: Point, figure: Figure) -> str:

@@ -27,8 +27,7 @@ class Move:
 
     @property
     def status(self) -> str:
-        """`kept`: for the better; `missed`: for the worse, as the report's style names these colours."""
-        return "kept" if (self.new.value - self.old.value) * self.figure.best > 0 else "missed"
+        return self.figure.status(self.old, self.new)
 
     @property
     def sentence(self) -> str:

@@ -56,6 +56,10 @@ class Figure:
     moved: Callable[[Point, Point], bool]
     noise: str  # in words: what counts as a move
 
+    def status(self, old: Point, new: Point) -> str:
+        """`kept` when NEW is better, else `missed`: as the report's style names the two colours."""
+        return "kept" if (new.value - old.value) * self.best > 0 else "missed"
+
 
 def series_of(figure: Figure, records: Sequence[Record], target: str) -> list[Series]:
     """Every series of `figure`, in the order in which it begins."""

@@ -15,8 +15,10 @@ from exporter.files import atomic
 from exporter.history.store import Store
 from tests.history.records import record
 
+S3 = (pytest.mark.extra("s3"), pytest.mark.slow)  # seconds, beside quicker stores of the same kind
 
-@pytest.fixture(params=["folder", "memory", pytest.param("s3", marks=pytest.mark.extra("s3"))])
+
+@pytest.fixture(params=["folder", "memory", pytest.param("s3", marks=S3)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty store of every kind."""
     if request.param == "folder":
@@ -148,6 +150,7 @@ def test_places_that_are_none(tmp_path: Path) -> None:
         Store("gs://bucket/releases")
 
 
+@pytest.mark.slow
 @pytest.mark.extra("s3")
 def test_a_bucket_that_is_not_there(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import s3fs

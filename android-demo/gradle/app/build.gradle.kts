@@ -44,6 +44,7 @@ android {
 }
 
 dependencies {
+    implementation(fileTree("libs") { include("*.aar") }) // a bundle packed as a library, in place of assets/bundle/
     for (flavour in listOf("litert", "legacy")) {
         "${flavour}Implementation"(libs.camera.core)
         "${flavour}Implementation"(libs.camera.camera2)
