@@ -13,7 +13,8 @@ from exporter.figures import counted
 PAGE = Path("history.html")
 NOTE = """A store is a folder, or an address that fsspec opens, such as s3://bucket/path: pip install 'exporter[s3]'. It
 keeps figures and digests of every release, one small JSON file each: STORE/<name>@<version>.json. `add` checks the
-bundle as `exporter verify` does; a release that is there already stays as it is.
+bundle as `exporter verify` does; a release that is there already stays as it is. Object stores make a file whole, and
+only where none is; a network drive is better mounted and named as a folder.
 exit codes:
   0    added, or this very release is there already; the page is written
   1    a promise was missed, or a model answers otherwise here than its golden vectors: nothing was added

@@ -7,6 +7,7 @@ leaves nothing. A folder of this machine, or whatever fsspec opens: s3://bucket/
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ class Store:
         """Reads nothing yet. Raises RecipeError for an address nobody knows, MissingTool where a package is absent."""
         if not place:
             raise RecipeError("no store is named", hint="a folder, or an address such as s3://bucket/path")
-        self.place = place.rstrip("/") or place
+        self.place = _shown(place.rstrip("/") or place)
         self._shelf: Shelf = _Folder(Path(place.removeprefix("file://"))) if _is_local(place) else _Remote(place)
 
     def add(self, record: Record) -> bool:
@@ -79,6 +80,11 @@ def _file_of(record: Record) -> str:
     return f"{record.name}{_AT}{record.version}{_ENDING}"
 
 
+def _shown(place: str) -> str:
+    """Without the user and password that an address may hold: a page is given away."""
+    return re.sub(r"://[^/@]*@", "://", place)
+
+
 def _is_local(place: str) -> bool:
     return "://" not in place or place.startswith("file://")
 
@@ -112,12 +118,12 @@ class _Remote:
     """What fsspec opens; S3 makes an object whole, and with `create` only where none is. No bucket is made."""
 
     def __init__(self, place: str) -> None:
-        self._place = place
+        self._place = _shown(place)
         try:
             import fsspec
         except ModuleNotFoundError:
             raise MissingTool(
-                f"{place} needs fsspec, which is not installed", hint="pip install 'exporter[s3]'"
+                f"{self._place} needs fsspec, which is not installed", hint="pip install 'exporter[s3]'"
             ) from None
         with self._blamed():
             self._files, self._root = _opened(fsspec, place)
@@ -165,7 +171,7 @@ def _opened(fsspec: Any, place: str) -> tuple[Any, str]:
         files, root = fsspec.core.url_to_fs(place)
     except ValueError as error:
         raise RecipeError(
-            f"{place}: {_sentence(error)}", hint="a folder, or an address such as s3://bucket/path"
+            f"{_shown(place)}: {_sentence(error)}", hint="a folder, or an address such as s3://bucket/path"
         ) from None
     return files, str(root)
 

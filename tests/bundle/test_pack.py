@@ -111,6 +111,10 @@ def test_targets_folder_and_golden_vectors_are_chosen(pristine: Path, tmp_path: 
     assert len(vectors) == 2 and all(".int8.tflite." in name for name in vectors)
     files = packed(pristine, "assets", tmp_path / "small", "--without-golden")
     assert not any("golden" in name for name in files)
+    capsys.readouterr()
+    assert pack(pristine, "assets", tmp_path / "j.zip", "--target", "tflite_int8", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["written"] and said["path"] == (tmp_path / "j.zip").as_posix() and said["models"] == [INT8]
     assert pack(pristine, "assets", tmp_path / "none", "--target", "tflite_int9") == 2
     assert "did you mean 'tflite_int8'?" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()

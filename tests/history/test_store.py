@@ -150,6 +150,18 @@ def test_places_that_are_none(tmp_path: Path) -> None:
         Store("gs://bucket/releases")
 
 
+def test_a_password_in_an_address_is_not_shown() -> None:
+    import fsspec
+
+    store = Store("memory://me:secret@releases")
+    store.add(record())
+    assert store.place == "memory://releases"
+    with pytest.raises(BundleError) as refused:
+        store.add(record(sums_sha256="2" * 64))
+    assert "secret" not in str(refused.value)
+    fsspec.filesystem("memory").rm("/me:secret@releases", recursive=True)
+
+
 @pytest.mark.slow
 @pytest.mark.extra("s3")
 def test_a_bucket_that_is_not_there(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
