@@ -97,14 +97,28 @@ def test_shards_come_with_their_index(hub: FakeHub, weights: bytes) -> None:
     assert path.with_name("one.safetensors").read_bytes() == weights
 
 
-def test_the_other_half_of_a_pair_comes_along(hub: FakeHub) -> None:
-    hub.files |= {f"{REPO}/net.bin": b"weights", f"{REPO}/net.param": b"7767517", f"{REPO}/other.param": b"no"}
-    fetch([place("net.bin")], Silent())
-    assert place("net.param").read_bytes() == b"7767517"
-    assert not place("other.param").exists()
+TFJS = json.dumps({"weightsManifest": [{"paths": ["one.bin", "two.bin"]}, {"paths": []}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("named", "beside", "others"),
+    [
+        ("net.bin", ["net.param"], ["other.param", "sub/net.param"]),
+        ("pytorch_model.bin", [], ["config.json"]),
+        ("model.json", ["one.bin", "two.bin"], ["three.bin"]),
+        ("m.ckpt-9.index", ["m.ckpt-9.data-00000-of-00002", "m.ckpt-9.data-00001-of-00002"], ["m.ckpt-10.index"]),
+        ("model.pth", [], ["model.param"]),
+    ],
+)
+def test_what_belongs_together_comes_together(hub: FakeHub, named: str, beside: list[str], others: list[str]) -> None:
+    content = TFJS if named == "model.json" else b"weights"
+    hub.files |= {f"{REPO}/w/{name}": name.encode() for name in (*beside, *others)} | {f"{REPO}/w/{named}": content}
+    fetch([place(f"w/{named}")], Silent())
+    assert all(place(f"w/{name}").read_bytes() == name.encode() for name in beside)
+    assert not any(place(f"w/{name}").exists() for name in others)
 
     hub.failing = 503  # what is here is enough
-    fetch([place("net.bin")], Silent())
+    fetch([place(f"w/{named}")], Silent())
 
 
 @pytest.mark.parametrize("name", ["../../evil", "/etc/passwd", "a\\b"])

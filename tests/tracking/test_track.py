@@ -149,6 +149,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
             check_trackers(track)
 
 
+@pytest.mark.slow
 @pytest.mark.extra("mlflow")
 def test_a_store_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("this is no database, and it is long enough to be told from one" * 100)
