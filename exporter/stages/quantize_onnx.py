@@ -176,14 +176,16 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         from exporter.quantization.onnx.float_nodes import float_nodes
 
         model = onnx.load(source.path)
-        alike = with_channels_alike(model, Passes(workspace), float_nodes(model, self.keep_float))
+        alike, layers = with_channels_alike(model, Passes(workspace), float_nodes(model, self.keep_float))
         onnx.save(alike, path)
-        return self._quantizer(path, Passes(workspace))
+        return self._quantizer(path, Passes(workspace), layers)
 
-    def _quantizer(self, source: Path, images: Iterable[Floats]) -> OnnxQuantizer:
+    def _quantizer(
+        self, source: Path, images: Iterable[Floats], float_layers: frozenset[str] = frozenset()
+    ) -> OnnxQuantizer:
         from exporter.quantization.onnx.quantize import OnnxQuantizer
 
-        return OnnxQuantizer(source, images, self.keep_float, self.activations == "uint8")
+        return OnnxQuantizer(source, images, self.keep_float, self.activations == "uint8", float_layers)
 
     def _autotuned(self, source: Artifact, workspace: Workspace) -> tuple[Int8Settings, dict[str, object]]:
         with autotuning(workspace, _show(source.path)) as tuning:

@@ -63,7 +63,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     price: `mixed: {max_loss_db: 0.1}`. Times differ from run to run, so a search can end elsewhere the next time;
     `costs`, the report.json of an earlier bundle, gives it the times that were measured then, and the same bytes.
     Where a file is less than 36 dB from the float one on calibration pictures, channels are made as wide as each other
-    across the whole graph and biases corrected; where that is not enough, the few layers that lose most stay in float,
+    across the whole graph (what would not stand that is computed in float) and biases corrected; where that is not enough, the few layers that lose most stay in float,
     at most half of the multiply-accumulates. `float_fallback: false` leaves both out.
     fp16: weights are stored in half precision and nothing else changes.
     """
@@ -132,10 +132,12 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         self._report(made, tuning, workspace)
         return self._finish(made.file.content)
 
-    def _quantizer(self, content: bytes, images: Iterable[Floats]) -> TfliteQuantizer:
+    def _quantizer(
+        self, content: bytes, images: Iterable[Floats], float_layers: frozenset[str] = frozenset()
+    ) -> TfliteQuantizer:
         from exporter.quantization.tflite.quantize import TfliteQuantizer
 
-        return TfliteQuantizer(content, images, self._float_patterns, self.io == "float32")
+        return TfliteQuantizer(content, images, self._float_patterns, self.io == "float32", float_layers)
 
     def _autotuned(self, content: bytes, workspace: Workspace) -> tuple[Int8Settings, dict[str, Any]]:
         from exporter.quantization.ranges.stored import require_untrained
@@ -201,11 +203,11 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     def _with_channels_alike(self, content: bytes, settings: Int8Settings, workspace: Workspace) -> _Made:
         from exporter.quantization.tflite.channel_scales import with_channels_alike
 
-        alike = with_channels_alike(content, Passes(workspace), self._float_patterns)
-        quantizer = self._quantizer(alike or content, Passes(workspace))
+        alike, layers = with_channels_alike(content, Passes(workspace), self._float_patterns)
+        quantizer = self._quantizer(alike, Passes(workspace), layers)
         corrected = settings.model_copy(update={"bias_correction": True})
         file, facts = quantizer.int8(corrected)
-        return _Made(file, quantizer, corrected, facts | {ALIKE: alike is not None})
+        return _Made(file, quantizer, corrected, facts | {ALIKE: True})
 
     @property
     def _float_patterns(self) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from exporter.graph.onnx_editor import OnnxGraph, attribute
+from exporter.graph.operators import ONNX
 from exporter.passes.onnx.parted import part_convolutions
 from exporter.quantization.onnx.convolutions import OnnxConvolutions
-from exporter.quantization.weights.channel_scales import Channels, Factors, make_alike, scale_weights
+from exporter.quantization.onnx.float_nodes import statistics
+from exporter.quantization.weights.channel_scales import Channels, Factors, Tie, make_alike, scale_weights
 from exporter.quantization.weights.convolutions import Floats
 
 # Each output channel depends on the same input channel only, and grows with it.
@@ -29,12 +31,18 @@ _CHANNELWISE = frozenset(
         "Resize",
     ]
 )
+# In float they cost a pass over the picture and no multiply-accumulate.
+_POINTWISE = frozenset(kind for kind, operator in ONNX.items() if operator.reach == "pixel")
+_POINTWISE |= {"Concat", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Softmax"}
 _SUMS, _GATES = frozenset({"Add", "Sub"}), frozenset({"Sigmoid", "Tanh", "Softmax", "HardSigmoid"})
 _RANK, _AXIS = 4, 1
 
 
-def with_channels_alike(model: Any, images: Iterable[Floats], keep_float: Collection[str] = ()) -> Any:
-    """An onnx.ModelProto that computes what `model` does, its channels as wide as each other.
+def with_channels_alike(
+    model: Any, images: Iterable[Floats], keep_float: Collection[str] = ()
+) -> tuple[Any, frozenset[str]]:
+    """An onnx.ModelProto that computes what `model` does, its channels as wide as each other, and the names of nodes
+    between products that undo that: they are to stay in float.
 
     Images are (H, W, C) 0..1. Nodes named in `keep_float` keep their scales. Raises ValueError for NaN and infinity.
     """
@@ -44,11 +52,15 @@ def with_channels_alike(model: Any, images: Iterable[Floats], keep_float: Collec
     part_convolutions(parted)
     graph = OnnxChannels(parted.commit(), keep_float)
     make_alike(graph, images)
-    return graph.model
+    return graph.model, frozenset(graph.in_float)
 
 
 class OnnxChannels(OnnxConvolutions):
     """Tensors are names in `model`."""
+
+    def __init__(self, model: Any, keep_float: Collection[str] = ()) -> None:
+        super().__init__(model, keep_float)
+        self.in_float = set[str]()  # names of nodes
 
     def made_by(self, number: int) -> str:
         return str(self._nodes[number].output[0])
@@ -58,17 +70,41 @@ class OnnxChannels(OnnxConvolutions):
         import onnx
 
         found, graph = Channels(), OnnxGraph(onnx.shape_inference.infer_shapes(self.model))
-        ends = {value.name for values in (graph.model.graph.input, graph.model.graph.output) for value in values}
+        pictures = {value.name for values in (graph.model.graph.input, graph.model.graph.output) for value in values}
         for node in self.model.graph.node:
             for name in node.output:
                 shape = graph.shape(name)
-                if shape is not None and len(shape) == _RANK and node.op_type != "Transpose" and name not in ends:
+                if shape is not None and len(shape) == _RANK and name not in pictures:
                     found.counts[name] = shape[_AXIS]
         known = {node.output[0] for node in self._nodes}
+        norms = statistics(self.model)
         for node in self.model.graph.node:
             if node.output[0] not in known and not self._tie(found, node):
-                found.fixed.update(name for name in (*node.input, *node.output) if name in found.counts)
+                ends = [name for name in dict.fromkeys((*node.input, *node.output)) if name in found.counts]
+                if node.op_type in _POINTWISE and node.name not in norms:
+                    found.stops += [(node, name) for name in ends]
+                else:
+                    found.fixed.update(ends)
         return found
+
+    def unscaled(self, operator: Any, tensor: str) -> str:
+        from onnx import helper, numpy_helper
+
+        takes = tensor in operator.input
+        own = f"{operator.output[0]}_{'taken' if takes else 'made'}_{len(self.in_float)}"
+        ones = np.ones((self.channels.counts[tensor], 1, 1), np.float32)
+        self.model.graph.initializer.append(numpy_helper.from_array(ones, f"{own}_by"))
+        self._constants[f"{own}_by"] = ones
+        source, result = (tensor, own) if takes else (own, tensor)
+        product = helper.make_node("Mul", [source, f"{own}_by"], [result], name=own)
+        for names in (operator.input, operator.output):
+            for place, name in enumerate(names):
+                if name == tensor:
+                    names[place] = own
+        place = next(i for i, node in enumerate(self.model.graph.node) if node.output[0] == operator.output[0])
+        self.model.graph.node.insert(place + (not takes), product)
+        self.in_float |= {operator.name, own}
+        return own
 
     def scale(self, factors: Factors) -> None:
         for number, layer in enumerate(self.convolutions):
@@ -105,6 +141,10 @@ class OnnxChannels(OnnxConvolutions):
             return True
         if kind in _SUMS | {"Mul"} and len(node.input) == 2:
             return self._tie_two(found, node, taken, made)
+        if kind in ("DepthToSpace", "SpaceToDepth"):
+            deep, flat = sorted((taken[0], made), key=lambda name: -found.counts[name])
+            _tie_blocks(found, deep, flat, node)
+            return True
         if kind == "Concat" and attribute(node, "axis") in (_AXIS, _AXIS - _RANK):
             _tie_parts(found, made, taken)
             return len(taken) == len(node.input)
@@ -141,12 +181,14 @@ class OnnxChannels(OnnxConvolutions):
             if node.op_type != "Mul":
                 found.tie(taken[0], made)
             return True
-        if len({found.counts[name] for name in (*taken, made)}) > 1 or taken[0] == taken[1]:
+        if taken[0] == taken[1]:
             return False
         if node.op_type == "Mul":  # one factor keeps its scale
-            gate = next((name for name in reversed(taken) if self._is_gate(name)), taken[1])
-            found.fixed.add(gate)
+            gate = next((name for name in reversed(taken) if self._is_gate(name) or found.counts[name] == 1), taken[1])
+            found.stops.append((node, gate))
             taken = [name for name in taken if name != gate]
+        if any(found.counts[name] != found.counts[made] for name in taken):
+            return False
         for name in taken:
             found.tie(made, name)
         return True
@@ -165,6 +207,15 @@ class OnnxChannels(OnnxConvolutions):
                 one_each = value.ndim in (3, 4) and value.shape[-3:] == (count, 1, 1) and value.size == count
                 return place if value.size == 1 or one_each else None
         return None
+
+
+def _tie_blocks(found: Channels, deep: str, flat: str, node: Any) -> None:
+    """A channel of the larger picture is one of the smaller at each place of a block."""
+    count, blocks = found.counts[flat], found.counts[deep] // found.counts[flat]
+    by_channel = attribute(node, "mode", "DCR") in ("CRD", b"CRD")
+    for block in range(blocks):
+        places = np.arange(count) * blocks + block if by_channel else np.arange(count) + block * count
+        found.ties.append(Tie(deep, places, flat, np.arange(count)))
 
 
 def _tie_parts(found: Channels, whole: str, parts: list[str]) -> None:

@@ -35,12 +35,19 @@ class OnnxQuantizer:
     """Makes INT8 files of the float file `source` as settings say, with one set of images, (H, W, 3) RGB 0..1.
 
     Weights are prepared once for all settings that do the same to them. `keep_float` are patterns (fnmatch) over
-    operator kinds and node names; `unsigned` as in write_qdq. `examples`: the first images with what the float model
-    makes of them, once a file was made.
+    operator kinds and node names, `float_layers` names as they are; `unsigned` as in write_qdq. `examples`: the first
+    images with what the float model makes of them, once a file was made.
     """
 
-    def __init__(self, source: Path, images: Iterable[Floats], keep_float: tuple[str, ...], unsigned: bool) -> None:
-        self._source, self._images, self._unsigned = source, images, unsigned
+    def __init__(
+        self,
+        source: Path,
+        images: Iterable[Floats],
+        keep_float: tuple[str, ...],
+        unsigned: bool,
+        float_layers: frozenset[str] = frozenset(),
+    ) -> None:
+        self._source, self._images, self._unsigned, self._float_layers = source, images, unsigned, float_layers
         self._patterns = keep_float
         self._prepared: dict[tuple[object, ...], _Prepared] = {}
         self.examples: tuple[Example, ...] = ()
@@ -84,11 +91,12 @@ class OnnxQuantizer:
 
         if settings.of_weights not in self._prepared:
             model, facts = onnx.load(self._source), Facts()
-            coded = give_channels_codes(model, self._images, float_nodes(model, self._patterns))
+            coded = give_channels_codes(model, self._images, float_nodes(model, self._patterns, self._float_layers))
+            float_layers = coded.float_layers | self._float_layers
             if settings.changes_weights:
-                in_float = float_nodes(model, self._patterns, coded.float_layers)
+                in_float = float_nodes(model, self._patterns, float_layers)
                 facts = prepare(OnnxConvolutions(model, in_float), self._images, settings)
             if coded.float_layers:
                 facts = facts | {FLOAT_FOR_NORMS: sorted(coded.float_layers)}
-            self._prepared[settings.of_weights] = _Prepared(model, coded.float_layers, facts)
+            self._prepared[settings.of_weights] = _Prepared(model, float_layers, facts)
         return self._prepared[settings.of_weights]

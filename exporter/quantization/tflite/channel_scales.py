@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from exporter.graph.operators import TFLITE
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.passes.tflite.cleanup import fuse_activations
 from exporter.passes.tflite.parted import channel_parts, part_convolutions
 from exporter.quantization.tflite.convolutions import TfliteConvolutions
+from exporter.quantization.tflite.float_operators import statistics
 from exporter.quantization.tflite.scales import float_activations
 from exporter.quantization.weights.channel_scales import Channels, Factors, make_alike, scale_weights
 from exporter.quantization.weights.convolutions import Floats
@@ -36,24 +38,35 @@ _CHANNELWISE = frozenset(
         "SUM",
     ]
 )
+# In float they cost a pass over the picture and no multiply-accumulate.
+_POINTWISE = frozenset(kind for kind, operator in TFLITE.items() if operator.pixelwise)
+_POINTWISE |= {"CONCATENATION", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "SOFTMAX", "SUM"}
 _SUMS, _GATES = frozenset({"ADD", "SUB"}), frozenset({"LOGISTIC", "TANH", "SOFTMAX", "RELU_0_TO_1"})
 _RANK = 4
 
 
-def with_channels_alike(content: bytes, images: Iterable[Floats], keep_float: tuple[str, ...] = ()) -> bytes | None:
-    """A float file that computes the same, its channels as wide as each other; None where nothing can be scaled.
+def with_channels_alike(
+    content: bytes, images: Iterable[Floats], keep_float: tuple[str, ...] = ()
+) -> tuple[bytes, frozenset[str]]:
+    """A float file that computes the same, its channels as wide as each other, and the operators between products that
+    undo that, by their first outputs: they are to stay in float.
 
     Images are (H, W, C) 0..1. What `keep_float` names keeps its scales. Raises ValueError for NaN and infinity.
     """
     parted = TfliteGraph(content)
     fuse_activations(parted)
-    modified = part_convolutions(parted)
+    part_convolutions(parted)
     graph = TfliteChannels(parted.to_bytes(), keep_float)
-    return graph.content if make_alike(graph, images) or modified else None
+    make_alike(graph, images)
+    return graph.content, frozenset(graph.in_float)
 
 
 class TfliteChannels(TfliteConvolutions):
     """Tensors are numbers in `content`."""
+
+    def __init__(self, content: bytes, keep_float: tuple[str, ...] = ()) -> None:
+        super().__init__(content, keep_float)
+        self.in_float = set[str]()  # names of first outputs
 
     def made_by(self, number: int) -> int:
         return int(self._operators[number].outputs[0])
@@ -67,13 +80,34 @@ class TfliteChannels(TfliteConvolutions):
                 found.counts[index] = graph.shape(index)[-1]
         found.fixed.update((*graph.inputs, *graph.outputs))
         known = {id(operator) for operator in self._operators}
+        norms = {id(operator) for operator in statistics(graph)}
         for operator in graph.operators:
             if id(operator) in known:
                 if self._ceiling(operator) != float("inf"):
                     found.fixed.update(operator.outputs)
             elif not self._tie(found, operator):
-                found.fixed.update((*float_activations(graph, operator.inputs), *operator.outputs))
+                ends = [*float_activations(graph, operator.inputs), *operator.outputs]
+                if graph.kind(operator) in _POINTWISE and id(operator) not in norms:
+                    found.stops += [(operator, index) for index in ends if index in found.counts]
+                else:
+                    found.fixed.update(ends)
         return found
+
+    def unscaled(self, operator: Any, tensor: int) -> int:
+        graph = self.graph
+        takes = tensor in operator.inputs
+        name = f"{graph.name(operator.outputs[0])}_{'taken' if takes else 'made'}_{len(self.in_float)}"
+        own = graph.add_tensor(name, graph.shape(tensor), "FLOAT32")
+        ones = graph.add_constant(f"{graph.name(own)}_by", np.ones(graph.shape(tensor)[-1], np.float32))
+        source, result = (tensor, own) if takes else (own, tensor)
+        product = graph.new_operator("MUL", 1, [source, ones], [result], "MulOptions")
+        graph.operators.insert(graph.operators.index(operator) + (not takes), product)
+        if takes:
+            operator.inputs = [own if index == tensor else index for index in operator.inputs]
+        else:
+            operator.outputs = [own if index == tensor else index for index in operator.outputs]
+        self.in_float |= {graph.name(result), *(graph.name(index) for index in operator.outputs)}
+        return own
 
     def scale(self, factors: Factors) -> None:
         for number, layer in enumerate(self.convolutions):
@@ -112,6 +146,11 @@ class TfliteChannels(TfliteConvolutions):
             return self._tie_one(found, operator, taken[0], made)
         if kind in _SUMS | {"MUL"} and len(operator.inputs) == 2:
             return self._tie_two(found, operator, taken, made)
+        if kind in ("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"):
+            deep, flat = sorted((taken[0], made), key=lambda index: -found.counts[index])
+            for first in range(0, found.counts[deep], found.counts[flat]):
+                found.tie(deep, flat, first)
+            return True
         if kind == "CONCATENATION" and operator.builtinOptions.axis in (-1, _RANK - 1):
             first = 0
             for index in taken:
@@ -143,14 +182,14 @@ class TfliteChannels(TfliteConvolutions):
             if kind != "MUL":
                 found.tie(taken[0], made)
             return True
-        if len(taken) != 2 or len({found.counts[index] for index in (*taken, made)}) > 1:
+        if taken[0] == taken[1]:
             return False
         if kind == "MUL":  # one factor keeps its scale
-            gate = next((i for i in reversed(taken) if self._is_gate(i)), taken[1])
-            if taken[0] == taken[1]:
-                return False
-            found.fixed.add(gate)
+            gate = next((i for i in reversed(taken) if self._is_gate(i) or found.counts[i] == 1), taken[1])
+            found.stops.append((operator, gate))
             taken = [index for index in taken if index != gate]
+        if any(found.counts[index] != found.counts[made] for index in taken):
+            return False
         for index in taken:
             found.tie(made, index)
         return True

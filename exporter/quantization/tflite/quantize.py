@@ -37,14 +37,20 @@ class Prepared:
 class TfliteQuantizer:
     """Makes INT8 files of one float file as settings say, with one set of images, (H, W, 3) RGB 0..1.
 
-    Weights are prepared once for all settings that do the same to them. `keep_float` and `float_ends` as in plan_int8.
-    `examples`: the first images with what the float file makes of them, once a file was made.
+    Weights are prepared once for all settings that do the same to them. `keep_float`, `float_ends`
+    and `float_layers` as in plan_int8. `examples`: the first images with what the float file makes of them, once a file
+    was made.
     """
 
     def __init__(
-        self, content: bytes, images: Iterable[Floats], keep_float: tuple[str, ...] = (), float_ends: bool = False
+        self,
+        content: bytes,
+        images: Iterable[Floats],
+        keep_float: tuple[str, ...] = (),
+        float_ends: bool = False,
+        float_layers: frozenset[str] = frozenset(),
     ) -> None:
-        self._content, self.images = content, images
+        self._content, self.images, self._float_layers = content, images, float_layers
         self.keep_float, self.float_ends = keep_float, float_ends
         self._prepared: dict[tuple[object, ...], Prepared] = {}
         self.examples: tuple[Example, ...] = ()
@@ -59,7 +65,7 @@ class TfliteQuantizer:
                 graph = TfliteConvolutions(content, self.keep_float)
                 facts = prepare(graph, self.images, settings)
                 content = graph.content
-            self._prepared[settings.of_weights] = Prepared(content, coded.float_layers, facts)
+            self._prepared[settings.of_weights] = Prepared(content, coded.float_layers | self._float_layers, facts)
         return self._prepared[settings.of_weights]
 
     @cached_property
@@ -86,11 +92,11 @@ class TfliteQuantizer:
         self, file: Int8File, settings: Int8Settings, costly: Collection[str] = ()
     ) -> Iterator[tuple[Rule, str, str]]:
         """The rule, the kind and the name of each operator of `file` that stays in float, the `costly` ones too."""
-        coarse = self.prepared(settings).float_layers
+        coarse, costly = self.prepared(settings).float_layers, self._float_layers.union(costly)
         for operator, rule in zip(file.float_operators, file.float_rules, strict=True):
             kind, name = operator.split(" ", 1)
             if rule == "asked" and (name in coarse or name in costly):
-                rule = "coarse" if name in coarse else "costly"
+                rule = "costly" if name in costly else "coarse"
             yield rule, kind, name
 
 

@@ -2,15 +2,16 @@
 
 Cross-layer equalization (Nagel et al., ICCV 2019; quantization/weights/equalization.py) beyond chains of convolutions:
 through sums, concatenations, parts and stored factors the same channel lies in several tensors, and is scaled by one
-number in all of them. Convolutions make and take every scale, stored numbers are scaled along, and what an operator
-would not stand keeps its scale. The picture stays the same but for float32's rounding.
+number in all of them. Convolutions make and take every scale, and stored numbers are scaled along. An operator that
+would not stand it gets its channels as they were, from a product before it and one behind it, and stays in float
+between them, where channels are so unlike that it is worth it. The picture stays the same but for float32's rounding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ Factors = Mapping[Tensor, Doubles]  # of each channel
 # How much quieter than what its weights could make of its inputs a channel is believed to stay on other pictures.
 MOST_SILENT = 1 / 64
 LEAST_WEIGHT = 1e-6  # of the largest in its row
+WORTH = 4.0  # times as unlike: two bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,15 @@ class Tie:
 
 @dataclass(slots=True)
 class Channels:
-    """The channels of a graph's activations: how many, which are the same, and the tensors whose scale stays."""
+    """The channels of a graph's activations: how many, which are the same, and the tensors whose scale stays.
+
+    `stops`: operators without weights that would not stand scaled channels of a tensor they take or make.
+    """
 
     counts: dict[Tensor, int] = field(default_factory=dict)
     ties: list[Tie] = field(default_factory=list)
     fixed: set[Tensor] = field(default_factory=set)
+    stops: list[tuple[Any, Tensor]] = field(default_factory=list)
 
     def tie(self, one: Tensor, other: Tensor, first: int = 0) -> None:
         """All channels of `other` are those of `one` from `first` on."""
@@ -63,6 +69,11 @@ class ScalableGraph(Protocol):
         """What that convolution makes, its activation function included."""
         ...
 
+    def unscaled(self, operator: Any, tensor: Tensor) -> Tensor:
+        """Let `operator` take, or make, not `tensor` but what a product with one stored number for each channel, all 1
+        so far, makes of it, or makes it of; both are to stay in float."""
+        ...
+
     def activations(self, tensors: Collection[Tensor], images: Iterable[Floats]) -> Iterator[Mapping[Tensor, Floats]]:
         """One set per image, of the graph as it is stored now."""
         ...
@@ -74,16 +85,29 @@ class ScalableGraph(Protocol):
 
 def make_alike(graph: ScalableGraph, images: Iterable[Floats]) -> bool:
     """Scale the channels of `graph`; False where there is nothing to scale. Raises ValueError for NaN and infinity."""
-    channels = graph.channels
-    if channels.fixed.issuperset(channels.counts):
+    if graph.channels.fixed.issuperset(graph.channels.counts):
         return False
     largest = _largest(graph, images)
     _believe(graph, largest)
+    _settle_stops(graph, largest)
     factors = _Solver(graph, largest).factors()
     if not factors:
         return False
     graph.scale(factors)
     return True
+
+
+def _settle_stops(graph: ScalableGraph, largest: dict[Tensor, Doubles]) -> None:
+    """Products go around stops where without them channels would be scaled much; what others take or make stays."""
+    channels, wanted = graph.channels, _Solver(graph, largest).factors()
+    for operator, tensor in channels.stops:
+        factors = wanted.get(tensor)
+        if factors is None or factors.max() < WORTH * factors.min():
+            channels.fixed.add(tensor)
+            continue
+        own = graph.unscaled(operator, tensor)
+        channels.counts[own], largest[own] = channels.counts[tensor], largest[tensor]
+        channels.fixed.add(own)
 
 
 def _largest(graph: ScalableGraph, images: Iterable[Floats]) -> dict[Tensor, Doubles]:
