@@ -135,7 +135,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         self, source: Artifact, path: Path, plain: OnnxQuantizer, settings: Int8Settings, workspace: Workspace
     ) -> dict[str, object]:
         """Where the file in `path` keeps too little of the picture, write one that is mended."""
-        from exporter.quantization.search.float_fallback import is_kept
+        from exporter.quantization.search.float_fallback import is_kept, is_worth
 
         best, examples = plain, plain.examples
         if settings.changes_weights:
@@ -149,7 +149,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         other = self._with_channels_alike(source, trial, workspace)
         other_facts = other.int8(corrected, trial)
         other_error = error_of(_show(trial), examples)
-        if other_error < error:
+        if is_worth(other_error, error):
             workspace.progress.say(f"{self.name}: {said_of_alike(error, other_error)}")
             best, settings, error, facts = other, corrected, other_error, other_facts | {ALIKE: True}
             trial.replace(path)

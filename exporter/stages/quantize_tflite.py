@@ -63,8 +63,9 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     price: `mixed: {max_loss_db: 0.1}`. Times differ from run to run, so a search can end elsewhere the next time;
     `costs`, the report.json of an earlier bundle, gives it the times that were measured then, and the same bytes.
     Where a file is less than 36 dB from the float one on calibration pictures, channels are made as wide as each other
-    across the whole graph (what would not stand that is computed in float) and biases corrected; where that is not enough, the few layers that lose most stay in float,
-    at most half of the multiply-accumulates. `float_fallback: false` leaves both out.
+    across the whole graph (what would not stand that is computed in float) and biases corrected; where that is not
+    enough, the few layers that lose most stay in float, at most half of the multiply-accumulates, unless the picture is
+    less than 30 dB from the float one even so. `float_fallback: false` leaves both out.
     fp16: weights are stored in half precision and nothing else changes.
     """
 
@@ -168,7 +169,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         from exporter.graph.tflite_editor import TfliteGraph
         from exporter.quantization.ranges.stored import stored_ranges
         from exporter.quantization.search.engine import Engine
-        from exporter.quantization.search.float_fallback import is_kept
+        from exporter.quantization.search.float_fallback import is_kept, is_worth
         from exporter.quantization.search.mixed_files import MixedFiles
         from exporter.quantization.search.sensitivity import macs_of
 
@@ -181,7 +182,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
             return plain
         best, other = plain, self._with_channels_alike(content, plain.settings, workspace)
         other_error = error_of(Engine(other.file.content).picture, examples)
-        if other_error < error:
+        if is_worth(other_error, error):
             workspace.progress.say(f"{self.name}: {said_of_alike(error, other_error)}")
             best, error = other, other_error
         if is_kept(error):

@@ -17,15 +17,21 @@ ErrorOf = Callable[[Layers], float]  # layers in float -> mean squared error of 
 
 LEAST_DB = 36.0  # parity on calibration pictures, a little more than other pictures are to keep
 MOST_FLOAT = 0.5  # of all multiply-accumulates: with more in float it is no INT8 file
-WORTH_DB = 3.0  # what float layers must gain where they do not reach LEAST_DB
+WORTH_DB = 2.0  # what a change must win that does not reach LEAST_DB
+USEFUL_DB = 30.0  # what float layers must reach: below it they are no help
 _NO_WORK = 0.005  # of all multiply-accumulates, the price of a layer without any: a pass over the picture
 _UNSEEN = 0.25  # of the error allowed: runs of layers that cost less together are looked at no closer
-_MOST_ERROR = 10 ** (-LEAST_DB / 10)
+_MOST_ERROR, _USEFUL_ERROR, _WORTH = (10 ** (-each / 10) for each in (LEAST_DB, USEFUL_DB, WORTH_DB))
 
 
 def is_kept(error: float) -> bool:
     """Whether a mean squared error, full scale 1, is small enough."""
     return error <= _MOST_ERROR  # NaN is not
+
+
+def is_worth(error: float, plain_error: float) -> bool:
+    """Whether a change of the file pays that leaves `error` of `plain_error`."""
+    return is_kept(error) or error <= _WORTH * plain_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,8 @@ class FloatFallback:
         chosen = self._shortest(ranked)
         chosen = self._spared(chosen)
         found = frozenset(name for run in chosen for name in run.names)
-        gains = self.errors.get(found, plain_error)
-        return found if is_kept(gains) or gains <= plain_error * 10 ** (-WORTH_DB / 10) else frozenset()
+        error = self.errors.get(found, plain_error)
+        return found if error <= _USEFUL_ERROR and is_worth(error, plain_error) else frozenset()
 
     def _error(self, in_float: Layers) -> float:
         if in_float not in self.errors:
