@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -69,11 +69,13 @@ class GoldenFile(_Part):
                 raise ValueError(f"two vectors have the same {what}")
         return self
 
-    def files(self) -> Iterator[str]:
+    def files(self, models: Collection[str] | None = None) -> Iterator[str]:
+        """Every file that it names, or those of some models, and of all pictures."""
         for vector in self.vectors:
             yield vector.pixels
             for expected in vector.models:
-                yield from (expected.input, expected.output)
+                if models is None or expected.model in models:
+                    yield from (expected.input, expected.output)
 
     def of(self, model: Model, manifest: Manifest) -> list[tuple[Vector, Expected]]:
         """The vectors of `model`; an engine built where nothing could run it is held to those of its ONNX file."""

@@ -52,7 +52,7 @@ def app_files(bundle: Path, manifest: Manifest, models: Sequence[Model], vectors
     names = ["manifest.json", SBOM, *(model.file for model in models)]
     names += [file for file in SIGNATURES if (bundle / file).is_file()]
     if vectors is not None:
-        names += [GOLDEN, *_vectors_of(vectors, {model.file for model in models})]
+        names += [GOLDEN, *vectors.files({model.file for model in models})]
     for name in names:
         if _LEFT_OUT.search(name):
             raise RecipeError(
@@ -82,11 +82,3 @@ def _licence_lines(manifest: Manifest) -> Iterator[str]:
 
 def _named(licences: Sequence[str]) -> str:
     return ", ".join(licences) or "no licence is named"
-
-
-def _vectors_of(vectors: GoldenFile, files: Collection[str]) -> Iterator[str]:
-    for vector in vectors.vectors:
-        yield vector.pixels
-        for expected in vector.models:
-            if expected.model in files:
-                yield from (expected.input, expected.output)
