@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from math import isfinite
 
 from exporter.figures import counted, fixed
@@ -13,6 +12,7 @@ from exporter.history.changes import Change, changes, commit_of, short_commit
 from exporter.history.chart import Chart, chart_of, difference
 from exporter.history.record import Record, TargetRecord
 from exporter.history.series import FIGURES, Figure, Point, moves_of, series_of
+from exporter.report.templates import templates_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +67,11 @@ class Product:
 
 def page(records: Sequence[Record], place: str) -> str:
     """HTML without scripts and without anything from a network. `place`: what the store is called."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True)
+    environment = templates_of("exporter.history")
     environment.globals |= {"chart": chart, "counted": counted, "figures": FIGURES}
     environment.globals |= {"commit_of": commit_of, "short_commit": short_commit}
     environment.filters["figure"] = _figure
-    template = files("exporter.history").joinpath("page.html").read_text(encoding="utf-8")
-    style = files("exporter.report").joinpath("page.css").read_text(encoding="utf-8")
-    return environment.from_string(template).render(products=products(records), place=place, style=style)
+    return environment.get_template("page.html").render(products=products(records), place=place)
 
 
 def products(records: Sequence[Record]) -> list[Product]:

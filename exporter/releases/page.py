@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from exporter.figures import fixed
 from exporter.releases.markdown import row
 from exporter.releases.results import Crop, Releases
 from exporter.report.pictures import CROP_PX, data_uri
+from exporter.report.templates import templates_of
 
 _STATUS = {0: "kept", 1: "missed", 2: "not-measured"}  # as the report's style names the three colours
 _LABELS = {"before": "Input", "old": "Old", "new": "New", "sharp": "Sharp"}
@@ -15,13 +14,9 @@ _LABELS = {"before": "Input", "old": "Old", "new": "New", "sharp": "Sharp"}
 
 def page(found: Releases) -> str:
     """HTML without scripts and without anything from a network."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True)
+    environment = templates_of("exporter.releases")
     environment.globals |= {"row": row, "shots": _shots, "fixed": fixed, "crop_px": CROP_PX}
-    template = files("exporter.releases").joinpath("page.html").read_text(encoding="utf-8")
-    style = files("exporter.report").joinpath("page.css").read_text(encoding="utf-8")
-    return environment.from_string(template).render(found=found, status=_STATUS[found.exit_code], style=style)
+    return environment.get_template("page.html").render(found=found, status=_STATUS[found.exit_code])
 
 
 def _shots(crop: Crop) -> dict[str, str]:

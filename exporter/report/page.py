@@ -24,6 +24,7 @@ from exporter.report.pictures import BEFORE, CROP_PX, ERROR_GAIN, error_crops, i
 from exporter.report.precision import FACTS as PRECISION
 from exporter.report.precision import SHOWN_LAYERS, searches
 from exporter.report.stages import Step, names, steps
+from exporter.report.templates import templates_of
 from exporter.report.tuning import FACTS as TUNING
 from exporter.report.tuning import tunings
 
@@ -56,15 +57,7 @@ def page(outcome: Outcome, kept: Path | None = None) -> str:
 
     Charts and photographs that an earlier page showed are taken from the file `kept`.
     """
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FunctionLoader(_asset),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_of("exporter.report")
     environment.filters |= {"db": _db, "kilobytes": _kilobytes, "count": _count, "yaml": _yaml}
     environment.filters["figures"] = lambda value: f"{value:.3g}".replace("-", "\u2212")
     environment.filters["without"] = str.removeprefix
@@ -86,8 +79,7 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
     shown_photos = photos(outcome, called, drawings)
     headline, yardstick = outcome.tally.headline, Yardstick(outcome.enlarges)
     return {
-        "style": Markup(_asset("page.css")),  # ours, so it goes in unescaped; so do the charts
-        "script": Markup(_asset("page.js")),
+        "script": Markup(files("exporter.report").joinpath("page.js").read_text(encoding="utf-8")),  # ours
         "outcome": outcome,
         "tally": outcome.tally,
         "missed": [v for v in outcome.verdicts if v.status is Status.MISSED],
@@ -212,10 +204,6 @@ def _findings(targets: Iterable[TargetResult]) -> list[tuple[Finding, str]]:
     gravity = {"error": 0, "warning": 1, "note": 2}
     ordered = sorted(users, key=lambda finding: gravity.get(finding.severity, 3))
     return [(finding, ", ".join(users[finding])) for finding in ordered]
-
-
-def _asset(name: str) -> str:
-    return files("exporter.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _db(value: float | None, digits: int = 2, sign: bool = False) -> str:
