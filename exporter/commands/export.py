@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exporter.commands.words import add_build, add_json, add_recipe_words, show, show_json, split_words
 from exporter.recipes.export import load_recipe
+
+if TYPE_CHECKING:
+    from exporter.runs.export import Exported
+    from exporter.tracking.track import Tracked
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,12 +32,11 @@ def run(args: argparse.Namespace) -> int:
 
     make_plan(recipe)  # all mistakes, before anything heavy is imported
 
-    from exporter.tracking.track import NOT_TRACKED, check_trackers, track_run
+    from exporter.tracking.track import check_trackers, track_run
 
     warnings = check_trackers(recipe.track)
 
     from exporter.bundle import bundle_folders
-    from exporter.commands.summary import show_summary
     from exporter.console import open_terminal
     from exporter.runs.export import export
     from exporter.runs.folder import RunFolder
@@ -52,22 +57,35 @@ def run(args: argparse.Namespace) -> int:
             tracked = track_run(recipe.track, recipe.name, recipe.version, shipped, exported.curves)
         for each in tracked:
             terminal.say(str(each))
-    found = exported.outcome.tally
-    code = found.status.exit_code
+    earlier = good if exported.bundle != good and good.exists() else None
     if args.json:
-        from exporter.report.document import document
+        _show_json(exported, tracked, earlier)
+    else:
+        _show(exported, tracked, earlier, removed=missed if exported.bundle == good and had_missed else None)
+    return exported.outcome.tally.status.exit_code
 
-        report = document(exported.outcome)
-        earlier = str(good) if exported.bundle != good and good.exists() else None
-        said = {"bundle": str(exported.bundle), "earlier_bundle": earlier, "exit_code": code, "report": report}
-        show_json(said | ({"tracked": [asdict(each) for each in tracked]} if tracked else {}))
-        return code
+
+def _show_json(exported: Exported, tracked: Sequence[Tracked], earlier: Path | None) -> None:
+    from exporter.report.document import document
+
+    code, report = exported.outcome.tally.status.exit_code, document(exported.outcome)
+    bundles = {"bundle": str(exported.bundle), "earlier_bundle": str(earlier) if earlier else None}
+    said = {**bundles, "exit_code": code, "report": report}
+    show_json(said | ({"tracked": [asdict(each) for each in tracked]} if tracked else {}))
+
+
+def _show(exported: Exported, tracked: Sequence[Tracked], earlier: Path | None, removed: Path | None) -> None:
+    """`earlier`, `removed`: other bundles of this name and version, one that stays and one that went."""
+    from exporter.commands.summary import show_summary
+    from exporter.tracking.track import NOT_TRACKED
+
+    found = exported.outcome.tally
     show_summary(exported.outcome)
     show(f"bundle: {exported.bundle}")
-    if exported.bundle != good and good.exists():
-        show(f"        {good} is an earlier run's and was left as it is")
-    if exported.bundle == good and had_missed:
-        show(f"        {missed}, an earlier run's, was removed")
+    if earlier is not None:
+        show(f"        {earlier} is an earlier run's and was left as it is")
+    if removed is not None:
+        show(f"        {removed}, an earlier run's, was removed")
     show(f"report: {exported.bundle / 'report' / 'index.html'}")
-    show(f"exit code {code}: {found.headline}{f'; {NOT_TRACKED}' if any(each.problem for each in tracked) else ''}")
-    return code
+    untracked = f"; {NOT_TRACKED}" if any(each.problem for each in tracked) else ""
+    show(f"exit code {found.status.exit_code}: {found.headline}{untracked}")
