@@ -17,14 +17,15 @@ from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
 
+MEND_S = 4  # a recipe takes more time to look for layers that int8 is too coarse for
 _ONNX: tuple[Stage, ...] = (TorchToOnnx(), SimplifyOnnx())
 _TFLITE: tuple[Stage, ...] = (*_ONNX, OnnxToTflite())
 CHAINS: dict[str, tuple[Stage, ...]] = {
     "onnx": _ONNX,
     "tflite_fp32": _TFLITE,
     "tflite_fp16": (*_TFLITE, QuantizeTflite(precision="fp16")),
-    "tflite_int8": (*_TFLITE, QuantizeTflite()),
-    "onnx_int8": (*_ONNX, QuantizeOnnx()),
+    "tflite_int8": (*_TFLITE, QuantizeTflite(float_fallback_s=MEND_S)),
+    "onnx_int8": (*_ONNX, QuantizeOnnx(float_fallback_s=MEND_S)),
 }
 
 

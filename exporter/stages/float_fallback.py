@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from exporter.quantization.ranges.estimators import Example
     from exporter.quantization.search.autotune import Show
 
+USUAL_S = 60
 FACTS, ALIKE = "float_fallback", "channels_alike"
-# What trying takes, so that slow files are fewer: seconds altogether, for a layer, for a multiply-accumulate.
-_SECONDS, _LAYER_S, _MAC_S = 4.0, 1e-3, 4e-11
+# What trying takes, by estimate, so that slow files are fewer: seconds for a layer, and for a multiply-accumulate.
+_LAYER_S, _MAC_S = 2e-3, 4e-11
 _FEWEST, _MOST = 6, 64  # files
 _SMALLEST_ERROR = 1e-12  # stands for none, so that it has decibels
 
@@ -45,6 +46,11 @@ class Fallback:
         )
 
 
+def is_usual(seconds: int) -> bool:
+    """Whether an option says nothing."""
+    return seconds == USUAL_S
+
+
 def error_of(show: Show, examples: Iterable[Example]) -> float:
     """The mean squared error of the worst picture, as they are shown."""
     from exporter.quantization.search.autotune import squared_error
@@ -52,19 +58,27 @@ def error_of(show: Show, examples: Iterable[Example]) -> float:
     return max((squared_error(show(each.given), each.made) for each in examples), default=0.0)
 
 
+def trials_in(seconds: float, macs: Mapping[str, int], images: int) -> int:
+    """How many files of layers `macs` can be tried in about so many seconds; 0 where too few can to find anything.
+
+    By estimate, so that the same are tried everywhere.
+    """
+    one_s = _LAYER_S * len(macs) + _MAC_S * sum(macs.values()) * images
+    trials = min(int(seconds / max(one_s, 1e-9)), _MOST)
+    return trials if trials >= _FEWEST else 0
+
+
 def find_fallback(
     plain_error: float,
     macs: Mapping[str, int],
     examples: Sequence[Example],
     show_with: Callable[[frozenset[str]], Show],
+    trials: int,
     workspace: Workspace,
 ) -> Fallback | None:
     """The layers of `macs` (in the order they run) to keep in float, as `show_with` makes files; None: as it is."""
     from exporter.quantization.search.float_fallback import FloatFallback
 
-    total = max(sum(macs.values()), 1)
-    trials = round(_SECONDS / (_LAYER_S * len(macs) + _MAC_S * total * len(examples)))
-    trials = min(max(trials, _FEWEST), _MOST)
     with workspace.progress.task("look for what int8 is too coarse for", trials) as task:
 
         def error(layers: frozenset[str]) -> float:
@@ -75,7 +89,8 @@ def find_fallback(
         layers = search.search(plain_error)
     if not layers:
         return None
-    return Fallback(layers, plain_error, search.errors[layers], sum(macs[name] for name in layers) / total)
+    share = sum(macs[name] for name in layers) / max(sum(macs.values()), 1)
+    return Fallback(layers, plain_error, search.errors[layers], share)
 
 
 def said_of_alike(plain_error: float, error: float) -> str:

@@ -13,7 +13,16 @@ from exporter.errors import Refused, StageError
 from exporter.quantization.settings import Int8Settings, TunableInt8Settings
 from exporter.stages.autotune import autotuning
 from exporter.stages.base import Stage, Workspace
-from exporter.stages.float_fallback import ALIKE, FACTS, error_of, find_fallback, said_of_alike
+from exporter.stages.float_fallback import (
+    ALIKE,
+    FACTS,
+    USUAL_S,
+    error_of,
+    find_fallback,
+    is_usual,
+    said_of_alike,
+    trials_in,
+)
 from exporter.stages.passes import Passes
 from exporter.stages.self_check import lopsided_clip, lopsided_image, open_onnx, run_onnx
 
@@ -34,7 +43,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
     `activations` is how they are stored: "uint8" is what ONNX Runtime's CPU kernels are fast with, "int8" is what
     TensorRT takes. `keep_float` are patterns over operator kinds or node names that stay in float.
 
-    `float_fallback` means what it means in quantize_tflite.
+    `float_fallback_s` means what it means in quantize_tflite.
 
     `engine: tensorrt` writes what TensorRT documents: symmetric int8 at the inputs of weighted operators only. What is
     not int8 is `remainder`; `precision: fp16` and `fp32` leave out int8 altogether. `any_size` opens height and width
@@ -55,7 +64,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
     remainder: Literal["fp32", "fp16"] = "fp32"
     narrow: Literal["float", "int8"] = "float"
     any_size: bool = False
-    float_fallback: bool = Field(default=True, exclude_if=bool)
+    float_fallback_s: int = Field(default=USUAL_S, ge=0, exclude_if=is_usual)
 
     @model_validator(mode="after")
     def _options_fit_the_engine(self) -> Self:
@@ -125,7 +134,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         settings, tuning = self._autotuned(source, workspace) if self.tune else (self, {})
         quantizer = self._quantizer(source.path, Passes(workspace))
         facts = quantizer.int8(settings, path)
-        if self.float_fallback:
+        if self.float_fallback_s:
             facts |= self._kept_near(source, path, quantizer, settings, workspace)
         for line in float_remarks(("coarse", "convolution", name) for name in facts.get(FLOAT_FOR_NORMS, ())):
             workspace.progress.say(f"{self.name}: {line}")
@@ -153,14 +162,16 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
             workspace.progress.say(f"{self.name}: {said_of_alike(error, other_error)}")
             best, settings, error, facts = other, corrected, other_error, other_facts | {ALIKE: True}
             trial.replace(path)
-        if not is_kept(error):
+        macs = {} if is_kept(error) else best.layers(settings)
+        trials = trials_in(self.float_fallback_s, macs, len(examples))
+        if macs and trials:
             ranges = best.all_ranges(settings)
 
             def show_with(layers: frozenset[str]) -> Show:
                 best.mixed(settings, ranges, layers, trial)
                 return _show(trial)
 
-            found = find_fallback(error, best.layers(settings), examples, show_with, workspace)
+            found = find_fallback(error, macs, examples, show_with, trials, workspace)
             if found is not None:
                 best.mixed(settings, ranges, found.layers, path)
                 workspace.progress.say(f"{self.name}: {found}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -14,7 +15,16 @@ from exporter.files.recipe_path import RecipeFile
 from exporter.quantization.settings import Int8Settings, MixedPrecision, TunableInt8Settings
 from exporter.stages.autotune import autotuning
 from exporter.stages.base import Stage, Workspace
-from exporter.stages.float_fallback import ALIKE, FACTS, error_of, find_fallback, said_of_alike
+from exporter.stages.float_fallback import (
+    ALIKE,
+    FACTS,
+    USUAL_S,
+    error_of,
+    find_fallback,
+    is_usual,
+    said_of_alike,
+    trials_in,
+)
 from exporter.stages.passes import Passes
 from exporter.stages.self_check import lopsided_clip, lopsided_picture, run_tflite
 
@@ -22,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from exporter.quantization.ranges.float_activations import Floats
+    from exporter.quantization.search.autotune import Show
+    from exporter.quantization.search.mixed_files import MixedFiles
     from exporter.quantization.tflite.quantize import TfliteQuantizer
     from exporter.quantization.tflite.write import Int8File
 
@@ -65,7 +77,8 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     Where a file is less than 36 dB from the float one on calibration pictures, channels are made as wide as each other
     across the whole graph (what would not stand that is computed in float) and biases corrected; where that is not
     enough, the few layers that lose most stay in float, at most half of the multiply-accumulates, unless the picture is
-    less than 30 dB from the float one even so. `float_fallback: false` leaves both out.
+    less than 30 dB from the float one even so. `float_fallback_s` is how long the search for these may take, about; 0
+    leaves all of it out.
     fp16: weights are stored in half precision and nothing else changes.
     """
 
@@ -82,7 +95,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     device: Literal["any", "cpu"] = "any"
     mixed: MixedPrecision | None = None
     costs: RecipeFile | None = None
-    float_fallback: bool = Field(default=True, exclude_if=bool)
+    float_fallback_s: int = Field(default=USUAL_S, ge=0, exclude_if=is_usual)
 
     @model_validator(mode="after")
     def _search_options_fit(self) -> Self:
@@ -128,7 +141,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         else:
             file, facts = quantizer.int8(settings)
         made = _Made(file, quantizer, settings, facts)
-        if self.float_fallback and not self.mixed:
+        if self.float_fallback_s and not self.mixed:
             made = self._kept_near(content, made, workspace)
         self._report(made, tuning, workspace)
         return self._finish(made.file.content)
@@ -185,16 +198,13 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         if is_worth(other_error, error):
             workspace.progress.say(f"{self.name}: {said_of_alike(error, other_error)}")
             best, error = other, other_error
-        if is_kept(error):
+        macs = macs_of(best.quantizer.prepared(best.settings).content)
+        trials = trials_in(self.float_fallback_s, macs, len(examples))
+        if is_kept(error) or not trials:
             return best
         files, _ = MixedFiles.of(best.quantizer, best.settings, self._finish)
-        found = find_fallback(
-            error,
-            macs_of(files.content),
-            examples,
-            lambda layers: Engine(files.finished(layers)).picture,
-            workspace,
-        )
+        show_with = partial(_show_with, files)
+        found = find_fallback(error, macs, examples, show_with, trials, workspace)
         if found is None:
             return best
         workspace.progress.say(f"{self.name}: {found}")
@@ -248,6 +258,12 @@ class QuantizeTflite(TunableInt8Settings, Stage):
                     f"{self.name}: with fp16 weights the picture differs by {difference:.3g} of full scale on average",
                     hint="the network amplifies rounding: leave this target out, or look for a division by nearly zero",
                 )
+
+
+def _show_with(files: MixedFiles, layers: frozenset[str]) -> Show:
+    from exporter.quantization.search.engine import Engine
+
+    return Engine(files.finished(layers)).picture
 
 
 def _by_copies(content: bytes) -> bytes:

@@ -85,9 +85,11 @@ class ScalableGraph(Protocol):
 
 def make_alike(graph: ScalableGraph, images: Iterable[Floats]) -> bool:
     """Scale the channels of `graph`; False where there is nothing to scale. Raises ValueError for NaN and infinity."""
-    if graph.channels.fixed.issuperset(graph.channels.counts):
+    movable = _Solver(graph, {}).movable()
+    if not movable:
         return False
-    largest = _largest(graph, images)
+    sources = {layer.source for number, layer in enumerate(graph.convolutions) if graph.made_by(number) in movable}
+    largest = _largest(graph, movable | (sources & graph.channels.counts.keys()), images)
     _believe(graph, largest)
     _settle_stops(graph, largest)
     factors = _Solver(graph, largest).factors()
@@ -110,11 +112,11 @@ def _settle_stops(graph: ScalableGraph, largest: dict[Tensor, Doubles]) -> None:
         channels.fixed.add(own)
 
 
-def _largest(graph: ScalableGraph, images: Iterable[Floats]) -> dict[Tensor, Doubles]:
-    """The largest magnitude of each channel."""
+def _largest(graph: ScalableGraph, tensors: set[Tensor], images: Iterable[Floats]) -> dict[Tensor, Doubles]:
+    """The largest magnitude of each channel of `tensors`."""
     found: dict[Tensor, Doubles] = {}
-    for values in graph.activations(graph.channels.counts.keys(), images):
-        for tensor in graph.channels.counts:
+    for values in graph.activations(tensors, images):
+        for tensor in tensors:
             magnitudes = np.abs(values[tensor])
             now = magnitudes.reshape(-1, magnitudes.shape[-1]).max(axis=0).astype(np.float64)
             if not np.isfinite(now).all():
@@ -146,7 +148,10 @@ def scale_weights(layer: Convolution, made: Doubles | None, taken: Doubles | Non
 
 
 class _Solver:
-    """Every channel of every tensor has a place in one long array; `_same` gives those that are one the same number."""
+    """Every channel of every tensor has a place in one long array; `_same` gives those that are one the same number.
+
+    `largest` is needed of the movable tensors.
+    """
 
     def __init__(self, graph: ScalableGraph, largest: Mapping[Tensor, Doubles]) -> None:
         channels = graph.channels
@@ -157,15 +162,24 @@ class _Solver:
             for (tensor, count), start in zip(channels.counts.items(), starts, strict=False)
         }
         self._size = int(starts[-1])
-        self._largest = np.concatenate([largest[tensor] for tensor in channels.counts])
+        known = [largest.get(tensor, np.zeros(count)) for tensor, count in channels.counts.items()]
+        self._largest = np.concatenate([*known, np.zeros(0)])
         pairs = [(self._places[tie.one][tie.ones], self._places[tie.other][tie.others]) for tie in channels.ties]
         self._same = _joined(self._size, pairs)
 
-    def factors(self) -> dict[Tensor, Doubles]:
+    def movable(self) -> set[Tensor]:
+        """Tensors with a channel that may be scaled."""
+        free = self._free()
+        return {tensor for tensor, places in self._places.items() if free[places].any()}
+
+    def _free(self) -> NDArray[np.bool_]:
         free = np.ones(self._size, bool)
         for tensor in self._channels.fixed & self._places.keys():
             free[self._same[self._places[tensor]]] = False
-        free = free[self._same]
+        return free[self._same]
+
+    def factors(self) -> dict[Tensor, Doubles]:
+        free = self._free()
         loudest = np.zeros(self._size)
         np.maximum.at(loudest, self._same, self._largest)
         loudest = loudest[self._same]
