@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from exporter.artifact import sha256_of
 from exporter.data.blur import to_linear
 from exporter.data.enlarging import small_and_sharp
+from exporter.data.film import are_filmed, around
 from exporter.data.folders import FEWEST_IMAGES, picture_files
 from exporter.data.images import frame, read_image
 from exporter.data.manifest import (
@@ -45,6 +46,7 @@ class CalibrationSet:
     scale: int = 1
     protocol: Protocol | None = None
     view: View = View()
+    film: Mapping[str, tuple[ImageEntry, ...]] = field(default_factory=dict)  # file -> the frames that belong to it
 
     def __len__(self) -> int:
         return len(self.manifest.images)
@@ -55,10 +57,23 @@ class CalibrationSet:
         Raises DataError for a picture whose bytes are not those the manifest recorded.
         """
         for entry in self.manifest.images:
-            image = read_image(self.folder / entry.file, expected_sha256=entry.sha256)
-            if self.protocol is not None:
-                image = small_and_sharp(image, self.scale, self.protocol, self.folder / entry.file)[0]
-            yield self.view.shown(frame(image, self.height, self.width), entry.file)
+            film = [self._read(each) for each in self.film.get(entry.file, ())]
+            yield self.view.shown(film[self.view.meant] if film else self._read(entry), entry.file, film)
+
+    def _read(self, entry: ImageEntry) -> Floats:
+        image = read_image(self.folder / entry.file, expected_sha256=entry.sha256)
+        if self.protocol is not None:
+            image = small_and_sharp(image, self.scale, self.protocol, self.folder / entry.file)[0]
+        return frame(image, self.height, self.width)
+
+    def seen_through(self, view: View) -> CalibrationSet:
+        """The same pictures as a network sees them; of one for several frames with their neighbours, if there are."""
+        entries, wide = self.manifest.images, replace(self, view=view)
+        belonging = around([entry.file for entry in entries], view.shown_frames, view.meant)
+        if view.shown_frames == 1 or not are_filmed(belonging, lambda place: read_image(self.folder / entries[place].file)):
+            return wide
+        film = {entry.file: tuple(entries[i] for i in at) for entry, at in zip(entries, belonging, strict=True)}
+        return replace(wide, view=replace(view, film=True), film=film)
 
     def only(self, places: Iterable[int]) -> CalibrationSet:
         """The pictures at `places` of this set, in that order."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from exporter.artifact import sha256_of
 from exporter.data.enlarging import are_of_two_sizes, enlarged, small_and_sharp
+from exporter.data.film import are_filmed, around
 from exporter.data.folders import picture_files
 from exporter.data.images import frame_pair, read_image
 from exporter.data.layouts import Layout, detect_layout, layout_pairs
@@ -77,6 +78,7 @@ class EvaluationSet:
     scale: int = 1
     protocol: Protocol | None = None
     view: View = View()
+    film: Mapping[str, tuple[PairEntry, ...]] = field(default_factory=dict)  # name -> the frames that belong to it
 
     def __len__(self) -> int:
         return len(self.manifest.pairs)
@@ -84,12 +86,16 @@ class EvaluationSet:
     def __iter__(self) -> Iterator[Pair]:
         """Each pair in the manifest's order. Raises DataError for changed bytes or sizes that do not fit."""
         for entry in self.manifest.pairs:
-            blurred, sharp = self._read(entry)
-            if sharp.shape[:2] != tuple(self.scale * side for side in blurred.shape[:2]):
-                sizes = " and ".join(f"{image.shape[1]}×{image.shape[0]}" for image in (blurred, sharp))
-                wanted = f", not one {self.scale} times the other" if self.scale > 1 else ""
-                raise DataError(f"{self.folder}: the two pictures of pair {entry.name} are {sizes} px{wanted}")
-            yield self._seen(entry.name, *frame_pair(blurred, sharp, self.height, self.width))
+            film = [self._framed(each) for each in self.film.get(entry.name, ())]
+            yield self._seen(entry.name, *(film[self.view.meant] if film else self._framed(entry)), film)
+
+    def _framed(self, entry: PairEntry) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        blurred, sharp = self._read(entry)
+        if sharp.shape[:2] != tuple(self.scale * side for side in blurred.shape[:2]):
+            sizes = " and ".join(f"{image.shape[1]}×{image.shape[0]}" for image in (blurred, sharp))
+            wanted = f", not one {self.scale} times the other" if self.scale > 1 else ""
+            raise DataError(f"{self.folder}: the two pictures of pair {entry.name} are {sizes} px{wanted}")
+        return frame_pair(blurred, sharp, self.height, self.width)
 
     def _read(self, entry: PairEntry) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         sharp = read_image(self.folder / entry.sharp, expected_sha256=entry.sharp_sha256)
@@ -97,11 +103,28 @@ class EvaluationSet:
             return read_image(self.folder / entry.blurred, expected_sha256=entry.blurred_sha256), sharp
         return small_and_sharp(sharp, self.scale, self.protocol, self.folder / entry.sharp)
 
-    def _seen(self, name: str, blurred: NDArray[np.float32], sharp: NDArray[np.float32]) -> Pair:
+    def seen_through(self, view: View) -> EvaluationSet:
+        """The same pairs as a network sees them; of one for several frames with their neighbours, if there are."""
+        pairs, wide = self.manifest.pairs, replace(self, view=view)
+        files = [pair.sharp if self.protocol else pair.blurred for pair in pairs]
+        belonging = around(files, view.shown_frames, view.meant)
+        if view.shown_frames == 1 or not are_filmed(belonging, lambda place: read_image(self.folder / files[place])):
+            return wide
+        film = {pair.name: tuple(pairs[i] for i in at) for pair, at in zip(pairs, belonging, strict=True)}
+        return replace(wide, view=replace(view, film=True), film=film)
+
+    def _seen(
+        self,
+        name: str,
+        blurred: NDArray[np.float32],
+        sharp: NDArray[np.float32],
+        film: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    ) -> Pair:
         view = self.view
         if view == View():
             return Pair(name, blurred, sharp)
-        shown = view.shown(sharp if view.noise and self.scale == 1 else blurred, name)
+        source = 1 if view.noise and self.scale == 1 else 0
+        shown = view.shown((blurred, sharp)[source], name, [frames[source] for frames in film])
         return Pair(name, shown, view.truth(sharp), view.without_network(shown))
 
     @property

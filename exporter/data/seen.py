@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -54,4 +54,4 @@ def seen_by(images: Images, given: TensorSpec, made: TensorSpec, noise: float = 
     training = images.training
     if training is not None:
         training = SeenTraining(training.files, training.sha256, scale=training.scale, base=training, view=view)
-    return Images(replace(images.calibration, view=view), replace(images.evaluation, view=view), training)
+    return Images(images.calibration.seen_through(view), images.evaluation.seen_through(view), training)

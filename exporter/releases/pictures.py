@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,7 @@ def _ends(manifest: Manifest) -> tuple[TensorSpec, TensorSpec]:
 
 
 def _shape(spec: TensorSpec) -> tuple[object, ...]:
-    return spec.height, spec.width, spec.colour, spec.frames
+    return spec.height, spec.width, spec.colour, spec.frames, spec.clip
 
 
 def _treatment(data: Mapping[str, Any], key: str) -> object:
@@ -67,4 +66,4 @@ def _opened(folder: Path, given: TensorSpec, made: TensorSpec, data: Mapping[str
     opened = open_evaluation(folder, height, width, scale=scale, protocol=protocol)
     noise = data.get("noise")
     view = View.of(given, made, float(noise) if isinstance(noise, int | float) else 0.0)
-    return opened if view == View() else replace(opened, view=view)
+    return opened if view == View() else opened.seen_through(view)
