@@ -70,7 +70,9 @@ class CalibrationSet:
         """The same pictures as a network sees them; of one for several frames with their neighbours, if there are."""
         entries, wide = self.manifest.images, replace(self, view=view)
         belonging = around([entry.file for entry in entries], view.shown_frames, view.meant)
-        if view.shown_frames == 1 or not are_filmed(belonging, lambda place: read_image(self.folder / entries[place].file)):
+        if view.shown_frames == 1 or not are_filmed(
+            belonging, lambda place: read_image(self.folder / entries[place].file)
+        ):
             return wide
         film = {entry.file: tuple(entries[i] for i in at) for entry, at in zip(entries, belonging, strict=True)}
         return replace(wide, view=replace(view, film=True), film=film)

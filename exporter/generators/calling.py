@@ -18,7 +18,7 @@ from exporter.generators.adapter import Adapter, picture_at, tensors_in
 from exporter.generators.carrying import fresh, leaves
 from exporter.generators.description import is_known
 from exporter.generators.instead import hint_of_words
-from exporter.generators.interface import Interface
+from exporter.generators.interface import FramesAs, Interface
 from exporter.generators.state_search import NoState, settled, starts_from_zeros
 from exporter.generators.users_code import FAILS_WITH, place_of
 from exporter.suggestions import did_you_mean
@@ -177,7 +177,9 @@ def _listed(found: Mapping[tuple[str, ...], Tensor]) -> str:
 
 def _interfaces(wanted: Interface) -> Iterator[Interface]:
     """`wanted` with every form that its constants and its frames may have, the simplest first."""
-    ways = ("axis", "channels", "arguments") if wanted.frames > 1 else ("channels",)
+    ways: tuple[FramesAs, ...] = ("axis", "channels", "arguments") if wanted.frames > 1 else ("channels",)
+    if wanted.states:  # one step of a network for films may want a film of one frame
+        ways = ("channels", "axis")
     names = list(wanted.inputs)
     for way, forms in product(ways, product(*(_forms(wanted.inputs[name]) for name in names))):
         yield replace(wanted, frames_as=way, inputs=dict(zip(names, forms, strict=True)))

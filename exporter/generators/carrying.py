@@ -7,8 +7,10 @@ are.
 from __future__ import annotations
 
 import re
+from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -64,6 +66,8 @@ def filled(structure: Any, tensors: Iterator[Tensor]) -> Any:
     parts = [(key, filled(part, tensors)) for key, part in _parts(structure)]
     if "dict" in structure:
         return dict(parts)
+    if "named" in structure:
+        return _named(tuple(key for key, _ in parts))(*(value for _, value in parts))
     values = [value for _, value in parts]
     return tuple(values) if "tuple" in structure else values
 
@@ -76,23 +80,40 @@ def tensors_of(structure: Any, value: Any) -> list[Tensor]:
         return [value]
     found = []
     parts = _parts(structure)
-    if "dict" not in structure and (not isinstance(value, list | tuple) or len(value) != len(parts)):
+    by_place = "tuple" in structure or "list" in structure
+    if by_place and (not isinstance(value, list | tuple) or len(value) != len(parts)):
         raise LookupError(f"{type(value).__name__} stands where {len(parts)} states should")
     for key, part in parts:
-        found += tensors_of(part, value[key])
+        found += tensors_of(part, getattr(value, key, None) if "named" in structure else value[key])
     return found
+
+
+@cache
+def _named(names: tuple[str, ...]) -> Any:
+    """A class whose objects have parts of these names: in place of the user's own, which no file may ask for."""
+    return namedtuple("State", names)
 
 
 def structure_of(value: Any, height: int, width: int) -> Any:
     """What `value`, a state for a picture of that size, is built of. Raises LookupError for what is no tensor."""
     if isinstance(value, Tensor):
         return words_for(tuple(value.shape), height, width)
+    if (names := _field_names(value)) is not None:
+        return {"named": {name: structure_of(getattr(value, name), height, width) for name in names}}
     if isinstance(value, Mapping):
         return {"dict": {str(key): structure_of(part, height, width) for key, part in sorted(value.items())}}
     if isinstance(value, list | tuple) and value:
         kind = "list" if isinstance(value, list) else "tuple"
         return {kind: [structure_of(part, height, width) for part in value]}
     raise LookupError(f"{type(value).__name__} is no state")
+
+
+def _field_names(value: Any) -> list[str] | None:
+    """Of a named tuple or a dataclass, sorted as a file's header keeps them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return sorted(field.name for field in fields(value))
+    names = getattr(value, "_fields", None) if isinstance(value, tuple) else None
+    return None if names is None else sorted(names)
 
 
 def _parts(structure: Mapping[str, Any]) -> list[tuple[Any, Any]]:

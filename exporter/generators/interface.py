@@ -27,7 +27,8 @@ class Carried:
 
     output: the way to that among what `forward` returns; () where it is not known, or is no output.
     source: "frame" is the picture that went in, "picture" the one that came out.
-    shape: of its zeros before the first frame, [1, 16, H, W/2], or {"tuple"|"list"|"dict": parts}; None: not known.
+    shape: of its zeros before the first frame, [1, 16, H, W/2], or a tuple, list, dict or named of such, as in
+        {"tuple": [[1, 16, H, W], [1, 16, H, W]]}; None: not known.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -117,11 +118,14 @@ def _mapping_problem(value: Mapping[str, Any]) -> str:
 def state_problem(shape: Any) -> str:
     """What is wrong with the shape of a state, or with a structure of such; "" when nothing is."""
     if isinstance(shape, Mapping):
-        if len(shape) != 1 or not set(shape) <= {"tuple", "list", "dict"}:
-            return f"a state is a shape, or tuple, list or dict of such, not {', '.join(map(str, shape))}"
+        if len(shape) != 1 or not set(shape) <= {"tuple", "list", "dict", "named"}:
+            return f"a state is a shape, or tuple, list, dict or named of such, not {', '.join(map(str, shape))}"
         ((kind, parts),) = shape.items()
-        if not isinstance(parts, Mapping if kind == "dict" else list | tuple) or not 0 < len(parts) <= MOST_STATES:
+        by_name = kind in ("dict", "named")
+        if not isinstance(parts, Mapping if by_name else list | tuple) or not 0 < len(parts) <= MOST_STATES:
             return f"{kind} holds 1 to {MOST_STATES} shapes"
+        if kind == "named" and not all(str(name).isidentifier() and not name.startswith("_") for name in parts):
+            return "named holds shapes by names of attributes"
         return next(filter(None, map(state_problem, parts.values() if isinstance(parts, Mapping) else parts)), "")
     if not isinstance(shape, list | tuple) or not 0 < len(shape) <= 6:
         return f"shape must be a list of at most 6 sides such as [1, 16, H, W/2], not {shape!r}"

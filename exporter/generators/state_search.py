@@ -21,13 +21,14 @@ from exporter.generators.interface import Carried, Interface, Source
 from exporter.generators.users_code import FAILS_WITH
 
 SCALES = ("H", "H/2", "H/4", "H/8", "H*2", "H*4")
-MOST_CHANNELS, MOST_CALLS = 24, 400
+MOST_CHANNELS, MOST_CALLS = 24, 60
 MADE_BY = ("init_hidden", "init_state", "init_states", "initial_state", "zero_state", "get_init_state", "init_memory")
 _PREVIOUS = re.compile(r"(?:^|_)(?:prev|previous|last|past|former|pre|old)(?:_|\d|$)|(?:_|^)t_?(?:minus_?)?1$")
 _SHOWN = re.compile(r"out|sr|hr|hq|pred|est|res|gt|sharp|clean|high|denois|deblur", re.IGNORECASE)
 _GIVEN = re.compile(r"frame|input|lr|lq|img|image|low|noisy|blur|pic|(?:^|_)x(?:_|\d|$)|prev$", re.IGNORECASE)
 _WANTS = re.compile(r"to have (\d+) channels, but got (\d+)")
 _UNPACKS = re.compile(r"unpack \(expected (\d+)")
+_OTHER_SIZE = re.compile(r"must match except in dimension 1|non-singleton dimension [23]")
 
 
 class NoState(Exception):
@@ -53,7 +54,8 @@ class _Search:
         self.open = [state.argument for state in interface.states if state.shape is None]
         self.calls = 0
         self._wanted: list[int] = []  # channels that a complaint asked for
-        self._trying = 0
+        self._trying = self._count = 0
+        self._is_other_size = self._is_other_kind = False
         self.failure: BaseException | None = None
 
     def settle(self) -> Interface:
@@ -189,27 +191,37 @@ class _Search:
                 yield {name: frame if _GIVEN.search(name) and not _SHOWN.search(name) else shown for name in names}
 
     def _shapes(self) -> Iterator[Any]:
-        """One state, or a tuple of several, of every likely size."""
+        """One state, or a tuple of several, of every likely size; what a complaint rules out is passed over."""
+        self._count = 0
         for count in (1, 2, 3, 4):
-            for scale in SCALES:
+            self._is_other_kind = False  # a tensor where a tuple is wanted, whatever its size
+            for scale in (*SCALES, ""):
                 waiting, tried = list(self._channels()), set[int]()
-                while waiting:
+                self._is_other_size = False
+                while waiting and not self._is_ruled_out(count):
                     channels = waiting.pop(0)
                     if channels in tried:
                         continue
                     tried.add(channels)
                     self._trying = channels
-                    yield _several([1, channels, scale, scale.replace("H", "W")], count)
+                    yield _several([1, channels, *_planes(scale)], count)
                     waiting = self._wanted + waiting
                     self._wanted = []
-            for channels in self._channels():
-                yield _several([1, channels], count)
+
+    def _is_ruled_out(self, count: int) -> bool:
+        return self._is_other_size or self._is_other_kind or self._count not in (0, count)
 
     def _learn(self, error: BaseException) -> None:
         """A convolution says how many channels it wants, and how many it got with those of the guess."""
-        found = _WANTS.search(str(error))
+        words = str(error)
+        found = _WANTS.search(words)
         if found and (missing := int(found[1]) - int(found[2])):
             self._wanted += [self._trying + missing] if self._trying + missing > 0 else []
+        self._is_other_size = bool(_OTHER_SIZE.search(words))
+        is_of_shape = isinstance(error, RuntimeError) or type(error) in (LookupError, NoState)
+        self._is_other_kind = not is_of_shape
+        if unpacks := _UNPACKS.search(words):
+            self._count = int(unpacks[1])
 
     def _channels(self) -> Iterator[int]:
         """What its layers make and take beside the picture, the commonest first."""
@@ -242,6 +254,11 @@ class _Search:
                     raise
                 except (*FAILS_WITH, LookupError):
                     continue
+
+
+def _planes(scale: str) -> list[str]:
+    """The sides of planes; none of a vector."""
+    return [scale, scale.replace("H", "W")] if scale else []
 
 
 def _several(shape: list[Any], count: int) -> Any:

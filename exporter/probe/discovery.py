@@ -27,8 +27,10 @@ GUESSED_NUMBER = 0.06  # a noise level of 15 of 255; strengths and quality facto
 GUESSED_FRAMES = (3, 5, 7, 2)
 SIZE_FOR_FRAMES: Size = (128, 128)
 SMALL_PX = 64
+NOT_ZEROS = "begins with zeros"  # of what loading says of a state
 _STATE = re.compile(  # of recurrent networks
-    r"(?:^|_)(?:h|c|hx|cx|hidden|hiddens|states?|mem|memory|recurrent|carry|carried|buffers?|cache|prev|previous|last)"
+    r"(?:^|_)(?:h|c|hx|cx|hs|hc|hidden|hiddens|states?|mem|memory|recurrent|carry|carried|buf|buffers?|cache|prev|previous"
+    r"|last|past|prop|propagated)"
     r"(?:_|\d|$)"
 )
 T = TypeVar("T")
@@ -64,7 +66,8 @@ def find_out(network: nn.Module, wanted: Wanted) -> Discovered:
         )
         carried = ", ".join(state.argument for state in found.states)
         said = f"carried from frame to frame, from zeros on: {carried}" if carried else ""
-        return Discovered(found, rule, tuple(filter(None, (remark, trials.remark, said))))
+        differs = next((line for line in trials.call.remarks if NOT_ZEROS in line), "") if trials.call else ""
+        return Discovered(found, rule, tuple(filter(None, (remark, trials.remark, said, differs))))
     assert first is not None
     raise first
 

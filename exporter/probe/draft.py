@@ -131,9 +131,9 @@ def _shape(structure: Any) -> Any:
         return [_shape(part) for part in structure["tuple"]]
     if isinstance(structure, Mapping) and set(structure) == {"list"}:
         return {"list": [_shape(part) for part in structure["list"]]}
-    if isinstance(structure, Mapping):
+    if isinstance(structure, Mapping) and set(structure) == {"dict"}:
         return {name: _shape(part) for name, part in structure["dict"].items()}
-    return list(structure)
+    return structure if isinstance(structure, Mapping) else list(structure)
 
 
 def _range_remark(range: tuple[float, float]) -> str:

@@ -18,7 +18,7 @@ def _structure(shape: Any) -> Any:
     if isinstance(shape, Mapping) and set(shape) in ({"tuple"}, {"list"}):
         ((kind, parts),) = shape.items()
         shape = {kind: [_structure(part) for part in parts] if isinstance(parts, list | tuple) else parts}
-    elif isinstance(shape, Mapping) and set(shape) != {"dict"}:
+    elif isinstance(shape, Mapping) and set(shape) not in ({"dict"}, {"named"}):
         shape = {"dict": {name: _structure(part) for name, part in sorted(shape.items())}}
     elif isinstance(shape, list | tuple) and any(isinstance(part, list | tuple | Mapping) for part in shape):
         shape = {"tuple": [_structure(part) for part in shape]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -176,6 +178,52 @@ class OwnFirst(nn.Module):
 
     def forward(self, x: Tensor, prev_frame: Tensor | None = None) -> Tensor:
         return x + self.body(torch.cat([x, x if prev_frame is None else prev_frame], 1))
+
+
+class Memory(NamedTuple):
+    h: Tensor
+    mean: Tensor
+
+
+class Named(nn.Module):
+    """States by the names of attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.tail = nn.Conv2d(3 + 4, 4, 3, 1, 1), nn.Conv2d(4, 3, 3, 1, 1)
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:
+        if memory is None:
+            memory = Memory(x.new_zeros(1, 4, *x.shape[2:]), x.new_zeros(1, 4, *x.shape[2:]))
+        h = torch.tanh(self.head(torch.cat([x, memory.h], 1)))
+        mean = 0.5 * memory.mean + 0.5 * h
+        return x + self.tail(mean), Memory(h, mean)
+
+
+class Streams(nn.Module):
+    """As FastDVDnet in a stream: former frames in a tuple that has to be there, beside a noise level."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.tail = nn.Conv2d(9 + 1, 8, 3, 1, 1), nn.Conv2d(8, 3, 3, 1, 1)
+
+    def forward(self, x: Tensor, noise_map: Tensor, buf: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        former, older = buf
+        level = noise_map.expand(-1, 1, *x.shape[2:])
+        return x - self.tail(F.relu(self.head(torch.cat([x, former, older, level], 1)))), (x, former)
+
+
+class OneFrameFilm(nn.Module):
+    """One step of a network for films: (N, 1, C, H, W) in and out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.tail = GruCell(3, 4), nn.Conv2d(4, 3, 3, 1, 1)
+
+    def forward(self, film: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        x = film[:, 0]
+        h = self.cell(x, x.new_zeros(1, 4, *x.shape[2:]) if h is None else h)
+        return (x + self.tail(h))[:, None], h
 
 
 class Counts(nn.Module):

@@ -36,6 +36,9 @@ CONVENTIONS: dict[str, dict[str, tuple[tuple[int | str, ...], str]]] = {
     "Fusion": {"state_ft1": ((1, 3, *FULL), "1")},
     "TwoStates": {"state_h": ((1, 4, *FULL), "1"), "state_c": ((1, 4), "2")},
     "Stacked": {"state_states": ((1, 8, *FULL), "1")},
+    "Named": {"state_memory_h": ((1, 4, *FULL), "1"), "state_memory_mean": ((1, 4, *FULL), "1")},
+    "Streams": {"state_buf_0": ((1, 3, *FULL), "1"), "state_buf_1": ((1, 3, *FULL), "1")},
+    "OneFrameFilm": {"state_h": ((1, 4, *FULL), "1")},
     "OwnFirst": {"previous_input": ((1, 3, *FULL), "")},
 }
 
