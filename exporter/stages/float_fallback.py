@@ -34,7 +34,7 @@ class Fallback:
         return {
             "layers": sorted(self.layers),
             "parity_db": round(_decibel(self.error), 1),
-            "in_int8_db": round(_decibel(self.plain_error), 1),
+            "before_db": round(_decibel(self.plain_error), 1),
             "float_mac_share": round(self.float_share, 4),
         }
 
@@ -93,12 +93,26 @@ def find_fallback(
     return Fallback(layers, plain_error, search.errors[layers], share)
 
 
-def said_of_alike(plain_error: float, error: float) -> str:
-    """What channels as wide as each other and corrected biases brought."""
-    return (
-        f"channels made as wide as each other: parity {_decibel(error):.1f} dB on calibration pictures instead of "
-        f"{_decibel(plain_error):.1f} dB"
-    )
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What channels as wide as each other and corrected biases bring: mean squared errors, and what is float for it."""
+
+    plain_error: float
+    error: float
+    layers: frozenset[str] = frozenset()
+
+    def to_report(self) -> dict[str, Any]:
+        return {
+            "float_layers": sorted(self.layers),
+            "parity_db": round(_decibel(self.error), 1),
+            "before_db": round(_decibel(self.plain_error), 1),
+        }
+
+    def __str__(self) -> str:
+        return (
+            f"channels made as wide as each other: parity {_decibel(self.error):.1f} dB on calibration pictures "
+            f"instead of {_decibel(self.plain_error):.1f} dB"
+        )
 
 
 def _decibel(error: float) -> float:

@@ -17,10 +17,10 @@ from exporter.stages.float_fallback import (
     ALIKE,
     FACTS,
     USUAL_S,
+    Alike,
     error_of,
     find_fallback,
     is_usual,
-    said_of_alike,
     trials_in,
 )
 from exporter.stages.passes import Passes
@@ -155,12 +155,13 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
             return {}
         trial, facts = workspace.folder / "trial.onnx", dict[str, object]()
         corrected = settings.model_copy(update={"bias_correction": True})
-        other = self._with_channels_alike(source, trial, workspace)
+        other, layers = self._with_channels_alike(source, trial, workspace)
         other_facts = other.int8(corrected, trial)
         other_error = error_of(_show(trial), examples)
         if is_worth(other_error, error):
-            workspace.progress.say(f"{self.name}: {said_of_alike(error, other_error)}")
-            best, settings, error, facts = other, corrected, other_error, other_facts | {ALIKE: True}
+            alike = Alike(error, other_error, layers)
+            workspace.progress.say(f"{self.name}: {alike}")
+            best, settings, error, facts = other, corrected, other_error, other_facts | {ALIKE: alike.to_report()}
             trial.replace(path)
         macs = {} if is_kept(error) else best.layers(settings)
         trials = trials_in(self.float_fallback_s, macs, len(examples))
@@ -179,8 +180,10 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         trial.unlink(missing_ok=True)
         return facts
 
-    def _with_channels_alike(self, source: Artifact, path: Path, workspace: Workspace) -> OnnxQuantizer:
-        """`path`: where the float file may lie until it has been read."""
+    def _with_channels_alike(
+        self, source: Artifact, path: Path, workspace: Workspace
+    ) -> tuple[OnnxQuantizer, frozenset[str]]:
+        """And the nodes that stay in float for it. `path`: where the float file may lie until it has been read."""
         import onnx
 
         from exporter.quantization.onnx.channel_scales import with_channels_alike
@@ -189,7 +192,7 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
         model = onnx.load(source.path)
         alike, layers = with_channels_alike(model, Passes(workspace), float_nodes(model, self.keep_float))
         onnx.save(alike, path)
-        return self._quantizer(path, Passes(workspace), layers)
+        return self._quantizer(path, Passes(workspace), layers), layers
 
     def _quantizer(
         self, source: Path, images: Iterable[Floats], float_layers: frozenset[str] = frozenset()

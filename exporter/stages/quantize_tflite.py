@@ -19,10 +19,10 @@ from exporter.stages.float_fallback import (
     ALIKE,
     FACTS,
     USUAL_S,
+    Alike,
     error_of,
     find_fallback,
     is_usual,
-    said_of_alike,
     trials_in,
 )
 from exporter.stages.passes import Passes
@@ -196,8 +196,9 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         best, other = plain, self._with_channels_alike(content, plain.settings, workspace)
         other_error = error_of(Engine(other.file.content).picture, examples)
         if is_worth(other_error, error):
-            workspace.progress.say(f"{self.name}: {said_of_alike(error, other_error)}")
-            best, error = other, other_error
+            alike = Alike(error, other_error, other.costly)
+            workspace.progress.say(f"{self.name}: {alike}")
+            best, error = replace(other, facts=other.facts | {ALIKE: alike.to_report()}), other_error
         macs = macs_of(best.quantizer.prepared(best.settings).content)
         trials = trials_in(self.float_fallback_s, macs, len(examples))
         if is_kept(error) or not trials:
@@ -209,7 +210,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
             return best
         workspace.progress.say(f"{self.name}: {found}")
         facts = best.facts | {FACTS: found.to_report()}
-        return replace(best, file=files.with_float(found.layers), facts=facts, costly=found.layers)
+        return replace(best, file=files.with_float(found.layers), facts=facts, costly=best.costly | found.layers)
 
     def _with_channels_alike(self, content: bytes, settings: Int8Settings, workspace: Workspace) -> _Made:
         from exporter.quantization.tflite.channel_scales import with_channels_alike
@@ -218,7 +219,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         quantizer = self._quantizer(alike, Passes(workspace), layers)
         corrected = settings.model_copy(update={"bias_correction": True})
         file, facts = quantizer.int8(corrected)
-        return _Made(file, quantizer, corrected, facts | {ALIKE: True})
+        return _Made(file, quantizer, corrected, facts, layers)
 
     @property
     def _float_patterns(self) -> tuple[str, ...]:
