@@ -137,8 +137,14 @@ def golden_pair(artifact: Artifact) -> Pair:
     """A drawn picture and what LiteRT on this machine's CPU makes of it, as the file's raw tensors."""
     from exporter.bundle.golden import stored
     from exporter.data.view import drawn
+    from exporter.errors import RecipeError
     from exporter.runtimes import runtime
 
+    if artifact.input.clip > 1:
+        raise RecipeError(
+            f"{artifact.path.name} carries a state from frame to frame, which the phone's programs do not feed",
+            hint="bench it on litert_cpu here; on a phone, feed its golden vectors as its bundle's README says",
+        )
     image = drawn(artifact.input)
     with runtime(REFERENCE).open(artifact, 1) as session:
         return stored(image, artifact.input), stored(session.infer(image), artifact.output)

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compare(model: Path, against: Path, folder: Path | None) -> Localisation:
-    from exporter.errors import RecipeError
+    from exporter.errors import DataError, RecipeError
     from exporter.inspect.model_file import artifact_of_file
     from exporter.localise.localisation import localise
 
@@ -80,6 +80,8 @@ def _compare(model: Path, against: Path, folder: Path | None) -> Localisation:
         if path.suffix != ".tflite":
             raise RecipeError(f"{path}: --against compares two .tflite files layer by layer")
     spec = artifact_of_file(model).input
+    if spec.clip > 1:
+        raise DataError(f"{model} carries a state from frame to frame; layers are compared on single pictures alone")
     return localise(model, against, _pictures(folder, spec))
 
 

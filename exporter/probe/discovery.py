@@ -66,8 +66,9 @@ def find_out(network: nn.Module, wanted: Wanted) -> Discovered:
         )
         carried = ", ".join(state.argument for state in found.states)
         said = f"carried from frame to frame, from zeros on: {carried}" if carried else ""
+        left = _left_at_none(network, found) if len(found.output) and not carried else ""
         differs = next((line for line in trials.call.remarks if NOT_ZEROS in line), "") if trials.call else ""
-        return Discovered(found, rule, tuple(filter(None, (remark, trials.remark, said, differs))))
+        return Discovered(found, rule, tuple(filter(None, (remark, trials.remark, said, differs, left))))
     assert first is not None
     raise first
 
@@ -109,6 +110,12 @@ def _further_arguments(network: nn.Module, wanted: Wanted) -> tuple[list[str], l
     free = [p for p in parameters if p.name not in said and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     missing = [p.name for p in free[1:] if p.default is p.empty]
     return missing, [p.name for p in free[1:] if p.default is None]
+
+
+def _left_at_none(network: nn.Module, found: Wanted) -> str:
+    """Of a network that gives more than a picture: what may be a state by another name."""
+    _, optional = _further_arguments(network, found) if found.frames == 1 else ([], [])
+    return f"left at None: {', '.join(optional)}; what goes on from frame to frame is input.state" if optional else ""
 
 
 class Trials:

@@ -33,6 +33,17 @@ def test_the_recipe_of_a_users_network_runs_as_it_stands(tmp_path: Path, capfd: 
     assert (tmp_path / "dist" / "signed-0.1.0" / "manifest.json").is_file()
 
 
+@pytest.mark.slow
+def test_the_recipe_of_a_recurrent_network_runs_as_it_stands(capfd: pytest.CaptureFixture[str]) -> None:
+    network = "tests.probe.recurrent_networks:LstmDenoiser"
+    assert main(["init", network, "--size", "32x48", "-o", "lstm.yaml"]) == 0
+    (state,) = load_recipe("lstm.yaml").input.states
+    assert (state.argument, state.output) == ("state", ("1",))
+    assert state.shape == {"tuple": [[1, 8, "H/2", "W/2"]] * 2}
+    assert main(["recipe=lstm.yaml", "verify.runs=5", "verify.warmup=1"]) == 0
+    assert main(["verify", "dist/lstm-0.1.0"]) == 0
+
+
 def test_a_checkpoint_of_a_known_architecture(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     weights = REPO / "recipes" / "weights" / "mobilenetv3_student_m.safetensors"
     assert main(["init", str(weights), "--size", "64"]) == 0

@@ -51,9 +51,25 @@ def test_the_whole_way(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     card = (bundle / "README.md").read_text()
     assert "## State: frame after frame" in card and "every cut" in card and "tiles would each need" in card
     assert main(["verify", str(bundle)]) == 0
+    used_alone(bundle, capfd)
     requantised(bundle, here)
     snippets(bundle)
     replayed(bundle)
+
+
+def used_alone(bundle: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Commands on the bare files: timed and looked into; what works picture by picture refuses in a sentence."""
+    int8, fp32 = (str(bundle / "models" / f"tiny.{kind}.tflite") for kind in ("int8", "fp32"))
+    picture = str(bundle / "report" / "none.png")
+    Path(picture).touch()
+    capfd.readouterr()
+    assert main(["bench", int8, "--runtime", "litert_cpu", "--runs", "3"]) == 0
+    assert main(["lint", int8]) in (0, 1)
+    assert main(["lint", int8, "--against", fp32]) == 2
+    assert "carries a state from frame to frame; layers" in capfd.readouterr().err
+    assert main(["run", "--model", int8, picture, "out.png"]) == 2
+    assert "carries a state from frame to frame, and run works tile by tile" in capfd.readouterr().err
+    Path(picture).unlink()
 
 
 def requantised(bundle: Path, here: Path) -> None:
