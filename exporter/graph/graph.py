@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 from exporter.artifact import Format
+from exporter.carried import sources_of
 
 INTEGER_DTYPES = frozenset({"int8", "uint8", "int16"})
 DYNAMIC = -1  # a dimension the file leaves open
@@ -53,6 +54,14 @@ class Graph:
     nodes: tuple[Node, ...]  # in execution order
     constants: tuple[Tensor, ...] = ()
     declared_float: frozenset[str] = frozenset()  # operators, by output name, that the file says are float on purpose
+
+    @property
+    def carries_state(self) -> bool:
+        """Whether what lies behind its picture are states, by their names."""
+        try:
+            return bool(sources_of(*([tensor.name for tensor in ends] for ends in (self.inputs, self.outputs))))
+        except (ValueError, IndexError):
+            return False
 
     def producers(self) -> dict[str, int]:
         """Tensor name -> index of the node that computes it."""

@@ -14,15 +14,15 @@ _SCALE_TOLERANCE = 1e-4  # relative: 0.03 of a grey level at white
 
 
 def one_input_one_output(graph: Graph) -> Iterator[Finding]:
-    """One picture goes in and one comes out."""
+    """One picture goes in and one comes out; states that go on from frame to frame do no harm."""
     inputs, outputs = len(graph.inputs), len(graph.outputs)
-    if (inputs, outputs) != (1, 1):
+    if (inputs, outputs) != (1, 1) and not graph.carries_state:
         yield Finding("error", "one-image", f"{inputs} inputs and {outputs} outputs, not one image in and one out")
 
 
 def images_nhwc(graph: Graph) -> Iterator[Finding]:
     """Of a .tflite, each is one NHWC picture."""
-    for end, tensor in _ends(graph):
+    for end, tensor in _pictures(graph):
         if picture_layout(tensor.shape) != "NHWC" or tensor.shape[0] not in (1, DYNAMIC):
             yield Finding(
                 "error",
@@ -33,14 +33,14 @@ def images_nhwc(graph: Graph) -> Iterator[Finding]:
 
 def images_onnx(graph: Graph) -> Iterator[Finding]:
     """Of a .onnx, each is one picture, in either layout."""
-    for end, tensor in _ends(graph):
+    for end, tensor in _pictures(graph):
         if picture_layout(tensor.shape) is None:
             yield Finding("error", "image", f"the {end} {tensor.name!r} is {_shape(tensor)}, not one image")
 
 
 def pinned(graph: Graph) -> Iterator[Finding]:
     """Where they are integers, every 8-bit pixel is one code."""
-    for end, tensor in _ends(graph):
+    for end, tensor in _pictures(graph):
         if tensor.dtype not in _PINNED_ZERO_POINT:
             continue
         zero_point = _PINNED_ZERO_POINT[tensor.dtype]
@@ -79,6 +79,13 @@ def _ends(graph: Graph) -> Iterator[tuple[str, Tensor]]:
         yield "input", tensor
     for tensor in graph.outputs:
         yield "output", tensor
+
+
+def _pictures(graph: Graph) -> Iterator[tuple[str, Tensor]]:
+    """Without states."""
+    last = 1 if graph.carries_state else None
+    yield from (("input", tensor) for tensor in graph.inputs[:last])
+    yield from (("output", tensor) for tensor in graph.outputs[:last])
 
 
 def _shape(tensor: Tensor) -> str:

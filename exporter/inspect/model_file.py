@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.artifact import Artifact, Format, TensorSpec, picture_layout, picture_of_shape, sha256_of
-from exporter.carried import CLIP_FRAMES, sources_of
+from exporter.carried import CLIP_FRAMES
 from exporter.errors import DataError
-from exporter.graph.graph import Graph, Tensor
+from exporter.graph.graph import Tensor
 from exporter.graph.read import read_graph
 from exporter.inspect.audit import precision_of
 
@@ -34,20 +34,12 @@ def artifact_of_file(path: Path, height: int = 256, width: int = 256, *, arch: s
         picture = TensorSpec.image(height, width)
         return Artifact(format, path, picture, picture, sha256_of(path), user_classes=allowed)
     graph = read_graph(path)
-    carries = _carries(graph)
+    carries = graph.carries_state
     source, result = (
         _spec(path, tensors[:1] if carries else tensors, CLIP_FRAMES if carries else 1)
         for tensors in (graph.inputs, graph.outputs)
     )
     return Artifact(format, path, source, result, sha256_of(path), precision_of(graph), user_classes=allowed)
-
-
-def _carries(graph: Graph) -> bool:
-    """Whether what lies behind its picture are states, by their names."""
-    try:
-        return bool(sources_of(*([tensor.name for tensor in ends] for ends in (graph.inputs, graph.outputs))))
-    except (ValueError, IndexError):
-        return False
 
 
 def _spec(path: Path, tensors: Sequence[Tensor], clip: int) -> TensorSpec:

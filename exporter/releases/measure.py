@@ -47,6 +47,7 @@ def compare_quality(old: Artifact, new: Artifact, runtime: Runtime, renderings: 
 
 
 def _crop(pair: Pair, old: Image, new: Image, loss_db: float, file: Artifact) -> Crop:
+    old, new = (picture[..., -pair.sharp.shape[2] :] for picture in (old, new))  # of a clip the last frame
     squared = [np.nan_to_num(np.square(picture - pair.sharp)).mean(axis=2) for picture in (old, new)]
     y, x = worst_window((squared[1] - squared[0]).astype(np.float64))
     window = np.s_[y : y + CROP_PX, x : x + CROP_PX]

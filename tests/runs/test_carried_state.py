@@ -52,6 +52,7 @@ def test_the_whole_way(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "## State: frame after frame" in card and "every cut" in card and "tiles would each need" in card
     assert main(["verify", str(bundle)]) == 0
     used_alone(bundle, capfd)
+    compared(bundle, here)
     requantised(bundle, here)
     snippets(bundle)
     replayed(bundle)
@@ -64,12 +65,27 @@ def used_alone(bundle: Path, capfd: pytest.CaptureFixture[str]) -> None:
     Path(picture).touch()
     capfd.readouterr()
     assert main(["bench", int8, "--runtime", "litert_cpu", "--runs", "3"]) == 0
-    assert main(["lint", int8]) in (0, 1)
+    assert main(["lint", int8]) == 0 and main(["lint", fp32]) == 0
+    assert main(["lint", str(bundle / "models" / "tiny.onnx")]) == 0
     assert main(["lint", int8, "--against", fp32]) == 2
     assert "carries a state from frame to frame; layers" in capfd.readouterr().err
     assert main(["run", "--model", int8, picture, "out.png"]) == 2
     assert "carries a state from frame to frame, and run works tile by tile" in capfd.readouterr().err
     Path(picture).unlink()
+
+
+def compared(bundle: Path, here: Path) -> None:
+    """Releases side by side: the INT8 file of other ranges on the same clips."""
+    (here / "dist").rename(here / "old")
+    changed = ["targets.int8.stages=[onnx_to_tflite, {quantize_tflite: {ranges: mse, equalize: true}}]"]
+    assert main(["recipe=tiny.yaml", *changed, "verify.runs=5"]) == 0
+    releases = [str(here / folder / bundle.name) for folder in ("old", "dist")]
+    limits = ["--max-loss-db", "9", "--max-slower", "99", "--max-bigger", "2"]
+    assert main(["diff", *releases, *limits, "--markdown", "diff.md", "--html", "diff.html"]) == 0
+    (row,) = (line for line in (here / "diff.md").read_text().splitlines() if line.startswith("| int8 |"))
+    assert "dB" in row and "the same file" not in row
+    (here / "dist").rename(here / "new")
+    (here / "old").rename(here / "dist")
 
 
 def requantised(bundle: Path, here: Path) -> None:

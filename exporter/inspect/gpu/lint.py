@@ -86,7 +86,7 @@ def _overflow(path: Path, graph: Graph, pictures: Pictures) -> tuple[Overflow, .
     if any(tensor.dtype in INTEGER_DTYPES for node in graph.nodes for tensor in node.outputs):
         return NotMeasured("its activations are integers: lint the float file it was made from")
     if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
-        return NotMeasured("its input is not one picture")
+        return NotMeasured("it carries a state" if graph.carries_state else "its input is not one picture")
     try:
         return predict_overflow(path, pictures(artifact_of_file(path).input))
     except EngineError as error:
