@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exporter.quantization.ranges.estimators import Example
     from exporter.quantization.search.autotune import Show
 
-USUAL_S = 60
+USUAL_S = 30
 FACTS, ALIKE = "float_fallback", "channels_alike"
 # What trying takes, by estimate, so that slow files are fewer: seconds for a layer, and for a multiply-accumulate.
 _LAYER_S, _MAC_S = 2e-3, 4e-11
