@@ -31,7 +31,8 @@ NUMBER_SHAPES: tuple[list[Any], ...] = ([1, 1, 1, 1], [1, 1], [1], [1, 1, "H", "
 MOST_SHOWN = 12  # tensors in a sentence
 HINT_OF_STATES = (
     "say of each state which output it becomes and of which shape its zeros are, as in input: {state: {h: {output: 1, "
-    "shape: [1, 16, H, W/2]}}}; output: frame is the frame that went in, output: picture the one that came out"
+    "shape: [1, 16, H, W/2]}}}; several tensors are a list of shapes, or names with shapes; output: frame is the frame "
+    "that went in, output: picture the one that came out"
 )
 
 
