@@ -16,6 +16,7 @@ Source = Literal["output", "frame", "picture"]
 
 MOST_FRAMES = 64
 MOST_STATES = 32
+STATE_OR_FRAMES = "state: a network that carries a state takes one frame a call; leave frames out"
 LARGEST_CONSTANT = 2**26  # numbers in one constant: a picture of 8K times two
 MAP_SIDES = ("H", "W")
 _STATE_SIDE = re.compile(r"[HW](?:[/*][1-9]\d?)?")

@@ -11,7 +11,7 @@ from exporter.generators.operator_places import first_call
 
 _KEPT = (
     "it calls none of PyTorch's random operators, so it draws Python's or numpy's numbers, or keeps something from "
-    "call to call (self.n += 1): compute from the picture alone"
+    "call to call (self.n += 1): compute from the picture alone; a state that forward takes and gives is input.state"
 )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from exporter.artifact import CHANNELS, Colour
 from exporter.errors import PlanError, RecipeError
-from exporter.generators.interface import Carried
+from exporter.generators.interface import STATE_OR_FRAMES, Carried
 from exporter.probe.sizes import Size, SizeRule, find_size
 from exporter.probe.wanted import Wanted
 
@@ -47,6 +47,8 @@ class Discovered:
 
 def find_out(network: nn.Module, wanted: Wanted) -> Discovered:
     """Runs the network a few times. Raises RecipeError when it runs in no way that was tried, or is random."""
+    if wanted.states and wanted.frames > 1:
+        raise RecipeError(f"input.{STATE_OR_FRAMES}")
     first: RecipeError | None = None
     for guess, remark in _guesses(network, wanted):
         trials = Trials(network, guess)
@@ -84,7 +86,7 @@ def _guesses(network: nn.Module, wanted: Wanted) -> Iterator[tuple[Wanted, str]]
         yield _carrying(wanted, missing, [])
     else:
         yield wanted, ""
-    for frames in GUESSED_FRAMES if wanted.frames == 1 else ():
+    for frames in GUESSED_FRAMES if wanted.frames == 1 and not wanted.states else ():
         yield replace(wanted, frames=frames), f"guessed: input.frames {frames}"
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from exporter.generators.interface import MOST_FRAMES, MOST_STATES, Carried, state_problem
+from exporter.generators.interface import MOST_FRAMES, MOST_STATES, STATE_OR_FRAMES, Carried, state_problem
 from exporter.recipes.values import Part, Side, is_empty, is_none, is_one
 
 LARGEST_PICTURE_PX = 2**25  # an 8K frame; every activation of a network is a multiple of it
@@ -59,7 +59,7 @@ class Input(Part):
     @model_validator(mode="after")
     def _one_way_of_a_film(self) -> Self:
         if self.state and self.frames > 1:
-            raise ValueError("state: a network that carries a state takes one frame a call; leave frames out")
+            raise ValueError(STATE_OR_FRAMES)
         return self
 
     @property

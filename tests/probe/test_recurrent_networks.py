@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from exporter.cli import main
-from exporter.errors import PlanError
+from exporter.errors import PlanError, RecipeError
 from exporter.generators.calling import find_call
 from exporter.generators.carrying import fresh
 from exporter.generators.interface import Carried, Interface
@@ -93,6 +93,12 @@ def test_a_shape_that_nothing_shows_is_asked_for() -> None:
         find_out(built("Counts"), Wanted(f"{HERE}:Counts", size=(32, 48)))
     said = (Carried("state", ("1",), shape=[1, 77, 5]),)
     assert find_out(built("Counts"), Wanted(f"{HERE}:Counts", size=(32, 48), states=said)).wanted.states == said
+
+
+def test_states_and_several_frames_do_not_go_together() -> None:
+    said = (Carried("h", ("1",)),)
+    with pytest.raises(RecipeError, match="input.state: a network that carries a state takes one frame a call"):
+        find_out(built("GruDenoiser"), Wanted(f"{HERE}:GruDenoiser", frames=3, states=said))
 
 
 def test_a_first_frame_that_zeros_do_not_give_is_said() -> None:
