@@ -17,7 +17,7 @@ from exporter.quantization.qat.reals import REALS, activated, weighted_sum
 from exporter.quantization.qat.rounding import rounded
 from exporter.quantization.qat.shared_params import SharedParams
 from exporter.quantization.qat.weights import Floats, Weights
-from exporter.quantization.tflite.plan import Int8Tensor
+from exporter.quantization.tflite.conversions import Int8Tensor
 
 
 class TfliteNetwork(nn.Module):

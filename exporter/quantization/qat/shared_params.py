@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from exporter.quantization.params import HIGHEST, LOWEST, SMALLEST_SPAN, STEPS, Affine
 from exporter.quantization.qat.integers import Params
 from exporter.quantization.qat.rounding import rounded
-from exporter.quantization.tflite.plan import Int8Tensor
+from exporter.quantization.tflite.conversions import Int8Tensor
 
 PACE = 50.0  # a range moves by this many times the learning rate, relative to itself, in a step of Adam
 

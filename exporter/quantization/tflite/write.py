@@ -18,7 +18,8 @@ from exporter.graph.tflite_editor import Array, TfliteGraph
 from exporter.passes.tflite.cleanup import name_ends
 from exporter.quantization.params import Affine, Floats, Range, quantize_weights
 from exporter.quantization.remarks import Rule
-from exporter.quantization.tflite.plan import Int8Plan, Int8Tensor, renumbered
+from exporter.quantization.tflite.conversions import Int8Tensor
+from exporter.quantization.tflite.plan import Int8Plan, renumbered
 
 FINEST_SHARE = 128.0  # of a step of what is summed up: XNNPACK takes less than 256
 PRODUCTS = ("BATCH_MATMUL", "MUL", "PRELU", "SQUARED_DIFFERENCE")

@@ -10,7 +10,7 @@ from exporter.quantization.params import PIXELS, Affine, Range, quantize_weights
 from exporter.quantization.qat import TfliteNetwork, Unsimulated, read_weights
 from exporter.quantization.qat.rounding import fixed_point, halved, high_product, limited, multiplied, rounded
 from exporter.quantization.qat.shared_params import SharedParams
-from exporter.quantization.tflite.plan import Int8Tensor
+from exporter.quantization.tflite.conversions import Int8Tensor
 from exporter.stages.quantize_tflite import QuantizeTflite
 from exporter.stages.self_check import run_tflite
 from tests.stages.chain import Photos, run, to_tflite
