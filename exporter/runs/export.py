@@ -6,25 +6,24 @@ Read this first. Data walks one way; each line below is one arrow of that pictur
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
+from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.bundle import Golden, write_bundle
 from exporter.checkpoints.hub import fetch
 from exporter.checkpoints.weights_files import weights_digest
 from exporter.data.calibration import open_calibration
 from exporter.data.colour import sides_of_photograph
 from exporter.data.evaluation import open_evaluation
-from exporter.data.judgement import Images, judge_sets
-from exporter.data.protocol import IN_WORDS, NOTHING_ENLARGED, Protocol
+from exporter.data.judgement import Images, Judgement, judge_sets
+from exporter.data.protocol import IN_WORDS, NOTHING_ENLARGED
 from exporter.data.seen import seen_by
 from exporter.data.training import open_training
 from exporter.data.training_small import enlarging
 from exporter.errors import RecipeError
-from exporter.files.hub_reference import fetched_from, hub_reference_of
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.outcome import Outcome
 from exporter.measure.accuracy_per_stage import float_reference
@@ -35,8 +34,8 @@ from exporter.recipes.export import Recipe
 from exporter.recipes.plan import Chain, make_plan
 from exporter.runs.environment import environment
 from exporter.runs.folder import RunFolder
-from exporter.runs.origin import exporter_origin
 from exporter.runs.preflight import preflight, require_packages
+from exporter.runs.provenance import provenance
 from exporter.stages import Stage, Workspace
 from exporter.training.history import History
 
@@ -72,16 +71,9 @@ def export(
     if loaded.file.input.clip > 1 and not recipe.input.state:
         where = recipe.at("model", "checkpoint")
         raise RecipeError(f"{where}: its network carries a state", hint="say so in the recipe: input: {state: {h: {}}}")
-    plain = open_images(recipe, loaded.file)
-    if plain.evaluation.protocol is not None:
-        progress.say(f"the network enlarges {loaded.file.enlarges} times; {IN_WORDS[plain.evaluation.protocol]}")
-    learns_ranges = any(is_int8(stage) for chain in chains for stage in chain.stages)
-    judged = judge_sets(plain, learns_ranges, run_folder.path / "image_sets.json")
-    for remark in judged.remarks:
-        progress.say(f"warning: {remark}")
+    judged, images = _judged_images(recipe, chains, loaded.file, run_folder, progress)
     if judged.remarks:
         notes["image sets"] = {"warnings": list(judged.remarks)}
-    images = seen_by(plain, loaded.file.input, loaded.file.output, recipe.data.noise)
     ready = replace(workspace, calibration=images.calibration, training=images.training, teacher=loaded.file)
     if checked := preflight(recipe, chains, ready, images.evaluation, run_folder, dist):
         progress.say(checked)
@@ -111,13 +103,29 @@ def export(
         timings=measured.timings,
     )
     with quiet():
-        from exporter.generators.description import read_description
-
-        golden = golden_vectors(measured.golden)
-        multiple = read_description(float_reference(built[0].steps).path).multiple
-        drawings = run_folder.path / "page.json"
-        bundle = write_bundle(outcome, golden, dist, multiple=multiple, drawings=drawings)
+        golden, drawings = golden_vectors(measured.golden), run_folder.path / "page.json"
+        bundle = write_bundle(outcome, golden, dist, multiple=_multiple(built), drawings=drawings)
     return Exported(outcome, bundle, _curves(built))
+
+
+def _judged_images(
+    recipe: Recipe, chains: Iterable[Chain], loaded: Artifact, run_folder: RunFolder, progress: Progress
+) -> tuple[Judgement, Images]:
+    """The image sets, judged as photographs; then as the network `loaded` sees them."""
+    plain = open_images(recipe, loaded)
+    if plain.evaluation.protocol is not None:
+        progress.say(f"the network enlarges {loaded.enlarges} times; {IN_WORDS[plain.evaluation.protocol]}")
+    learns_ranges = any(is_int8(stage) for chain in chains for stage in chain.stages)
+    judged = judge_sets(plain, learns_ranges, run_folder.path / "image_sets.json")
+    for remark in judged.remarks:
+        progress.say(f"warning: {remark}")
+    return judged, seen_by(plain, loaded.input, loaded.output, recipe.data.noise)
+
+
+def _multiple(built: Sequence[Built]) -> int:
+    from exporter.generators.description import read_description
+
+    return read_description(float_reference(built[0].steps).path).multiple
 
 
 def _curves(built: Iterable[Built]) -> dict[str, list[dict[str, float]]]:
@@ -239,57 +247,3 @@ def workspace_of(
     digest, named = weights_digest(path), recipe.user_classes
     checkpoint = Artifact(Format.CHECKPOINT, path, spec, spec, digest, user_classes=named)
     return Workspace(run_folder.path, checkpoint, calibration, None, recipe.seed, progress, quiet)
-
-
-def provenance(recipe: Recipe, images: Images, loaded: dict[str, object]) -> dict[str, object]:
-    """Where weights and images come from, with licence and digest, and which exporter this is.
-
-    `loaded`: what loading found the network to be.
-    """
-    described: dict[str, object] = {
-        "model": {
-            "arch": recipe.model.arch or loaded.get("arch"),
-            "checkpoint": recipe.model.checkpoint.name,
-            "sha256": weights_digest(recipe.model.checkpoint),
-            "licence": recipe.model.licence,
-            "source": _source(recipe),
-        },
-        "files": {place: _named_file(path) for place, path in sorted(recipe.files().items())},
-        "exporter": exporter_origin(),
-    }
-    for role, images_set in (("calibration", images.calibration), ("evaluation", images.evaluation)):
-        manifest = images_set.manifest
-        entries = manifest.images if hasattr(manifest, "images") else manifest.pairs
-        described[role] = {
-            "name": manifest.name,
-            "images": len(entries),
-            "sha256": images_set.sha256,
-            "licences": sorted({entry.licence for entry in entries}),
-            **small_pictures(images.evaluation.scale, images_set.protocol),
-            **images_set.view.in_words(),
-        }
-    if images.training is not None:
-        described["training"] = {
-            "name": recipe.data.training.name if recipe.data.training else "",
-            "images": len(images.training),
-            "sha256": images.training.sha256,
-            **small_pictures(images.evaluation.scale, getattr(images.training, "protocol", None)),
-        }
-    return described
-
-
-def _source(recipe: Recipe) -> str:
-    """What the recipe says, or the hub it names."""
-    reference = hub_reference_of(recipe.model.checkpoint)
-    return str(reference) if reference and recipe.model.source == "unknown" else recipe.model.source
-
-
-def _named_file(path: Path) -> dict[str, str]:
-    return {"file": path.name, "sha256": sha256_of(path), **fetched_from(path)}
-
-
-def small_pictures(scale: int, protocol: Protocol | None) -> dict[str, object]:
-    """Where a set's small pictures come from; nothing for a network that does not enlarge."""
-    if scale == 1:
-        return {}
-    return {"scale": scale, "small_pictures": IN_WORDS[protocol] if protocol else "as they lie in the set"}
