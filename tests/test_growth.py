@@ -127,6 +127,7 @@ def test_int8_of_tflite():
     require_linear(count, BLOCKS)
 
 
+@pytest.mark.slow
 def test_half_precision_of_tflite():
     def count(blocks: int) -> int:
         content = _tflite(blocks)

@@ -26,7 +26,7 @@ def provenance(recipe: Recipe, images: Images, loaded: dict[str, object]) -> dic
             "licence": recipe.model.licence,
             "source": _source(recipe),
         },
-        "files": {place: _named_file(path) for place, path in sorted(recipe.files().items())},
+        "files": {place: named_file(path) for place, path in sorted(recipe.files().items())},
         "exporter": exporter_origin(),
     }
     for role, images_set in (("calibration", images.calibration), ("evaluation", images.evaluation)):
@@ -56,7 +56,7 @@ def _source(recipe: Recipe) -> str:
     return str(reference) if reference and recipe.model.source == "unknown" else recipe.model.source
 
 
-def _named_file(path: Path) -> dict[str, str]:
+def named_file(path: Path) -> dict[str, str]:
     return {"file": path.name, "sha256": sha256_of(path), **fetched_from(path)}
 
 

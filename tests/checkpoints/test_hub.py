@@ -282,13 +282,13 @@ def test_what_can_move_is_refused_and_its_commit_said(hub: FakeHub, revision: st
 
 def test_provenance_tells_where_it_came_from(hub: FakeHub, weights: bytes) -> None:
     from exporter.recipes.values import portable
-    from exporter.runs.export import _named_file
+    from exporter.runs.provenance import named_file
 
     hub.files[f"{REPO}/model.safetensors"] = weights
     fetch([place()], Silent())
     reference = f"hf://{REPO}@{COMMIT}/model.safetensors"
     assert portable({"checkpoint": str(place())}) == {"checkpoint": reference}
-    assert _named_file(place()) == {
+    assert named_file(place()) == {
         "file": "model.safetensors",
         "sha256": sha256_of(place()),
         "source": reference,

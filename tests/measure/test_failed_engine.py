@@ -154,6 +154,7 @@ def test_an_export_whose_promise_needed_the_engine_is_exit_3(tmp_path, teacher_f
     assert "web: min_parity_db on onnxruntime_cpu was kept, is not measured" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_export_whose_float_model_does_not_run_has_measured_nothing_of_pictures(
     tmp_path, teacher_file, monkeypatch, capfd
 ):

@@ -68,8 +68,9 @@ def test_an_export_without_its_old_runtime(tmp_path, teacher_file, monkeypatch, 
     assert "running" not in capfd.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(TfliteRuntime().missing()), reason="the extra old-runtime is not installed")
-@pytest.mark.parametrize("alone", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("alone", [False, True])
 def test_a_file_whose_only_runtime_was_lost_has_no_vector_and_is_not_checked(
     tmp_path, teacher_file, monkeypatch, capfd, alone
 ):

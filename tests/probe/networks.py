@@ -112,10 +112,13 @@ class Film(nn.Module):
 
 
 class Loud(Plain):
-    """Values so far apart that eight bits hold none of the small ones."""
+    """A small difference of what two convolutions make large: eight bits hold none of it, float costs most MACs."""
 
     def middle(self, x: Tensor) -> Tensor:
-        return (x + 1e4 * x.pow(8)) - 1e4 * x.pow(8)
+        same = torch.zeros(8, 8, 3, 3)
+        same[range(8), range(8), 1, 1] = 1.0
+        large = torch.linspace(-300, 300, 8 * 8 * 9).sin().mul(300).view(8, 8, 3, 3)
+        return F.conv2d(x, large + same, padding=1) - F.conv2d(x, large, padding=1)
 
 
 class Weightless(nn.Module):

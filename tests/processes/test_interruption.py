@@ -62,7 +62,8 @@ def training(tmp_path, teacher_file) -> Path:
     return write_recipe_folder(tmp_path, teacher_file, stages=stages)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_training_that_is_asked_to_end(training, tmp_path, number):
     process = start([sys.executable, "-m", "exporter", f"recipe={training}"], tmp_path, stdout=subprocess.DEVNULL)
     wait_for(lambda: list(tmp_path.glob("build/tiny/stages/distill-*/training.pt")), process)

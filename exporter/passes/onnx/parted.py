@@ -62,11 +62,11 @@ def _part(graph: OnnxGraph, maker: Any, name: str, channels: slice) -> Any:
     """The convolution that makes those channels and calls them `name`."""
     from onnx import NodeProto
 
-    own = NodeProto()
-    own.CopyFrom(maker)
-    own.name, own.output[0] = f"{maker.name}_{channels.start}", name
+    copy = NodeProto()
+    copy.CopyFrom(maker)
+    copy.name, copy.output[0] = f"{maker.name}_{channels.start}", name
     for place, stored in enumerate(maker.input[1:], 1):
         if stored:
             part = np.ascontiguousarray(graph.constants[stored][channels])
-            own.input[place] = graph.add_constant(f"{stored}_from_{channels.start}", part)
-    return own
+            copy.input[place] = graph.add_constant(f"{stored}_from_{channels.start}", part)
+    return copy
