@@ -16,6 +16,7 @@ from tests.runs.command_line import assert_one_sentence
 from tests.tracking.read_back import of_mlflow, of_tensorboard
 
 pytestmark = [pytest.mark.extra("mlflow"), pytest.mark.extra("tensorboard")]
+DATABASE = "sqlite:///{}/runs/mlflow.db"  # in full: MLflow keeps what it has opened, by its address
 
 
 @pytest.mark.slow
@@ -36,7 +37,7 @@ def test_what_is_tracked_is_what_the_report_says(recipe: Path, capfd: pytest.Cap
         "training/distill/pixel" in sent.numbers and "targets/torch/parity/worst_psnr_db" in sent.texts | sent.numbers
     )
 
-    client = MlflowClient(tracking_uri="sqlite:///runs/mlflow.db")
+    client = MlflowClient(tracking_uri=DATABASE.format(Path.cwd()))
     (run,) = client.search_runs([client.get_experiment_by_name("tiny").experiment_id])
     (events,) = Path("events").iterdir()
     assert of_mlflow(client, run.info.run_id) == of_tensorboard(events) == sent
@@ -73,7 +74,7 @@ def test_a_training_is_tracked_by_its_card_and_its_curve(
     name = card.parent.name
     sent = figures_of(json.loads(card.read_text()), {name: History(card.parent, name).lines()})
     assert len(sent.numbers[f"training/{name}/gain_db"]) == 3
-    client = MlflowClient(tracking_uri="sqlite:///runs/mlflow.db")
+    client = MlflowClient(tracking_uri=DATABASE.format(Path.cwd()))
     (run,) = client.search_runs([client.get_experiment_by_name(name).experiment_id])
     assert of_mlflow(client, run.info.run_id) == sent
     assert main(["train", f"recipe={recipe}", *words]) == 0  # without it, it is the same training
