@@ -109,11 +109,14 @@ def _not_pinned(repo: str, revision: str) -> str:
 
 
 def _commit_of(repo: str, revision: str) -> str:
-    """Empty where nobody answers."""
+    """Empty where nobody answers, and where there is nobody to ask: the sentence then does without."""
     try:
+        from httpx2 import HTTPError  # what the library's own errors and those of its connections are
         from huggingface_hub import HfApi
-
+    except ImportError:
+        return ""
+    try:
         commit = HfApi().repo_info(repo, revision=revision, timeout=_ANSWER_S).sha or ""
-    except Exception:  # no package, no network, no such revision: the sentence does without
+    except (HTTPError, OSError, ValueError):  # ValueError: a name that no repository has, an answer that is no JSON
         return ""
     return commit if _COMMIT.fullmatch(commit) else ""

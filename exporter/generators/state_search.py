@@ -81,8 +81,7 @@ class _Search:
             with torch.no_grad():
                 result = self.plain.call(self.x.clone(), values)
             made = self._made(result)
-            found = {state.argument: structure_of(made[state.argument][1], self.height, self.width)
-                     for state in self.interface.states}  # fmt: skip
+            found = {name: structure_of(value, self.height, self.width) for name, (_, value) in made.items()}
         except MemoryError:
             raise
         except (*FAILS_WITH, LookupError, NoState) as error:
