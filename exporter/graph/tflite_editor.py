@@ -32,11 +32,11 @@ DTYPES: dict[str, type[np.generic]] = {
 }
 
 
-def open_tflite(path: Path) -> TfliteGraph:
-    """The file's graph. Raises CheckpointError for a damaged file."""
+def open_tflite(path: Path, signature: str = "") -> TfliteGraph:
+    """The file's graph, or that of one of its signatures. Raises CheckpointError for a damaged file."""
     data = path.read_bytes()
     try:
-        return TfliteGraph(data)
+        return TfliteGraph(data, signature)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
     except Exception as error:  # of a file that anybody may have written: whatever walking through it ends in
@@ -44,18 +44,22 @@ def open_tflite(path: Path) -> TfliteGraph:
 
 
 class TfliteGraph:
-    """The only subgraph of a model. Tensors are numbered as in the file until `to_bytes` drops unused ones."""
+    """The only subgraph of a model. Tensors are numbered as in the file until `to_bytes` drops unused ones.
 
-    def __init__(self, content: bytes) -> None:
-        """Raises ValueError for what is no .tflite with one subgraph, others for a damaged file."""
+    Of a file with a signature for each of several sizes (`exporter/graph/tflite_signatures.py`) it is the subgraph of
+    one of them, the first unless `signature` names another, and what is written is a file of that one alone.
+    """
+
+    def __init__(self, content: bytes, signature: str = "") -> None:
+        """Raises ValueError for what is no such .tflite, others for a damaged file."""
         from ai_edge_litert import schema_py_generated as schema
 
         if content[4:8] != FILE_IDENTIFIER:
             raise ValueError("not a .tflite file: it lacks the mark TFL3")
         self.schema = schema
         self.model = _copied(_unpacked(content)) if len(content) <= MOST_KEPT_BYTES else _unpacked.__wrapped__(content)
-        if len(self.model.subgraphs) != 1:
-            raise ValueError(f"the file has {len(self.model.subgraphs)} subgraphs; only one is supported")
+        if len(self.model.subgraphs) != 1 or signature:
+            _keep_one(self.model, signature)
         if any(buffer.offset > 1 for buffer in self.model.buffers):
             raise ValueError("its weights lie behind the flatbuffer (a file above 2 GB)")
         self._graph = self.model.subgraphs[0]
@@ -194,7 +198,7 @@ class TfliteGraph:
         self._drop_unused_tensors()
         self._drop_unused_buffers()
         self._drop_unused_codes()
-        builder = _aligned_builder()
+        builder = aligned_builder()
         builder.Finish(self.model.Pack(builder), FILE_IDENTIFIER)
         return bytes(builder.Output())
 
@@ -239,6 +243,19 @@ class TfliteGraph:
             operator.opcodeIndex = place[operator.opcodeIndex]
 
 
+def _keep_one(model: Any, signature: str) -> None:
+    """Leave of a file with a signature per subgraph that of `signature`, or the first. Raises ValueError."""
+    signatures = model.signatureDefs or []
+    if {one.subgraphIndex for one in signatures} != set(range(len(model.subgraphs))):
+        raise ValueError(f"the file has {len(model.subgraphs)} subgraphs; only one is supported")
+    chosen = [one for one in signatures if one.signatureKey == signature.encode() or not signature]
+    if not chosen:
+        raise ValueError(f"the file has no signature {signature}")
+    kept = min(chosen, key=lambda one: int(one.subgraphIndex))
+    model.subgraphs = [model.subgraphs[kept.subgraphIndex]]
+    model.signatureDefs, kept.subgraphIndex = [kept], 0
+
+
 @lru_cache(maxsize=1)  # a file is often opened several times in a row, and Python is slow to walk through it
 def _unpacked(content: bytes) -> Any:
     from ai_edge_litert import schema_py_generated as schema
@@ -266,7 +283,8 @@ def _names(enumeration: Any) -> dict[int, str]:
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
 
 
-def _aligned_builder() -> Any:
+def aligned_builder() -> Any:
+    """A builder whose buffers lie as kernels read them."""
     import flatbuffers
 
     class Aligned(flatbuffers.Builder):  # type: ignore[misc, unused-ignore]

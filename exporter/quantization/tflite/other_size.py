@@ -1,0 +1,177 @@
+"""The same INT8 network at another size: codes, scales and operators of the file that was quantised, other shapes.
+
+Quantised anew, another size would have ranges of its own, and where one is tuned or mended other weights: another
+network. So the INT8 file itself is taken to the other size. What depends on the size is seen by comparing the float
+files of both sizes, which hold the same operators: constants (shapes, tables of places, weights of a resize) and options.
+All other shapes are what LiteRT makes of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
+from exporter.graph.tflite_editor import Array, TfliteGraph
+from exporter.quantization.params import Affine, Range, quantize_weights
+
+
+def at_other_size(quantized: bytes, given: bytes, other: bytes) -> bytes:
+    """`quantized`, made of the float file `given`, at the size of `other`, the float file of the same network there.
+
+    Raises ValueError that names the first operator in which `given` and `other` differ, or the constant that depends on
+    the size and was changed when it was quantised.
+    """
+    made, before, after = TfliteGraph(quantized), TfliteGraph(given), TfliteGraph(other)
+    _require_same_operators(before, after)
+    _replace_constants(made, _changed_constants(before, after))
+    _replace_options(made, before, after)
+    for graph_input, wanted in zip(made.inputs, after.inputs, strict=True):
+        made.tensors[graph_input].shape = list(after.shape(wanted))
+    content = _with_shapes(made.to_bytes())
+    ends = TfliteGraph(content)
+    for tensor, wanted in zip(ends.outputs, after.outputs, strict=True):
+        if ends.shape(tensor) != after.shape(wanted):
+            raise ValueError(
+                f"{ends.name(tensor)} would be {list(ends.shape(tensor))}, the float file's is "
+                f"{list(after.shape(wanted))}"
+            )
+    return content
+
+
+def _require_same_operators(before: TfliteGraph, after: TfliteGraph) -> None:
+    for first, second in zip(before.operators, after.operators, strict=False):
+        if before.kind(first) != after.kind(second) or len(first.inputs) != len(second.inputs):
+            raise ValueError(
+                f"the network is another one at this size: {before.kind(first)} {before.name(first.outputs[0])!r} "
+                f"becomes {after.kind(second)} {after.name(second.outputs[0])!r}"
+            )
+    if len(before.operators) != len(after.operators):
+        raise ValueError(
+            f"the network is another one at this size: {len(before.operators)} operators become {len(after.operators)}"
+        )
+
+
+def _changed_constants(before: TfliteGraph, after: TfliteGraph) -> dict[str, tuple[Array, Array]]:
+    """By name: what is stored at both sizes, where that differs."""
+    changed: dict[str, tuple[Array, Array]] = {}
+    for name, old, new in _constant_pairs(before, after):
+        if old.shape == new.shape and np.array_equal(old, new):
+            if name in changed:
+                raise ValueError(f"the constant {name!r} depends on the size in one place and not in another")
+            continue
+        known = changed.setdefault(name, (old, new))
+        if not np.array_equal(known[1], new):
+            raise ValueError(f"the constant {name!r} becomes several at this size")
+    return changed
+
+
+def _constant_pairs(before: TfliteGraph, after: TfliteGraph) -> Iterator[tuple[str, Array, Array]]:
+    for first, second in zip(before.operators, after.operators, strict=True):
+        for mine, its in zip(first.inputs, second.inputs, strict=True):
+            old, new = before.constant(mine), after.constant(its)
+            if (old is None) != (new is None):
+                raise ValueError(f"the network is another one at this size: {before.name(mine)!r} is computed at one")
+            if old is not None and new is not None:
+                yield before.name(mine), old, new
+
+
+def _replace_constants(graph: TfliteGraph, changed: dict[str, tuple[Array, Array]]) -> None:
+    done: dict[tuple[int, str], int] = {}
+    for operator in graph.operators:
+        for place, index in enumerate(operator.inputs):
+            stored = graph.constant(index)
+            if stored is None or graph.name(index) not in changed:
+                continue
+            if (index, graph.kind(operator)) not in done:
+                old, new = changed[graph.name(index)]
+                done[index, graph.kind(operator)] = _replaced(graph, operator, place, stored, old, new)
+            operator.inputs[place] = done[index, graph.kind(operator)]
+
+
+def _replaced(graph: TfliteGraph, operator: Any, place: int, stored: Array, old: Array, new: Array) -> int:
+    """A constant with the values of the other size, coded as the operator's kernel asks."""
+    index, kind = operator.inputs[place], graph.kind(operator)
+    name, coded = graph.name(index), graph.quantization(index)
+    if stored.dtype == old.dtype and coded is None:
+        if not np.array_equal(stored, old):
+            raise ValueError(f"the constant {name!r} depends on the size, and was changed when it was quantised")
+        return graph.add_constant(name, new)
+    if coded is None or new.dtype != np.float32:
+        raise ValueError(f"the constant {name!r} depends on the size, and has no code that would hold it")
+    linear = TFLITE_WEIGHTED.get(kind)
+    if linear and place == linear.weights:
+        return _weights(graph, operator, name, new)
+    params = Affine(float(coded[0][0]), int(coded[1][0]))
+    low, high = float(new.min()), float(new.max())
+    fits = params.range.low - params.scale / 2 <= low and high <= params.range.high + params.scale / 2
+    if not fits and INT8_KERNELS[kind].rule != "same":
+        values = Range(low, high)
+        params = (Affine.symmetric if place == INT8_KERNELS[kind].symmetric else Affine.of_range)(values)
+    return _coded(graph, name, params.quantize(new), np.array([params.scale], np.float32), params.zero_point, 0)
+
+
+def _weights(graph: TfliteGraph, operator: Any, name: str, new: Array) -> int:
+    """Weights that depend on the size, such as those of a resize written as a product; their bias has their scales."""
+    linear, kind = TFLITE_WEIGHTED[graph.kind(operator)], graph.kind(operator)
+    data = graph.quantization(operator.inputs[linear.data])
+    assert data is not None
+    scale, axis = float(data[0][0]), linear.channel_axis if INT8_KERNELS[kind].per_channel else None
+    there = operator.inputs[linear.bias] if len(operator.inputs) > linear.bias else -1
+    bias = graph.constant(there)
+    if bias is not None and bias.any():
+        raise ValueError(f"the weights {name!r} depend on the size, and have a bias")
+    made = quantize_weights(new, axis, None, scale)
+    if there >= 0:
+        zeros = np.zeros(new.shape[linear.channel_axis], np.float32)
+        stored, scales = made.bias(zeros, scale)
+        operator.inputs[linear.bias] = _coded(graph, graph.name(there), stored, scales, 0, 0)
+    return _coded(graph, name, made.values, made.scales, 0, made.axis)
+
+
+def _coded(graph: TfliteGraph, name: str, values: Array, scales: Array, zero_point: int, axis: int) -> int:
+    index = graph.add_constant(name, values)
+    quantization = graph.schema.QuantizationParametersT()
+    quantization.scale, quantization.zeroPoint = scales, np.full(len(scales), zero_point, np.int64)
+    quantization.quantizedDimension = axis
+    graph.tensors[index].quantization = quantization
+    return index
+
+
+def _replace_options(graph: TfliteGraph, before: TfliteGraph, after: TfliteGraph) -> None:
+    """Options that depend on the size, such as the window of a pool over everything."""
+    pairs = zip(before.operators, after.operators, strict=True)
+    known = {(before.kind(one), before.name(one.outputs[0])): (one, other) for one, other in pairs}
+    for operator in graph.operators:
+        pair = known.get((graph.kind(operator), graph.name(operator.outputs[0])))
+        if pair is None or operator.builtinOptions is None:
+            continue
+        old, new, own = (vars(one.builtinOptions) for one in (*pair, operator))
+        for option in own:
+            if not np.array_equal(old[option], new[option]) and np.array_equal(own[option], old[option]):
+                setattr(operator.builtinOptions, option, new[option])
+
+
+def _with_shapes(content: bytes) -> bytes:
+    """The file with the shapes that LiteRT computes from those of its inputs. Raises ValueError in LiteRT's words."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    graph = TfliteGraph(content)
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=plain)
+    try:
+        for place in graph.inputs:
+            interpreter.resize_tensor_input(place, graph.shape(place))
+        interpreter.allocate_tensors()
+    except RuntimeError as error:
+        raise ValueError(f"LiteRT does not take the file at this size: {str(error).splitlines()[0]}") from None
+    shapes = {each["index"]: [int(side) for side in each["shape"]] for each in interpreter.get_tensor_details()}
+    for number, tensor in enumerate(graph.tensors):
+        if graph.constant(number) is None:
+            tensor.shape = shapes[number]
+    for operator in graph.operators:
+        if graph.kind(operator) == "RESHAPE" and operator.builtinOptions is not None:
+            operator.builtinOptions.newShape = shapes[operator.outputs[0]]
+    return graph.to_bytes()
