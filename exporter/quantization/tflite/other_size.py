@@ -8,7 +8,9 @@ All other shapes are what LiteRT makes of those.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,9 @@ import numpy as np
 from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import Array, TfliteGraph
 from exporter.quantization.params import Affine, Range, quantize_weights
+
+LEAST_SHARE = 0.9  # of the operators; fewer, and it is not the same network
+Pair = tuple[Any, Any]
 
 
 def at_other_size(quantized: bytes, given: bytes, other: bytes) -> bytes:
@@ -25,9 +30,9 @@ def at_other_size(quantized: bytes, given: bytes, other: bytes) -> bytes:
     the size and was changed when it was quantised.
     """
     made, before, after = TfliteGraph(quantized), TfliteGraph(given), TfliteGraph(other)
-    _require_same_operators(before, after)
-    _replace_constants(made, _changed_constants(before, after))
-    _replace_options(made, before, after)
+    pairs = _same_operators(before, after)
+    _replace_constants(made, _changed_constants(before, after, pairs))
+    _replace_options(made, before, pairs)
     for graph_input, wanted in zip(made.inputs, after.inputs, strict=True):
         made.tensors[graph_input].shape = list(after.shape(wanted))
     content = _with_shapes(made.to_bytes())
@@ -41,23 +46,43 @@ def at_other_size(quantized: bytes, given: bytes, other: bytes) -> bytes:
     return content
 
 
-def _require_same_operators(before: TfliteGraph, after: TfliteGraph) -> None:
-    for first, second in zip(before.operators, after.operators, strict=False):
-        if before.kind(first) != after.kind(second) or len(first.inputs) != len(second.inputs):
-            raise ValueError(
-                f"the network is another one at this size: {before.kind(first)} {before.name(first.outputs[0])!r} "
-                f"becomes {after.kind(second)} {after.name(second.outputs[0])!r}"
-            )
-    if len(before.operators) != len(after.operators):
+def _same_operators(before: TfliteGraph, after: TfliteGraph) -> list[Pair]:
+    """Each operator with itself at the other size, in order.
+
+    A few may be written in another way there, as a mean over so many pixels that it is taken in two steps: those stay
+    as they are. Raises ValueError where it is more than a few.
+    """
+    pairs = list(zip(before.operators, after.operators, strict=False))
+    if len(before.operators) == len(after.operators) and all(_is_same(before, one, after, other) for one, other in pairs):
+        return pairs
+    ways = [[_way(graph, operator) for operator in graph.operators] for graph in (before, after)]
+    blocks = SequenceMatcher(None, *ways, autojunk=False).get_matching_blocks()
+    places = [(block.a + step, block.b + step) for block in blocks for step in range(block.size)]
+    pairs = [(before.operators[one], after.operators[other]) for one, other in places]
+    if len(pairs) < LEAST_SHARE * len(before.operators):
+        place = next(place for place, _ in enumerate([*places, (-1, -1)]) if places[place : place + 1] != [(place, place)])
+        first = before.operators[place]
         raise ValueError(
-            f"the network is another one at this size: {len(before.operators)} operators become {len(after.operators)}"
+            f"the network is another one at this size, from {before.kind(first)} {before.name(first.outputs[0])!r} on"
         )
+    return pairs
 
 
-def _changed_constants(before: TfliteGraph, after: TfliteGraph) -> dict[str, tuple[Array, Array]]:
+def _is_same(before: TfliteGraph, one: Any, after: TfliteGraph, other: Any) -> bool:
+    return before.kind(one) == after.kind(other) and len(one.inputs) == len(other.inputs)
+
+
+def _way(graph: TfliteGraph, operator: Any) -> tuple[str, int, str]:
+    """What an operator is at any size: names hold shapes."""
+    return graph.kind(operator), len(operator.inputs), re.sub(r"\d+(x\d+)+", "x", graph.name(operator.outputs[0]))
+
+
+def _changed_constants(
+    before: TfliteGraph, after: TfliteGraph, pairs: Sequence[Pair]
+) -> dict[str, tuple[Array, Array]]:
     """By name: what is stored at both sizes, where that differs."""
     changed: dict[str, tuple[Array, Array]] = {}
-    for name, old, new in _constant_pairs(before, after):
+    for name, old, new in _constant_pairs(before, after, pairs):
         if old.shape == new.shape and np.array_equal(old, new):
             if name in changed:
                 raise ValueError(f"the constant {name!r} depends on the size in one place and not in another")
@@ -68,8 +93,10 @@ def _changed_constants(before: TfliteGraph, after: TfliteGraph) -> dict[str, tup
     return changed
 
 
-def _constant_pairs(before: TfliteGraph, after: TfliteGraph) -> Iterator[tuple[str, Array, Array]]:
-    for first, second in zip(before.operators, after.operators, strict=True):
+def _constant_pairs(
+    before: TfliteGraph, after: TfliteGraph, pairs: Sequence[Pair]
+) -> Iterator[tuple[str, Array, Array]]:
+    for first, second in pairs:
         for mine, its in zip(first.inputs, second.inputs, strict=True):
             old, new = before.constant(mine), after.constant(its)
             if (old is None) != (new is None):
@@ -140,9 +167,8 @@ def _coded(graph: TfliteGraph, name: str, values: Array, scales: Array, zero_poi
     return index
 
 
-def _replace_options(graph: TfliteGraph, before: TfliteGraph, after: TfliteGraph) -> None:
+def _replace_options(graph: TfliteGraph, before: TfliteGraph, pairs: Sequence[Pair]) -> None:
     """Options that depend on the size, such as the window of a pool over everything."""
-    pairs = zip(before.operators, after.operators, strict=True)
     known = {(before.kind(one), before.name(one.outputs[0])): (one, other) for one, other in pairs}
     for operator in graph.operators:
         pair = known.get((graph.kind(operator), graph.name(operator.outputs[0])))
@@ -159,8 +185,11 @@ def _with_shapes(content: bytes) -> bytes:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     graph = TfliteGraph(content)
+    computed = {tensor for operator in graph.operators for tensor in operator.outputs}
+    for tensor in computed:
+        graph.tensors[tensor].shape = None  # SLICE believes what is said of its result
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=plain)
+    interpreter = Interpreter(model_content=graph.to_bytes(), experimental_op_resolver_type=plain)
     try:
         for place in graph.inputs:
             interpreter.resize_tensor_input(place, graph.shape(place))
@@ -168,9 +197,8 @@ def _with_shapes(content: bytes) -> bytes:
     except RuntimeError as error:
         raise ValueError(f"LiteRT does not take the file at this size: {str(error).splitlines()[0]}") from None
     shapes = {each["index"]: [int(side) for side in each["shape"]] for each in interpreter.get_tensor_details()}
-    for number, tensor in enumerate(graph.tensors):
-        if graph.constant(number) is None:
-            tensor.shape = shapes[number]
+    for tensor in computed:
+        graph.tensors[tensor].shape = shapes[tensor]
     for operator in graph.operators:
         if graph.kind(operator) == "RESHAPE" and operator.builtinOptions is not None:
             operator.builtinOptions.newShape = shapes[operator.outputs[0]]
