@@ -107,6 +107,17 @@ def picture_of_shape(shape: tuple[int, ...], layout: Layout) -> tuple[Colour, in
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """One of several sizes in one file. `sha256`, `size_bytes`: of the file of that size alone, which it is made of."""
+
+    name: str
+    input: TensorSpec
+    output: TensorSpec
+    sha256: str = ""
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """One immutable model file and how it came to be.
 
@@ -124,6 +135,27 @@ class Artifact:
     # Network classes that the recipe or the command line calls its own, so that a network file may ask for them. Never
     # from a file: it is neither written nor read.
     user_classes: frozenset[str] = frozenset()
+    signatures: tuple[Signature, ...] = ()  # of a file of several sizes, all of them; `input` is the first one's
+    signature: str = ""  # which of them is meant; empty: the first
+
+    def at(self, signature: Signature) -> Artifact:
+        """The same file, at another of its sizes."""
+        ends = {"input": signature.input, "output": signature.output}
+        return replace(self, **ends, signature=signature.name, signatures=())
+
+    def named(self, signature: str) -> Artifact:
+        """The same by the signature's name; empty for the first. Raises ValueError for one that it has not."""
+        found = [one for one in self.signatures if one.name == signature]
+        if signature and not found:
+            raise ValueError(f"{self.path.name} has no signature {signature}")
+        return self.at(found[0]) if found else self
+
+    def with_size(self, height: int, width: int) -> Artifact:
+        """The network that a torch file holds, at another size."""
+        scale = self.scale
+        sizes = ((self.input, height, width), (self.output, scale * height, scale * width))
+        given, made = (spec.with_sides(*sides, spec.layout) for spec, *sides in sizes)
+        return replace(self, input=given, output=made)
 
     @property
     def size_bytes(self) -> int:
@@ -148,7 +180,9 @@ class Artifact:
     def to_record(self) -> dict[str, Any]:
         """What the file is as JSON knows it, the path by its name alone: the file lies beside its record."""
         fields = asdict(self) | {"path": self.path.name}
-        del fields["user_classes"]
+        del fields["user_classes"], fields["signature"]
+        if not self.signatures:
+            del fields["signatures"]
         return dict(json.loads(json.dumps(fields)))
 
     @classmethod
@@ -161,6 +195,10 @@ class Artifact:
             sha256=raw["sha256"],
             precision=raw["precision"],
             history=tuple(raw["history"]),
+            signatures=tuple(
+                Signature(**(one | {"input": _spec(one["input"]), "output": _spec(one["output"])}))
+                for one in raw.get("signatures", ())
+            ),
         )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 
 def fixed(value: float, digits: int, *, sign: bool = False) -> str:
     """`value` with so many decimals; what rounds to nothing is 0.000, never -0.000."""
@@ -12,3 +15,16 @@ def fixed(value: float, digits: int, *, sign: bool = False) -> str:
 def counted(number: int, one: str, many: str = "") -> str:
     """`1 file`, `2 files`; `many`: the plural that is more than an s."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def size_word(size: Sequence[int]) -> str:
+    """(720, 1280) as signatures and recipes have it, height first: 720x1280."""
+    return f"{size[0]}x{size[1]}"
+
+
+def size_of(word: str) -> tuple[int, int]:
+    """The reverse. Raises ValueError."""
+    found = re.fullmatch(r"\s*(\d{1,9})\s*[x×]\s*(\d{1,9})\s*", word)
+    if not found:
+        raise ValueError(f"a size is written height x width, such as 720x1280, not {word[:40]!r}")
+    return int(found[1]), int(found[2])

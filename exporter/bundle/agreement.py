@@ -32,6 +32,10 @@ def manifest_problems(manifest: Manifest) -> Iterator[str]:
         yield "manifest.json says another processing than its recipe"
     if tuple(mapping(recipe.get("input")).get(side) for side in ("height", "width")) != manifest.tiling.tile_px:
         yield "manifest.json says another tile than its recipe's input"
+    sizes = mapping(recipe.get("input")).get("sizes") or []
+    for model in manifest.models:
+        if [sized.name for sized in model.signatures] != sizes:
+            yield f"manifest.json says other sizes of {model.file} than its recipe's input"
     yield from _target_problems(manifest)
 
 

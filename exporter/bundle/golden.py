@@ -26,11 +26,12 @@ LSB = 1 / 255  # one step of an 8-bit picture
 @dataclass(frozen=True, slots=True)
 class Golden:
     """One vector. `input`: uint8 (H, W, 3) RGB. `expected`: target name → what that target's session gave
-    for `input / 255`, float32 (H, W, 3) in 0..1."""
+    for `input / 255`, float32 (H, W, 3) in 0..1. `signature`: of files of several sizes, where it is not the first."""
 
     name: str
     input: NDArray[np.uint8]
     expected: Mapping[str, NDArray[np.float32]]
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,16 @@ def _vector(index: int, one: Golden, models: Sequence[ShippedModel], folder: Pat
         made_by = next((t for t in model.targets if t.name in one.expected), None)
         if made_by is None:
             continue
-        fed = stored(real, model.artifact.input)
-        given = stored(np.asarray(one.expected[made_by.name], np.float32), model.artifact.output)
+        artifact = model.artifact.named(one.signature)
+        fed = stored(real, artifact.input)
+        given = stored(np.asarray(one.expected[made_by.name], np.float32), artifact.output)
         runtimes = [t.runtime for t in model.targets]
         allowed = tolerances(model.artifact.precision, made_by.runtime, runtimes)
         entries.append(
             {
                 "model": model.file,
-                "input": _save(fed, f"{name}.{_kind(model.artifact.input)}.input.npy", folder),
+                **({"signature": one.signature} if one.signature else {}),
+                "input": _save(fed, f"{name}.{_kind(artifact.input)}.input.npy", folder),
                 "output": _save(given, f"{name}.{model.stem}.output.npy", folder),
                 "made_by": made_by.runtime,
                 "tolerances": {runtime: allowed[runtime].to_json() for runtime in allowed},

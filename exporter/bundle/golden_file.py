@@ -40,6 +40,7 @@ class Expected(_Part):
     """What one model gave for one picture: raw tensors, and how far an engine may be from them."""
 
     model: str
+    signature: str = ""  # of a model of several sizes, where it is not the first
     input: str
     output: str
     made_by: str
@@ -77,16 +78,18 @@ class GoldenFile(_Part):
                 if models is None or expected.model in models:
                     yield from (expected.input, expected.output)
 
-    def of(self, model: Model, manifest: Manifest) -> list[tuple[Vector, Expected]]:
-        """The vectors of `model`; an engine built where nothing could run it is held to those of its ONNX file."""
-        own = self._of_file(model.file)
+    def of(self, model: Model, manifest: Manifest, signature: str = "") -> list[tuple[Vector, Expected]]:
+        """The vectors of `model`, at its first size or at that of `signature`; an engine built where nothing could run
+        it is held to those of its ONNX file."""
+        own = self._of_file(model.file, signature)
         if own or model.format != Format.TENSORRT:
             return own
         sources = [m.file for m in manifest.models if m.history == model.history[:-1]]
-        return [pair for file in sources for pair in self._of_file(file)]
+        return [pair for file in sources for pair in self._of_file(file, signature)]
 
-    def _of_file(self, file: str) -> list[tuple[Vector, Expected]]:
-        return [(vector, expected) for vector in self.vectors for expected in vector.models if expected.model == file]
+    def _of_file(self, file: str, signature: str) -> list[tuple[Vector, Expected]]:
+        pairs = ((vector, expected) for vector in self.vectors for expected in vector.models)
+        return [(v, expected) for v, expected in pairs if (expected.model, expected.signature) == (file, signature)]
 
 
 def read_golden(bundle: Path) -> GoldenFile:
@@ -102,9 +105,11 @@ def golden_problems(golden: GoldenFile, manifest: Manifest, bundle: Path) -> Ite
     """What of the golden vectors does not fit the models they are for."""
     models = {model.file: model for model in manifest.models}
     for model in manifest.models:
-        if any(target.is_measured for target in model.targets) and not golden.of(model, manifest):
-            yield f"{GOLDEN} holds no vector for {model.file}"
-    if len({frozenset(expected.model for expected in vector.models) for vector in golden.vectors}) > 1:
+        for signature in ("", *(sized.name for sized in model.signatures[1:])):
+            if any(target.is_measured for target in model.targets) and not golden.of(model, manifest, signature):
+                yield f"{GOLDEN} holds no vector for {model.file}{f' at {signature}' if signature else ''}"
+    of_first = [vector for vector in golden.vectors if not any(expected.signature for expected in vector.models)]
+    if len({frozenset(expected.model for expected in vector.models) for vector in of_first}) > 1:
         yield f"{GOLDEN}: its vectors are not all for the same models"
     for vector in golden.vectors:
         files = [expected.model for expected in vector.models]
@@ -114,6 +119,8 @@ def golden_problems(golden: GoldenFile, manifest: Manifest, bundle: Path) -> Ite
                 yield f"{where}: manifest.json lists no such model"
             elif files.count(expected.model) > 1:
                 yield f"{where} is there more than once"
+            elif expected.signature not in ("", *(sized.name for sized in models[expected.model].signatures[1:])):
+                yield f"{where}: it has no signature {expected.signature} behind its first"
             else:
                 model = models[expected.model]
                 yield from (f"{where}: {problem}" for problem in _tolerance_problems(expected, model))
@@ -146,13 +153,14 @@ def _array_problems(vector: Vector, expected: Expected, model: Model, bundle: Pa
     except BundleError as error:
         yield str(error)
         return
-    source = model.input.spec
+    ends = model.ends(expected.signature)
+    source = ends[0].spec
     clip = (source.clip,) if source.clip > 1 else ()
     shape = (*clip, source.height, source.width, source.channels)
     if pixels.dtype != np.uint8 or pixels.shape != shape or not pixels.flags.c_contiguous:
         yield f"its pixels are {_kind(pixels)}, not uint8 {list(shape)}"
         return
-    for role, array, said in (("input", fed, model.input), ("output", given, model.output)):
+    for role, array, said in (("input", fed, ends[0]), ("output", given, ends[1])):
         shape = (said.clip, *said.shape[1:])
         if (array.dtype.name, array.shape) != (said.dtype, shape):
             yield f"its {role} is {_kind(array)}, the model's is {said.dtype} {list(shape)}"

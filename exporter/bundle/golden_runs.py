@@ -29,6 +29,9 @@ def golden_checks(
         for name in dict.fromkeys(target.runtime for target in model.targets):
             artifact = replace(model.artifact(bundle), user_classes=frozenset(user_classes))
             yield _check(model, artifact, name, golden.of(model, manifest), threads_of(manifest), bundle)
+            for signature in artifact.signatures[1:]:
+                wanted = golden.of(model, manifest, signature.name)
+                yield _check(model, artifact.at(signature), name, wanted, threads_of(manifest), bundle)
 
 
 def _check(
@@ -41,7 +44,7 @@ def _check(
 ) -> Check:
     from exporter.runtimes import runtime
 
-    name = f"{model.file} on {runtime_name}"
+    name = f"{model.file}{f' at {artifact.signature}' if artifact.signature else ''} on {runtime_name}"
     if not wanted:
         return Check(name, "not checked", NO_VECTOR)
     try:
@@ -69,7 +72,7 @@ def _distance_of(
     """PSNR in dB and largest difference between this engine's picture and the stored one."""
     pixels, stored = load_array(bundle, vector.pixels), load_array(bundle, expected.output)
     image, clip = behind_each_other(pixels).astype("float32") / 255, model.input.clip
-    return distance(session.infer(image), real(stored, model.output.spec), clip)
+    return distance(session.infer(image), real(stored, model.ends(expected.signature)[1].spec), clip)
 
 
 def distance(image: Any, truth: Any, clip: int = 1) -> tuple[float, float]:

@@ -7,9 +7,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from exporter.artifact import CHANNELS, COLOUR_IN_WORDS, Artifact, Colour, Format, Layout, Precision, TensorSpec
+from exporter.artifact import (
+    CHANNELS,
+    COLOUR_IN_WORDS,
+    Artifact,
+    Colour,
+    Format,
+    Layout,
+    Precision,
+    Signature,
+    TensorSpec,
+)
 from exporter.bundle.documents import read_document
 from exporter.errors import RecipeError
+from exporter.figures import size_word
 from exporter.tiling import grid
 from exporter.tiling.processing import Processing
 
@@ -100,44 +111,6 @@ class Judged(_Part):
         return any(figure is not None for figure in (self.worst_parity_db, self.psnr_db, self.ssim, self.gain_db))
 
 
-class Model(_Part):
-    file: ModelFile
-    sha256: Sha256
-    size_bytes: int = Field(gt=0)
-    source_sha256: Sha256  # of the pipeline's file, before metadata was written into it
-    format: Format
-    precision: Precision
-    input: Tensor
-    output: Tensor
-    states: tuple[State, ...] = Field(default=(), max_length=64, exclude_if=lambda states: not states)
-    ops: dict[str, int] | None  # operator kind -> count; None when the file was not looked into
-    history: tuple[str, ...] = Field(min_length=1)
-    targets: tuple[Judged, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _format_is_the_ending(self) -> Self:
-        if not self.file.endswith(ENDINGS.get(self.format, "/")):
-            raise ValueError(f"{self.file} does not end like a file of the format {self.format}")
-        return self
-
-    @property
-    def next_of(self) -> dict[str, str]:
-        """The name of each state to that of what it is fed next."""
-        return {state.name: state.next for state in self.states}
-
-    @property
-    def scale(self) -> int:
-        """How much larger the picture that comes out is; 0 when its sides do not agree on a whole number."""
-        given, made = self.input.spec, self.output.spec
-        scale, rest = divmod(made.height, given.height)
-        return 0 if rest or made.width != scale * given.width else scale
-
-    def artifact(self, bundle: Path) -> Artifact:
-        """The file as runtimes take it."""
-        path = bundle / self.file
-        return Artifact(self.format, path, self.input.spec, self.output.spec, self.sha256, self.precision, self.history)
-
-
 class Tiling(_Part):
     """How to run pictures of any size; exporter/tiling/grid.py says it in code. All lengths in px.
 
@@ -167,6 +140,83 @@ class Tiling(_Part):
     def grid(self) -> grid.Tiling:
         """The same as code uses it."""
         return grid.Tiling(*self.tile_px, self.halo_px, self.multiple_px, self.blend_px)
+
+
+class Sized(_Part):
+    """One size of a file that holds several: its signature, the ends it has there, and how tiles of it lie."""
+
+    name: str = Field(pattern=r"^[1-9][0-9]*x[1-9][0-9]*$")  # height x width, the signature's name in the file
+    input: Tensor
+    output: Tensor
+    tiling: Tiling
+    worst_parity_db: float | None = None  # with the float model at that size; of the first the figures are the target's
+
+    @model_validator(mode="after")
+    def _is_as_named(self) -> Self:
+        spec = self.input.spec
+        if self.name != size_word((spec.height, spec.width)) or self.tiling.tile_px != (spec.height, spec.width):
+            raise ValueError(f"the signature {self.name} takes {spec.height}×{spec.width} px")
+        return self
+
+
+class Model(_Part):
+    file: ModelFile
+    sha256: Sha256
+    size_bytes: int = Field(gt=0)
+    source_sha256: Sha256  # of the pipeline's file, before metadata was written into it
+    format: Format
+    precision: Precision
+    input: Tensor
+    output: Tensor
+    states: tuple[State, ...] = Field(default=(), max_length=64, exclude_if=lambda states: not states)
+    # Of a .tflite of several sizes, the first, whose ends stand above, and all others.
+    signatures: tuple[Sized, ...] = Field(default=(), max_length=64, exclude_if=lambda sized: not sized)
+    ops: dict[str, int] | None  # operator kind -> count; None when the file was not looked into
+    history: tuple[str, ...] = Field(min_length=1)
+    targets: tuple[Judged, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _format_is_the_ending(self) -> Self:
+        if not self.file.endswith(ENDINGS.get(self.format, "/")):
+            raise ValueError(f"{self.file} does not end like a file of the format {self.format}")
+        return self
+
+    @model_validator(mode="after")
+    def _first_size_is_its_own(self) -> Self:
+        names = [sized.name for sized in self.signatures]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{self.file} has two signatures of one name")
+        if self.signatures and (self.signatures[0].input, self.signatures[0].output) != (self.input, self.output):
+            raise ValueError(f"the first signature of {self.file} is not its input and output")
+        return self
+
+    def ends(self, signature: str = "") -> tuple[Tensor, Tensor]:
+        """Input and output at its first size, or at that of `signature`. Raises KeyError for one that it has not."""
+        if not signature:
+            return self.input, self.output
+        sized = {one.name: one for one in self.signatures}[signature]
+        return sized.input, sized.output
+
+    @property
+    def next_of(self) -> dict[str, str]:
+        """The name of each state to that of what it is fed next."""
+        return {state.name: state.next for state in self.states}
+
+    @property
+    def scale(self) -> int:
+        """How much larger the picture that comes out is; 0 when its sides do not agree on a whole number."""
+        given, made = self.input.spec, self.output.spec
+        scale, rest = divmod(made.height, given.height)
+        return 0 if rest or made.width != scale * given.width else scale
+
+    def artifact(self, bundle: Path) -> Artifact:
+        """The file as runtimes take it."""
+        path = bundle / self.file
+        ends = self.input.spec, self.output.spec
+        signatures = tuple(Signature(one.name, one.input.spec, one.output.spec) for one in self.signatures)
+        return Artifact(
+            self.format, path, *ends, self.sha256, self.precision, self.history, signatures=signatures
+        )
 
 
 class Manifest(_Part):

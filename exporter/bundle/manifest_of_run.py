@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
-from exporter.artifact import TensorSpec, sha256_of
-from exporter.bundle.manifest import MANIFEST_SCHEMA_VERSION, Judged, Manifest, Model, State, Tensor, Tiling
+from exporter.artifact import Signature, TensorSpec, sha256_of
+from exporter.bundle.manifest import MANIFEST_SCHEMA_VERSION, Judged, Manifest, Model, Sized, State, Tensor, Tiling
 from exporter.bundle.models import ShippedModel
 from exporter.carried import next_name
 from exporter.files.plain_json import plain
@@ -24,14 +24,15 @@ DEFAULT_HALO_PX = 32  # when nobody measured the reach of the network
 def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Path, multiple: int) -> Manifest:
     """The manifest of a bundle whose model files already lie in `folder`."""
     recipe = plain(outcome.recipe)
+    tiling = tiling_part(outcome.tiled, models[0].artifact.input, multiple)
     return Manifest(
         schema_version=MANIFEST_SCHEMA_VERSION,
         name=outcome.name,
         version=outcome.version,
         description=str(recipe.get("description") or ""),
         licence=str(recipe.get("licence") or "unknown"),
-        models=tuple(_model(model, folder) for model in models),
-        tiling=tiling_part(outcome.tiled, models[0].artifact.input, multiple),
+        models=tuple(_model(model, folder, tiling) for model in models),
+        tiling=tiling,
         processing=Processing.model_validate(recipe.get("processing") or {}),
         golden="golden/golden.json",
         tools=dict(outcome.environment),
@@ -68,7 +69,7 @@ def tiling_part(tiled: Tiled | NotMeasured, spec: TensorSpec, multiple: int) -> 
     )
 
 
-def _model(model: ShippedModel, folder: Path) -> Model:
+def _model(model: ShippedModel, folder: Path, tiling: Tiling) -> Model:
     artifact, path = model.artifact, folder / model.file
     names = tensor_names(path)
     audit = model.targets[0].audit
@@ -82,19 +83,49 @@ def _model(model: ShippedModel, folder: Path) -> Model:
         input=_tensor(artifact.input, names[0]),
         output=_tensor(artifact.output, names[1]),
         states=states_of(path) if artifact.input.clip > 1 else (),
+        signatures=tuple(_sized(model, signature, path, tiling) for signature in artifact.signatures),
         ops=audit.counts if isinstance(audit, Audit) else None,
         history=artifact.history,
         targets=tuple(_judged(t) for t in model.targets),
     )
 
 
-def tensor_names(path: Path) -> tuple[str, str]:
+def _sized(model: ShippedModel, signature: Signature, path: Path, tiling: Tiling) -> Sized:
+    names = tensor_names(path, signature.name)
+    results = [size for target in model.targets for size in target.sizes if size.signature == signature.name]
+    parities = [size.parity.worst_psnr_db for size in results if isinstance(size.parity, Parity)]
+    return Sized(
+        name=signature.name,
+        input=_tensor(signature.input, names[0]),
+        output=_tensor(signature.output, names[1]),
+        tiling=tiling_at(tiling, signature.input),
+        worst_parity_db=finite(parities[0]) if parities else None,
+    )
+
+
+def tiling_at(main: Tiling, spec: TensorSpec) -> Tiling:
+    """The tiling of another size: the halo that was chosen for the first, as much of it as fits."""
+    sides = (spec.height, spec.width)
+    if sides == main.tile_px:
+        return main
+    widest = grid.largest_halo(min(sides), main.multiple_px)
+    if main.halo_px <= widest:
+        blend_px = min(main.blend_px, grid.Tiling(*sides, main.halo_px, main.multiple_px).blended().blend_px)
+        known = {"tile_px": sides, "blend_px": blend_px}
+        return main.model_copy(update=known)
+    halo_px = min(sides) // 4 // main.multiple_px * main.multiple_px
+    used = grid.Tiling(*sides, halo_px, main.multiple_px).blended()
+    fitted = {"tile_px": sides, "halo_px": used.halo_px, "blend_px": used.blend_px, "psnr_db": None, "max_abs": None}
+    return main.model_copy(update=fitted)
+
+
+def tensor_names(path: Path, signature: str = "") -> tuple[str, str]:
     """What a .tflite or .onnx file calls its input and output; other formats have no names."""
     if path.suffix not in (".tflite", ".onnx"):
         return "input", "output"
     from exporter.graph.read import read_graph
 
-    graph = read_graph(path)
+    graph = read_graph(path, signature)
     return graph.inputs[0].name, graph.outputs[0].name
 
 

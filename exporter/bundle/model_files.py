@@ -19,6 +19,7 @@ from exporter.graph.graph import INTEGER_DTYPES, Graph
 from exporter.graph.graph import Tensor as GraphTensor
 from exporter.graph.read import read_graph
 from exporter.graph.tflite_metadata import read_metadata
+from exporter.graph.tflite_signatures import signatures_of
 from exporter.inspect.audit import audit_graph, precision_of
 from exporter.nvidia.sidecar import SIDECAR_SCHEMA_VERSION, Sidecar, sidecar_path
 
@@ -47,6 +48,7 @@ def model_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator[s
 def _tflite_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator[str]:
     yield from _graph_problems(model, manifest, bundle)
     content = (bundle / model.file).read_bytes()
+    yield from _signature_problems(model, bundle / model.file, content)
     if source_size_bytes(model, bundle) is None:
         yield f"the file of sha256 {model.source_sha256[:12]}…, from which manifest.json says it was made, is not in it"
     try:
@@ -62,6 +64,18 @@ def _tflite_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator
         in_file, in_manifest = getattr(found, field), getattr(said, field)
         if _as_stored(in_file) != _as_stored(in_manifest):
             yield f"its metadata says {field} {in_file!r}, manifest.json {in_manifest!r}"
+
+
+def _signature_problems(model: Model, path: Path, content: bytes) -> Iterator[str]:
+    said, found = [sized.name for sized in model.signatures], signatures_of(content)
+    if said and found != tuple(said):
+        yield f"its signatures are {', '.join(found) or 'none'}, manifest.json says {', '.join(said)}"
+        return
+    for sized in model.signatures[1:]:
+        graph = read_graph(path, sized.name)
+        for role, tensor, ends in (("input", sized.input, graph.inputs), ("output", sized.output, graph.outputs)):
+            if len(ends) != 1 or not _same(tensor, ends[0]):
+                yield f"its {role} at {sized.name} is not that of manifest.json"
 
 
 def source_size_bytes(model: Model, bundle: Path) -> int | None:

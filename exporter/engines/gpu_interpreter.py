@@ -38,9 +38,18 @@ class Interpreter:
         on_gpu = GpuOptions(enforce_f32=os.environ[PRECISION] == "fp32", benchmark_mode=True)
         # GPU alone: with the CPU beside it, refused operators would go there without a word.
         self._model = CompiledModel.from_file(model_path, options=Options(HardwareAccelerator.GPU, gpu_options=on_gpu))
+        self._described, self._signature = described, 0
         self._make_buffers()
         self._fed: dict[int, Any] = {}
         self._made: dict[int, Any] = {}
+
+    def of_signature(self, name: str) -> Interpreter:
+        """Itself, from now on for that signature of its file."""
+        runner = self._described.get_signature_runner(name)
+        self._details = (list(runner.get_input_details().values()), list(runner.get_output_details().values()))
+        self._signature = self._model.get_signature_index(name)
+        self._make_buffers()
+        return self
 
     def allocate_tensors(self) -> None:
         """Done by compiling."""
@@ -69,13 +78,14 @@ class Interpreter:
     def _invoke(self) -> None:
         for buffer, detail in zip(self._inputs, self._details[0]):  # noqa: B905
             buffer.write(self._fed[detail["index"]])
-        self._model.run_by_index(0, self._inputs, self._outputs)
+        self._model.run_by_index(self._signature, self._inputs, self._outputs)
         for buffer, detail in zip(self._outputs, self._details[1]):  # noqa: B905
             count = math.prod(int(side) for side in detail["shape"])
             self._made[detail["index"]] = buffer.read(count, detail["dtype"]).reshape(detail["shape"])
 
     def _make_buffers(self) -> None:
-        self._inputs, self._outputs = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
+        self._inputs = self._model.create_input_buffers(self._signature)
+        self._outputs = self._model.create_output_buffers(self._signature)
 
     def get_tensor(self, index: int) -> Any:
         return self._made[index]

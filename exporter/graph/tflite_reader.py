@@ -14,9 +14,9 @@ from exporter.graph.operators import TFLITE, UNKNOWN_TFLITE
 from exporter.graph.tflite_editor import TfliteGraph, open_tflite
 
 
-def read_tflite(path: Path) -> Graph:
-    """The file's operators. Raises CheckpointError for a damaged file."""
-    graph = open_tflite(path)
+def read_tflite(path: Path, signature: str = "") -> Graph:
+    """The file's operators, or those of one of its signatures. Raises CheckpointError for a damaged file."""
+    graph = open_tflite(path, signature)
     try:
         tensors = [_tensor(graph, index) for index in range(len(graph.tensors))]
         return Graph(

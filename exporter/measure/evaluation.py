@@ -37,7 +37,7 @@ class Renderings:
         self.threads = threads
         self._progress: Progress = progress or Silent()
         self._folder = folder
-        self._done: dict[tuple[str, str], Pictures | EngineError] = {}
+        self._done: dict[tuple[str, ...], Pictures | EngineError] = {}
 
     @property
     def names(self) -> list[str]:
@@ -45,7 +45,7 @@ class Renderings:
 
     def of(self, artifact: Artifact, runtime: Runtime) -> Pictures:
         """What `artifact` makes of every blurred image, in order. Raises EngineError."""
-        key = (artifact.sha256, runtime.name)
+        key = (artifact.sha256, runtime.name, artifact.signature)
         if key not in self._done:
             try:
                 self._done[key] = self._put_away(key, self._render(artifact, runtime))
@@ -56,10 +56,10 @@ class Renderings:
             raise found
         return found
 
-    def _put_away(self, key: tuple[str, str], pictures: Pictures) -> Pictures:
+    def _put_away(self, key: tuple[str, ...], pictures: Pictures) -> Pictures:
         if self._folder is None or len({picture.shape for picture in pictures}) != 1:
             return pictures
-        file = self._folder / f"{key[0][:16]}-{key[1]}.npy"
+        file = self._folder / f"{key[0][:16]}-{key[1]}-{'x'.join(map(str, pictures[0].shape))}.npy"
         np.save(file, np.stack(pictures))
         return tuple(np.load(file, mmap_mode="r"))
 

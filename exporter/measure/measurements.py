@@ -6,9 +6,10 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from exporter.artifact import Artifact, Format
@@ -24,6 +25,7 @@ from exporter.measure.evaluation import Renderings
 from exporter.measure.latency import table_jobs, time_one
 from exporter.measure.layers import is_int8_tflite, localise_file
 from exporter.measure.pictures import save_pictures
+from exporter.measure.sizes import some_pairs, with_sizes
 from exporter.measure.results import Picture, Quality, StageAccuracy, TargetResult, Tiled, Timing
 from exporter.measure.targets import measure_target
 from exporter.measure.tiling import measure_tiling
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from exporter.recipes.measuring import Verification
 
 GOLDEN_IMAGES = 2
+GOLDEN_IMAGES_OF_SIZES = 1  # of each further size: a large picture is megabytes
 NOT_TILED = NotMeasured("a network that carries a state takes whole pictures: its state has their size")
 STAGE_RUNTIMES = {Format.TORCH: "torch_cpu", Format.ONNX: "onnxruntime_cpu", Format.TFLITE: "litert_cpu"}
 
@@ -63,6 +66,7 @@ class Measurements:
     tiled: Tiled | NotMeasured
     timings: tuple[Timing, ...]
     golden: Path  # .npz: `IMAGE/input` uint8 (H, W, 3), `IMAGE/TARGET` float32 (H, W, 3)
+    golden_of_sizes: dict[str, Path] = field(default_factory=dict)  # the same of further sizes, by signature
 
 
 def measure_or_recall(
@@ -71,8 +75,12 @@ def measure_or_recall(
     pairs: EvaluationSet,
     options: Verification,
     progress: Progress,
+    sizes: Mapping[str, EvaluationSet] = MappingProxyType({}),
 ) -> Measurements:
-    """The measurements kept in `folder` for exactly these files, images, options and engines, or new ones."""
+    """The measurements kept in `folder` for exactly these files, images, options and engines, or new ones.
+
+    `sizes`: the evaluation set at each further size of files that have several, by signature.
+    """
     parts = parts_of(built, pairs, options)
     own = folder / key_of(parts)
     kept = own / "measurements.json"
@@ -84,7 +92,7 @@ def measure_or_recall(
         progress.say(f"verify: {why}")
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir(parents=True, exist_ok=True)
-    measured = measure(built, pairs, options, own, progress)
+    measured = measure(built, pairs, options, own, progress, sizes)
     if changed := edited(files_in(parts)):
         progress.say(f"verify: not kept for the next run, {listed(changed)} was edited while it ran")
     elif not has_failures(measured):
@@ -103,16 +111,30 @@ def has_failures(measured: Any) -> bool:
 
 
 def measure(
-    built: Sequence[Built], pairs: EvaluationSet, options: Verification, folder: Path, progress: Progress
+    built: Sequence[Built],
+    pairs: EvaluationSet,
+    options: Verification,
+    folder: Path,
+    progress: Progress,
+    sizes: Mapping[str, EvaluationSet] = MappingProxyType({}),
 ) -> Measurements:
     """Stages, targets, pictures and golden vectors of these chains on these images; files go into `folder`."""
     with TemporaryDirectory(dir=folder) as scratch:
         renderings = Renderings(pairs, options.threads, progress, Path(scratch))
-        return _measure(built, renderings, options, folder, progress)
+        of_sizes = {
+            name: Renderings(some_pairs(other), options.threads, progress, Path(scratch))
+            for name, other in sizes.items()
+        }
+        return _measure(built, renderings, of_sizes, options, folder, progress)
 
 
 def _measure(
-    built: Sequence[Built], renderings: Renderings, options: Verification, folder: Path, progress: Progress
+    built: Sequence[Built],
+    renderings: Renderings,
+    of_sizes: Mapping[str, Renderings],
+    options: Verification,
+    folder: Path,
+    progress: Progress,
 ) -> Measurements:
     stages = measure_stages([chain.steps for chain in built], renderings, _stage_runtimes())
     torch_cpu = runtime(STAGE_RUNTIMES[Format.TORCH])
@@ -134,6 +156,8 @@ def _measure(
                 tiled=tiled,
                 also_on=[runtime(name) for name in chain.also_on],
             )
+            reference, engine = float_reference(chain.steps), runtime(chain.runtime)
+            result = with_sizes(result, engine, reference, torch_cpu, of_sizes, options.runs, options.warmup)
             sha256 = chain.file.sha256
             if is_int8_tflite(chain.file) and chain.file.input.clip > 1:
                 layers[sha256] = NotMeasured("layers of a network with a state are not compared one by one")
@@ -145,7 +169,12 @@ def _measure(
     shown = {stage.name: (stage.artifact, runtime(stage.runtime)) for stage in seen}
     saved = save_pictures(folder / "pictures", renderings, shown, _telling_quality(stages), options.pictures)
     golden = _save_golden(folder / "golden.npz", built, renderings, [picture.name for picture in saved[:GOLDEN_IMAGES]])
-    return Measurements(stages, tuple(targets), saved, tiled, _timings(built, renderings, options, progress), golden)
+    sized = {
+        name: _save_golden(folder / f"golden_{name}.npz", built, other, other.names[:GOLDEN_IMAGES_OF_SIZES], name)
+        for name, other in of_sizes.items()
+    }
+    timings = _timings(built, renderings, options, progress)
+    return Measurements(stages, tuple(targets), saved, tiled, timings, golden, sized)
 
 
 def _telling_quality(stages: Sequence[StageAccuracy]) -> Quality | None:
@@ -182,7 +211,9 @@ def _tile(chain: Built, runtime: Runtime, renderings: Renderings) -> Tiled | Not
     return measure_tiling(reference, runtime, next(files, None), read_description(reference.path).multiple, renderings)
 
 
-def _save_golden(file: Path, built: Sequence[Built], renderings: Renderings, images: Sequence[str]) -> Path:
+def _save_golden(
+    file: Path, built: Sequence[Built], renderings: Renderings, images: Sequence[str], signature: str = ""
+) -> Path:
     """What every target that runs here gives for a few images, on the very pixels it was given."""
     import numpy as np
 
@@ -195,7 +226,7 @@ def _save_golden(file: Path, built: Sequence[Built], renderings: Renderings, ima
         for chain in built:
             if runtime(chain.runtime).missing() is None:
                 with suppress(EngineError):  # its row of the report says why it has no picture
-                    arrays[f"{image}/{chain.target}"] = renderings.of(chain.file, runtime(chain.runtime))[index]
+                    arrays[f"{image}/{chain.target}"] = renderings.of(chain.file.named(signature), runtime(chain.runtime))[index]
     np.savez(file, **arrays)
     return file
 
@@ -238,4 +269,4 @@ def _recall(file: Path) -> Measurements | None:
     pictures = [path for picture in known.pictures for path in picture.files.values()]
     files = [stage.artifact.path for stage in known.stages]
     files += [t.layers.maps for t in known.targets if isinstance(t.layers, Localisation) and t.layers.maps]
-    return known if all(path.exists() for path in (*pictures, *files, known.golden)) else None
+    return known if all(path.exists() for path in (*pictures, *files, known.golden, *known.golden_of_sizes.values())) else None

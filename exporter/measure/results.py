@@ -141,6 +141,16 @@ class CrossRuntimeCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class SizeResult:
+    """A further size of a target's file, on a few evaluation pictures, and its latency on the first of them."""
+
+    signature: str
+    parity: Parity | NotMeasured
+    quality: Quality | NotMeasured
+    latency: Latency | NotMeasured
+
+
+@dataclass(frozen=True, slots=True)
 class TargetResult:
     """Everything measured of one target's file on that target's runtime."""
 
@@ -155,6 +165,7 @@ class TargetResult:
     seam: Seam | NotMeasured = NotMeasured("tiles were not compared")
     layers: Localisation | NotMeasured = NotMeasured("only INT8 .tflite files are compared layer by layer")
     cross_runtime: tuple[CrossRuntimeCheck, ...] = ()
+    sizes: tuple[SizeResult, ...] = ()  # behind the first, whose figures the others are; parity is the worst of all
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
+from exporter.figures import size_of, size_word
 from exporter.generators.interface import MOST_FRAMES, MOST_STATES, STATE_OR_FRAMES, Carried, state_problem
 from exporter.recipes.values import Part, Side, is_empty, is_none, is_one
 
 LARGEST_PICTURE_PX = 2**25  # an 8K frame; every activation of a network is a multiple of it
+MOST_SIZES = 16
 
 
 def _structure(shape: Any) -> Any:
@@ -25,6 +27,14 @@ def _structure(shape: Any) -> Any:
     if shape is not None and (problem := state_problem(shape)):
         raise ValueError(problem)
     return shape
+
+
+def _sides(value: Any) -> Any:
+    return size_of(value) if isinstance(value, str) else value
+
+
+# Written 720x1280: height, then width, as everywhere.
+Size = Annotated[tuple[Side, Side], BeforeValidator(_sides), PlainSerializer(size_word)]
 
 
 def _way(value: Any) -> Any:
@@ -49,12 +59,39 @@ class Input(Part):
 
     height: Side = 256
     width: Side = 256
+    # Several in one .tflite, a signature each, instead of height and width. The first is the one figures are of.
+    sizes: tuple[Size, ...] = Field(default=(), max_length=MOST_SIZES, exclude_if=is_empty)
     # Without it found out by trying. rggb: four sensor values of a cell; the photograph is twice as high and wide.
     colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = Field(default=None, exclude_if=is_none)
     frames: int = Field(default=1, ge=1, le=MOST_FRAMES, exclude_if=is_one)  # pictures of a film, stacked on channels
 
     # Arguments of forward that go on from frame to frame, by name: {h: {output: 1}}; the shape is found out by trying.
     state: dict[str, CarriedState] = Field(default={}, max_length=MOST_STATES, exclude_if=is_empty)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_size_is_the_main_one(cls, given: Any) -> Any:
+        sizes = given.get("sizes") if isinstance(given, dict) else None
+        if not sizes or not isinstance(sizes, list | tuple):
+            return given
+        try:
+            height, width = _sides(sizes[0])
+        except (ValueError, TypeError):
+            return given  # the sizes' own sentence says what is wrong
+        if (given.get("height", height), given.get("width", width)) != (height, width):
+            raise ValueError("sizes: says height and width itself, the first of them; leave height and width out")
+        return {**given, "height": height, "width": width}
+
+    @model_validator(mode="after")
+    def _sizes_are_several(self) -> Self:
+        if len(self.sizes) == 1:
+            raise ValueError("sizes: is one size; write height and width")
+        for place, size in enumerate(self.sizes):
+            if size in self.sizes[:place]:
+                raise ValueError(f"sizes: {size_word(size)} is there twice")
+        if self.sizes and self.state:
+            raise ValueError("sizes: a network that carries a state has one size, that of its state")
+        return self
 
     @model_validator(mode="after")
     def _one_way_of_a_film(self) -> Self:
@@ -69,6 +106,7 @@ class Input(Part):
 
     @model_validator(mode="after")
     def _fits_into_memory(self) -> Self:
-        if self.height * self.width > LARGEST_PICTURE_PX:
-            raise ValueError(f"{self.height}×{self.width} px are more than {LARGEST_PICTURE_PX / 1e6:.0f} megapixels")
+        for height, width in self.sizes or ((self.height, self.width),):
+            if height * width > LARGEST_PICTURE_PX:
+                raise ValueError(f"{height}×{width} px are more than {LARGEST_PICTURE_PX / 1e6:.0f} megapixels")
         return self

@@ -25,6 +25,11 @@ from exporter.stages.distill import Distill
 from exporter.suggestions import did_you_mean
 
 MOST_LOOKED_AT = 2000  # pictures of a folder; a plan answers at once
+INSTEAD = (
+    "An .onnx file has one size: give it a recipe of its own with height and width, for each size. A TensorRT engine "
+    "takes every size between build_tensorrt's smallest and largest by itself"
+)
+SIDES = ("height", "width")
 # What a plan says of itself.
 CHECKED = (
     "keys, values and ranges; that files and folders are there; names of architectures, runtimes and stages; arguments "
@@ -131,10 +136,12 @@ def _size_problems(recipe: Recipe, networks: Sequence[_Network]) -> Iterator[str
     # A teacher may be filled up as its official code does; the network that is deployed must fit as it is.
     infos = [network.info for network in networks]
     strict = [info for i, info in enumerate(infos) if i == len(infos) - 1 or info.padding == "none"]
-    for side in ("height", "width"):
-        length = getattr(recipe.input, side)
+    sizes = recipe.input.sizes
+    places = [(("sizes", i), side, length) for i, size in enumerate(sizes) for side, length in zip(SIDES, size, strict=True)]
+    for place, side, length in places or [((), side, getattr(recipe.input, side)) for side in SIDES]:
         for info in strict:
-            if problem := wrong_size(recipe.at("input", side), length, info.multiple, info.name):
+            where = recipe.at("input", *place, *(() if place else (side,)))
+            if problem := wrong_size(f"{where}{f', {side}' if place else ''}", length, info.multiple, info.name):
                 yield problem
 
 
@@ -182,6 +189,9 @@ def _chain_problems(recipe: Recipe, chain: Chain) -> Iterator[str]:
             yield f"{recipe.at(*stage_path(recipe, chain, i))}: takes {stage.takes}, but the model is {held} by then"
             return
         held = stage.gives
+    if recipe.input.sizes and held != Format.TFLITE:
+        where, several = recipe.at(*target), recipe.at("input", "sizes")
+        yield f"{where}: the chain ends in {held}; several sizes in one file ({several}) are for .tflite files. {INSTEAD}"
     yield from _runtime_problems(recipe.at(*target, "runtime"), chain.runtime, held)
     for i, name in enumerate(chain.also_on):
         yield from _runtime_problems(recipe.at(*target, "also_on", i), name, held)

@@ -13,7 +13,7 @@ from exporter.judge.outcome import Outcome
 from exporter.localise.results import Localisation
 from exporter.measure.advice import advise_targets
 from exporter.measure.clipping import clipping_layers
-from exporter.measure.results import Latency, Picture, StageAccuracy, TargetResult, Timing
+from exporter.measure.results import Latency, Picture, SizeResult, StageAccuracy, TargetResult, Timing
 from exporter.not_measured import NotMeasured
 
 SCHEMA_VERSION = 4  # raised when a reader of the former version could misread the new one
@@ -81,7 +81,12 @@ def _target(target: TargetResult) -> dict[str, Any]:
         "seam": plain(target.seam),
         "layers": _layers(target.layers),
         "cross_runtime": plain(target.cross_runtime),
+        **({"sizes": [_size(size) for size in target.sizes]} if target.sizes else {}),
     }
+
+
+def _size(size: SizeResult) -> dict[str, Any]:
+    return dict(plain(size)) | {"latency": _latency(size.latency)}
 
 
 def _latency(latency: Latency | NotMeasured) -> dict[str, Any]:

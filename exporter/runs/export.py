@@ -17,13 +17,14 @@ from exporter.checkpoints.hub import fetch
 from exporter.checkpoints.weights_files import weights_digest
 from exporter.data.calibration import open_calibration
 from exporter.data.colour import sides_of_photograph
-from exporter.data.evaluation import open_evaluation
+from exporter.data.evaluation import EvaluationSet, open_evaluation
 from exporter.data.judgement import Images, Judgement, judge_sets
 from exporter.data.protocol import IN_WORDS, NOTHING_ENLARGED
 from exporter.data.seen import seen_by
 from exporter.data.training import open_training
 from exporter.data.training_small import enlarging
 from exporter.errors import RecipeError
+from exporter.figures import size_word
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.outcome import Outcome
 from exporter.measure.accuracy_per_stage import float_reference
@@ -36,6 +37,7 @@ from exporter.runs.environment import environment
 from exporter.runs.folder import RunFolder
 from exporter.runs.preflight import preflight, require_packages
 from exporter.runs.provenance import provenance
+from exporter.runs.sizes import with_all_sizes
 from exporter.stages import Stage, Workspace
 from exporter.training.history import History
 
@@ -78,12 +80,22 @@ def export(
     if checked := preflight(recipe, chains, ready, images.evaluation, run_folder, dist):
         progress.say(checked)
     built = [run_chain(chain, ready, run_folder, done, seconds, notes, loaded.steps) for chain in chains]
+    other_sizes: dict[str, EvaluationSet] = {}
+    if recipe.input.sizes:
+        other_sizes = {size_word(size): _seen_at(recipe, loaded.file, size) for size in recipe.input.sizes[1:]}
+        for place, chain in enumerate(chains):
+
+            def run(stage: Stage, source: Artifact, size: str, chain: Chain = chain) -> tuple[str, Artifact]:
+                target = f"{chain.target} {size}".strip()
+                return run_stage(stage, source, target, ready, run_folder, done, seconds, notes)
+
+            built[place] = with_all_sizes(built[place], chain.stages, recipe.input.sizes, run)
     progress.say("verify: parity, quality, latency and lint of every file")
     progress.doing("verify")
     started_s = time.monotonic()
     kept = run_folder.path / "measurements"
     with quiet():
-        measured = measure_or_recall(kept, built, images.evaluation, recipe.verify, progress)
+        measured = measure_or_recall(kept, built, images.evaluation, recipe.verify, progress, other_sizes)
     seconds["verify"] = time.monotonic() - started_s
     results = {target.name: target for target in measured.targets}
     outcome = Outcome(
@@ -104,6 +116,8 @@ def export(
     )
     with quiet():
         golden, drawings = golden_vectors(measured.golden), run_folder.path / "page.json"
+        for size, file in measured.golden_of_sizes.items():
+            golden += golden_vectors(file, size)
         bundle = write_bundle(outcome, golden, dist, multiple=_multiple(built), drawings=drawings)
     return Exported(outcome, bundle, _curves(built))
 
@@ -141,8 +155,8 @@ def pledges(recipe: Recipe) -> dict[str, Pledge]:
     }
 
 
-def golden_vectors(file: Path) -> list[Golden]:
-    """The vectors that verification kept in `file`."""
+def golden_vectors(file: Path, signature: str = "") -> list[Golden]:
+    """The vectors that verification kept in `file`, of a file's first size or of another of its signatures."""
     import numpy as np
 
     with np.load(file) as arrays:
@@ -150,9 +164,10 @@ def golden_vectors(file: Path) -> list[Golden]:
     images = dict.fromkeys(image for image, _ in named)
     return [
         Golden(
-            image,
+            f"{image} {signature}".strip(),
             named[image, "input"],
             {target: array for (of, target), array in named.items() if of == image and target != "input"},
+            signature,
         )
         for image in images
     ]
@@ -183,6 +198,12 @@ def open_images(recipe: Recipe, loaded: Artifact | None = None) -> Images:
     return Images(calibration, evaluation, training)
 
 
+def _seen_at(recipe: Recipe, network: Artifact, size: tuple[int, int]) -> EvaluationSet:
+    """The evaluation set at another size of `network`."""
+    sized = network.with_size(*size)
+    return seen_by(open_images(recipe, sized), sized.input, sized.output, recipe.data.noise).evaluation
+
+
 def is_int8(stage: Stage) -> bool:
     """Whether ranges of activations are learned from the calibration set."""
     return isinstance(stage, Int8Settings) and getattr(stage, "precision", "") == "int8"
@@ -204,25 +225,39 @@ def run_chain(
     """
     source, steps = begun[-1][1] if begun else workspace.teacher, [*begun]
     for stage in chain.stages[len(begun) :]:
-        folder = run_folder.folder_of(stage, source, workspace)
-        if folder not in done:
-            started_s = time.monotonic()
-            known = run_folder.finished(folder)
-            workspace.progress.say(f"{stage.name}: {'already done' if known else 'running'} [{folder.name}]")
-            if not known and (why := run_folder.why_anew(stage, source, workspace)):
-                workspace.progress.say(f"{stage.name}: {why}")
-            workspace.progress.doing(stage.name)
-            artifact = known or run_folder.run(stage, source, workspace)
-            artifact = replace(artifact, user_classes=source.user_classes)  # of the recipe, not of the folder
-            name = _step_name(stage.name, artifact)
-            name = f"{name} {chain.target}" if name in seconds else name
-            done[folder] = name, artifact
-            seconds[name] = time.monotonic() - started_s
-            if facts := stage.facts(folder):
-                notes[name] = facts
-        name, source = done[folder]
+        name, source = run_stage(stage, source, chain.target, workspace, run_folder, done, seconds, notes)
         steps.append((name, source))
     return Built(chain.target, chain.runtime, tuple(steps), chain.also_on)
+
+
+def run_stage(
+    stage: Stage,
+    source: Artifact,
+    target: str,
+    workspace: Workspace,
+    run_folder: RunFolder,
+    done: dict[Path, tuple[str, Artifact]],
+    seconds: dict[str, float],
+    notes: dict[str, dict[str, object]],
+) -> tuple[str, Artifact]:
+    """One step's name and output, as `run_chain` has them."""
+    folder = run_folder.folder_of(stage, source, workspace)
+    if folder not in done:
+        started_s = time.monotonic()
+        known = run_folder.finished(folder)
+        workspace.progress.say(f"{stage.name}: {'already done' if known else 'running'} [{folder.name}]")
+        if not known and (why := run_folder.why_anew(stage, source, workspace)):
+            workspace.progress.say(f"{stage.name}: {why}")
+        workspace.progress.doing(stage.name)
+        artifact = known or run_folder.run(stage, source, workspace)
+        artifact = replace(artifact, user_classes=source.user_classes)  # of the recipe, not of the folder
+        name = _step_name(stage.name, artifact)
+        name = f"{name} {target}" if name in seconds else name
+        done[folder] = name, artifact
+        seconds[name] = time.monotonic() - started_s
+        if facts := stage.facts(folder):
+            notes[name] = facts
+    return done[folder]
 
 
 def _step_name(stage: str, artifact: Artifact) -> str:

@@ -70,6 +70,45 @@ class TfliteModel:
             self._interpreter.set_tensor(one["index"], tensor)
 
 
+class OfSignature:
+    """One signature of a file that has several, with the faces of an interpreter that `TfliteModel` knows."""
+
+    def __init__(self, interpreter: Any, name: str) -> None:
+        interpreter.allocate_tensors()  # the old tflite-runtime gives no delegate to a signature before that
+        self._runner = interpreter.get_signature_runner(name)
+        self._inputs, self._outputs = self._runner.get_input_details(), self._runner.get_output_details()
+        self._fed: dict[str, Any] = {}
+        self._made: dict[int, Any] = {}
+
+    def allocate_tensors(self) -> None:
+        """Done by each call."""
+
+    def get_input_details(self) -> list[Any]:
+        return list(self._inputs.values())
+
+    def get_output_details(self) -> list[Any]:
+        return list(self._outputs.values())
+
+    def set_tensor(self, index: int, values: Any) -> None:
+        (name,) = (name for name, detail in self._inputs.items() if detail["index"] == index)
+        self._fed[name] = values
+
+    def invoke(self) -> None:
+        made = self._runner(**self._fed)
+        self._made = {detail["index"]: made[name] for name, detail in self._outputs.items()}
+
+    def get_tensor(self, index: int) -> Any:
+        return self._made[index]
+
+
+def opened(interpreter: Any, signature: str) -> Any:
+    """The interpreter itself, or that of one of its file's signatures."""
+    if not signature:
+        return interpreter
+    own = getattr(interpreter, "of_signature", None)
+    return own(signature) if own else OfSignature(interpreter, signature)
+
+
 def _sources(inputs: list[str], outputs: list[str]) -> list[int]:
     """As `exporter/carried.py` has it: which output each state is fed next, -1 for the frame itself."""
     given = {"previous_input": -1, "previous_output": 0}
@@ -99,7 +138,7 @@ def main(folder: Path) -> None:
     job = json.loads((folder / "job.json").read_text())
     engine = importlib.import_module(job["engine"] + ".interpreter")
     interpreter = engine.Interpreter(model_path=str(folder / job["model"]), num_threads=job["threads"])
-    model = TfliteModel(interpreter, job["input_layout"], job["output_layout"])
+    model = TfliteModel(opened(interpreter, job.get("signature", "")), job["input_layout"], job["output_layout"])
     with np.load(str(folder / "inputs.npz")) as inputs:
         images = inputs["images"]
     if job["runs"]:

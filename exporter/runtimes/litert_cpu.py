@@ -31,11 +31,11 @@ class LiteRtCpu:
     def open(self, artifact: Artifact, threads: int) -> LiteRtSession:
         from ai_edge_litert.interpreter import Interpreter
 
-        from exporter.runtimes.interpreter_worker import TfliteModel
+        from exporter.runtimes.interpreter_worker import TfliteModel, opened
 
         with engine_call(ENGINE, artifact):
             interpreter = Interpreter(model_path=str(artifact.path), num_threads=threads)
-            model = TfliteModel(interpreter, artifact.input.layout, artifact.output.layout)
+            model = TfliteModel(opened(interpreter, artifact.signature), artifact.input.layout, artifact.output.layout)
         return LiteRtSession(model, artifact)
 
 

@@ -1,6 +1,6 @@
 """The folder protocol: one job for an engine that cannot share our process.
 
-    job.json     job (a fresh id), engine, model, threads, input_layout, output_layout, images, runs, warmup
+    job.json     job (a fresh id), engine, model, threads, input_layout, output_layout, signature, images, runs, warmup
     MODEL        the model file, under the name job.json gives
     inputs.npz   images: float32 (N, H, W, 3) RGB in 0..1
     worker.py    the worker program, for the other side to start in the folder
@@ -72,6 +72,7 @@ def write_job(folder: Path, job: Job, images: Sequence[Image]) -> str:
         "threads": job.threads,
         "input_layout": job.artifact.input.layout,
         "output_layout": job.artifact.output.layout,
+        "signature": job.artifact.signature,
         "images": len(images),
         "runs": job.runs,
         "warmup": job.warmup,

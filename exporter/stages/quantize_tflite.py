@@ -41,6 +41,7 @@ FLOAT_ON_CPUS = ("PRELU", "HARD_SWISH")  # XNNPACK has float kernels of them alo
 # Root mean square of what fp16 weights alone change, full scale 1.0: more means that the network amplifies rounding.
 # Not the largest change: behind a floor, a sign or a comparison a few pixels jump.
 LARGEST_FP16_DIFFERENCE = 0.01
+BEFORE_COPIES = "before_copies.tflite"  # an INT8 file before enlargements were written as copies, if any was
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,10 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         if self.float_fallback_s and not self.mixed:
             made = self._kept_near(content, made, workspace)
         self._report(made, tuning, workspace)
-        return self._finish(made.file.content)
+        finished = self._finish(made.file.content)
+        if finished != made.file.content:
+            (workspace.folder / BEFORE_COPIES).write_bytes(made.file.content)
+        return finished
 
     def _quantizer(
         self, content: bytes, images: Iterable[Floats], float_layers: frozenset[str] = frozenset()
@@ -226,7 +230,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         return self.keep_float + (FLOAT_ON_CPUS if self.device == "cpu" else ())
 
     def _finish(self, content: bytes) -> bytes:
-        return _by_copies(content) if self.device == "cpu" else content
+        return by_copies(content) if self.device == "cpu" else content
 
     def _report(self, made: _Made, tuning: dict[str, Any], workspace: Workspace) -> None:
         from exporter.quantization.remarks import float_remarks
@@ -267,7 +271,8 @@ def _show_with(files: MixedFiles, layers: frozenset[str]) -> Show:
     return Engine(files.finished(layers)).picture
 
 
-def _by_copies(content: bytes) -> bytes:
+def by_copies(content: bytes) -> bytes:
+    """The file with nearest enlargements by whole factors written as copies."""
     from exporter.graph.tflite_editor import TfliteGraph
     from exporter.passes.tflite.nearest_by_copies import enlarge_by_copies
 

@@ -33,6 +33,10 @@ class Tiling:
         rows, columns = (_spans(extent, side, self) for extent, side in sides)
         return rows, columns
 
+    def count(self, extent: int, side: int) -> int:
+        """How many tiles of `side` px lie along a side of a picture that is `extent` px long."""
+        return len(_starts(extent, side, self))
+
     def step(self, side: int) -> int:
         """How far one tile of `side` px begins after the other."""
         return (side - 2 * self.halo_px) // self.multiple * self.multiple
