@@ -214,9 +214,7 @@ class Model(_Part):
         path = bundle / self.file
         ends = self.input.spec, self.output.spec
         signatures = tuple(Signature(one.name, one.input.spec, one.output.spec) for one in self.signatures)
-        return Artifact(
-            self.format, path, *ends, self.sha256, self.precision, self.history, signatures=signatures
-        )
+        return Artifact(self.format, path, *ends, self.sha256, self.precision, self.history, signatures=signatures)
 
 
 class Manifest(_Part):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from exporter.progress import Progress
     from exporter.tiling.grid import Tiling
     from exporter.tiling.processing import Processing
-    from exporter.tiling.restorer import Restorer
+    from exporter.tiling.restorer import Restores
 
 NAMED = ("model", "input", "output")
 
@@ -78,7 +79,7 @@ def _paths(args: argparse.Namespace) -> tuple[Path, Path, Path]:
 
 def _restore(model: Path, source: Path, target: Path, args: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from exporter.inspect.model_file import artifact_of_file
-    from exporter.tiling.restorer import Restorer
+    from exporter.tiling.restorer import Restorer, RestorerOfSizes
 
     artifact = artifact_of_file(model, arch=args.arch)
     given, made = artifact.input, artifact.output
@@ -93,21 +94,31 @@ def _restore(model: Path, source: Path, target: Path, args: argparse.Namespace, 
             f"{model} takes {what} at a time, not one photograph", hint="its golden vectors show what to feed"
         )
     engine = engine_for(artifact, args.runtime)
-    tiling, processing = _contract(artifact, args)
+    tilings, processing = _contract(artifact, args)
     if processing.only_blurred and artifact.scale > 1:
         raise RecipeError(
             f"{model.name} enlarges {artifact.scale} times: no tile can stay as it is", hint="leave out only_blurred"
         )
-    with engine.open(artifact, args.threads) as session:
-        figures = _restore_files(
-            source, target, Restorer(session, tiling, processing, given.colour, made.colour), progress
-        )
-    shown = {"model": str(model), "runtime": engine.name, "device": engine.device(args.threads)}
-    return shown | {"tiling": tiling, "processing": processing.model_dump()} | figures
+    with ExitStack() as sessions:
+
+        def open_at(name: str) -> Restores:
+            session = sessions.enter_context(engine.open(artifact.named(name), args.threads))
+            return Restorer(session, tilings[name], processing, given.colour, made.colour)
+
+        restorer = RestorerOfSizes(tilings, open_at)
+        figures = _restore_files(source, target, restorer, progress)
+    shown: dict[str, Any] = {"model": str(model), "runtime": engine.name, "device": engine.device(args.threads)}
+    if artifact.signatures:
+        shown["sizes"] = dict(restorer.used)
+    most = max(restorer.used, key=restorer.used.__getitem__, default=next(iter(tilings)))
+    return shown | {"tiling": tilings[most], "processing": processing.model_dump()} | figures
 
 
-def _contract(artifact: Artifact, args: argparse.Namespace) -> tuple[Tiling, Processing]:
-    """Tiling and processing as the model's bundle says, else as its file lets us know; options come first."""
+def _contract(artifact: Artifact, args: argparse.Namespace) -> tuple[dict[str, Tiling], Processing]:
+    """Tilings and processing as the model's bundle says, else as its file lets us know; options come first.
+
+    One tiling for each signature of a file of several sizes, else one under the empty name.
+    """
     from dataclasses import replace
 
     from pydantic import ValidationError
@@ -119,16 +130,22 @@ def _contract(artifact: Artifact, args: argparse.Namespace) -> tuple[Tiling, Pro
     bundle = artifact.path.resolve().parent.parent
     if (bundle / "manifest.json").is_file():
         manifest = read_manifest(bundle)
-        tiling, processing = manifest.tiling.grid(), manifest.processing
+        sized = [
+            one for model in manifest.models if model.file == f"models/{artifact.path.name}" for one in model.signatures
+        ]
+        tilings, processing = {one.name: one.tiling.grid() for one in sized}, manifest.processing
+        tilings = tilings or {"": manifest.tiling.grid()}
     else:
-        tiling, processing = _tiling_of_file(artifact), Processing()
+        sizes = [artifact.at(signature) for signature in artifact.signatures] or [artifact]
+        tilings, processing = {at_size.signature: _tiling_of_file(at_size) for at_size in sizes}, Processing()
     if args.halo is not None:
-        widest = replace(tiling, halo_px=args.halo).blended().blend_px
-        tiling = replace(tiling, halo_px=args.halo, blend_px=min(tiling.blend_px, widest))
+        for name, tiling in tilings.items():
+            widest = replace(tiling, halo_px=args.halo).blended().blend_px
+            tilings[name] = replace(tiling, halo_px=args.halo, blend_px=min(tiling.blend_px, widest))
     asked = {"denoise": args.denoise, "only_blurred": args.only_blurred}
     changes = {key: value for key, value in asked.items() if value is not None}
     try:
-        return tiling, Processing.model_validate(processing.model_dump() | changes)
+        return tilings, Processing.model_validate(processing.model_dump() | changes)
     except ValidationError as error:
         detail = error.errors()[0]
         raise RecipeError(f"run.{'.'.join(map(str, detail['loc']))}: {explain(detail, Processing)}") from None
@@ -149,7 +166,7 @@ def _tiling_of_file(artifact: Artifact) -> Tiling:
     return tiling_of(height, width, field.alignment_px, field)
 
 
-def _restore_files(source: Path, target: Path, restorer: Restorer, progress: Progress) -> dict[str, Any]:
+def _restore_files(source: Path, target: Path, restorer: Restores, progress: Progress) -> dict[str, Any]:
     from exporter.tiling.photos import pairs_of, restore_photos
     from exporter.tiling.video import VIDEO_SUFFIXES, restore_video
 

@@ -2,8 +2,8 @@
 
 The format's own way: https://ai.google.dev/edge/litert/models/signatures. Buffers of equal content are one buffer.
 FlatBuffers allow that two places point to one table, so everything else that is equal is written once, too: scales of
-channels, names, options, whole operators. Activations of all but the first subgraph are nameless: those of one shape and
-scale are then one table, and a further size costs a few bytes for each tensor and operator.
+channels, names, options, whole operators. Activations of all but the first subgraph are nameless: those of one shape
+and scale are then one table, and a further size costs a few bytes for each tensor and operator.
 """
 
 from __future__ import annotations

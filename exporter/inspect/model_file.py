@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from exporter.artifact import Artifact, Format, TensorSpec, picture_layout, picture_of_shape, sha256_of
+from exporter.artifact import Artifact, Format, Signature, TensorSpec, picture_layout, picture_of_shape, sha256_of
 from exporter.carried import CLIP_FRAMES
 from exporter.errors import DataError
 from exporter.graph.graph import Tensor
 from exporter.graph.read import read_graph
+from exporter.graph.tflite_signatures import signatures_of
 from exporter.inspect.audit import precision_of
 
 FORMATS = {".tflite": Format.TFLITE, ".onnx": Format.ONNX, ".safetensors": Format.TORCH}
@@ -39,7 +40,19 @@ def artifact_of_file(path: Path, height: int = 256, width: int = 256, *, arch: s
         _spec(path, tensors[:1] if carries else tensors, CLIP_FRAMES if carries else 1)
         for tensors in (graph.inputs, graph.outputs)
     )
-    return Artifact(format, path, source, result, sha256_of(path), precision_of(graph), user_classes=allowed)
+    signatures = tuple(_signatures(path)) if format == Format.TFLITE else ()
+    precision = precision_of(graph)
+    return Artifact(
+        format, path, source, result, sha256_of(path), precision, user_classes=allowed, signatures=signatures
+    )
+
+
+def _signatures(path: Path) -> Iterator[Signature]:
+    """Of a file of several sizes, all of them, the first too."""
+    names = signatures_of(path.read_bytes())
+    for name in names if len(names) > 1 else ():
+        graph = read_graph(path, name)
+        yield Signature(name, _spec(path, graph.inputs, 1), _spec(path, graph.outputs, 1))
 
 
 def _spec(path: Path, tensors: Sequence[Tensor], clip: int) -> TensorSpec:

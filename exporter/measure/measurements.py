@@ -25,8 +25,8 @@ from exporter.measure.evaluation import Renderings
 from exporter.measure.latency import table_jobs, time_one
 from exporter.measure.layers import is_int8_tflite, localise_file
 from exporter.measure.pictures import save_pictures
-from exporter.measure.sizes import some_pairs, with_sizes
 from exporter.measure.results import Picture, Quality, StageAccuracy, TargetResult, Tiled, Timing
+from exporter.measure.sizes import some_pairs, with_sizes
 from exporter.measure.targets import measure_target
 from exporter.measure.tiling import measure_tiling
 from exporter.not_measured import NotMeasured
@@ -226,7 +226,9 @@ def _save_golden(
         for chain in built:
             if runtime(chain.runtime).missing() is None:
                 with suppress(EngineError):  # its row of the report says why it has no picture
-                    arrays[f"{image}/{chain.target}"] = renderings.of(chain.file.named(signature), runtime(chain.runtime))[index]
+                    arrays[f"{image}/{chain.target}"] = renderings.of(
+                        chain.file.named(signature), runtime(chain.runtime)
+                    )[index]
     np.savez(file, **arrays)
     return file
 
@@ -269,4 +271,8 @@ def _recall(file: Path) -> Measurements | None:
     pictures = [path for picture in known.pictures for path in picture.files.values()]
     files = [stage.artifact.path for stage in known.stages]
     files += [t.layers.maps for t in known.targets if isinstance(t.layers, Localisation) and t.layers.maps]
-    return known if all(path.exists() for path in (*pictures, *files, known.golden, *known.golden_of_sizes.values())) else None
+    return (
+        known
+        if all(path.exists() for path in (*pictures, *files, known.golden, *known.golden_of_sizes.values()))
+        else None
+    )

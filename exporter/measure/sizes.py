@@ -46,7 +46,9 @@ def with_sizes(
     for signature in result.artifact.signatures[1:]:
         expected = reference.with_size(signature.input.height, signature.input.width)
         renderings = pictures[signature.name]
-        sizes.append(_of_size(result.artifact, signature, runtime, expected, reference_runtime, renderings, runs, warmup))
+        sizes.append(
+            _of_size(result.artifact, signature, runtime, expected, reference_runtime, renderings, runs, warmup)
+        )
     return replace(result, sizes=tuple(sizes), parity=_worst(result.parity, sizes))
 
 

@@ -137,7 +137,9 @@ def _size_problems(recipe: Recipe, networks: Sequence[_Network]) -> Iterator[str
     infos = [network.info for network in networks]
     strict = [info for i, info in enumerate(infos) if i == len(infos) - 1 or info.padding == "none"]
     sizes = recipe.input.sizes
-    places = [(("sizes", i), side, length) for i, size in enumerate(sizes) for side, length in zip(SIDES, size, strict=True)]
+    places = [
+        (("sizes", i), side, length) for i, size in enumerate(sizes) for side, length in zip(SIDES, size, strict=True)
+    ]
     for place, side, length in places or [((), side, getattr(recipe.input, side)) for side in SIDES]:
         for info in strict:
             where = recipe.at("input", *place, *(() if place else (side,)))
@@ -191,7 +193,7 @@ def _chain_problems(recipe: Recipe, chain: Chain) -> Iterator[str]:
         held = stage.gives
     if recipe.input.sizes and held != Format.TFLITE:
         where, several = recipe.at(*target), recipe.at("input", "sizes")
-        yield f"{where}: the chain ends in {held}; several sizes in one file ({several}) are for .tflite files. {INSTEAD}"
+        yield f"{where}: the chain ends in {held}; several sizes in one file ({several}) are for .tflite. {INSTEAD}"
     yield from _runtime_problems(recipe.at(*target, "runtime"), chain.runtime, held)
     for i, name in enumerate(chain.also_on):
         yield from _runtime_problems(recipe.at(*target, "also_on", i), name, held)

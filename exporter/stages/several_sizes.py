@@ -1,4 +1,4 @@
-"""From .tflite files of one network at several sizes to one file of all. A recipe says `input.sizes`, not these stages."""
+"""From .tflite files of one network at several sizes to one file. A recipe says `input.sizes`, and not these stages."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ class Resize(Stage):
                 self._prove(at_other_size(given, given, other), source)
                 made = at_other_size(quantized, given, other)
             except ValueError as error:
-                raise Refused(f"{self.name}: INT8 at {size}: {error}", hint="leave the size out of input.sizes") from error
+                raise Refused(
+                    f"{self.name}: INT8 at {size}: {error}", hint="leave the size out of input.sizes"
+                ) from error
         path = workspace.folder / "model.tflite"
         path.write_bytes(by_copies(made) if copies.exists() else made)
         ends = self._quantized.input, self._quantized.output
@@ -114,7 +116,8 @@ class JoinSizes(Stage):
             "of_largest": round(len(joined) / largest, 3),
         }
         if len(joined) > MOST_GROWTH * largest:
-            line = f"the file of all sizes has {len(joined) / largest:.2f} times the bytes of the largest: {_grown_by(contents)}"
+            times = f"{len(joined) / largest:.2f} times the bytes of the largest"
+            line = f"the file of all sizes has {times}: {_grown_by(contents)}"
             facts["warnings"] = [line]
             workspace.progress.say(f"{self.name}: {line}")
         (workspace.folder / "facts.json").write_text(json.dumps(facts))

@@ -12,7 +12,7 @@ from exporter.errors import DataError
 from exporter.files.atomic import write_atomically
 from exporter.progress import Task
 from exporter.tiling.restore import Pixels
-from exporter.tiling.restorer import Restorer
+from exporter.tiling.restorer import Restores
 
 _ORIENTATION = 0x0112  # EXIF: the pixels were turned as it says, so it must not be said again
 _CARRY_EXIF = frozenset({"JPEG", "PNG", "WEBP"})
@@ -34,7 +34,7 @@ def pairs_of(source: Path, target: Path) -> list[tuple[Path, Path]]:
     return [(source, target)]
 
 
-def restore_photos(pairs: list[tuple[Path, Path]], restorer: Restorer, task: Task) -> Iterator[Pixels]:
+def restore_photos(pairs: list[tuple[Path, Path]], restorer: Restores, task: Task) -> Iterator[Pixels]:
     """Restore each pair's photograph and write it; yields what was written. Raises DataError, EngineError."""
     for source, target in pairs:
         (restored,) = restorer.restore([read_pixels(source)])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from exporter.tiling.blur_detection import sharpness
 from exporter.tiling.grid import Tiling
 from exporter.tiling.processing import Processing
 from exporter.tiling.restore import Pixels, restore
+from exporter.tiling.sizes import best_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,34 @@ class Restorer:
 
     def _is_blurred(self, tile: Image) -> bool:
         return sharpness(tile) <= self.processing.sharp_above
+
+
+class Restores(Protocol):
+    """Whatever restores photographs."""
+
+    def restore(self, pictures: Sequence[Pixels]) -> list[Pixels]: ...
+
+
+class RestorerOfSizes:
+    """A model of several sizes: each picture goes through the one that fits it best.
+
+    `open_at`: makes the restorer of a size; it is asked once for each that is needed. `used`: how many pictures went
+    through which.
+    """
+
+    def __init__(self, tilings: Mapping[str, Tiling], open_at: Callable[[str], Restores]) -> None:
+        self._tilings, self._open_at = tilings, open_at
+        self._opened: dict[str, Restores] = {}
+        self.used: Counter[str] = Counter()
+
+    def restore(self, pictures: Sequence[Pixels]) -> list[Pixels]:
+        """`pictures`, all of one size, restored. Raises EngineError."""
+        height, width = pictures[0].shape[:2]
+        name = best_size(self._tilings, height, width)
+        if name not in self._opened:
+            self._opened[name] = self._open_at(name)
+        self.used[name] += len(pictures)
+        return self._opened[name].restore(pictures)
 
 
 def _converted(pixels: Pixels, convert: Callable[[Image, Colour], Image], colour: Colour) -> Pixels:

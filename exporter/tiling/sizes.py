@@ -11,8 +11,10 @@ def best_size(tilings: Mapping[str, Tiling], height: int, width: int) -> str:
     """Which of the sizes a picture of height×width px goes through.
 
     The smallest that holds it whole; else the one whose tiles compute the fewest pixels, of equals the largest, whose
-    seams are fewer.
+    seams are fewer. Raises RecipeError for what are no tiles.
     """
+    for tiling in tilings.values():
+        tiling.check()
     whole = {name: tiling for name, tiling in tilings.items() if _tiles(tiling, height, width) == 1}
     chosen = whole or tilings
 

@@ -22,7 +22,7 @@ from exporter.failures import pass_on
 from exporter.files.atomic import write_atomically
 from exporter.progress import Progress
 from exporter.tiling.restore import Pixels
-from exporter.tiling.restorer import Restorer
+from exporter.tiling.restorer import Restores
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
 # What a file is, its content says, not its name: a playlist called .mp4 would have FFmpeg open whatever it lists.
@@ -57,7 +57,7 @@ def missing_video() -> str | None:
     return not_installed("av", "pip install 'exporter[video]'")
 
 
-def restore_video(source: Path, target: Path, restorer: Restorer, progress: Progress) -> Restored:
+def restore_video(source: Path, target: Path, restorer: Restores, progress: Progress) -> Restored:
     """Restore every frame of the first video stream in `source` and write `target`; its name appears when it is whole.
 
     Frames stand as their rotation says, which the new file therefore no longer holds; 8 bits per channel. Raises
@@ -107,7 +107,7 @@ class _Clip:
         self._target: Any = None
         self._waiting: list[Any] = []
 
-    def restore(self, restorer: Restorer, progress: Progress) -> Restored:
+    def restore(self, restorer: Restores, progress: Progress) -> Restored:
         started_s, frames, height, width = monotonic(), 0, 0, 0
         with progress.task("restore the video", self._total()) as task:
             for chunk in self._chunks():

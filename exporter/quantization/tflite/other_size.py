@@ -2,8 +2,8 @@
 
 Quantised anew, another size would have ranges of its own, and where one is tuned or mended other weights: another
 network. So the INT8 file itself is taken to the other size. What depends on the size is seen by comparing the float
-files of both sizes, which hold the same operators: constants (shapes, tables of places, weights of a resize) and options.
-All other shapes are what LiteRT makes of those.
+files of both sizes, which hold the same operators: constants (shapes, tables of places, weights of a resize) and
+options. All other shapes are what LiteRT makes of those.
 """
 
 from __future__ import annotations
@@ -53,14 +53,18 @@ def _same_operators(before: TfliteGraph, after: TfliteGraph) -> list[Pair]:
     as they are. Raises ValueError where it is more than a few.
     """
     pairs = list(zip(before.operators, after.operators, strict=False))
-    if len(before.operators) == len(after.operators) and all(_is_same(before, one, after, other) for one, other in pairs):
+    if len(before.operators) == len(after.operators) and all(
+        _is_same(before, one, after, other) for one, other in pairs
+    ):
         return pairs
     ways = [[_way(graph, operator) for operator in graph.operators] for graph in (before, after)]
     blocks = SequenceMatcher(None, *ways, autojunk=False).get_matching_blocks()
     places = [(block.a + step, block.b + step) for block in blocks for step in range(block.size)]
     pairs = [(before.operators[one], after.operators[other]) for one, other in places]
     if len(pairs) < LEAST_SHARE * len(before.operators):
-        place = next(place for place, _ in enumerate([*places, (-1, -1)]) if places[place : place + 1] != [(place, place)])
+        place = next(
+            place for place, _ in enumerate([*places, (-1, -1)]) if places[place : place + 1] != [(place, place)]
+        )
         first = before.operators[place]
         raise ValueError(
             f"the network is another one at this size, from {before.kind(first)} {before.name(first.outputs[0])!r} on"
