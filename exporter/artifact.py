@@ -140,8 +140,7 @@ class Artifact:
 
     def at(self, signature: Signature) -> Artifact:
         """The same file, at another of its sizes."""
-        ends = {"input": signature.input, "output": signature.output}
-        return replace(self, **ends, signature=signature.name, signatures=())
+        return replace(self, input=signature.input, output=signature.output, signature=signature.name, signatures=())
 
     def named(self, signature: str) -> Artifact:
         """The same by the signature's name; empty for the first. Raises ValueError for one that it has not."""
@@ -152,9 +151,8 @@ class Artifact:
 
     def with_size(self, height: int, width: int) -> Artifact:
         """The network that a torch file holds, at another size."""
-        scale = self.scale
-        sizes = ((self.input, height, width), (self.output, scale * height, scale * width))
-        given, made = (spec.with_sides(*sides, spec.layout) for spec, *sides in sizes)
+        given = self.input.with_sides(height, width, self.input.layout)
+        made = self.output.with_sides(self.scale * height, self.scale * width, self.output.layout)
         return replace(self, input=given, output=made)
 
     @property

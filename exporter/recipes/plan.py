@@ -29,7 +29,6 @@ INSTEAD = (
     "An .onnx file has one size: give it a recipe of its own with height and width, for each size. A TensorRT engine "
     "takes every size between build_tensorrt's smallest and largest by itself"
 )
-SIDES = ("height", "width")
 # What a plan says of itself.
 CHECKED = (
     "keys, values and ranges; that files and folders are there; names of architectures, runtimes and stages; arguments "
@@ -136,15 +135,18 @@ def _size_problems(recipe: Recipe, networks: Sequence[_Network]) -> Iterator[str
     # A teacher may be filled up as its official code does; the network that is deployed must fit as it is.
     infos = [network.info for network in networks]
     strict = [info for i, info in enumerate(infos) if i == len(infos) - 1 or info.padding == "none"]
-    sizes = recipe.input.sizes
-    places = [
-        (("sizes", i), side, length) for i, size in enumerate(sizes) for side, length in zip(SIDES, size, strict=True)
-    ]
-    for place, side, length in places or [((), side, getattr(recipe.input, side)) for side in SIDES]:
-        for info in strict:
-            where = recipe.at("input", *place, *(() if place else (side,)))
-            if problem := wrong_size(f"{where}{f', {side}' if place else ''}", length, info.multiple, info.name):
-                yield problem
+    for place, height, width in _sizes(recipe):
+        for side, length in (("height", height), ("width", width)):
+            where = recipe.at("input", *(place or (side,))) + (f", {side}" if place else "")
+            for info in strict:
+                if problem := wrong_size(where, length, info.multiple, info.name):
+                    yield problem
+
+
+def _sizes(recipe: Recipe) -> list[tuple[Path_, int, int]]:
+    """Each size the files are to have, with its place in the recipe behind `input`; no place for the only one."""
+    given = recipe.input
+    return [(("sizes", i), *size) for i, size in enumerate(given.sizes)] or [((), given.height, given.width)]
 
 
 def _data_problems(recipe: Recipe) -> Iterator[str]:

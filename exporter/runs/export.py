@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from exporter.artifact import Artifact, Format, TensorSpec
@@ -82,14 +83,11 @@ def export(
     built = [run_chain(chain, ready, run_folder, done, seconds, notes, loaded.steps) for chain in chains]
     other_sizes: dict[str, EvaluationSet] = {}
     if recipe.input.sizes:
-        other_sizes = {size_word(size): _seen_at(recipe, loaded.file, size) for size in recipe.input.sizes[1:]}
-        for place, chain in enumerate(chains):
-
-            def run(stage: Stage, source: Artifact, size: str, chain: Chain = chain) -> tuple[str, Artifact]:
-                target = f"{chain.target} {size}".strip()
-                return run_stage(stage, source, target, ready, run_folder, done, seconds, notes)
-
-            built[place] = with_all_sizes(built[place], chain.stages, recipe.input.sizes, run)
+        sizes = recipe.input.sizes
+        other_sizes = {size_word(size): _seen_at(recipe, loaded.file, size) for size in sizes[1:]}
+        run = partial(run_stage, workspace=ready, run_folder=run_folder, done=done, seconds=seconds, notes=notes)
+        pairs = zip(built, chains, strict=True)
+        built = [with_all_sizes(one, chain.stages, sizes, run) for one, chain in pairs]
     progress.say("verify: parity, quality, latency and lint of every file")
     progress.doing("verify")
     started_s = time.monotonic()

@@ -12,7 +12,7 @@ from exporter.quantization.settings import Int8Settings
 from exporter.stages import Stage
 from exporter.stages.several_sizes import JoinSizes, Resize
 
-# A stage on a source, from the build folder where it is done: (stage, source, size) → its step's name and what it made.
+# A stage on a source, from the build folder where it is done; a word for what it is for → its step's name, what it made
 RunStage = Callable[[Stage, Artifact, str], tuple[str, Artifact]]
 
 
@@ -31,9 +31,9 @@ def with_all_sizes(built: Built, stages: Sequence[Stage], sizes: Sequence[tuple[
     for height, width in sizes[1:]:
         word, at_size = size_word((height, width)), artifacts[network].with_size(height, width)
         for stage in (*again, *last):
-            _, at_size = run(stage, at_size, word)
+            _, at_size = run(stage, at_size, f"{built.target} {word}")
         files[word] = at_size
-    return replace(built, steps=(*built.steps, run(JoinSizes.of(files), built.file, "")))
+    return replace(built, steps=(*built.steps, run(JoinSizes.of(files), built.file, built.target)))
 
 
 def _learns(stage: Stage) -> bool:

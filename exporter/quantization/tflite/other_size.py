@@ -57,8 +57,8 @@ def _same_operators(before: TfliteGraph, after: TfliteGraph) -> list[Pair]:
         _is_same(before, one, after, other) for one, other in pairs
     ):
         return pairs
-    ways = [[_way(graph, operator) for operator in graph.operators] for graph in (before, after)]
-    blocks = SequenceMatcher(None, *ways, autojunk=False).get_matching_blocks()
+    mine, its = ([_way(graph, operator) for operator in graph.operators] for graph in (before, after))
+    blocks = SequenceMatcher(None, mine, its, autojunk=False).get_matching_blocks()
     places = [(block.a + step, block.b + step) for block in blocks for step in range(block.size)]
     pairs = [(before.operators[one], after.operators[other]) for one, other in places]
     if len(pairs) < LEAST_SHARE * len(before.operators):
