@@ -14,6 +14,7 @@ from exporter.tiling.blur_detection import sharpness
 from exporter.tiling.grid import Tiling
 from exporter.tiling.processing import SHARP_ABOVE
 from exporter.tiling.restore import restore
+from exporter.tiling.sizes import best_size
 from tests.conftest import REPO
 from tests.runtimes.tiny_models import TinyFiles
 
@@ -54,6 +55,21 @@ def test_tiles_put_together(photograph, size, tiling, scale, ask, tmp_path):
     assert ask(tmp_path, "tile", picture.tobytes(), *numbers) == expected.tobytes()
     picture[size[0] // 2, size[1] // 2, 1] ^= 0x40
     assert ask(tmp_path, "tile", picture.tobytes(), *numbers) != expected.tobytes(), "one changed pixel must be seen"
+
+
+def test_the_size_that_a_picture_goes_through(ask, tmp_path):
+    tilings = {"256x256": Tiling(256, 256, 48, 16, 48), "512x512": Tiling(512, 512, 48, 16, 48)}
+    tilings |= {"720x1280": Tiling(720, 1280, 48, 16, 48), "64x64": Tiling(64, 64, 16, 16, 0)}
+    pictures = [(60, 64), (65, 64), (256, 256), (257, 250), (720, 1280), (700, 1270), (721, 1280), (1280, 720)]
+    pictures += [tuple(size) for size in np.random.default_rng(3).integers(1, 4000, (40, 2)).tolist()]
+    numbers = [len(tilings)]
+    for tiling in tilings.values():
+        numbers += [tiling.height, tiling.width, tiling.halo_px, tiling.multiple, tiling.blend_px]
+    for picture in pictures:
+        numbers += picture
+    chosen = ask(tmp_path, "sizes", b"", *numbers).decode().split()
+    assert chosen == [best_size(tilings, *picture) for picture in pictures]
+    assert len(set(chosen)) == 4
 
 
 @pytest.mark.parametrize("tiling", [Tiling(256, 256, 48, 16, 48), Tiling(63, 63, 5, 3, 6)])

@@ -6,6 +6,7 @@ import io.github.exporter.deblur.core.BundleException;
 import io.github.exporter.deblur.core.FolderFiles;
 import io.github.exporter.deblur.core.GoldenVector;
 import io.github.exporter.deblur.core.ModelEntry;
+import io.github.exporter.deblur.core.ModelSize;
 import io.github.exporter.deblur.core.PixelPack;
 import io.github.exporter.deblur.core.RgbImage;
 import io.github.exporter.deblur.core.Span;
@@ -25,6 +26,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Does one piece of core/ on raw files that a Python test wrote, and writes the raw answer; big numbers by name. */
@@ -33,7 +35,7 @@ public final class Answers {
         Path in = Paths.get(words[1]);
         Path out = Paths.get(words[2]);
         int[] n = new int[words.length - 3];
-        for (int i = 0; i < n.length && words[0].matches("tile|shares|pack|yuv|sharpness"); i++) {
+        for (int i = 0; i < n.length && words[0].matches("tile|shares|pack|yuv|sharpness|sizes"); i++) {
             n[i] = Integer.parseInt(words[3 + i]);
         }
         switch (words[0]) {
@@ -59,6 +61,9 @@ public final class Answers {
             case "golden":
                 golden(in, out, words[3], words[4]);
                 break;
+            case "sizes":
+                sizes(out, n);
+                break;
             case "signed":
                 signed(out, words);
                 break;
@@ -69,6 +74,21 @@ public final class Answers {
             default:
                 throw new IllegalArgumentException(words[0]);
         }
+    }
+
+    /** n: how many sizes; height, width, halo, multiple, blend of each; then pictures: the size each goes through. */
+    private static void sizes(Path out, int[] n) throws Exception {
+        List<ModelSize> sizes = new ArrayList<ModelSize>();
+        int at = 1;
+        for (; sizes.size() < n[0]; at += 5) {
+            Tiling tiling = new Tiling(n[at], n[at + 1], n[at + 2], n[at + 3], n[at + 4]);
+            sizes.add(new ModelSize(n[at] + "x" + n[at + 1], sizes.size(), null, null, tiling));
+        }
+        StringBuilder lines = new StringBuilder();
+        for (; at < n.length; at += 2) {
+            lines.append(ModelSize.best(sizes, n[at], n[at + 1]).name).append('\n');
+        }
+        Files.write(out, lines.toString().getBytes());
     }
 
     /** A model whose answer depends on value and place, and enlarges by repeating pixels. */

@@ -71,6 +71,61 @@ public final class RestorerTest {
         bundle = Bundle.open(new FolderFiles(folder.getRoot()));
     }
 
+    /** The same with a second size, 2x4, in each file. */
+    private void writeTwoSizes() throws Exception {
+        String wide = TENSOR.replace("[1, 2, 2, 3]", "[1, 2, 4, 3]");
+        String tiling = "{\"tile_px\": [2, 2], \"multiple_px\": 1, \"halo_px\": 0, \"blend_px\": 0,"
+                + " \"beyond_picture\": \"mirrored\"}";
+        String signatures = "\"signatures\": [{\"name\": \"2x2\", \"input\": " + TENSOR + ", \"output\": " + TENSOR
+                + ", \"tiling\": " + tiling + "}, {\"name\": \"2x4\", \"input\": " + wide + ", \"output\": " + wide
+                + ", \"tiling\": " + tiling.replace("[2, 2]", "[2, 4]") + "}]";
+        String manifest = read("manifest.json").replace("\"input\"", signatures + ", \"input\"");
+        write("manifest.json", manifest.getBytes("UTF-8"));
+        String golden = read("golden/golden.json");
+        String vector = golden.substring(golden.indexOf("[{") + 1, golden.lastIndexOf("]"));
+        String ofWide = vector.replace("{\"model\"", "{\"signature\": \"2x4\", \"model\"").replace("golden/t", "golden/w")
+                .replace("ramp", "ramp 2x4");
+        write("golden/golden.json", golden.replace(vector, vector + ", " + ofWide).getBytes("UTF-8"));
+        byte[] array = Files.readAllBytes(new File(folder.getRoot(), "golden/t.npy").toPath());
+        byte[] larger = Arrays.copyOf(array, 128 + 24);
+        larger[10 + new String(array, 10, 118, "UTF-8").indexOf("2, 3") ] = '4';
+        write("golden/w.npy", larger);
+        bundle = Bundle.open(new FolderFiles(folder.getRoot()));
+    }
+
+    private String read(String name) throws Exception {
+        return new String(Files.readAllBytes(new File(folder.getRoot(), name).toPath()), "UTF-8");
+    }
+
+    @Test
+    public void aPictureGoesThroughTheSizeThatHoldsItWhole() throws Exception {
+        writeTwoSizes();
+        Restorer restorer = Restorer.open(factory, bundle, 2);
+        gpu.ran.clear();
+        restorer.restore(new RgbImage(2, 2, new byte[12]), null);
+        assertEquals(Arrays.asList("2x2"), gpu.ran);
+        gpu.ran.clear();
+        byte[] wide = new byte[18];
+        wide[17] = 99;
+        assertTrue(Arrays.equals(wide, restorer.restore(new RgbImage(2, 3, wide), null).rgb));
+        assertEquals("its golden vector first", Arrays.asList("2x4", "2x4"), gpu.ran);
+        gpu.ran.clear();
+        restorer.restore(new RgbImage(2, 8, new byte[48]), null);
+        assertEquals("proved once; two tiles and not four", Arrays.asList("2x4", "2x4"), gpu.ran);
+        assertEquals("", restorer.refusedSizes());
+    }
+
+    @Test
+    public void aSizeThatGivesAnotherPictureIsNotUsed() throws Exception {
+        writeTwoSizes();
+        Restorer restorer = Restorer.open(factory, bundle, 2);
+        gpu.errorAt = "2x4";
+        gpu.ran.clear();
+        restorer.restore(new RgbImage(2, 3, new byte[18]), null);
+        assertEquals(Arrays.asList("2x4", "2x2", "2x2"), gpu.ran);
+        assertTrue(restorer.refusedSizes(), restorer.refusedSizes().startsWith("2x4: ramp 2x4: "));
+    }
+
     private void write(String name, byte[] bytes) throws Exception {
         File file = new File(folder.getRoot(), name);
         file.getParentFile().mkdirs();

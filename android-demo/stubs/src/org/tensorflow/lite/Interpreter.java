@@ -1,6 +1,7 @@
 package org.tensorflow.lite;
 
 import java.nio.ByteBuffer;
+import java.util.Map;
 
 public final class Interpreter implements AutoCloseable {
     public static class Options {
@@ -20,6 +21,8 @@ public final class Interpreter implements AutoCloseable {
     public Interpreter(ByteBuffer model, Options options) {}
 
     public void run(Object input, Object output) {}
+
+    public void runSignature(Map<String, Object> inputs, Map<String, Object> outputs, String signatureKey) {}
 
     @Override
     public void close() {}

@@ -20,6 +20,9 @@ public interface Engine extends Closeable {
      */
     void run(ByteBuffer input, ByteBuffer output) throws EngineException;
 
+    /** The same at one of the model's sizes; {@link #run(ByteBuffer, ByteBuffer)} is at the first. */
+    void run(ModelSize size, ByteBuffer input, ByteBuffer output) throws EngineException;
+
     @Override
     void close();
 }

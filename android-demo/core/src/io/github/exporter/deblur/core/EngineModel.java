@@ -2,34 +2,32 @@ package io.github.exporter.deblur.core;
 
 import java.nio.ByteBuffer;
 
-/** An engine as tiles see it: real values in, real values out. */
+/** An engine at one size, as tiles see it: real values in, real values out. */
 public final class EngineModel implements TileModel {
     private final Engine engine;
-    private final TensorSpec inputSpec;
-    private final TensorSpec outputSpec;
+    private final ModelSize size;
     private final ByteBuffer input;
     private final ByteBuffer output;
     private final float[] result;
 
-    public EngineModel(Engine engine, TensorSpec inputSpec, TensorSpec outputSpec) {
+    public EngineModel(Engine engine, ModelSize size) {
         this.engine = engine;
-        this.inputSpec = inputSpec;
-        this.outputSpec = outputSpec;
-        this.input = Buffers.direct(inputSpec);
-        this.output = Buffers.direct(outputSpec);
-        this.result = new float[outputSpec.values()];
+        this.size = size;
+        this.input = Buffers.direct(size.input);
+        this.output = Buffers.direct(size.output);
+        this.result = new float[size.output.values()];
     }
 
     @Override
     public float[] infer(float[] tile) throws EngineException {
-        PixelPack.store(tile, inputSpec, input);
-        engine.run(input, output);
-        PixelPack.load(output, outputSpec, result);
+        PixelPack.store(tile, size.input, input);
+        engine.run(size, input, output);
+        PixelPack.load(output, size.output, result);
         return result;
     }
 
     @Override
     public int scale() {
-        return outputSpec.height / inputSpec.height;
+        return size.output.height / size.input.height;
     }
 }

@@ -26,36 +26,51 @@ public final class Golden {
         return new Golden(bundle, root);
     }
 
+    /** The vectors of {@code model} at its first size. @throws BundleException when there is none */
+    public List<GoldenVector> of(ModelEntry model, String runtime) throws BundleException {
+        return of(model, model.sizes.get(0), runtime);
+    }
+
     /**
-     * The vectors of {@code model}, with the tolerance of {@code runtime}, or of "other" where it is not named.
+     * The vectors of {@code model} at one of its sizes, with the tolerance of {@code runtime}, or of "other" where it is
+     * not named.
      *
      * @throws BundleException when there is none, so that nothing passes unseen
      */
-    public List<GoldenVector> of(ModelEntry model, String runtime) throws BundleException {
+    public List<GoldenVector> of(ModelEntry model, ModelSize size, String runtime) throws BundleException {
+        String signature = size.index == 0 ? "" : size.name;
         List<GoldenVector> vectors = new ArrayList<GoldenVector>();
         for (JsonObject vector : root.objects("vectors")) {
             for (JsonObject entry : vector.objects("models")) {
-                if (entry.text("model").equals(model.file)) {
+                String own = entry.has("signature") ? entry.text("signature") : "";
+                if (entry.text("model").equals(model.file) && own.equals(signature)) {
                     vectors.add(vector(vector, entry, runtime));
                 }
             }
         }
         if (vectors.isEmpty()) {
-            throw new BundleException(bundle.manifest.golden + " holds no vector for " + model.file);
+            String at = signature.isEmpty() ? "" : " at " + signature;
+            throw new BundleException(bundle.manifest.golden + " holds no vector for " + model.file + at);
         }
         return vectors;
     }
 
+    /** The same as below at the model's first size. */
+    public String complaint(ModelEntry model, Engine engine, String runtime) throws IOException, EngineException {
+        return complaint(model, model.sizes.get(0), engine, runtime);
+    }
+
     /**
-     * Runs every vector of {@code model} through {@code engine}.
+     * Runs every vector of {@code model} at {@code size} through {@code engine}.
      *
      * @return null when all are near enough, else the first complaint
      */
-    public String complaint(ModelEntry model, Engine engine, String runtime) throws IOException, EngineException {
-        for (GoldenVector vector : of(model, runtime)) {
-            ByteBuffer output = Buffers.direct(model.output);
-            engine.run(tensor(vector.input, model.input), output);
-            String complaint = vector.complaint(distance(vector, model, output));
+    public String complaint(ModelEntry model, ModelSize size, Engine engine, String runtime)
+            throws IOException, EngineException {
+        for (GoldenVector vector : of(model, size, runtime)) {
+            ByteBuffer output = Buffers.direct(size.output);
+            engine.run(size, tensor(vector.input, size.input), output);
+            String complaint = vector.complaint(distance(vector, size.output, output));
             if (complaint != null) {
                 return complaint;
             }
@@ -63,12 +78,16 @@ public final class Golden {
         return null;
     }
 
-    /** How far {@code output}, a raw output tensor, is from the stored one. */
+    /** How far {@code output}, a raw output tensor of the model's first size, is from the stored one. */
     public Distance distance(GoldenVector vector, ModelEntry model, ByteBuffer output) throws IOException {
-        float[] found = new float[model.output.values()];
-        float[] expected = new float[model.output.values()];
-        PixelPack.load(output, model.output, found);
-        PixelPack.load(tensor(vector.output, model.output), model.output, expected);
+        return distance(vector, model.output, output);
+    }
+
+    private Distance distance(GoldenVector vector, TensorSpec spec, ByteBuffer output) throws IOException {
+        float[] found = new float[spec.values()];
+        float[] expected = new float[spec.values()];
+        PixelPack.load(output, spec, found);
+        PixelPack.load(tensor(vector.output, spec), spec, expected);
         return Distance.between(found, expected);
     }
 

@@ -22,11 +22,11 @@ public final class Manifest {
         }
         name = root.text("name");
         version = root.text("version");
+        tiling = tiling(root.object("tiling"));
         models = new ArrayList<ModelEntry>();
         for (JsonObject entry : root.objects("models")) {
-            models.add(ModelEntry.of(entry));
+            models.add(ModelEntry.of(entry, tiling));
         }
-        tiling = tiling(root.object("tiling"));
         JsonObject processing = root.object("processing");
         denoise = processing.number("denoise");
         onlyBlurred = processing.flag("only_blurred");
@@ -51,7 +51,7 @@ public final class Manifest {
         return null;
     }
 
-    private static Tiling tiling(JsonObject entry) throws BundleException {
+    static Tiling tiling(JsonObject entry) throws BundleException {
         if (!entry.text("beyond_picture").equals("mirrored")) {
             throw new BundleException("manifest.json: beyond a picture this code knows only its mirror image");
         }

@@ -1,5 +1,9 @@
 package io.github.exporter.deblur.core;
 
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
 /** A model file of a bundle, as manifest.json lists it. */
 public final class ModelEntry {
     /** Relative to the bundle. */
@@ -11,17 +15,21 @@ public final class ModelEntry {
     public final String precision;
     public final TensorSpec input;
     public final TensorSpec output;
+    /** The sizes it takes, one or several; {@code input} and {@code output} are those of the first. */
+    public final List<ModelSize> sizes;
 
-    ModelEntry(String file, String sha256, String format, String precision, TensorSpec input, TensorSpec output) {
+    ModelEntry(String file, String sha256, String format, String precision, List<ModelSize> sizes) {
         this.file = file;
         this.sha256 = sha256;
         this.format = format;
         this.precision = precision;
-        this.input = input;
-        this.output = output;
+        this.input = sizes.get(0).input;
+        this.output = sizes.get(0).output;
+        this.sizes = Collections.unmodifiableList(sizes);
     }
 
-    static ModelEntry of(JsonObject entry) throws BundleException {
+    /** @param tiling of a file that takes one size */
+    static ModelEntry of(JsonObject entry, Tiling tiling) throws BundleException {
         String file = entry.text("file");
         if (!file.matches("models/[^/\\\\]+")) {
             throw new BundleException("manifest.json: " + file + " is no file of models/");
@@ -31,11 +39,23 @@ public final class ModelEntry {
                 entry.text("sha256"),
                 entry.text("format"),
                 entry.text("precision"),
-                tensor(entry.object("input")),
-                tensor(entry.object("output")));
+                sizes(entry, tiling));
     }
 
-    private static TensorSpec tensor(JsonObject entry) throws BundleException {
+    private static List<ModelSize> sizes(JsonObject entry, Tiling tiling) throws BundleException {
+        List<ModelSize> sizes = new ArrayList<ModelSize>();
+        if (entry.has("signatures")) {
+            for (JsonObject signature : entry.objects("signatures")) {
+                sizes.add(ModelSize.of(sizes.size(), signature));
+            }
+        }
+        if (sizes.isEmpty()) {
+            sizes.add(new ModelSize("", 0, tensor(entry.object("input")), tensor(entry.object("output")), tiling));
+        }
+        return sizes;
+    }
+
+    static TensorSpec tensor(JsonObject entry) throws BundleException {
         int[] shape = entry.integers("shape");
         boolean nhwc = entry.text("layout").equals("NHWC");
         if (shape.length != 4 || shape[0] != 1 || shape[nhwc ? 3 : 1] != 3) {

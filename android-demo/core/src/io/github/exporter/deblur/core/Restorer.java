@@ -2,6 +2,8 @@ package io.github.exporter.deblur.core;
 
 import java.io.Closeable;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * A bundle on the best backend of this device that takes all of its operators and reproduces its golden vectors. What
@@ -15,6 +17,9 @@ public final class Restorer implements Closeable {
     public final String refused;
 
     private final Engine engine;
+    private final List<ModelSize> proved = new ArrayList<ModelSize>();
+    private final List<ModelSize> untried;
+    private String refusedSizes = "";
 
     private Restorer(Engine engine, Backend backend, ModelEntry model, Bundle bundle, String refused) {
         this.engine = engine;
@@ -22,6 +27,8 @@ public final class Restorer implements Closeable {
         this.model = model;
         this.bundle = bundle;
         this.refused = refused;
+        this.untried = new ArrayList<ModelSize>(model.sizes);
+        this.proved.add(untried.remove(0));
     }
 
     /**
@@ -46,12 +53,54 @@ public final class Restorer implements Closeable {
         throw new EngineException(refused.length() > 0 ? refused.toString() : factory.name());
     }
 
-    /** The whole picture, tile by tile; tiles that are sharp already stay, if the bundle says so. */
+    /**
+     * The whole picture, tile by tile, at the size of the model that fits it best; tiles that are sharp already stay, if
+     * the bundle says so.
+     */
     public RgbImage restore(RgbImage picture, TileProgress progress) throws EngineException {
         Manifest manifest = bundle.manifest;
-        TileModel tiles = new EngineModel(engine, model.input, model.output);
+        ModelSize size = size(picture.height, picture.width);
+        TileModel tiles = new EngineModel(engine, size);
         TileChoice choice = manifest.onlyBlurred && tiles.scale() == 1 ? new BlurGate(manifest.sharpAbove) : null;
-        return new Tiler(manifest.tiling, tiles, choice).restore(picture, progress);
+        return new Tiler(size.tiling, tiles, choice).restore(picture, progress);
+    }
+
+    /** The size that a picture goes through: of those that reproduce their golden vectors here, the one that fits best. */
+    public ModelSize size(int height, int width) throws EngineException {
+        while (true) {
+            List<ModelSize> all = new ArrayList<ModelSize>(proved);
+            all.addAll(untried);
+            ModelSize best = ModelSize.best(all, height, width);
+            if (proved.contains(best)) {
+                return best;
+            }
+            untried.remove(best);
+            String complaint = complaint(best);
+            if (complaint == null) {
+                proved.add(best);
+            } else {
+                refusedSizes += (refusedSizes.isEmpty() ? "" : "\n") + best.name + ": " + complaint;
+            }
+        }
+    }
+
+    /** One line per size that was asked for and did not reproduce its golden vectors; empty when there was none. */
+    public String refusedSizes() {
+        return refusedSizes;
+    }
+
+    private String complaint(ModelSize size) {
+        try {
+            return bundle.golden().complaint(model, size, engine, runtime(backend));
+        } catch (IOException error) {
+            return error.getMessage();
+        } catch (EngineException error) {
+            return error.getMessage();
+        }
+    }
+
+    private static String runtime(Backend backend) {
+        return "android_" + backend.word;
     }
 
     @Override
@@ -68,7 +117,7 @@ public final class Restorer implements Closeable {
             if (!engine.isAccelerated()) {
                 throw new EngineException("some operators stay on the CPU");
             }
-            String complaint = bundle.golden().complaint(model, engine, "android_" + backend.word);
+            String complaint = bundle.golden().complaint(model, engine, runtime(backend));
             if (complaint != null) {
                 throw new EngineException(complaint);
             }

@@ -34,6 +34,11 @@ public final class Tiling {
         return spans(extent, width);
     }
 
+    /** How many tiles a picture of that size takes. */
+    public long count(int pictureHeight, int pictureWidth) {
+        return (long) starts(pictureHeight, height).size() * starts(pictureWidth, width).size();
+    }
+
     /** Where pixel {@code at} is found in a picture {@code extent} px long: what lies beyond it mirrors it. */
     public static int mirrored(int at, int extent) {
         int thereAndBack = at % (2 * extent);

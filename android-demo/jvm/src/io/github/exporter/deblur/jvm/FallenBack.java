@@ -2,6 +2,7 @@ package io.github.exporter.deblur.jvm;
 
 import io.github.exporter.deblur.core.Engine;
 import io.github.exporter.deblur.core.EngineException;
+import io.github.exporter.deblur.core.ModelSize;
 import java.nio.ByteBuffer;
 
 /** An engine that does not run where it was asked to. */
@@ -25,6 +26,11 @@ final class FallenBack implements Engine {
     @Override
     public void run(ByteBuffer input, ByteBuffer output) throws EngineException {
         engine.run(input, output);
+    }
+
+    @Override
+    public void run(ModelSize size, ByteBuffer input, ByteBuffer output) throws EngineException {
+        engine.run(size, input, output);
     }
 
     @Override

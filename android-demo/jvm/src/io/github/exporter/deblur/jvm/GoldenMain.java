@@ -8,6 +8,7 @@ import io.github.exporter.deblur.core.EngineException;
 import io.github.exporter.deblur.core.FolderFiles;
 import io.github.exporter.deblur.core.ModelEntry;
 import io.github.exporter.deblur.core.ModelFile;
+import io.github.exporter.deblur.core.ModelSize;
 import io.github.exporter.deblur.core.Streams;
 import io.github.exporter.deblur.core.TrustedKey;
 import java.io.File;
@@ -54,11 +55,14 @@ public final class GoldenMain {
                 Engine engine = engines.open(file, Backend.CPU, 2);
                 ran++;
                 try {
-                    String complaint = bundle.golden().complaint(model, engine, words[3]);
-                    int vectors = bundle.golden().of(model, words[3]).size();
-                    right &= complaint == null;
-                    String verdict = complaint == null ? vectors + " golden vectors are right" : complaint;
-                    System.out.println(model.file + " on " + engine.name() + ": " + verdict);
+                    for (ModelSize size : model.sizes) {
+                        String complaint = bundle.golden().complaint(model, size, engine, words[3]);
+                        int vectors = bundle.golden().of(model, size, words[3]).size();
+                        right &= complaint == null;
+                        String verdict = complaint == null ? vectors + " golden vectors are right" : complaint;
+                        String at = size.name.isEmpty() ? "" : " at " + size.name;
+                        System.out.println(model.file + at + " on " + engine.name() + ": " + verdict);
+                    }
                 } finally {
                     engine.close();
                 }

@@ -3,9 +3,12 @@ package io.github.exporter.deblur;
 import io.github.exporter.deblur.core.Buffers;
 import io.github.exporter.deblur.core.Engine;
 import io.github.exporter.deblur.core.EngineException;
+import io.github.exporter.deblur.core.ModelSize;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.nio.ByteBuffer;
+import java.util.HashMap;
+import java.util.Map;
 import org.tensorflow.lite.Delegate;
 import org.tensorflow.lite.Interpreter;
 
@@ -42,6 +45,27 @@ final class InterpreterEngine implements Engine {
             interpreter.run(input, output);
         } catch (RuntimeException error) { // its documented IllegalArgument- and IllegalStateException
             throw new EngineException("the Interpreter failed: " + error.getMessage(), error);
+        }
+        Buffers.rewind(input);
+        Buffers.rewind(output);
+    }
+
+    @Override
+    public void run(ModelSize size, ByteBuffer input, ByteBuffer output) throws EngineException {
+        if (size.index == 0) {
+            run(input, output);
+            return;
+        }
+        Buffers.rewind(input);
+        Buffers.rewind(output);
+        Map<String, Object> inputs = new HashMap<String, Object>();
+        Map<String, Object> outputs = new HashMap<String, Object>();
+        inputs.put(size.input.name, input);
+        outputs.put(size.output.name, output);
+        try {
+            interpreter.runSignature(inputs, outputs, size.name);
+        } catch (RuntimeException error) {
+            throw new EngineException("the Interpreter failed at " + size.name + ": " + error.getMessage(), error);
         }
         Buffers.rewind(input);
         Buffers.rewind(output);

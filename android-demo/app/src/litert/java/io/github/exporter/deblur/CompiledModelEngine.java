@@ -6,30 +6,26 @@ import com.google.ai.edge.litert.TensorBuffer;
 import io.github.exporter.deblur.core.Buffers;
 import io.github.exporter.deblur.core.Engine;
 import io.github.exporter.deblur.core.EngineException;
+import io.github.exporter.deblur.core.ModelSize;
+import io.github.exporter.deblur.core.TensorSpec;
 import io.github.exporter.deblur.core.TfliteFile;
 import java.nio.ByteBuffer;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
-/** A CompiledModel with its buffers; quantised tensors travel as raw bytes. */
+/** A CompiledModel with its buffers, for each size that is used; quantised tensors travel as raw bytes. */
 final class CompiledModelEngine implements Engine {
     private final CompiledModel model;
-    private final List<TensorBuffer> inputs;
-    private final List<TensorBuffer> outputs;
+    private final Map<Integer, Ends> ends = new HashMap<Integer, Ends>(); // by signature index
     private final String name;
     private final boolean alone;
-    private final float[] floatsIn; // null where the tensor is quantised
-    private final byte[] bytesIn;
-    private final boolean floatsOut;
 
     CompiledModelEngine(CompiledModel model, TfliteFile file, String name, boolean alone) throws LiteRtException {
         this.model = model;
         this.name = name;
         this.alone = alone;
-        inputs = model.createInputBuffers();
-        outputs = model.createOutputBuffers();
-        floatsIn = file.input.isFloat() ? new float[file.input.values()] : null;
-        bytesIn = file.input.isFloat() ? null : new byte[file.input.values()];
-        floatsOut = file.output.isFloat();
+        ends.put(0, new Ends(0, file.input, file.output));
     }
 
     @Override
@@ -45,6 +41,51 @@ final class CompiledModelEngine implements Engine {
     @Override
     public void run(ByteBuffer input, ByteBuffer output) throws EngineException {
         try {
+            ends.get(0).run(input, output);
+        } catch (LiteRtException error) {
+            throw new EngineException("LiteRT failed: " + error.getMessage(), error);
+        }
+    }
+
+    @Override
+    public void run(ModelSize size, ByteBuffer input, ByteBuffer output) throws EngineException {
+        try {
+            if (!ends.containsKey(size.index)) {
+                ends.put(size.index, new Ends(size.index, size.input, size.output));
+            }
+            ends.get(size.index).run(input, output);
+        } catch (LiteRtException error) {
+            throw new EngineException("LiteRT failed at " + size.name + ": " + error.getMessage(), error);
+        }
+    }
+
+    @Override
+    public void close() {
+        for (Ends each : ends.values()) {
+            each.close();
+        }
+        model.close();
+    }
+
+    /** The buffers of one signature. */
+    private final class Ends {
+        private final int signature;
+        private final List<TensorBuffer> inputs;
+        private final List<TensorBuffer> outputs;
+        private final float[] floatsIn; // null where the tensor is quantised
+        private final byte[] bytesIn;
+        private final boolean floatsOut;
+
+        Ends(int signature, TensorSpec input, TensorSpec output) throws LiteRtException {
+            this.signature = signature;
+            inputs = model.createInputBuffers(signature);
+            outputs = model.createOutputBuffers(signature);
+            floatsIn = input.isFloat() ? new float[input.values()] : null;
+            bytesIn = input.isFloat() ? null : new byte[input.values()];
+            floatsOut = output.isFloat();
+        }
+
+        void run(ByteBuffer input, ByteBuffer output) throws LiteRtException {
             Buffers.rewind(input);
             if (floatsIn != null) {
                 input.asFloatBuffer().get(floatsIn);
@@ -53,7 +94,7 @@ final class CompiledModelEngine implements Engine {
                 input.get(bytesIn);
                 inputs.get(0).writeInt8(bytesIn);
             }
-            model.run(inputs, outputs);
+            model.run(inputs, outputs, signature);
             Buffers.rewind(output);
             if (floatsOut) { // reading waits until the GPU is done
                 output.asFloatBuffer().put(outputs.get(0).readFloat());
@@ -62,19 +103,15 @@ final class CompiledModelEngine implements Engine {
             }
             Buffers.rewind(input);
             Buffers.rewind(output);
-        } catch (LiteRtException error) {
-            throw new EngineException("LiteRT failed: " + error.getMessage(), error);
         }
-    }
 
-    @Override
-    public void close() {
-        for (TensorBuffer buffer : inputs) {
-            buffer.close();
+        void close() {
+            for (TensorBuffer buffer : inputs) {
+                buffer.close();
+            }
+            for (TensorBuffer buffer : outputs) {
+                buffer.close();
+            }
         }
-        for (TensorBuffer buffer : outputs) {
-            buffer.close();
-        }
-        model.close();
     }
 }
