@@ -127,6 +127,10 @@ def _differences(target: Target, model: Model, manifest: Manifest) -> Iterator[s
         ("seams", _figure(target.seam, "psnr_db"), judged.seam_psnr_db),
         ("other engines", _cross_runtime(target), judged.also_on),
     )
+    if model.targets[0].name == target.name:  # whose figures the file's sizes have
+        sizes = {size.signature: _figure(size.parity, "worst_psnr_db") for size in target.sizes}
+        said = {sized.name: sized.worst_parity_db for sized in model.signatures}
+        pairs = (*pairs, ("sizes", sizes or dict.fromkeys(said), said))
     yield from (what for what, in_report, in_manifest in pairs if in_report != in_manifest)
 
 

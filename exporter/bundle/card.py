@@ -31,6 +31,7 @@ def runtime_card(manifest: Manifest, folder: Path, verdicts: Sequence[Verdict]) 
         manifest=manifest,
         scale=manifest.models[0].scale,
         states=next((model.states for model in manifest.models if model.states), ()),
+        sizes=manifest.models[0].signatures,
         given=manifest.models[0].input.spec,
         made=manifest.models[0].output.spec,
         tally=tally(verdicts),

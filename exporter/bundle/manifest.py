@@ -149,7 +149,7 @@ class Sized(_Part):
     input: Tensor
     output: Tensor
     tiling: Tiling
-    worst_parity_db: float | None = None  # with the float model at that size; of the first the figures are the target's
+    worst_parity_db: float | None  # with the float model at that size, on the runtime of the file's first target
 
     @model_validator(mode="after")
     def _is_as_named(self) -> Self:

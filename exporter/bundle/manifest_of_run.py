@@ -92,7 +92,7 @@ def _model(model: ShippedModel, folder: Path, tiling: Tiling) -> Model:
 
 def _sized(model: ShippedModel, signature: Signature, path: Path, tiling: Tiling) -> Sized:
     names = tensor_names(path, signature.name)
-    results = [size for target in model.targets for size in target.sizes if size.signature == signature.name]
+    results = [size for size in model.targets[0].sizes if size.signature == signature.name]
     parities = [size.parity.worst_psnr_db for size in results if isinstance(size.parity, Parity)]
     return Sized(
         name=signature.name,

@@ -154,6 +154,11 @@ class CrossRuntimeCheck(_Record):
         return results.CrossRuntimeCheck(**self.fields | {"parity": self.parity.value()})
 
 
+class Size(_Record):
+    signature: str
+    parity: Parity | Absent
+
+
 class File(_Record):
     file: str
     format: Format
@@ -176,6 +181,7 @@ class Target(_Record):
     findings: tuple[Finding, ...]
     seam: Seam | Absent
     cross_runtime: tuple[CrossRuntimeCheck, ...]
+    sizes: tuple[Size, ...] = ()
 
 
 class Promise(_Record):

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from exporter.errors import CheckpointError
 from exporter.failures import in_one_line
+from exporter.graph.tflite_builder import aligned_builder
 
 Array = NDArray[Any]
 
 FILE_IDENTIFIER = b"TFL3"
-DATA_ALIGNMENT_BYTES = 16  # what the schema asks of every buffer; kernels read weights in place
 MOST_KEPT_BYTES = 2**26  # of the file opened last
 DTYPES: dict[str, type[np.generic]] = {
     "FLOAT32": np.float32,
@@ -253,6 +253,8 @@ def _keep_one(model: Any, signature: str) -> None:
         raise ValueError(f"the file has no signature {signature}")
     kept = min(chosen, key=lambda one: int(one.subgraphIndex))
     model.subgraphs = [model.subgraphs[kept.subgraphIndex]]
+    for number, tensor in enumerate(model.subgraphs[0].tensors or []):
+        tensor.name = tensor.name or f"tensor {number}"  # activations of all but the first are written without
     model.signatureDefs, kept.subgraphIndex = [kept], 0
 
 
@@ -281,23 +283,3 @@ def _numbers(vector: Any) -> list[int]:
 @cache
 def _names(enumeration: Any) -> dict[int, str]:
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
-
-
-def aligned_builder() -> Any:
-    """A builder whose buffers lie as kernels read them."""
-    import flatbuffers
-
-    class Aligned(flatbuffers.Builder):  # type: ignore[misc, unused-ignore]
-        """The generated code aligns bytes to 1; the schema says 16."""
-
-        def CreateNumpyVector(self, x: Array) -> Any:  # noqa: N802
-            if x.dtype != np.uint8:
-                return super().CreateNumpyVector(x)
-            payload = x.tobytes()
-            self.StartVector(1, len(payload), DATA_ALIGNMENT_BYTES)
-            self.head -= len(payload)
-            self.Bytes[self.head : self.head + len(payload)] = payload
-            self.vectorNumElems = len(payload)
-            return self.EndVector()
-
-    return Aligned(1 << 20)

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from exporter.graph.tflite_editor import FILE_IDENTIFIER, TfliteGraph, aligned_builder
+from exporter.graph.tflite_builder import aligned_builder
+from exporter.graph.tflite_editor import FILE_IDENTIFIER, TfliteGraph
 
 
 def join_signatures(files: Mapping[str, bytes]) -> bytes:

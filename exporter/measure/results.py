@@ -142,7 +142,7 @@ class CrossRuntimeCheck:
 
 @dataclass(frozen=True, slots=True)
 class SizeResult:
-    """A further size of a target's file, on a few evaluation pictures, and its latency on the first of them."""
+    """One size of a target's file; of a further one on a few evaluation pictures, its latency on the first of them."""
 
     signature: str
     parity: Parity | NotMeasured
@@ -165,7 +165,7 @@ class TargetResult:
     seam: Seam | NotMeasured = NotMeasured("tiles were not compared")
     layers: Localisation | NotMeasured = NotMeasured("only INT8 .tflite files are compared layer by layer")
     cross_runtime: tuple[CrossRuntimeCheck, ...] = ()
-    sizes: tuple[SizeResult, ...] = ()  # behind the first, whose figures the others are; parity is the worst of all
+    sizes: tuple[SizeResult, ...] = ()  # of a file of several; parity above is their worst, the rest the first one's
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,18 @@
-"""The further sizes of a target's file: parity and quality on a few pictures, and how long a call takes."""
+"""The sizes of a target's file: of the further ones parity and quality on a few pictures, and how long a call takes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import isnan
 
 from exporter.artifact import Artifact, Signature
 from exporter.data.evaluation import EvaluationSet, Pair
 from exporter.data.spread import evenly_spread
 from exporter.errors import EngineError
+from exporter.graph.read import read_graph
+from exporter.inspect.lint import lint_model
+from exporter.inspect.results import Finding
 from exporter.measure.evaluation import Renderings
 from exporter.measure.latency import measure_latency
 from exporter.measure.parity import measure_parity
@@ -36,20 +40,33 @@ def with_sizes(
     runs: int,
     warmup: int,
 ) -> TargetResult:
-    """`result` with the further sizes of its file; its parity becomes the worst of all sizes.
+    """`result` with the sizes of its file, if it has several; its parity becomes the worst of them.
 
     `reference`: the float torch model of its chain; `pictures`: by signature, at its size.
     """
-    if runtime.missing():
+    if runtime.missing() or not result.artifact.signatures:
         return result
-    sizes = []
-    for signature in result.artifact.signatures[1:]:
+    first, *others = result.artifact.signatures
+    sizes = [SizeResult(first.name, result.parity, result.quality, result.latency)]
+    for signature in others:
         expected = reference.with_size(signature.input.height, signature.input.width)
         renderings = pictures[signature.name]
         sizes.append(
             _of_size(result.artifact, signature, runtime, expected, reference_runtime, renderings, runs, warmup)
         )
-    return replace(result, sizes=tuple(sizes), parity=_worst(result.parity, sizes))
+    findings = (*result.findings, *_findings(result.artifact))
+    return replace(result, sizes=tuple(sizes), parity=_worst(sizes), findings=findings)
+
+
+def _findings(file: Artifact) -> Iterator[Finding]:
+    """What the lint says of a further size by a rule that the first one keeps."""
+    known = {finding.rule for finding in lint_model(file.path)[1]}
+    for signature in file.signatures[1:]:
+        _, found = lint_model(file.path, read_graph(file.path, signature.name))
+        for finding in found:
+            if finding.rule not in known:
+                known.add(finding.rule)
+                yield replace(finding, message=f"at {signature.name}: {finding.message}")
 
 
 def _of_size(
@@ -79,15 +96,12 @@ def _of_size(
     return SizeResult(signature.name, parity, measure_quality(made, expected, renderings.evaluation), latency)
 
 
-def _worst(first: Parity | NotMeasured, sizes: list[SizeResult]) -> Parity | NotMeasured:
+def _worst(sizes: Sequence[SizeResult]) -> Parity | NotMeasured:
     """One promise for the file: a size that could not be run leaves it unmeasured."""
-    if isinstance(first, NotMeasured):
-        return first
+    parities = []
     for size in sizes:
         if isinstance(size.parity, NotMeasured):
             return replace(size.parity, reason=f"at {size.signature}: {size.parity.reason}")
-        if not size.parity.worst_psnr_db >= first.worst_psnr_db:  # NaN is worst
-            first = replace(size.parity, images=first.images + size.parity.images)
-        else:
-            first = replace(first, images=first.images + size.parity.images)
-    return first
+        parities.append(size.parity)
+    worst = min(parities, key=lambda parity: (not isnan(parity.worst_psnr_db), parity.worst_psnr_db))
+    return replace(worst, images=sum(parity.images for parity in parities))

@@ -22,6 +22,12 @@ public abstract class CompiledModel implements AutoCloseable {
         throw new UnsupportedOperationException("a stub");
     }
 
+    public abstract List<TensorBuffer> createInputBuffers() throws LiteRtException;
+
+    public abstract List<TensorBuffer> createOutputBuffers() throws LiteRtException;
+
+    public abstract void run(List<TensorBuffer> inputs, List<TensorBuffer> outputs) throws LiteRtException;
+
     public abstract List<TensorBuffer> createInputBuffers(int signatureIndex) throws LiteRtException;
 
     public abstract List<TensorBuffer> createOutputBuffers(int signatureIndex) throws LiteRtException;
