@@ -104,19 +104,20 @@ def _sized(model: ShippedModel, signature: Signature, path: Path, tiling: Tiling
 
 
 def tiling_at(main: Tiling, spec: TensorSpec) -> Tiling:
-    """The tiling of another size: the halo that was chosen for the first, as much of it as fits."""
+    """The tiling of another size: exact where the receptive field fits into its tiles, else the first one's halo."""
     sides = (spec.height, spec.width)
     if sides == main.tile_px:
         return main
-    widest = grid.largest_halo(min(sides), main.multiple_px)
-    if main.halo_px <= widest:
-        blend_px = min(main.blend_px, grid.Tiling(*sides, main.halo_px, main.multiple_px).blended().blend_px)
-        known = {"tile_px": sides, "blend_px": blend_px}
-        return main.model_copy(update=known)
-    halo_px = min(sides) // 4 // main.multiple_px * main.multiple_px
-    used = grid.Tiling(*sides, halo_px, main.multiple_px).blended()
-    fitted = {"tile_px": sides, "halo_px": used.halo_px, "blend_px": used.blend_px, "psnr_db": None, "max_abs": None}
-    return main.model_copy(update=fitted)
+    multiple, reach_px = main.multiple_px, main.theoretical_halo_px
+    widest_px = grid.largest_halo(min(sides), multiple)
+    exact_px = None if reach_px is None else -(-reach_px // multiple) * multiple
+    if exact_px is not None and exact_px <= widest_px:
+        used = grid.Tiling(*sides, exact_px, multiple)
+    else:
+        halo_px = main.halo_px if main.halo_px <= widest_px else min(sides) // 4 // multiple * multiple
+        used = grid.Tiling(*sides, halo_px, multiple).blended()
+    known = {"tile_px": sides, "halo_px": used.halo_px, "blend_px": used.blend_px, "psnr_db": None, "max_abs": None}
+    return main.model_copy(update=known)
 
 
 def tensor_names(path: Path, signature: str = "") -> tuple[str, str]:

@@ -30,11 +30,11 @@ TRANSPOSITIONS = {
 }  # fmt: skip
 
 
-def translated(network, tmp_path):
+def translated(network, tmp_path, sides=SIDES):
     path = tmp_path / "network.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(network, (torch.rand(1, 3, *SIDES),), path, dynamo=False, opset_version=18)
+        torch.onnx.export(network, (torch.rand(1, 3, *sides),), path, dynamo=False, opset_version=18)
     model = onnxsim.simplify(onnx.load(path), check_n=0)[0]
     graph = translate(shape_inference.infer_shapes(model))
     run_passes(graph, CLEANUP)

@@ -19,7 +19,7 @@ from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import Array, TfliteGraph
 from exporter.quantization.params import Affine, Range, quantize_weights
 
-LEAST_SHARE = 0.9  # of the operators; fewer, and it is not the same network
+MOST_APART, SHARE_APART = 8, 0.1  # operators that only one size has; more, and it is not the same network
 Pair = tuple[Any, Any]
 
 
@@ -52,33 +52,22 @@ def _same_operators(before: TfliteGraph, after: TfliteGraph) -> list[Pair]:
     A few may be written in another way there, as a mean over so many pixels that it is taken in two steps: those stay
     as they are. Raises ValueError where it is more than a few.
     """
-    pairs = list(zip(before.operators, after.operators, strict=False))
-    if len(before.operators) == len(after.operators) and all(
-        _is_same(before, one, after, other) for one, other in pairs
-    ):
-        return pairs
     mine, its = ([_way(graph, operator) for operator in graph.operators] for graph in (before, after))
     blocks = SequenceMatcher(None, mine, its, autojunk=False).get_matching_blocks()
     places = [(block.a + step, block.b + step) for block in blocks for step in range(block.size)]
-    pairs = [(before.operators[one], after.operators[other]) for one, other in places]
-    if len(pairs) < LEAST_SHARE * len(before.operators):
-        place = next(
-            place for place, _ in enumerate([*places, (-1, -1)]) if places[place : place + 1] != [(place, place)]
-        )
-        first = before.operators[place]
-        raise ValueError(
-            f"the network is another one at this size, from {before.kind(first)} {before.name(first.outputs[0])!r} on"
-        )
-    return pairs
+    operators = len(mine) + len(its)
+    if operators - 2 * len(places) > max(MOST_APART, SHARE_APART * operators):
+        first = next((place for place, pair in enumerate(places) if pair != (place, place)), len(places))
+        operator = before.operators[min(first, len(mine) - 1)]
+        where = f"{before.kind(operator)} {before.name(operator.outputs[0])!r}"
+        raise ValueError(f"the network is another one at this size, from {where} on")
+    return [(before.operators[one], after.operators[other]) for one, other in places]
 
 
-def _is_same(before: TfliteGraph, one: Any, after: TfliteGraph, other: Any) -> bool:
-    return before.kind(one) == after.kind(other) and len(one.inputs) == len(other.inputs)
-
-
-def _way(graph: TfliteGraph, operator: Any) -> tuple[str, int, str]:
-    """What an operator is at any size: names hold shapes."""
-    return graph.kind(operator), len(operator.inputs), re.sub(r"\d+(x\d+)+", "x", graph.name(operator.outputs[0]))
+def _way(graph: TfliteGraph, operator: Any) -> tuple[str, ...]:
+    """What tells an operator at any size: its kind and the names of what it makes and reads, without their shapes."""
+    names = (graph.name(index) if index >= 0 else "" for index in (operator.outputs[0], *operator.inputs))
+    return graph.kind(operator), *(re.sub(r"\d+(x\d+)+", "x", name) for name in names)
 
 
 def _changed_constants(
