@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from exporter.artifact import Artifact, Format
+from exporter.errors import PlanError, StageError
 from exporter.figures import size_word
 from exporter.measure.measurements import Built
 from exporter.quantization.settings import Int8Settings
@@ -31,9 +33,20 @@ def with_all_sizes(built: Built, stages: Sequence[Stage], sizes: Sequence[tuple[
     for height, width in sizes[1:]:
         word, at_size = size_word((height, width)), artifacts[network].with_size(height, width)
         for stage in (*again, *last):
-            _, at_size = run(stage, at_size, f"{built.target} {word}")
+            with _at(word):
+                _, at_size = run(stage, at_size, f"{built.target} {word}")
         files[word] = at_size
     return replace(built, steps=(*built.steps, run(JoinSizes.of(files), built.file, built.target)))
+
+
+@contextmanager
+def _at(size: str) -> Iterator[None]:
+    """Says in what a stage refuses at which size that is."""
+    try:
+        yield
+    except (StageError, PlanError) as error:
+        problem, _, hint = str(error).partition("\n  hint: ")
+        raise type(error)(f"input.sizes, {size}: {problem}", hint=hint) from error
 
 
 def _learns(stage: Stage) -> bool:

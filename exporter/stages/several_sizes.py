@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -62,14 +63,10 @@ class Resize(Stage):
                 ) from error
         path = workspace.folder / "model.tflite"
         path.write_bytes(by_copies(made) if copies.exists() else made)
-        ends = self._quantized.input, self._quantized.output
-        sized = (
-            type(end)(like.shape, like.layout, end.dtype, end.range, end.scale, end.zero_point, end.colour, end.frames)
-            for end, like in zip(ends, (source.input, source.output), strict=True)
-        )
-        given_spec, made_spec = sized
+        ends = ((self._quantized.input, source.input), (self._quantized.output, source.output))
+        given_ends, made_ends = (replace(coded, shape=there.shape) for coded, there in ends)
         return Artifact.of_file(
-            path, self.gives, like=self._quantized, step=str(self), input=given_spec, output=made_spec
+            path, self.gives, like=self._quantized, step=str(self), input=given_ends, output=made_ends
         )
 
     def _prove(self, resized: bytes, source: Artifact) -> None:

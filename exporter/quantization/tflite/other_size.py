@@ -17,9 +17,10 @@ import numpy as np
 
 from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import Array, TfliteGraph
-from exporter.quantization.params import Affine, Range, quantize_weights
+from exporter.quantization.params import HIGHEST, LOWEST, Affine, Range, quantize_weights
 
 MOST_APART, SHARE_APART = 8, 0.1  # operators that only one size has; more, and it is not the same network
+STEPS_OFF = 1.5  # that a constant may be from its code: rounding up or down is chosen
 Pair = tuple[Any, Any]
 
 
@@ -99,28 +100,20 @@ def _constant_pairs(
 
 
 def _replace_constants(graph: TfliteGraph, changed: dict[str, tuple[Array, Array]]) -> None:
-    done: dict[tuple[int, str], int] = {}
     for operator in graph.operators:
         for place, index in enumerate(operator.inputs):
             stored = graph.constant(index)
-            if stored is None or graph.name(index) not in changed:
-                continue
-            if (index, graph.kind(operator)) not in done:
-                old, new = changed[graph.name(index)]
-                done[index, graph.kind(operator)] = _replaced(graph, operator, place, stored, old, new)
-            operator.inputs[place] = done[index, graph.kind(operator)]
+            if stored is not None and graph.name(index) in changed:
+                operator.inputs[place] = _replaced(graph, operator, place, stored, *changed[graph.name(index)])
 
 
 def _replaced(graph: TfliteGraph, operator: Any, place: int, stored: Array, old: Array, new: Array) -> int:
     """A constant with the values of the other size, coded as the operator's kernel asks."""
     index, kind = operator.inputs[place], graph.kind(operator)
     name, coded = graph.name(index), graph.quantization(index)
-    if stored.dtype == old.dtype and coded is None:
-        if not np.array_equal(stored, old):
-            raise ValueError(f"the constant {name!r} depends on the size, and was changed when it was quantised")
+    _require_unchanged(name, stored, old, graph.tensors[index].quantization if coded else None)
+    if coded is None:
         return graph.add_constant(name, new)
-    if coded is None or new.dtype != np.float32:
-        raise ValueError(f"the constant {name!r} depends on the size, and has no code that would hold it")
     linear = TFLITE_WEIGHTED.get(kind)
     if linear and place == linear.weights:
         return _weights(graph, operator, name, new)
@@ -131,6 +124,24 @@ def _replaced(graph: TfliteGraph, operator: Any, place: int, stored: Array, old:
         values = Range(low, high)
         params = (Affine.symmetric if place == INT8_KERNELS[kind].symmetric else Affine.of_range)(values)
     return _coded(graph, name, params.quantize(new), np.array([params.scale], np.float32), params.zero_point, 0)
+
+
+def _require_unchanged(name: str, stored: Array, old: Array, coded: Any | None) -> None:
+    """Raises ValueError for a constant that is not the float file's, but for its code: it may have been rescaled."""
+    changed = f"the constant {name!r} depends on the size, and was changed when it was quantised"
+    if stored.shape != old.shape or (coded is None) != (stored.dtype == old.dtype):
+        raise ValueError(changed)
+    if coded is None:
+        if not np.array_equal(stored, old):
+            raise ValueError(changed)
+        return
+    sides = [-1 if axis == coded.quantizedDimension else 1 for axis in range(stored.ndim)]
+    scales, zeros = (np.asarray(each, np.float64) for each in (coded.scale, coded.zeroPoint))
+    if len(scales) > 1:
+        scales, zeros = scales.reshape(sides), zeros.reshape(sides)
+    held = np.clip(old, (LOWEST - zeros) * scales, (HIGHEST - zeros) * scales)
+    if (np.abs((stored - zeros) * scales - held) > STEPS_OFF * scales).any():
+        raise ValueError(changed)
 
 
 def _weights(graph: TfliteGraph, operator: Any, name: str, new: Array) -> int:
@@ -145,8 +156,7 @@ def _weights(graph: TfliteGraph, operator: Any, name: str, new: Array) -> int:
         raise ValueError(f"the weights {name!r} depend on the size, and have a bias")
     made = quantize_weights(new, axis, None, scale)
     if there >= 0:
-        zeros = np.zeros(new.shape[linear.channel_axis], np.float32)
-        stored, scales = made.bias(zeros, scale)
+        stored, scales = made.bias(np.zeros(new.shape[linear.channel_axis], np.float32), scale)
         operator.inputs[linear.bias] = _coded(graph, graph.name(there), stored, scales, 0, 0)
     return _coded(graph, name, made.values, made.scales, 0, made.axis)
 
