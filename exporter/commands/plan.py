@@ -32,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
         found = {"recipe": recipe.resolved(), "chains": stages, "kept": kept, "not_here": awaited}
         show_json(found | {"warnings": list(warnings), "checked": CHECKED, "left": LEFT})
         return 0
-    show(f"{recipe.name} {recipe.version}, {recipe.input.height}×{recipe.input.width} px")
+    sizes = recipe.input.sizes or ((recipe.input.height, recipe.input.width),)
+    several = ", a signature each" if len(sizes) > 1 else ""
+    show(f"{recipe.name} {recipe.version}, {', '.join(f'{h}×{w}' for h, w in sizes)} px{several}")
     for chain in chains:
         show(f"  {chain}")
         if kept:
