@@ -12,7 +12,7 @@ from build_apk import FLAVOURS, build_apk, check_apk, compile_flavour, dex, reso
 
 from exporter.bundle import sign_bundle
 from exporter.bundle.card import runtime_card
-from exporter.bundle.manifest import read_manifest
+from exporter.bundle.manifest import Manifest, Model, Sized, read_manifest
 from exporter.bundle.sums import SIGNATURE
 from exporter.errors import BundleError, EngineError
 from exporter.signing.keys import new_key_pair
@@ -130,13 +130,27 @@ def test_the_cards_java_compiles(android: ApkToolchain, bundle: Path, stubs: Pat
         android.javac([source], tmp_path / "classes", classpath=[stubs], android=True)
 
 
+def of_two_sizes(manifest: Manifest) -> Manifest:
+    """As if its files held two sizes; the second's ends are the first's, which a card does not look at."""
+
+    def with_sizes(model: Model) -> Model:
+        names = ("64x64", "96x128")
+        ends = {"input": model.input, "output": model.output, "tiling": manifest.tiling, "worst_parity_db": 40.0}
+        return model.model_copy(update={"signatures": tuple(Sized.model_construct(name=n, **ends) for n in names)})
+
+    return manifest.model_copy(update={"models": tuple(map(with_sizes, manifest.models))})
+
+
 @pytest.mark.slow
 def test_the_cards_kotlin_compiles(android: ApkToolchain, bundle: Path, stubs: Path, tmp_path: Path) -> None:
     manifest = read_manifest(bundle)
     int8_only = manifest.model_copy(update={"models": tuple(m for m in manifest.models if m.precision == "int8")})
-    sources = [tmp_path / "Float.kt", tmp_path / "Int8.kt"]
+    sources = [tmp_path / "Float.kt", tmp_path / "Int8.kt", tmp_path / "Sizes.kt"]
     sources[0].write_text(snippet((bundle / "README.md").read_text(), "kotlin"))
     sources[1].write_text(snippet(runtime_card(int8_only, bundle, ()), "kotlin"))
+    section = runtime_card(of_two_sizes(manifest), bundle, ()).split("## Which size for which picture")[1]
+    sources[2].write_text(snippet(section.split("## Tensors")[0], "kotlin"))
+    assert "fun restoreAt" in sources[2].read_text()
     kotlin = KotlinToolchain()
     kotlin.install(quiet)
     kotlin.compile(sources, tmp_path / "classes", [stubs, android.android_jar])

@@ -43,7 +43,7 @@ def test_one_chain_per_target(recipe_file):  # noqa: F811
         ({"data__training": "null"}, r"data\.training: is missing, prune trains on it"),
         (
             {"input__sizes": "[256x256, 720x1290]", "stages": "[torch_to_onnx, onnx_to_tflite]"},
-            r"input\.sizes\[1\], width: 1290 is not a multiple of 16.*nearest: 1280 or 1296",
+            r"input\.sizes\.1, width: 1290 is not a multiple of 16.*nearest: 1280 or 1296",
         ),
         (
             {
