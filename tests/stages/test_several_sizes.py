@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from exporter.artifact import Artifact, Format, Signature, TensorSpec
-from exporter.errors import Refused, StageError
+from exporter.errors import Refused, StageError, WrongPicture
 from exporter.graph import tflite_signatures
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.quantization.tflite import other_size
 from exporter.runtimes import runtime
 from exporter.stages.onnx_to_tflite import OnnxToTflite
 from exporter.stages.quantize_tflite import BEFORE_COPIES, QuantizeTflite
@@ -144,6 +145,24 @@ def test_a_network_that_is_another_one_at_a_size_is_refused(tmp_path):
     with pytest.raises(Refused, match=r"INT8 at 64×96 px: the network is another one at this size, from ") as refused:
         run(Resize.of(given, quantized), other, tmp_path / "resized")
     assert "leave the size out of input.sizes" in str(refused.value)
+
+
+def test_an_int8_file_that_is_broken_there_is_noticed(enlarging, tmp_path, monkeypatch):
+    take = other_size.at_other_size
+
+    def broken(quantized, given, other):
+        graph = TfliteGraph(take(quantized, given, other))
+        if quantized != given:
+            last = [operator for operator in graph.operators if graph.kind(operator) == "CONV_2D"][-1]
+            index = last.inputs[1]
+            last.inputs[1] = graph.add_constant(graph.name(index), -graph.constant(index))
+            graph.tensors[last.inputs[1]].quantization = graph.tensors[index].quantization
+        return graph.to_bytes()
+
+    quantized = run(QuantizeTflite(), enlarging[0], tmp_path / "int8")
+    monkeypatch.setattr(other_size, "at_other_size", broken)
+    with pytest.raises(WrongPicture, match=r"the INT8 file is [\d.]+ dB from the float one, [\d.]+ dB at the first"):
+        run(Resize.of(enlarging[0], quantized), enlarging[1], tmp_path / "resized")
 
 
 def test_a_signature_with_other_bits_stops_the_export(enlarging, tmp_path, monkeypatch):

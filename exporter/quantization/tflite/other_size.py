@@ -71,20 +71,18 @@ def _way(graph: TfliteGraph, operator: Any) -> tuple[str, ...]:
     return graph.kind(operator), *(re.sub(r"\d+(x\d+)+", "x", name) for name in names)
 
 
-def _changed_constants(
-    before: TfliteGraph, after: TfliteGraph, pairs: Sequence[Pair]
-) -> dict[str, tuple[Array, Array]]:
-    """By name: what is stored at both sizes, where that differs."""
-    changed: dict[str, tuple[Array, Array]] = {}
+def _changed_constants(before: TfliteGraph, after: TfliteGraph, pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """What is stored at both sizes under each name of which something differs; a name may stand for several."""
+    found: dict[str, list[Pair]] = {}
     for name, old, new in _constant_pairs(before, after, pairs):
-        if old.shape == new.shape and np.array_equal(old, new):
-            if name in changed:
-                raise ValueError(f"the constant {name!r} depends on the size in one place and not in another")
-            continue
-        known = changed.setdefault(name, (old, new))
-        if not np.array_equal(known[1], new):
-            raise ValueError(f"the constant {name!r} becomes several at this size")
-    return changed
+        known = found.setdefault(name, [])
+        if not any(_is_equal(old, one) and _is_equal(new, other) for one, other in known):
+            known.append((old, new))
+    return {name: known for name, known in found.items() if not all(_is_equal(old, new) for old, new in known)}
+
+
+def _is_equal(one: Array, other: Array) -> bool:
+    return one.shape == other.shape and np.array_equal(one, other)
 
 
 def _constant_pairs(
@@ -99,49 +97,48 @@ def _constant_pairs(
                 yield before.name(mine), old, new
 
 
-def _replace_constants(graph: TfliteGraph, changed: dict[str, tuple[Array, Array]]) -> None:
+def _replace_constants(graph: TfliteGraph, changed: dict[str, list[Pair]]) -> None:
     for operator in graph.operators:
         for place, index in enumerate(operator.inputs):
             stored = graph.constant(index)
-            if stored is not None and graph.name(index) in changed:
-                operator.inputs[place] = _replaced(graph, operator, place, stored, *changed[graph.name(index)])
+            if stored is None or graph.name(index) not in changed:
+                continue
+            coded = graph.tensors[index].quantization if graph.quantization(index) else None
+            known = [(old, new) for old, new in changed[graph.name(index)] if _is_coded(stored, old, coded)]
+            if not known or any(not _is_equal(new, known[0][1]) for _, new in known):
+                what = "becomes several" if known else "was changed when it was quantised"
+                raise ValueError(f"the constant {graph.name(index)!r} depends on the size, and {what}")
+            if not _is_equal(*known[0]):
+                operator.inputs[place] = _replaced(graph, operator, place, known[0][1])
 
 
-def _replaced(graph: TfliteGraph, operator: Any, place: int, stored: Array, old: Array, new: Array) -> int:
-    """A constant with the values of the other size, coded as the operator's kernel asks."""
-    index, kind = operator.inputs[place], graph.kind(operator)
-    name, coded = graph.name(index), graph.quantization(index)
-    _require_unchanged(name, stored, old, graph.tensors[index].quantization if coded else None)
-    if coded is None:
-        return graph.add_constant(name, new)
-    linear = TFLITE_WEIGHTED.get(kind)
-    if linear and place == linear.weights:
-        return _weights(graph, operator, name, new)
-    params = Affine(float(coded[0][0]), int(coded[1][0]))
-    low, high = float(new.min()), float(new.max())
-    fits = params.range.low - params.scale / 2 <= low and high <= params.range.high + params.scale / 2
-    if not fits and INT8_KERNELS[kind].rule != "same":
-        values = Range(low, high)
-        params = (Affine.symmetric if place == INT8_KERNELS[kind].symmetric else Affine.of_range)(values)
-    return _coded(graph, name, params.quantize(new), np.array([params.scale], np.float32), params.zero_point, 0)
-
-
-def _require_unchanged(name: str, stored: Array, old: Array, coded: Any | None) -> None:
-    """Raises ValueError for a constant that is not the float file's, but for its code: it may have been rescaled."""
-    changed = f"the constant {name!r} depends on the size, and was changed when it was quantised"
+def _is_coded(stored: Array, old: Array, coded: Any | None) -> bool:
+    """Whether `stored` is the float file's `old`, as it is or as a code; it may have been rescaled."""
     if stored.shape != old.shape or (coded is None) != (stored.dtype == old.dtype):
-        raise ValueError(changed)
+        return False
     if coded is None:
-        if not np.array_equal(stored, old):
-            raise ValueError(changed)
-        return
+        return np.array_equal(stored, old)
     sides = [-1 if axis == coded.quantizedDimension else 1 for axis in range(stored.ndim)]
     scales, zeros = (np.asarray(each, np.float64) for each in (coded.scale, coded.zeroPoint))
     if len(scales) > 1:
         scales, zeros = scales.reshape(sides), zeros.reshape(sides)
     held = np.clip(old, (LOWEST - zeros) * scales, (HIGHEST - zeros) * scales)
-    if (np.abs((stored - zeros) * scales - held) > STEPS_OFF * scales).any():
-        raise ValueError(changed)
+    return bool((np.abs((stored - zeros) * scales - held) <= STEPS_OFF * scales).all())
+
+
+def _replaced(graph: TfliteGraph, operator: Any, place: int, new: Array) -> int:
+    """A constant with the values of the other size, coded as the operator's kernel asks."""
+    index, kind = operator.inputs[place], graph.kind(operator)
+    name, coded, linear = graph.name(index), graph.quantization(index), TFLITE_WEIGHTED.get(kind)
+    if coded is None:
+        return graph.add_constant(name, new)
+    if linear and place == linear.weights:
+        return _weights(graph, operator, name, new)
+    params, values = Affine(float(coded[0][0]), int(coded[1][0])), Range(float(new.min()), float(new.max()))
+    ends, step = params.range, params.scale / 2
+    if not ends.low - step <= values.low <= values.high <= ends.high + step and INT8_KERNELS[kind].rule != "same":
+        params = (Affine.symmetric if place == INT8_KERNELS[kind].symmetric else Affine.of_range)(values)
+    return _coded(graph, name, params.quantize(new), np.array([params.scale], np.float32), params.zero_point, 0)
 
 
 def _weights(graph: TfliteGraph, operator: Any, name: str, new: Array) -> int:
