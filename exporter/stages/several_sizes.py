@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_GROWTH = 1.05  # what a file of all sizes may have, in sizes of the largest single one
 NAMED_TENSORS = 3
-FARTHER_DB, BROKEN_DB = 10.0, 30.0
+FARTHER_DB, ENOUGH_DB = 15.0, 36.0
 
 
 class Resize(Stage):
@@ -79,7 +79,7 @@ class Resize(Stage):
 
         What is lost by ranges that do not fit is for the recipe's promises; this is about a file that is broken.
         """
-        if not other_db >= min(first_db - FARTHER_DB, BROKEN_DB):
+        if not other_db >= min(first_db - FARTHER_DB, ENOUGH_DB):
             found = f"{other_db:.1f} dB from the float one, {first_db:.1f} dB at the first size"
             raise WrongPicture(
                 f"{self.name}: the INT8 file is {found}",

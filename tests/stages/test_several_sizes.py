@@ -155,7 +155,7 @@ def test_an_int8_file_that_is_broken_there_is_noticed(enlarging, tmp_path, monke
         if quantized != given:
             last = [operator for operator in graph.operators if graph.kind(operator) == "CONV_2D"][-1]
             index = last.inputs[1]
-            last.inputs[1] = graph.add_constant(graph.name(index), -graph.constant(index))
+            last.inputs[1] = graph.add_constant(graph.name(index), np.full_like(graph.constant(index), 127))
             graph.tensors[last.inputs[1]].quantization = graph.tensors[index].quantization
         return graph.to_bytes()
 
