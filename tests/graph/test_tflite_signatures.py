@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -57,6 +61,55 @@ def test_each_signature_gives_the_bits_of_its_own_file(files):
         assert expected.std() > 0.01
     first = np.random.default_rng(3).random(SIZES["8x8"], dtype=np.float32)
     assert answer(joined, first).tobytes() == answer(files["8x8"], first).tobytes(), "who names none gets the first"
+
+
+def test_the_engine_of_android_verifies_it_and_gives_the_same_bits(files, tmp_path):
+    """CompiledModel checks a file's tables before it takes it, and names a signature by its place."""
+    from ai_edge_litert.compiled_model import CompiledModel
+
+    path = tmp_path / "joined.tflite"
+    path.write_bytes(join_signatures(files))
+    model = CompiledModel.from_file(str(path))
+    assert list(model.get_signature_list()) == list(files)
+    for place, (name, own) in enumerate(files.items()):
+        given = np.random.default_rng(2).random(SIZES[name], dtype=np.float32)
+        inputs, outputs = model.create_input_buffers(place), model.create_output_buffers(place)
+        inputs[0].write(given)
+        model.run_by_index(place, inputs, outputs)
+        assert np.array_equal(outputs[0].read(given.size, np.float32).reshape(given.shape), answer(own, given))
+
+
+PROGRAM = """
+import importlib, sys
+import numpy as np
+Interpreter = importlib.import_module(sys.argv[1]).Interpreter
+joined = Interpreter(model_path="joined.tflite")
+joined.allocate_tensors()
+for name in joined.get_signature_list():
+    own = Interpreter(model_path=f"{name}.tflite")
+    own.allocate_tensors()
+    (source,), (result,) = own.get_input_details(), own.get_output_details()
+    given = np.random.default_rng(2).random(source["shape"], dtype=np.float32)
+    own.set_tensor(source["index"], given)
+    own.invoke()
+    (made,) = joined.get_signature_runner(name)(input=given).values()
+    assert made.tobytes() == own.get_tensor(result["index"]).tobytes(), name
+    print(name)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["tflite_runtime.interpreter", "tensorflow.lite.python.interpreter"])
+def test_other_engines_give_the_bits_of_each_ones_own_file(engine, files, tmp_path):
+    """In a process of their own: they register what LiteRT registers."""
+    package = engine.split(".")[0]
+    if find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    for name, content in {**files, "joined": join_signatures(files)}.items():
+        (tmp_path / f"{name}.tflite").write_bytes(content)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, engine], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == list(files)
 
 
 def test_what_is_equal_is_stored_once(files):
