@@ -78,7 +78,10 @@ public final class PhotoActivity extends Activity {
                 });
                 double seconds = (System.nanoTime() - start) / 1e9;
                 String how = restorer.backend + " " + restorer.model.precision + String.format(" · %.2f s", seconds);
-                show(before, Pictures.bitmap(after), restorer.refused.isEmpty() ? how : how + "\n" + restorer.refused);
+                for (String reason : new String[] {restorer.refused, restorer.refusedSizes()}) {
+                    how += reason.isEmpty() ? "" : "\n" + reason;
+                }
+                show(before, Pictures.bitmap(after), how);
             } finally {
                 restorer.close();
             }
