@@ -271,8 +271,5 @@ def _recall(file: Path) -> Measurements | None:
     pictures = [path for picture in known.pictures for path in picture.files.values()]
     files = [stage.artifact.path for stage in known.stages]
     files += [t.layers.maps for t in known.targets if isinstance(t.layers, Localisation) and t.layers.maps]
-    return (
-        known
-        if all(path.exists() for path in (*pictures, *files, known.golden, *known.golden_of_sizes.values()))
-        else None
-    )
+    files += [known.golden, *known.golden_of_sizes.values()]
+    return known if all(path.exists() for path in (*pictures, *files)) else None

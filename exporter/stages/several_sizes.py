@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
 MOST_GROWTH = 1.05  # what a file of all sizes may have, in sizes of the largest single one
 NAMED_TENSORS = 3
+DIGITS = 16
 FARTHER_DB, ENOUGH_DB = 15.0, 36.0
 
 
 class Resize(Stage):
     """The INT8 file of the first size at another one: the same codes and scales. Its source is the float file there.
 
-    `given`, `quantized`: digests of the first size's float file, and of the INT8 file that was made of it.
+    `given`, `quantized`: digests of the first size's float file, and of the INT8 file that was made of it, as far as
+    people read them.
     """
 
     name: ClassVar[str] = "resize"
@@ -42,7 +44,7 @@ class Resize(Stage):
 
     @classmethod
     def of(cls, given: Artifact, quantized: Artifact) -> Self:
-        made = cls(given=given.sha256, quantized=quantized.sha256)
+        made = cls(given=given.sha256[:DIGITS], quantized=quantized.sha256[:DIGITS])
         made._given, made._quantized = given, quantized
         return made
 
@@ -103,7 +105,7 @@ class JoinSizes(Stage):
 
     @classmethod
     def of(cls, files: Mapping[str, Artifact]) -> Self:
-        made = cls(own={name: file.sha256 for name, file in files.items()})
+        made = cls(own={name: file.sha256[:DIGITS] for name, file in files.items()})
         made._files = files
         return made
 
