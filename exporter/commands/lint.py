@@ -59,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         show_json(said | ({"against": asdict(found)} if found else {}))
         return worst
     show(f"{args.model}: {len(audit.ops)} operators, {audit.macs / 1e6:.1f} M multiply-accumulates")
+    if len(sizes := _sizes(args.model)) > 1:
+        show(f"  {len(sizes)} sizes, a signature each: {', '.join(sizes)}; this is about the first")
     show(f"  {audit.int8_mac_share:.1%} of them in INT8, {audit.float_islands} float islands, rank ≤ {audit.max_rank}")
     if on_gpu:
         _show_gpu(on_gpu)
@@ -69,6 +71,12 @@ def run(args: argparse.Namespace) -> int:
     if found:
         _show_layers(found, args.against)
     return worst
+
+
+def _sizes(model: Path) -> tuple[str, ...]:
+    from exporter.graph.tflite_signatures import signatures_of
+
+    return signatures_of(model.read_bytes()) if model.suffix == ".tflite" else ()
 
 
 def _compare(model: Path, against: Path, folder: Path | None) -> Localisation:

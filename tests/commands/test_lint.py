@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from exporter.cli import main
+from exporter.graph.tflite_signatures import join_signatures
 from tests.graph.tflite_net import Net
 from tests.runtimes.tiny_models import TinyFiles
 
@@ -31,6 +32,14 @@ def test_lint_against_on_ones_own_pictures_for_programs(
     assert main([*words, "--pictures", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["against"]
     assert found["images"] == 1 and len(found["layers"]) > 2
+
+
+def test_a_file_of_several_sizes_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Net((1, 8, 8, 3)).conv(3).write(tmp_path / "joined.tflite")
+    other = Net((1, 8, 16, 3)).conv(3).write(tmp_path / "other.tflite")
+    path.write_bytes(join_signatures({"8x8": path.read_bytes(), "8x16": other.read_bytes()}))
+    main(["lint", str(path)])
+    assert "2 sizes, a signature each: 8x8, 8x16; this is about the first" in capsys.readouterr().out
 
 
 def test_what_lint_cannot_compare_it_says(tiny: TinyFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,3 +46,15 @@ def test_a_base_install_plans_beside_an_earlier_run(
     capfd.readouterr()
     assert main(["plan", f"recipe={recipe}"]) == 0
     assert "already done" not in capfd.readouterr().out
+
+
+def test_a_plan_says_all_sizes(
+    tmp_path: Path, teacher_file: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    targets = {"phone": {"runtime": "litert_cpu"}}
+    recipe = write_recipe_folder(
+        tmp_path, teacher_file, stages=["torch_to_onnx", "onnx_to_tflite"], targets=targets, input={}
+    )
+    assert main(["plan", f"recipe={recipe}", "input.sizes=[64x64, 96x128]"]) == 0
+    assert capfd.readouterr().out.startswith("tiny 1.0, 64×64, 96×128 px, a signature each\n")
