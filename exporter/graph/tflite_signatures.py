@@ -2,8 +2,9 @@
 
 The format's own way: https://ai.google.dev/edge/litert/models/signatures. Buffers of equal content are one buffer.
 FlatBuffers allow that two places point to one table, so everything else that is equal is written once, too: scales of
-channels, names, options, whole operators. Activations of all but the first subgraph are nameless: those of one shape
-and scale are then one table, and a further size costs a few bytes for each tensor and operator.
+channels, names, options, whole operators. In all but the first subgraph activations, and constants that have a name of
+that size alone, are nameless: those of one shape and scale are then one table, and a further size costs a few bytes for
+each tensor and operator.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class _Joined:
         self.codes: list[Any] = []
         self.subgraphs: list[Any] = []
         self.signatures: list[Any] = []
+        self._names: set[Any] = set()  # of the first
         self._buffer_places: dict[bytes, int] = {b"": 0}
         self._code_places: dict[Any, int] = {}
         for entry in first.model.metadata or []:
@@ -63,7 +65,9 @@ class _Joined:
         for number, tensor in enumerate(subgraph.tensors):
             stored = model.buffers[tensor.buffer]
             tensor.buffer = self._buffer(stored)
-            if not is_first and number not in ends and tensor.buffer == 0:
+            if is_first:
+                self._names.add(tensor.name)
+            elif number not in ends and (tensor.buffer == 0 or tensor.name not in self._names):
                 tensor.name = None
         for operator in subgraph.operators:
             operator.opcodeIndex = self._code(model.operatorCodes[operator.opcodeIndex])

@@ -36,7 +36,13 @@ def at_other_size(quantized: bytes, given: bytes, other: bytes) -> bytes:
     _replace_options(made, before, pairs)
     for graph_input, wanted in zip(made.inputs, after.inputs, strict=True):
         made.tensors[graph_input].shape = list(after.shape(wanted))
-    content = _with_shapes(made.to_bytes())
+    try:
+        content = _with_shapes(made.to_bytes())
+    except RuntimeError as error:  # what is written in another way there keeps the shapes of here
+        said = str(error).splitlines()[0]
+        raise ValueError(
+            f"{_first_apart(before, pairs) or 'LiteRT does not take the file at this size'} ({said})"
+        ) from None
     ends = TfliteGraph(content)
     for tensor, wanted in zip(ends.outputs, after.outputs, strict=True):
         if ends.shape(tensor) != after.shape(wanted):
@@ -58,11 +64,19 @@ def _same_operators(before: TfliteGraph, after: TfliteGraph) -> list[Pair]:
     places = [(block.a + step, block.b + step) for block in blocks for step in range(block.size)]
     operators = len(mine) + len(its)
     if operators - 2 * len(places) > max(MOST_APART, SHARE_APART * operators):
-        first = next((place for place, pair in enumerate(places) if pair != (place, place)), len(places))
-        operator = before.operators[min(first, len(mine) - 1)]
-        where = f"{before.kind(operator)} {before.name(operator.outputs[0])!r}"
-        raise ValueError(f"the network is another one at this size, from {where} on")
+        apart = _first_apart(before, [(before.operators[one], None) for one, _ in places])
+        raise ValueError(apart or "the network is another one at this size: it has more operators there")
     return [(before.operators[one], after.operators[other]) for one, other in places]
+
+
+def _first_apart(before: TfliteGraph, pairs: Sequence[Pair]) -> str:
+    """The first operator that the other size has not; empty when it has all."""
+    same = {id(operator) for operator, _ in pairs}
+    for operator in before.operators:
+        if id(operator) not in same:
+            where = f"{before.kind(operator)} {before.name(operator.outputs[0])!r}"
+            return f"the network is another one at this size, from {where} on"
+    return ""
 
 
 def _way(graph: TfliteGraph, operator: Any) -> tuple[str, ...]:
@@ -181,7 +195,7 @@ def _replace_options(graph: TfliteGraph, before: TfliteGraph, pairs: Sequence[Pa
 
 
 def _with_shapes(content: bytes) -> bytes:
-    """The file with the shapes that LiteRT computes from those of its inputs. Raises ValueError in LiteRT's words."""
+    """The file with the shapes that LiteRT computes from those of its inputs. Raises RuntimeError in LiteRT's words."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     graph = TfliteGraph(content)
@@ -190,12 +204,9 @@ def _with_shapes(content: bytes) -> bytes:
         graph.tensors[tensor].shape = None  # SLICE believes what is said of its result
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(model_content=graph.to_bytes(), experimental_op_resolver_type=plain)
-    try:
-        for place in graph.inputs:
-            interpreter.resize_tensor_input(place, graph.shape(place))
-        interpreter.allocate_tensors()
-    except RuntimeError as error:
-        raise ValueError(f"LiteRT does not take the file at this size: {str(error).splitlines()[0]}") from None
+    for place in graph.inputs:
+        interpreter.resize_tensor_input(place, graph.shape(place))
+    interpreter.allocate_tensors()
     shapes = {each["index"]: [int(side) for side in each["shape"]] for each in interpreter.get_tensor_details()}
     for tensor in computed:
         graph.tensors[tensor].shape = shapes[tensor]
