@@ -1,7 +1,7 @@
 """LiteRT on the CPU for a Java program: raw input tensors on standard input, raw output tensors on standard output.
 
-`python litert_child.py MODEL THREADS [SIGNATURE]`. It says its name first, as Java's DataOutput.writeUTF would: two bytes
-of length, big endian, then UTF-8. It ends when its input does.
+`python litert_child.py MODEL THREADS [SIGNATURE]`. It says its name first, as Java's DataOutput.writeUTF would: two
+bytes of length, big endian, then UTF-8. It ends when its input does.
 """
 
 import struct
