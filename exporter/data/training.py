@@ -67,7 +67,7 @@ class TrainingSet:
         for file in self.files:
             width, height = image_size(file)
             if min(width, height) < size:
-                raise DataError(f"{file} is {width}×{height} px, a training crop is {size} px")
+                raise smaller_than_crop(file, width, height, size)
 
     def batch(self, seed: int, step: int, batch: int, size: int, share: slice = WHOLE) -> Batch:
         """`batch` random crops of size×size px: (blurred, sharp), each (batch, 3, size, size) in 0..1.
@@ -113,7 +113,8 @@ class TrainingSet:
         """A random crop and the margin around it: the kernel needs what lies outside; it is cut off later."""
         file = self.files[int(rng.integers(len(self.files)))]
         photo = read_bytes(file)
-        _require_size(photo, size, file)
+        if min(photo.shape[:2]) < size:
+            raise smaller_than_crop(file, photo.shape[1], photo.shape[0], size)
         margin = min(int(self.options.max_length_px), (min(photo.shape[:2]) - size) // 2)
         outer = size + 2 * margin
         top, left = (int(rng.integers(0, extent - outer + 1)) for extent in photo.shape[:2])
@@ -144,10 +145,9 @@ def cut_tile(
     small: NDArray[np.uint8], sharp: NDArray[np.uint8], scale: int, rng: np.random.Generator, size: int, file: Path
 ) -> Tile:
     """The same random crop of both, of size×size px of `small`. Raises DataError, naming `file`, when it is smaller."""
-    if scale == 1:
-        _require_size(small, size, file)
-    elif min(small.shape[:2]) < size:
-        raise too_small(file, sharp.shape[1], sharp.shape[0], size, scale)
+    if min(small.shape[:2]) < size:
+        height, width = sharp.shape[:2]
+        raise smaller_than_crop(file, width, height, size) if scale == 1 else too_small(file, width, height, size, scale)
     top, left = (int(rng.integers(0, extent - size + 1)) for extent in small.shape[:2])
     large = sharp[scale * top : scale * (top + size), scale * left : scale * (left + size)]
     return Tile(large, small[top : top + size, left : left + size])
@@ -241,9 +241,9 @@ def _digest(files: tuple[Path, ...]) -> str:
     return sha256("".join(sha256_of(file) for file in files).encode()).hexdigest()
 
 
-def _require_size(photo: NDArray[np.uint8], size: int, file: Path) -> None:
-    if min(photo.shape[:2]) < size:
-        raise DataError(f"{file} is {photo.shape[1]}×{photo.shape[0]} px, a training crop is {size} px")
+def smaller_than_crop(file: Path, width: int, height: int, size: int) -> DataError:
+    """Why no crop of size×size px can be cut of `file`."""
+    return DataError(f"{file} is {width}×{height} px, a training crop is {size} px")
 
 
 @lru_cache(maxsize=256)

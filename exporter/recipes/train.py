@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
@@ -17,7 +17,7 @@ from exporter.generators.build import generator_info
 from exporter.recipes.file import RecipeTree, find_recipe, read_recipe_tree
 from exporter.recipes.mistakes import located, mistakes, refuse
 from exporter.recipes.track import Track
-from exporter.recipes.values import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, portable
+from exporter.recipes.values import LARGEST_SIDE_PX, MOST_THREADS, Name, Part, Seed, Side, is_none, portable
 from exporter.training.options import FitOptions
 
 
@@ -85,6 +85,21 @@ class Tiles(Part):
     kernels: int = Field(default=2048, ge=1)  # shakes drawn once; which one blurs what is drawn anew each time
 
 
+class Noise(Part):
+    """Noise on sharp photographs, for a denoiser; see exporter.data.training_noisy.NoiseOptions, which it becomes."""
+
+    min_sigma: float = Field(default=0.0, ge=0, le=255)  # of 255
+    max_sigma: float = Field(default=55.0, gt=0, le=255)
+    sensor_probability: float = Field(default=0.0, ge=0, le=1)  # that the variance grows with the light
+    judged_sigma: float = Field(default=25.0, gt=0, le=255)  # white noise on evaluation pictures
+
+    @model_validator(mode="after")
+    def _sigmas_are_a_range(self) -> Self:
+        if self.min_sigma > self.max_sigma:
+            raise ValueError(f"min_sigma {self.min_sigma:g} is above max_sigma {self.max_sigma:g}")
+        return self
+
+
 class TrainingData(Part):
     """Folders of photographs or of pairs, also GoPro, RealBlur and RSBlur as distributed: exporter.data.layouts.
 
@@ -98,6 +113,8 @@ class TrainingData(Part):
     height: Side = 256  # evaluation pictures
     width: Side = 256
     blur: Blur = Blur()
+    noise: Noise | None = Field(default=None, exclude_if=is_none)  # in place of blur
+    colour: Literal["grey"] | None = Field(default=None, exclude_if=is_none)  # BT.601 luma of RGB, for a denoiser
     min_sharpness: float = Field(default=0.0, ge=0)  # variance of the Laplacian below which a crop is drawn again
     pool: Pool | None = None
     tiles: Tiles | None = None
@@ -106,6 +123,10 @@ class TrainingData(Part):
     def _one_store(self) -> Self:
         if self.pool is not None and self.tiles is not None:
             raise ValueError("pool and tiles are two ways to keep pairs: name one")
+        if self.noise is not None and (self.pool is not None or self.tiles is not None):
+            raise ValueError("noise is drawn anew at every step: leave pool and tiles out")
+        if self.colour is not None and self.noise is None:
+            raise ValueError(f"colour {self.colour} is for denoisers: say how strong the noise is (data.noise)")
         return self
 
 
@@ -129,6 +150,10 @@ class TrainRecipe(Part):
                 f"training.perceptual is {self.training.perceptual:g}, but there is neither a perceptual_encoder "
                 "nor a teacher"
             )
+        if self.data.colour == "grey":
+            for term in ("feature", "perceptual", "adversarial"):
+                if getattr(self.training, term):
+                    raise ValueError(f"training.{term} compares RGB pictures, data.colour is grey")
         if self.data.pool is not None and self.data.pool.size_px < self.training.crop_px:
             raise ValueError(
                 f"data.pool.size_px is {self.data.pool.size_px}, training.crop_px needs {self.training.crop_px}"

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.artifact import sha256_of
+from exporter.artifact import CHANNELS, Colour, sha256_of
 from exporter.checkpoints.hub import fetch
 from exporter.errors import RecipeError
 from exporter.files.atomic import write_atomically
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from exporter.data.evaluation import EvaluationSet
     from exporter.data.pool import PairPool
     from exporter.data.training import TrainingSet
+    from exporter.data.view import View
     from exporter.training.loop import Fit
     from exporter.training.processes import Processes
     from exporter.training.tiles import SharpTiles
@@ -92,19 +93,37 @@ def _scale(recipe: TrainRecipe, info: GeneratorInfo) -> int:
     from exporter.generators.network_file import read_network
 
     side = recipe.training.crop_px
-    scale = scale_of(_first_weights(recipe, info), side, info.name)
+    scale = scale_of(_first_weights(recipe, info), side, info.name, _channels(recipe))
     if recipe.teacher is not None:
         teacher = read_network(recipe.teacher, {recipe.model.arch})
-        if (theirs := scale_of(teacher, side, "the teacher")) != scale:
+        if (theirs := scale_of(teacher, side, "the teacher", _channels(recipe))) != scale:
             raise RecipeError(f"teacher: it enlarges {theirs} times, {info.name} {scale} times")
     if scale == 1 and recipe.data.protocol is not None:
         raise RecipeError(f"data.protocol: {NOTHING_ENLARGED}")
+    if scale > 1 and recipe.data.noise is not None:
+        raise RecipeError("data.noise: a network that enlarges does not learn from noise alone")
     if scale > 1 and recipe.data.tiles is not None:
         raise RecipeError(
             "data.tiles: blurs on the training device, which a network that enlarges does not learn from",
             hint="data.pool keeps pairs of two sizes",
         )
     return scale
+
+
+def _colour(recipe: TrainRecipe) -> Colour:
+    return recipe.data.colour or "rgb"
+
+
+def _channels(recipe: TrainRecipe) -> int:
+    return CHANNELS[_colour(recipe)]
+
+
+def _view(recipe: TrainRecipe) -> View:
+    """What of an evaluation picture goes in, and what should come out."""
+    from exporter.data.view import View
+
+    noise = recipe.data.noise
+    return View(_colour(recipe), _colour(recipe), noise=noise.judged_sigma if noise else 0.0)
 
 
 def _open_images(recipe: TrainRecipe, scale: int, pools: Path, processes: Processes, progress: Progress) -> _Images:
@@ -115,6 +134,7 @@ def _open_images(recipe: TrainRecipe, scale: int, pools: Path, processes: Proces
     from exporter.data.leakage import check_leakage
     from exporter.data.pool import open_pool
     from exporter.data.training import mix, open_training
+    from exporter.data.training_noisy import NoiseOptions, noisy
     from exporter.data.training_small import enlarging
 
     data = recipe.data
@@ -123,12 +143,15 @@ def _open_images(recipe: TrainRecipe, scale: int, pools: Path, processes: Proces
     training, evaluation = mix(sources), None
     if scale > 1:
         training = enlarging(training, scale, data.protocol)
+    if data.noise is not None:
+        training = noisy(training, NoiseOptions(**data.noise.model_dump(exclude={"judged_sigma"})), _colour(recipe))
     if data.evaluation is not None:
         evaluation = open_evaluation(data.evaluation, data.height, data.width, data.variant, scale, data.protocol)
         if processes.first:
             for folder, source in zip(data.training, sources, strict=True):
                 if folder != data.evaluation or detect_layout(folder) is None:  # public sets are split by their authors
                     check_leakage(source, evaluation)
+        evaluation = evaluation.seen_through(_view(recipe))
     if data.pool is None:
         return _Images(training, evaluation, training)
     wanted = (pools, training, data.pool.pairs, data.pool.size_px, recipe.seed, progress, data.pool.workers)
@@ -253,7 +276,7 @@ def _keep(
         "description": recipe.description,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "weights": {"file": WEIGHTS, "sha256": sha256_of(folder / WEIGHTS)},
-        "cost_256": asdict(cost_of(trained, (1, 3, 256, 256))),
+        "cost_256": asdict(cost_of(trained, (1, _channels(recipe), 256, 256))),
         "seed": recipe.seed,
         "steps": recipe.training.steps,
         "wall_s": round(fit.elapsed_s, 1),
@@ -286,4 +309,5 @@ def _validation(trained: nn.Module, fit: Fit, images: _Images) -> dict[str, Any]
         "pairs": len(images.evaluation),
         "protocol": yardstick.protocols["psnr_db"],
         "baseline": yardstick.baseline,
+        **images.evaluation.view.in_words(),
     }
