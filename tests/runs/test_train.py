@@ -285,3 +285,49 @@ def test_what_makes_no_sense_of_an_enlarging_network(
     save_network(tmp_path / "other.safetensors", "mobilenetv3_student", {"preset": "s"})
     with pytest.raises((RecipeError, DataError), match=says):
         train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path, Silent())
+
+
+DENOISING = {
+    "model.arch": "dncnn",
+    "model.kwargs": "{in_nc: 3, nc: 4, nb: 3, fold: 2}",
+    "data.noise": "{max_sigma: 30, judged_sigma: 15}",
+}
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(None, 3), ("grey", 1)])
+def test_a_denoiser_learns_from_noise_and_is_judged_on_noise(
+    recipe: Path, tmp_path: Path, pair_folder: Path, colour: str | None, channels: int
+) -> None:
+    words = DENOISING | {"data.evaluation": str(pair_folder), "data.height": "64", "data.width": "64"}
+    if colour:
+        words |= {"data.colour": colour, "model.kwargs": f"{{in_nc: {channels}, nc: 4, nb: 3, fold: 2}}"}
+    card = train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path, Silent())
+    assert "sigma 15 of 255" in card["validation"]["noise"]
+    assert 23 < card["validation"]["psnr_db"] - card["validation"]["gain_db"] < 27  # 24.6 dB before values are cut
+    assert card["recipe"]["data"]["noise"]["max_sigma"] == 30
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"data.pool": "{pairs: 2, size_px: 64}"}, "noise is drawn anew at every step: leave pool and tiles out"),
+        ({"data.noise": "{min_sigma: 40, max_sigma: 30}"}, "min_sigma 40 is above max_sigma 30"),
+        ({"data.noise": "null", "data.colour": "grey"}, "colour grey is for denoisers"),
+        (
+            {"data.colour": "grey", "training.adversarial": "0.1"},
+            "training.adversarial compares RGB pictures, data.colour is grey",
+        ),
+        (
+            {"model.arch": "srvgg", "model.kwargs": "{num_feat: 6, num_conv: 1, upscale: 2, act_type: relu}"},
+            "data.noise: a network that enlarges does not learn from noise",
+        ),
+        ({"data.colour": "grey"}, r"model.arch: dncnn cannot run at 32×32"),
+    ],
+)
+def test_what_makes_no_sense_of_a_denoiser(recipe: Path, tmp_path: Path, words: dict[str, str], says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        train(load_train_recipe(recipe, DENOISING | words), tmp_path / "run", tmp_path, Silent())
+
+
+def test_a_recipe_without_noise_says_nothing_of_it(recipe: Path) -> None:
+    assert not {"noise", "colour"} & set(load_train_recipe(recipe).resolved()["data"])
