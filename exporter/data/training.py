@@ -147,7 +147,9 @@ def cut_tile(
     """The same random crop of both, of size×size px of `small`. Raises DataError, naming `file`, when it is smaller."""
     if min(small.shape[:2]) < size:
         height, width = sharp.shape[:2]
-        raise smaller_than_crop(file, width, height, size) if scale == 1 else too_small(file, width, height, size, scale)
+        if scale > 1:
+            raise too_small(file, width, height, size, scale)
+        raise smaller_than_crop(file, width, height, size)
     top, left = (int(rng.integers(0, extent - size + 1)) for extent in small.shape[:2])
     large = sharp[scale * top : scale * (top + size), scale * left : scale * (left + size)]
     return Tile(large, small[top : top + size, left : left + size])

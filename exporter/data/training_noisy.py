@@ -17,7 +17,7 @@ from exporter.data.images import image_size, read_image, to_uint8
 from exporter.data.training import Floats, MixedSet, PairedSet, Tile, TrainingSet, mix, smaller_than_crop
 
 HALVED_FROM_PX = 1024  # shorter side from which a photograph is halved, so that what JPEG left of it goes
-MID_GREY = np.float32(0.5)  # sRGB, where a sensor's noise has the sigma that was drawn
+MID_GREY = 0.5  # sRGB, where a sensor's noise has the sigma that was drawn
 READ_SHARE = 0.1  # of the variance at mid grey: what a sensor adds in the dark too
 
 
@@ -89,10 +89,8 @@ def with_noise(clean: Floats, rng: np.random.Generator, options: NoiseOptions) -
 
 def _exposed(clean: Floats, sigma: float, values: Floats) -> Floats:
     """Noise added to linear light: at mid grey, `sigma` of the encoded picture."""
-    middle = to_linear(MID_GREY)
-    step = np.float32(1e-3)
-    slope = (to_linear(MID_GREY + step) - to_linear(MID_GREY - step)) / (2 * step)
-    variance, light = (sigma * slope) ** 2, to_linear(clean)
+    below, middle, above = to_linear(np.array([MID_GREY - 1e-3, MID_GREY, MID_GREY + 1e-3], np.float32))
+    variance, light = (sigma * (above - below) / 2e-3) ** 2, to_linear(clean)
     spread = np.sqrt(variance * (READ_SHARE + (1 - READ_SHARE) * light / middle)).astype(np.float32)
     return to_srgb(light + spread * values)
 

@@ -35,6 +35,17 @@ class DnCNN(nn.Module):
         for _ in range(nb - 2):
             layers += [nn.Conv2d(nc, nc, 3, padding=1), nn.ReLU(inplace=True)]
         self.model = nn.Sequential(*layers, nn.Conv2d(nc, ends, 3, padding=1))
+        self._draw_weights()
+
+    def _draw_weights(self) -> None:
+        """As in the paper (He et al., 2015): what PyTorch draws fades over so many layers, and little is learned."""
+        layers = [layer for layer in self.model if isinstance(layer, nn.Conv2d)]
+        for layer in layers:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+        with torch.no_grad():
+            layers[-1].weight.mul_(0.1)  # little is taken off at first: a clamp has no gradient where it acts
 
     def forward(self, x: Tensor) -> Tensor:
         if self.fold == 1:
