@@ -8,7 +8,8 @@ from __future__ import annotations
 from exporter.engines.arm import ArmEngine
 from exporter.engines.base import Engine
 from exporter.engines.litert_gpu import LiteRtGpuEngine
+from exporter.engines.litert_versions import LiteRtVersions
 
 __all__ = ["ENGINES", "Engine"]
 
-ENGINES: tuple[Engine, ...] = (LiteRtGpuEngine(), ArmEngine())
+ENGINES: tuple[Engine, ...] = (LiteRtVersions(), LiteRtGpuEngine(), ArmEngine())

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from exporter.engines import gpu_interpreter
+from exporter.engines import compiled_interpreter
+from exporter.engines.litert_versions import NEWEST, litert_environment
 from exporter.engines.process import last_words, run_program
 
 GpuPrecision = Literal["fp16", "fp32"]
@@ -47,8 +48,8 @@ def engine_environment(engine: Path, precision: GpuPrecision) -> dict[str, str]:
     icd = str(driver / "usr/share/vulkan/icd.d/lvp_icd.json")
     return {
         **os.environ,
-        gpu_interpreter.PRECISION: precision,
-        "PYTHONPATH": str(engine / "wheels"),
+        compiled_interpreter.PRECISION: precision,
+        **litert_environment(NEWEST),
         "LD_LIBRARY_PATH": f"{driver / 'lib' / triplet}:{driver / 'usr/lib' / triplet}",
         "VK_ICD_FILENAMES": icd,
         "VK_DRIVER_FILES": icd,
@@ -61,10 +62,10 @@ def ask_gpu(
 ) -> list[GpuAnswer]:
     """One answer per .tflite. A file that brings the engine down is not accepted; the others are asked all the same."""
     answers: list[GpuAnswer] = []
-    environment = engine_environment(engine, precision) | {gpu_interpreter.COMPILE_ONLY: str(int(compile_only))}
+    environment = engine_environment(engine, precision) | {compiled_interpreter.COMPILE_ONLY: str(int(compile_only))}
     while len(answers) < len(models):
         left = [str(model) for model in models[len(answers) :]]
-        command = [sys.executable, gpu_interpreter.__file__, *left]
+        command = [sys.executable, compiled_interpreter.__file__, *left]
         late = "the LiteRT GPU engine gave no answer"
         done = run_program(command, timeout_s=TIMEOUT_S, late=late, cwd=engine, env=environment)
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]

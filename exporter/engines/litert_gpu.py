@@ -13,18 +13,17 @@ from typing import Any, ClassVar
 
 from exporter.engines.base import Engine, Say
 from exporter.engines.folder import stamp_of
+from exporter.engines.litert_versions import NEWEST, litert_folder, unpack_litert
 from exporter.engines.packages import unpack_debs
-from exporter.engines.wheels import unpack_wheels
 from exporter.files.atomic import write_text_atomically
 
 INSTALL = "exporter runtimes --install litert_gpu"
-REQUIREMENTS = ("ai-edge-litert==2.3.0", "numpy==1.26.4")
 DRIVER = ("mesa-vulkan-drivers", "libvulkan1")
 
 
 class LiteRtGpuEngine(Engine):
     name: ClassVar[str] = "litert_gpu"
-    about: ClassVar[str] = "LiteRT 2.3.0's GPU engine (ML Drift over WebGPU) on software Vulkan (lavapipe)"
+    about: ClassVar[str] = f"LiteRT {NEWEST}'s GPU engine (ML Drift over WebGPU) on software Vulkan (lavapipe)"
 
     def installed(self) -> str | None:
         if platform.machine() != "x86_64":
@@ -42,13 +41,14 @@ class LiteRtGpuEngine(Engine):
 
     @property
     def versions(self) -> dict[str, dict[str, str]]:
-        return {part: stamp_of(self.folder / part).get("versions", {}) for part in ("driver", "wheels")}
+        parts = {"driver": self.folder / "driver", "wheels": litert_folder(NEWEST)}
+        return {part: stamp_of(folder).get("versions", {}) for part, folder in parts.items()}
 
     def install(self, say: Say) -> None:
         from exporter.engines.gpu_canary import check_engine
 
         unpack_debs(DRIVER, self.folder / "driver", suite="bookworm-backports", with_dependencies=True, say=say)
-        unpack_wheels(REQUIREMENTS, self.folder / "wheels", say=say)
+        unpack_litert(NEWEST, say)
         if not self.checked:
             say("checking that the engine starts, overflows in fp16 and refuses rank 6")
             with tempfile.TemporaryDirectory() as scratch:
@@ -58,4 +58,4 @@ class LiteRtGpuEngine(Engine):
 
     @property
     def _proof(self) -> Path:
-        return self.folder / "checked.json"
+        return self.folder / "proof.json"

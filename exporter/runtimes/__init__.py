@@ -7,8 +7,10 @@ from exporter.runtimes.arm import LiteRtArm, TfliteRuntimeArm
 from exporter.runtimes.base import Runtime
 from exporter.runtimes.litert_cpu import LiteRtCpu
 from exporter.runtimes.litert_gpu import LiteRtGpu, LiteRtGpuFp32
+from exporter.runtimes.litert_versions import LiteRt210, LiteRt216, LiteRt230, LiteRtCompiledCpu, LiteRtRelease
 from exporter.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
 from exporter.runtimes.onnxruntime_cuda import OnnxRuntimeCuda
+from exporter.runtimes.tensorflow_lite import TensorflowLite
 from exporter.runtimes.tensorrt import Tensorrt, TensorrtRtx
 from exporter.runtimes.tflite_runtime import TfliteRuntime
 from exporter.runtimes.torch_cpu import TorchCpu
@@ -21,7 +23,7 @@ from exporter.runtimes.torch_cuda import (
 )
 from exporter.suggestions import named
 
-__all__ = ["CPU_RUNTIMES", "CUDA_RUNTIMES", "RUNTIMES", "runtime"]
+__all__ = ["CPU_RUNTIMES", "CUDA_RUNTIMES", "LITERT_VERSIONS", "RUNTIMES", "runtime"]
 
 CPU_RUNTIMES: tuple[Runtime, ...] = (TorchCpu(), OnnxRuntimeCpu(), LiteRtCpu(), TfliteRuntime())
 CUDA_RUNTIMES: tuple[Runtime, ...] = (
@@ -34,8 +36,18 @@ CUDA_RUNTIMES: tuple[Runtime, ...] = (
     TensorrtRtx(),
     Tensorrt(),
 )
+# What apps ship: LiteRT's releases, CompiledModel of the newest, the last tflite-runtime, and TensorFlow's own.
+LITERT_VERSIONS: tuple[LiteRtRelease, ...] = (
+    LiteRt210(),
+    LiteRt216(),
+    LiteRt230(),
+    LiteRtCompiledCpu(),
+    TfliteRuntime(),
+    TensorflowLite(),
+)
 RUNTIMES: tuple[Runtime, ...] = (
     *CPU_RUNTIMES,
+    *(release for release in LITERT_VERSIONS if not isinstance(release, TfliteRuntime)),
     *CUDA_RUNTIMES,
     # Phones' engines on this machine, put together by `exporter runtimes --install`. They prove, they are not timed.
     LiteRtGpu(),

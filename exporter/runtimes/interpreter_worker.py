@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -33,18 +34,28 @@ class TfliteModel:
 
     def infer(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """The picture; of a file with a state, and a clip (H, W, T*C), the pictures of all its frames."""
+        pictures = []
+        for made in self._calls(image):
+            stored = made[0][0].transpose(1, 2, 0) if self._layouts[1] == "NCHW" else made[0][0]
+            pictures.append(_real(stored, self._outputs[0]))
+        shown = np.concatenate(pictures, axis=2) if len(pictures) > 1 else pictures[0]
+        return np.ascontiguousarray(shown, np.float32)
+
+    def stored(self, image: NDArray[np.float32]) -> list[NDArray[Any]]:
+        """Every output of every call that the image takes, one after the other, as the tensors hold them."""
+        return [tensor for made in self._calls(image) for tensor in made]
+
+    def _calls(self, image: NDArray[np.float32]) -> Iterator[list[NDArray[Any]]]:
+        """What the outputs hold after each call: one, or of a clip one for each frame."""
         channels = image.shape[2] if not self._sources else int(self._inputs[0]["shape"][3])
-        states, pictures = self._fresh(), []
+        states = self._fresh()
         for first in range(0, image.shape[2], channels):
             frame = self._fed(image[..., first : first + channels])
             self._set(frame, states)
             self._interpreter.invoke()
             made = [self._interpreter.get_tensor(one["index"]) for one in self._outputs]
             states = [frame if place < 0 else made[place] for place in self._sources]
-            stored = made[0][0].transpose(1, 2, 0) if self._layouts[1] == "NCHW" else made[0][0]
-            pictures.append(_real(stored, self._outputs[0]))
-        shown = np.concatenate(pictures, axis=2) if len(pictures) > 1 else pictures[0]
-        return np.ascontiguousarray(shown, np.float32)
+            yield made
 
     def time_ms(self, image: NDArray[np.float32], runs: int, warmup: int) -> list[float]:
         channels = image.shape[2] if not self._sources else int(self._inputs[0]["shape"][3])
@@ -141,11 +152,15 @@ def main(folder: Path) -> None:
     model = TfliteModel(opened(interpreter, job.get("signature", "")), job["input_layout"], job["output_layout"])
     with np.load(str(folder / "inputs.npz")) as inputs:
         images = inputs["images"]
+    pictures, samples_ms, tensors = images[:0], [], []
     if job["runs"]:
-        pictures, samples_ms = images[:0], model.time_ms(images[0], job["runs"], job["warmup"])
+        samples_ms = model.time_ms(images[0], job["runs"], job["warmup"])
+    elif job.get("stored"):
+        tensors = [tensor for image in images for tensor in model.stored(image)]
     else:
-        pictures, samples_ms = np.stack([model.infer(image) for image in images]), []
-    np.savez(str(folder / "outputs.npz"), images=pictures)
+        pictures = np.stack([model.infer(image) for image in images])
+    numbered = {"tensor_%d" % number: tensor for number, tensor in enumerate(tensors)}  # noqa: UP031 (Python 3.8)
+    np.savez(str(folder / "outputs.npz"), images=pictures, **numbered)
     (folder / "timings.json").write_text(json.dumps({"samples_ms": samples_ms}))
     answers = ("outputs.npz", "timings.json")
     digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in answers}

@@ -5,12 +5,14 @@ Quantised input and output are converted outside the timed call, with the file's
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.runtimes.base import Image, Session, engine_call
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.installed import not_installed, version_of
+from exporter.runtimes.worker import Stored
 
 if TYPE_CHECKING:
     from exporter.runtimes.interpreter_worker import TfliteModel
@@ -51,6 +53,11 @@ class LiteRtSession(Session):
     def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
         with engine_call(ENGINE, self._artifact):
             return self._open().time_ms(image, runs, warmup)
+
+    def stored_all(self, images: Sequence[Image]) -> list[list[Stored]]:
+        """As `FolderSession` has it."""
+        with engine_call(ENGINE, self._artifact):
+            return [self._open().stored(image) for image in images]
 
     def _open(self) -> TfliteModel:
         if self._model is None:

@@ -6,20 +6,19 @@ only when the GPU takes every operator of it: nothing falls back to the CPU.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import ClassVar
 
 from exporter.artifact import Artifact, Format
-from exporter.engines import gpu_interpreter
+from exporter.engines import compiled_interpreter
 from exporter.engines.gpu_probe import SOFTWARE, GpuPrecision, adapter_in, engine_environment, reason_in
 from exporter.engines.litert_gpu import LiteRtGpuEngine
 from exporter.engines.process import last_words, run_program
 from exporter.errors import EngineError
 from exporter.runtimes.base import Session
 from exporter.runtimes.cpu import threads_on_cpu
-from exporter.runtimes.worker import FolderSession
+from exporter.runtimes.worker import FolderSession, lend_engine
 
 ENGINE = "gpu_engine"
 JOB_TIMEOUT_S = 1800
@@ -47,8 +46,7 @@ class LiteRtGpu:
 
     def _run_worker(self, folder: Path) -> None:
         """Have the job done. Raises EngineError with the operators that the GPU refuses."""
-        (folder / ENGINE).mkdir(exist_ok=True)
-        shutil.copyfile(gpu_interpreter.__file__, folder / ENGINE / "interpreter.py")
+        lend_engine(compiled_interpreter.__file__, ENGINE, folder)
         done = run_program(
             [sys.executable, "worker.py", "."],
             timeout_s=JOB_TIMEOUT_S,

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.processes.child_process import run_child
-from exporter.runtimes.base import Session
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.worker import FolderSession
 from exporter.runtimes.worker_process import run_worker
@@ -41,7 +40,7 @@ class TfliteRuntime:
     def device(self, threads: int) -> str:
         return f"tflite-runtime {self._version or '(not installed)'} XNNPACK, {threads_on_cpu(threads)}"
 
-    def open(self, artifact: Artifact, threads: int) -> Session:
+    def open(self, artifact: Artifact, threads: int) -> FolderSession:
         return FolderSession(MODULE, artifact, threads, self._run_worker)
 
     @cached_property

@@ -1,16 +1,18 @@
 """The folder protocol: one job for an engine that cannot share our process.
 
-    job.json     job (a fresh id), engine, model, threads, input_layout, output_layout, signature, images, runs, warmup
+    job.json     job (a fresh id), engine, model, threads, input_layout, output_layout, signature, images, runs, warmup,
+                 stored
     MODEL        the model file, under the name job.json gives
     inputs.npz   images: float32 (N, H, W, 3) RGB in 0..1
     worker.py    the worker program, for the other side to start in the folder
   --- the worker answers ---
-    outputs.npz  images: float32 (N, H, W, 3), empty for a timing job
+    outputs.npz  images: float32 (N, H, W, 3), empty for a timing job; of a `stored` job instead tensor_0, tensor_1, …:
+                 the outputs of the first image as the file holds them, then those of the next
     timings.json samples_ms: one figure per timed model call, empty for a picture job
     done.json    the end marker, renamed into place last: the job's id and the sha256 of both answers
 
-A job either makes pictures (runs = 0) or is timed on its first image (runs > 0). How the folder reaches the
-engine and comes back is all a runtime adds: the `carry` of a FolderSession.
+A job makes pictures (runs = 0), or gives tensors as they are `stored`, or is timed on its first image (runs > 0). How
+the folder reaches the engine and comes back is all a runtime adds: the `carry` of a FolderSession.
 """
 
 from __future__ import annotations
@@ -23,13 +25,17 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from exporter.artifact import Artifact, sha256_of
 from exporter.errors import EngineError
 from exporter.failures import pass_on
 from exporter.runtimes.base import Image, Session
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Stored: TypeAlias = "NDArray[Any]"  # int8 codes, or float32
 WORKER_PROGRAM = Path(__file__).with_name("interpreter_worker.py")
 ANSWERS = ("outputs.npz", "timings.json")
 END_MARKER = "done.json"
@@ -37,10 +43,11 @@ END_MARKER = "done.json"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: pictures as float32 (H, W, 3), and milliseconds."""
+    """What came back: pictures as float32 (H, W, 3), milliseconds, output tensors as they are stored."""
 
     pictures: tuple[Image, ...]
     samples_ms: tuple[float, ...]
+    tensors: tuple[Stored, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class Job:
     threads: int
     runs: int = 0
     warmup: int = 0
+    stored: bool = False
 
 
 def write_job(folder: Path, job: Job, images: Sequence[Image]) -> str:
@@ -76,6 +84,7 @@ def write_job(folder: Path, job: Job, images: Sequence[Image]) -> str:
         "images": len(images),
         "runs": job.runs,
         "warmup": job.warmup,
+        "stored": job.stored,
     }
     (folder / "job.json").write_text(json.dumps(order))
     return job_id
@@ -99,10 +108,15 @@ def read_answer(folder: Path, job_id: str) -> Answer:
     try:
         with np.load(folder / "outputs.npz", allow_pickle=False) as outputs:
             pictures = tuple(np.asarray(picture, np.float32) for picture in outputs["images"])
+            tensors = tuple(outputs[f"tensor_{number}"] for number in range(len(outputs.files) - 1))
         samples_ms = tuple(float(sample) for sample in _json(folder / "timings.json")["samples_ms"])
     except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
         pass_on(error, folder)
         raise EngineError(f"the worker's answer in {folder} is malformed: {error}") from error
+    if order["stored"]:
+        if not tensors or len(tensors) % order["images"]:
+            raise EngineError(f"the worker gave {len(tensors)} tensors of {order['images']} pictures")
+        return Answer(pictures, samples_ms, tensors)
     asked = (0, order["runs"]) if order["runs"] else (order["images"], 0)
     if (len(pictures), len(samples_ms)) != asked:
         raise EngineError(
@@ -110,6 +124,12 @@ def read_answer(folder: Path, job_id: str) -> Answer:
             f"asked were {asked[0]} and {asked[1]}"
         )
     return Answer(pictures, samples_ms)
+
+
+def lend_engine(source: str, engine: str, folder: Path) -> None:
+    """Lay the module `source` into a job folder as the engine's interpreter."""
+    (folder / engine).mkdir(exist_ok=True)
+    shutil.copyfile(source, folder / engine / "interpreter.py")
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -141,6 +161,12 @@ class FolderSession(Session):
     def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
         job = Job(self._engine, self._artifact, self._threads, runs, warmup)
         return list(self._do(job, [image]).samples_ms)
+
+    def stored_all(self, images: Sequence[Image]) -> list[list[Stored]]:
+        """Of each image every output tensor as the file holds it; of a clip those of all its frames."""
+        tensors = self._do(Job(self._engine, self._artifact, self._threads, stored=True), images).tensors
+        each = len(tensors) // len(images)
+        return [list(tensors[first : first + each]) for first in range(0, len(tensors), each)]
 
     def _do(self, job: Job, images: Sequence[Image]) -> Answer:
         folder = Path(self._folder.name)

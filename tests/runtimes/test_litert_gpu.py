@@ -9,6 +9,7 @@ import pytest
 
 from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.engines.gpu_probe import adapter_in, reason_in
+from exporter.engines.litert_versions import NEWEST, litert_folder
 from exporter.errors import EngineError
 from exporter.inspect.gpu.acceptance import accepted
 from exporter.measure.latency import measure_latency, table_jobs
@@ -87,9 +88,11 @@ def test_what_the_gpu_refuses_is_an_error_and_never_falls_back(tmp_path: Path) -
 def test_without_the_driver_there_is_no_answer(
     tiny: TinyFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wheels = gpu_engine().folder / "wheels"
+    gpu_engine()
+    wheels = litert_folder(NEWEST)
     monkeypatch.setenv("EXPORTER_ENGINES", str(tmp_path))
     (tmp_path / "litert_gpu/driver").mkdir(parents=True)
-    (tmp_path / "litert_gpu/wheels").symlink_to(wheels)
+    litert_folder(NEWEST).parent.mkdir()
+    litert_folder(NEWEST).symlink_to(wheels)
     with pytest.raises(EngineError, match="adapter|WebGPU"), runtime("litert_gpu").open(tiny.tflite(), 1) as session:
         session.infer(photo(0))

@@ -1,10 +1,10 @@
-"""LiteRT's CompiledModel on the GPU alone, with the faces of the TensorFlow Lite interpreter that our worker knows.
+"""LiteRT's CompiledModel, with the faces of the TensorFlow Lite interpreter that our worker knows.
 
-Copied into a job folder as the engine's `interpreter` module, or run as `python gpu_interpreter.py MODEL …` to learn
-which files the GPU takes. That is why this file imports nothing of the exporter.
+Copied into a job folder as the engine's `interpreter` module, or run as `python compiled_interpreter.py MODEL …` to
+learn which files the GPU takes. That is why this file imports nothing of the exporter.
 
-`EXPORTER_GPU_PRECISION` is fp16 (what phones do) or fp32; with `EXPORTER_GPU_COMPILE_ONLY=1` nothing is run. A call is
-write, run and read: the run alone only queues.
+With `EXPORTER_GPU_PRECISION`, which is fp16 (what phones do) or fp32, it is for the GPU alone, else for the CPU; with
+`EXPORTER_GPU_COMPILE_ONLY=1` nothing is run. A call is write, run and read: on a GPU the run alone only queues.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ FIRST = 64  # values of each tensor that a probe hands back
 
 
 class Interpreter:
-    """Raises RuntimeError when the GPU does not take every operator of the file."""
+    """Raises RuntimeError when the GPU does not take every operator of the file, ValueError when no engine does."""
 
     def __init__(self, model_path: str, num_threads: int = 1) -> None:
         os.environ["LP_NUM_THREADS"] = str(num_threads)  # lavapipe reads it when the driver is loaded
-        from ai_edge_litert.compiled_model import CompiledModel, GpuOptions, HardwareAccelerator, Options
+        from ai_edge_litert.compiled_model import CompiledModel
         from ai_edge_litert.interpreter import Interpreter as Described
 
         described = Described(model_path)
         self._details = described.get_input_details(), described.get_output_details()
-        # Without benchmark_mode a run only queues, and the read that waits for it gives up after ten seconds.
-        on_gpu = GpuOptions(enforce_f32=os.environ[PRECISION] == "fp32", benchmark_mode=True)
-        # GPU alone: with the CPU beside it, refused operators would go there without a word.
-        self._model = CompiledModel.from_file(model_path, options=Options(HardwareAccelerator.GPU, gpu_options=on_gpu))
+        try:
+            self._model = CompiledModel.from_file(model_path, options=_options(num_threads))
+        except RuntimeError:
+            if not _for_gpu():
+                described.allocate_tensors()  # this one names the operator that it lacks
+            raise
         self._described, self._signature = described, 0
         self._make_buffers()
         self._fed: dict[int, Any] = {}
@@ -89,6 +91,21 @@ class Interpreter:
 
     def get_tensor(self, index: int) -> Any:
         return self._made[index]
+
+
+def _for_gpu() -> bool:
+    return PRECISION in os.environ
+
+
+def _options(num_threads: int) -> Any:
+    from ai_edge_litert.compiled_model import CpuOptions, GpuOptions, HardwareAccelerator, Options
+
+    if not _for_gpu():
+        return Options(HardwareAccelerator.CPU, cpu_options=CpuOptions(num_threads=num_threads))
+    # Without benchmark_mode a run only queues, and the read that waits for it gives up after ten seconds.
+    on_gpu = GpuOptions(enforce_f32=os.environ[PRECISION] == "fp32", benchmark_mode=True)
+    # GPU alone: with the CPU beside it, refused operators would go there without a word.
+    return Options(HardwareAccelerator.GPU, gpu_options=on_gpu)
 
 
 def probe(model_path: str) -> dict[str, Any]:
