@@ -28,7 +28,8 @@ from exporter.data.calibration import CalibrationSet, open_calibration
 from exporter.generators.mobilenetv3_student import MobileNetV3Student
 from exporter.generators.network_file import Description, read_network, write_network
 from exporter.inspect.model_file import artifact_of_file
-from exporter.measure.latency import measure_latency
+from exporter.measure.latency import Call, time_calls
+from exporter.measure.results import Latency
 from exporter.progress import Silent
 from exporter.runtimes import runtime
 from exporter.stages import Stage, Workspace
@@ -135,10 +136,9 @@ def _onnx2tf(student: Artifact, calibration: CalibrationSet, folder: Path) -> tu
 
 def _latencies_ms(files: dict[str, Path], image: np.ndarray) -> dict[str, float]:
     engine = runtime("litert_cpu")
-    return {
-        name: measure_latency(engine, artifact_of_file(path), image, 2, runs=RUNS, warmup=10).p50_ms
-        for name, path in files.items()
-    }
+    calls = [Call(engine, artifact_of_file(path), 2, image) for path in files.values()]
+    measured = time_calls(calls, RUNS, 10)
+    return {name: one.p50_ms for name, one in zip(files, measured, strict=True) if isinstance(one, Latency)}
 
 
 if __name__ == "__main__":

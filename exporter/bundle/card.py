@@ -53,7 +53,8 @@ def _gravity(verdict: Verdict) -> tuple[bool, bool]:
 def _said(verdict: Verdict) -> str:
     """The verdict's sentence; times are in the report alone."""
     if verdict.promise == "max_latency_ms" and verdict.status is Status.MISSED:
-        return f"{verdict.target}: the median model call takes longer than the promised {verdict.limit:g} ms"
+        noisy = "; it was timed on a machine that did other work, too: time it again" if verdict.noisy else ""
+        return f"{verdict.target}: the median model call takes longer than the promised {verdict.limit:g} ms{noisy}"
     return verdict.sentence
 
 

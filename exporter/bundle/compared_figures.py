@@ -50,7 +50,12 @@ def _other_machine(old: Target, new: Target, before: Report, after: Report) -> s
     if before.machine != after.machine:
         return "other machine"
     devices = {on_device(t.latency) for t in (old, new) if isinstance(t.latency, Latency)}
-    return "other device or number of threads" if len(devices) > 1 else _other_input(old, new, before, after)
+    if len(devices) > 1:
+        return "other device or number of threads"
+    for side, latency in (("OLD", old.latency), ("NEW", new.latency)):
+        if isinstance(latency, Latency) and latency.noise and old.latency != new.latency:
+            return f"{side} was timed on a noisy machine"
+    return _other_input(old, new, before, after)
 
 
 def _other_input(old: Target, new: Target, *_: Report) -> str:

@@ -12,7 +12,7 @@ from exporter.bundle.documents import read_document
 from exporter.data import shown
 from exporter.inspect import results as inspected
 from exporter.judge.verdicts import Status
-from exporter.measure import results
+from exporter.measure import load, results
 from exporter.not_measured import NotMeasured
 from exporter.report.document import SCHEMA_VERSION
 
@@ -84,14 +84,31 @@ class Quality(_Record):
         return results.Quality(**self.fields)
 
 
+class Load(_Record):
+    cores: int
+    others_cores: Number | None
+    load_average: Number | None
+    clock_mhz: tuple[Number, Number] | None
+
+    def value(self) -> load.Load:
+        return load.Load(**self.fields)
+
+
 class Latency(_Record):
+    """Reports of former releases were timed file by file, with nobody watching."""
+
     device: str
     threads: int
     samples_ms: tuple[Number, ...] = Field(min_length=1)
     p50_ms: Number
+    turns: int = Field(default=1, ge=1)
+    load: Load | None = None
+    attempts: int = Field(default=1, ge=1)
+    noise: tuple[str, ...] = ()
 
     def value(self) -> results.Latency:
-        return results.Latency(self.device, self.threads, self.samples_ms)
+        watched = None if self.load is None else self.load.value()
+        return results.Latency(self.device, self.threads, self.samples_ms, self.turns, watched, self.attempts)
 
 
 class Op(_Record):

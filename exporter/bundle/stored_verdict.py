@@ -96,6 +96,8 @@ def _figure_problems(target: Target) -> Iterator[str]:
         yield "the worst parity is above the mean"
     if not isinstance(latency, Absent) and not _near(latency.p50_ms, latency.value().p50_ms):
         yield "p50_ms is not the median of its samples"
+    if not isinstance(latency, Absent) and latency.noise != latency.value().noise:
+        yield "noise is not what its samples and the machine's load say"
     if isinstance(quality, Absent):
         return
     each = quality.psnr_each_db

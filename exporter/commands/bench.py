@@ -16,9 +16,8 @@ from exporter.commands.words import add_arch, add_json, show, show_json, show_ta
 from exporter.figures import counted
 
 if TYPE_CHECKING:
-    from exporter.artifact import Artifact
+    from exporter.measure.latency import Call
     from exporter.measure.results import Timing
-    from exporter.runtimes.base import Runtime
 
 ALL = "all"
 PHONE = "android_adb"
@@ -39,54 +38,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from exporter.measure.advice import advise
+    from exporter.measure.latency import time_calls, timing_of
 
     if args.runtime == PHONE:
         return bench_phone.run(args, _threads(args.threads))
-    jobs = _jobs(args.models, args.runtime, _threads(args.threads), args.arch)
-    if len(jobs) == 1:
-        return _single(args, *jobs[0])
-    timings = [_time(job, args) for job in jobs]
+    calls = _calls(args.models, args.runtime, _threads(args.threads), args.arch)
+    if len(calls) == 1:
+        return _single(args, calls[0])
+    timings = [
+        timing_of(call, latency, call.artifact.path.name)
+        for call, latency in zip(calls, time_calls(calls, args.runs, args.warmup), strict=True)
+    ]
     advice = advise(timings, {})
     if args.json:
         show_json({"timings": [_figures(timing) for timing in timings], "advice": advice})
         return 0
     counts = list(dict.fromkeys(timing.threads for timing in timings))
     headings = ("runtime", "file", "precision", *(counted(count, "thread") for count in counts))
-    show_table(f"median ms of {args.runs} calls after {args.warmup} to warm up", headings, _rows(timings, counts))
+    title = f"median ms of {args.runs} calls after {args.warmup} to warm up, all in turns"
+    show_table(title, headings, _rows(timings, counts))
+    for reason in dict.fromkeys(reason for timing in timings for reason in _noise(timing)):
+        show(f"  noisy: {reason}")
     for sentence in advice:
         show(f"  {sentence}")
     return 0
 
 
-def _single(args: argparse.Namespace, engine: Runtime, artifact: Artifact, threads: int) -> int:
-    from exporter.data.view import drawn
-    from exporter.measure.latency import measure_latency
+def _single(args: argparse.Namespace, call: Call) -> int:
+    from exporter.errors import EngineError
+    from exporter.measure.latency import time_calls
+    from exporter.not_measured import NotMeasured
 
-    image = drawn(artifact.input)
-    latency = measure_latency(engine, artifact, image, threads, args.runs, args.warmup)
+    (latency,) = time_calls([call], args.runs, args.warmup)
+    if isinstance(latency, NotMeasured):
+        raise EngineError(latency.reason)
+    path = call.artifact.path
     if args.json:
-        show_json({"model": str(artifact.path), "runtime": engine.name, **asdict(latency), **latency.percentiles_ms})
+        show_json({"model": str(path), "runtime": call.runtime.name, **asdict(latency), **latency.derived})
         return 0
-    show(f"{artifact.path} on {latency.device}, {len(latency.samples_ms)} calls after {args.warmup} to warm up")
-    show(f"  p50 {latency.p50_ms:.2f} ms · p90 {latency.p90_ms:.2f} ms · p99 {latency.p99_ms:.2f} ms")
+    median = "{:.2f} ms ({:.2f} to {:.2f})".format(latency.p50_ms, *latency.p50_ci95_ms)
+    show(f"{path} on {latency.device}, {len(latency.samples_ms)} calls after {args.warmup} to warm up")
+    show(f"  p50 {median} · p90 {latency.p90_ms:.2f} ms · p99 {latency.p99_ms:.2f} ms")
+    for reason in latency.noise:
+        show(f"  noisy: {reason}")
     return 0
 
 
-def _jobs(
-    models: list[Path], name: str | None, threads: list[int], arch: str | None
-) -> list[tuple[Runtime, Artifact, int]]:
+def _calls(models: list[Path], name: str | None, threads: list[int], arch: str | None) -> list[Call]:
+    from exporter.data.view import drawn
     from exporter.errors import MissingTool
     from exporter.inspect.model_file import artifact_of_file
-    from exporter.measure.latency import table_jobs
+    from exporter.measure.latency import Call, table_jobs
     from exporter.runtimes import runtime
     from exporter.runtimes.base import untimed
 
     if name and name != ALL and (why := untimed(runtime(name))):
         raise MissingTool(f"{name} is not timed: {why}")
     artifacts = [artifact_of_file(model, arch=arch) for model in models]
-    if name == ALL:
-        return table_jobs(artifacts, threads)
-    return [(engine_for(artifact, name), artifact, count) for artifact in artifacts for count in threads]
+    jobs = table_jobs(artifacts, threads)
+    if name != ALL:
+        jobs = [(engine_for(artifact, name), artifact, count) for artifact in artifacts for count in threads]
+    return [Call(engine, artifact, count, drawn(artifact.input)) for engine, artifact, count in jobs]
 
 
 def _threads(text: str) -> list[int]:
@@ -100,21 +112,13 @@ def _threads(text: str) -> list[int]:
     return list(dict.fromkeys(int(count) for count in counts))
 
 
-def _time(job: tuple[Runtime, Artifact, int], args: argparse.Namespace) -> Timing:
-    from exporter.data.view import drawn
-    from exporter.measure.latency import time_one
-
-    _, artifact, _ = job
-    return time_one(*job, drawn(artifact.input), args.runs, args.warmup)
-
-
 def _figures(timing: Timing) -> dict[str, Any]:
     from exporter.not_measured import NotMeasured
 
     latency = timing.latency
     if isinstance(latency, NotMeasured):
         return asdict(timing)
-    return asdict(timing) | latency.percentiles_ms
+    return asdict(timing) | latency.derived
 
 
 def _rows(timings: list[Timing], counts: list[int]) -> list[tuple[str, ...]]:
@@ -128,4 +132,12 @@ def _cell(timing: Timing | None) -> str:
 
     if timing is None:
         return ""
-    return "not measured" if isinstance(timing.latency, NotMeasured) else f"{timing.latency.p50_ms:.2f}"
+    if isinstance(timing.latency, NotMeasured):
+        return "not measured"
+    return f"{timing.latency.p50_ms:.2f}{' noisy' * bool(timing.latency.noise)}"
+
+
+def _noise(timing: Timing) -> tuple[str, ...]:
+    from exporter.not_measured import NotMeasured
+
+    return () if isinstance(timing.latency, NotMeasured) else timing.latency.noise

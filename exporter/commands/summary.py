@@ -7,6 +7,7 @@ from exporter.figures import fixed
 from exporter.judge.outcome import Outcome
 from exporter.judge.verdicts import Status, tally
 from exporter.measure.clipping import clipping_warnings
+from exporter.measure.latency import noise_remarks
 from exporter.measure.overshoot import overshoot_remarks
 from exporter.measure.results import TargetResult
 from exporter.not_measured import NotMeasured
@@ -23,7 +24,7 @@ def show_summary(outcome: Outcome) -> None:
             show(f"  not measured: {stage.name} on {stage.runtime}: {stage.quality.reason}")
     for warning in clipping_warnings(outcome.targets):
         show(f"  warning: {warning}")
-    for remark in overshoot_remarks(outcome.targets):
+    for remark in (*overshoot_remarks(outcome.targets), *noise_remarks(outcome.targets)):
         show(f"  note: {remark}")
 
 
@@ -35,7 +36,7 @@ def _row(outcome: Outcome, target: TargetResult) -> tuple[str, ...]:
         "not measured" if isinstance(parity, NotMeasured) else fixed(parity.worst_psnr_db, 1),
         "not measured" if isinstance(quality, NotMeasured) else fixed(quality.gain_db, 2, sign=True),
         "not measured" if isinstance(quality, NotMeasured) else fixed(quality.loss_db, 3),
-        "not measured" if isinstance(latency, NotMeasured) else f"{latency.p50_ms:.2f}",
+        "not measured" if isinstance(latency, NotMeasured) else f"{latency.p50_ms:.2f}{' noisy' * bool(latency.noise)}",
         f"{target.artifact.size_bytes / 1e3:.0f}",
         tally(verdict for verdict in outcome.verdicts if verdict.target == target.name).count,
     )

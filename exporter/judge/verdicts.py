@@ -52,6 +52,7 @@ class Verdict:
     status: Status
     sentence: str
     demanded: bool = True
+    noisy: bool = False  # a time that was missed while the machine was disturbed
 
     @property
     def id(self) -> PromiseId:

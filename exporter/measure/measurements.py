@@ -22,13 +22,14 @@ from exporter.generators.code import code_of_network_file
 from exporter.localise.results import Localisation
 from exporter.measure.accuracy_per_stage import float_reference, measure_stages
 from exporter.measure.evaluation import Renderings
-from exporter.measure.latency import table_jobs, time_one
+from exporter.measure.latency import Call, table_jobs, time_calls, timing_of
 from exporter.measure.layers import is_int8_tflite, localise_file
 from exporter.measure.pictures import save_pictures
 from exporter.measure.results import Picture, Quality, StageAccuracy, TargetResult, Tiled, Timing
 from exporter.measure.sizes import some_pairs, with_sizes
 from exporter.measure.targets import measure_target
 from exporter.measure.tiling import measure_tiling
+from exporter.measure.timed_targets import time_targets
 from exporter.not_measured import NotMeasured
 from exporter.progress import Progress
 from exporter.runtimes import runtime
@@ -141,7 +142,7 @@ def _measure(
     tiled = _tile(built[0], torch_cpu, renderings)
     targets = []
     layers: dict[str, Localisation | NotMeasured] = {}
-    with progress.task("time the targets", len(built)) as task:
+    with progress.task("run the targets", len(built)) as task:
         for chain in built:
             result = measure_target(
                 chain.target,
@@ -151,13 +152,11 @@ def _measure(
                 torch_cpu,
                 renderings,
                 threads=options.threads,
-                runs=options.runs,
-                warmup=options.warmup,
                 tiled=tiled,
                 also_on=[runtime(name) for name in chain.also_on],
             )
             reference, engine = float_reference(chain.steps), runtime(chain.runtime)
-            result = with_sizes(result, engine, reference, torch_cpu, of_sizes, options.runs, options.warmup)
+            result = with_sizes(result, engine, reference, torch_cpu, of_sizes)
             sha256 = chain.file.sha256
             if is_int8_tflite(chain.file) and chain.file.input.clip > 1:
                 layers[sha256] = NotMeasured("layers of a network with a state are not compared one by one")
@@ -165,6 +164,8 @@ def _measure(
                 layers[sha256] = localise_file([a for _, a in chain.steps], renderings, folder)
             targets.append(replace(result, layers=layers.get(sha256, result.layers)))
             task.advance()
+    with progress.task("time the targets", 1):
+        timed = time_targets(targets, {"": renderings, **of_sizes}, options.runs, options.warmup)
     seen = [stage for stage in stages if isinstance(stage.quality, Quality)]
     shown = {stage.name: (stage.artifact, runtime(stage.runtime)) for stage in seen}
     saved = save_pictures(folder / "pictures", renderings, shown, _telling_quality(stages), options.pictures)
@@ -174,7 +175,7 @@ def _measure(
         for name, other in of_sizes.items()
     }
     timings = _timings(built, renderings, options, progress)
-    return Measurements(stages, tuple(targets), saved, tiled, timings, golden, sized)
+    return Measurements(stages, timed, saved, tiled, timings, golden, sized)
 
 
 def _telling_quality(stages: Sequence[StageAccuracy]) -> Quality | None:
@@ -187,15 +188,15 @@ def _telling_quality(stages: Sequence[StageAccuracy]) -> Quality | None:
 def _timings(
     built: Sequence[Built], renderings: Renderings, options: Verification, progress: Progress
 ) -> tuple[Timing, ...]:
-    """Every distinct file on every runtime that takes it, when the recipe asks for it."""
+    """Every distinct file on every runtime that takes it, when the recipe asks for it; one number of threads a time."""
     first = {chain.file.sha256: chain for chain in reversed(built)}  # the first target that has the file names it
     jobs = table_jobs([chain.file for chain in reversed(first.values())], options.latency_threads)
-    image = renderings.evaluation[0].blurred
-    timings = []
-    with progress.task("latency table", len(jobs)) as task:
-        for job in jobs:
-            timing = time_one(*job, image, options.runs, options.warmup)
-            timings.append(replace(timing, file=first[job[1].sha256].target))
+    image, timings = renderings.evaluation[0].blurred, []
+    with progress.task("latency table", len(options.latency_threads)) as task:
+        for threads in options.latency_threads:
+            calls = [Call(*job, image) for job in jobs if job[2] == threads]
+            found = zip(calls, time_calls(calls, options.runs, options.warmup), strict=True)
+            timings += [timing_of(call, latency, first[call.artifact.sha256].target) for call, latency in found]
             task.advance()
     return tuple(timings)
 

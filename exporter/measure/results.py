@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,12 @@ from exporter.artifact import Artifact
 from exporter.data.shown import Overshoot
 from exporter.inspect.results import Audit, Finding
 from exporter.localise.results import Localisation
+from exporter.measure.load import Load
+from exporter.measure.noise import median_interval, reasons
 from exporter.not_measured import NotMeasured
 from exporter.tiling.grid import Tiling
+
+NOT_TIMED = NotMeasured("it was not timed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +85,25 @@ class Seam:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One model call each, after warm-up; copies and conversions outside the model not included."""
+    """One model call each, after warm-up; copies and conversions outside the model not included.
+
+    The samples lie turn by turn; between two turns the other files of the run had theirs.
+    """
 
     device: str
     threads: int
     samples_ms: tuple[float, ...]
+    turns: int = 1
+    load: Load | None = None  # None: nobody watched
+    attempts: int = 1  # how many times it was measured because the machine was disturbed; this is the best of them
 
     @property
     def p50_ms(self) -> float:
         return median(self.samples_ms)
+
+    @property
+    def p50_ci95_ms(self) -> tuple[float, float]:
+        return median_interval(self.samples_ms, self.turns)
 
     @property
     def p90_ms(self) -> float:
@@ -99,9 +114,19 @@ class Latency:
         return float(np.percentile(self.samples_ms, 99))
 
     @property
+    def noise(self) -> tuple[str, ...]:
+        """Why the times may not be the file's alone; empty: nothing was seen."""
+        return tuple(reasons(self.samples_ms, self.turns, self.threads, self.load))
+
+    @property
     def percentiles_ms(self) -> dict[str, float]:
         """As documents name them."""
         return {"p50_ms": self.p50_ms, "p90_ms": self.p90_ms, "p99_ms": self.p99_ms}
+
+    @property
+    def derived(self) -> dict[str, Any]:
+        """All that follows from the samples, as documents name it."""
+        return self.percentiles_ms | {"p50_ci95_ms": list(self.p50_ci95_ms), "noise": list(self.noise)}
 
 
 @dataclass(frozen=True, slots=True)

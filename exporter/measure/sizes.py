@@ -1,4 +1,4 @@
-"""The sizes of a target's file: of the further ones parity and quality on a few pictures, and how long a call takes."""
+"""The sizes of a target's file: of the further ones parity and quality on a few pictures."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from exporter.graph.read import read_graph
 from exporter.inspect.lint import lint_model
 from exporter.inspect.results import Finding
 from exporter.measure.evaluation import Renderings
-from exporter.measure.latency import measure_latency
 from exporter.measure.parity import measure_parity
 from exporter.measure.quality import measure_quality
-from exporter.measure.results import Latency, Parity, SizeResult, TargetResult
+from exporter.measure.results import NOT_TIMED, Parity, SizeResult, TargetResult
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Runtime
 
 PICTURES = 4  # of each further size: the same network, so that what differs is seen on any
-MOST_RUNS, MOST_WARMUP = 10, 2  # a large picture takes a second
 
 
 def some_pairs(evaluation: EvaluationSet) -> tuple[Pair, ...]:
@@ -37,10 +35,8 @@ def with_sizes(
     reference: Artifact,
     reference_runtime: Runtime,
     pictures: Mapping[str, Renderings],
-    runs: int,
-    warmup: int,
 ) -> TargetResult:
-    """`result` with the sizes of its file, if it has several; its parity becomes the worst of them.
+    """`result` with the sizes of its file, if it has several, not timed yet; its parity becomes the worst of them.
 
     `reference`: the float torch model of its chain; `pictures`: by signature, at its size.
     """
@@ -51,9 +47,7 @@ def with_sizes(
     for signature in others:
         expected = reference.with_size(signature.input.height, signature.input.width)
         renderings = pictures[signature.name]
-        sizes.append(
-            _of_size(result.artifact, signature, runtime, expected, reference_runtime, renderings, runs, warmup)
-        )
+        sizes.append(_of_size(result.artifact, signature, runtime, expected, reference_runtime, renderings))
     findings = (*result.findings, *_findings(result.artifact))
     return replace(result, sizes=tuple(sizes), parity=_worst(sizes), findings=findings)
 
@@ -76,8 +70,6 @@ def _of_size(
     reference: Artifact,
     reference_runtime: Runtime,
     renderings: Renderings,
-    runs: int,
-    warmup: int,
 ) -> SizeResult:
     at_size = file.at(signature)
     names = [f"{name} at {signature.name}" for name in renderings.names]
@@ -86,14 +78,8 @@ def _of_size(
     except EngineError as error:
         failed = NotMeasured.because(error)
         return SizeResult(signature.name, failed, failed, failed)
-    latency: Latency | NotMeasured
-    try:
-        image, threads = renderings.evaluation[0].blurred, renderings.threads
-        latency = measure_latency(runtime, at_size, image, threads, min(runs, MOST_RUNS), min(warmup, MOST_WARMUP))
-    except EngineError as error:
-        latency = NotMeasured.because(error)
     parity = measure_parity(expected, made, names, ends_at_range=file.precision == "int8")
-    return SizeResult(signature.name, parity, measure_quality(made, expected, renderings.evaluation), latency)
+    return SizeResult(signature.name, parity, measure_quality(made, expected, renderings.evaluation), NOT_TIMED)
 
 
 def _worst(sizes: Sequence[SizeResult]) -> Parity | NotMeasured:

@@ -13,12 +13,11 @@ from exporter.inspect.own_engine import for_own_engine
 from exporter.inspect.results import Audit, Finding
 from exporter.measure.cross_runtime import check_runtimes
 from exporter.measure.evaluation import Pictures, Renderings
-from exporter.measure.latency import DEFAULT_RUNS, DEFAULT_WARMUP, measure_latency
 from exporter.measure.layout import check_layout
 from exporter.measure.overshoot import overshoot_findings
 from exporter.measure.parity import measure_parity
 from exporter.measure.quality import measure_quality
-from exporter.measure.results import CrossRuntimeCheck, Latency, Seam, TargetResult, Tiled
+from exporter.measure.results import NOT_TIMED, CrossRuntimeCheck, Seam, TargetResult, Tiled
 from exporter.measure.tiling import measure_seam
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Runtime
@@ -37,15 +36,14 @@ def measure_target(
     renderings: Renderings,
     *,
     threads: int,
-    runs: int = DEFAULT_RUNS,
-    warmup: int = DEFAULT_WARMUP,
     tiled: Tiled | NotMeasured = NOT_TILED,
     also_on: Sequence[Runtime] = (),
 ) -> TargetResult:
     """Audit and lint `artifact`, then run it; `reference` is the float torch model of its own chain.
 
-    What cannot be measured becomes NotMeasured with its reason: a runtime that is missing, an engine that
-    crashes. Pictures that a stage already has are not computed again.
+    It is not timed: all targets of a run are, in turns (`exporter/measure/latency.py`). What cannot be measured becomes
+    NotMeasured with its reason: a runtime that is missing, an engine that crashes. Pictures that a stage already has
+    are not computed again.
     """
     audit, findings = _look_inside(artifact, [runtime.name, *(other.name for other in also_on)])
     why = runtime.missing()
@@ -67,8 +65,7 @@ def measure_target(
             failed = NotMeasured.because(error)
             result = _with(replace(result, parity=failed, quality=failed), [_failure(runtime.name, failed)])
     result = _with(result, delegation_findings(runtime, artifact.path))
-    latency = _latency(runtime, artifact, renderings, threads, runs, warmup)
-    return replace(result, latency=latency, seam=_seam(runtime, artifact, tiled, renderings))
+    return replace(result, latency=NOT_TIMED, seam=_seam(runtime, artifact, tiled, renderings))
 
 
 def _compared(result: TargetResult, pictures: Pictures, expected: Pictures, renderings: Renderings) -> TargetResult:
@@ -112,15 +109,6 @@ def _look_inside(artifact: Artifact, runtimes: Sequence[str]) -> tuple[Audit | N
         share = f"{audit.int8_mac_share:.0%} of its multiply-accumulates are done in int8"
         findings = (Finding("error", "not-int8", f"the file is called INT8, but {share}"), *findings)
     return audit, findings
-
-
-def _latency(
-    runtime: Runtime, artifact: Artifact, renderings: Renderings, threads: int, runs: int, warmup: int
-) -> Latency | NotMeasured:
-    try:
-        return measure_latency(runtime, artifact, renderings.evaluation[0].blurred, threads, runs, warmup)
-    except EngineError as error:
-        return NotMeasured.because(error)
 
 
 def _seam(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
@@ -13,9 +12,9 @@ from exporter.artifact import Artifact
 from exporter.data.colour import to_look_at
 from exporter.data.evaluation import Pair
 from exporter.data.metrics import ci95
-from exporter.errors import EngineError
 from exporter.measure.evaluation import Renderings
 from exporter.measure.quality import psnr_each_db
+from exporter.measure.turns import Racer, race
 from exporter.releases.results import Crop, Pace, QualityChange
 from exporter.report.pictures import CROP_PX, worst_window
 from exporter.runtimes.base import Image, Runtime, Session
@@ -68,29 +67,25 @@ def compare_pace(old: Artifact, new: Artifact, runtime: Runtime, threads: int, i
     one side, hardly twice of the same.
     """
     with runtime.open(old, threads) as first, runtime.open(new, threads) as second:
-        calls = max(1, min(CALLS, int(TURN_MS / _median_ms(first.time_ms(image, 1, WARMUP)))))
-        pace = _pace(first, second, image, calls)
+        trial = Racer("OLD", first, image)
+        trial.take(1, WARMUP)
+        calls = [max(1, min(CALLS, int(TURN_MS / trial.turns_ms[0][0])))] * TURNS
+        pace = _pace(*_race(first, second, image, calls))
         if pace.ratio <= limit:
             return pace
-        return min(pace, _pace(first, second, image, calls), key=lambda each: each.ratio)
+        return min(pace, _pace(*_race(first, second, image, calls)), key=lambda each: each.ratio)
 
 
-def _pace(old: Session, new: Session, image: Image, calls: int) -> Pace:
-    turns = [_turn(old, new, image, calls, swapped=bool(number % 2)) for number in range(TURNS)]
-    return Pace(
-        old_ms=median(one for one, _ in turns),
-        new_ms=median(other for _, other in turns),
-        ratio=median(other / one for one, other in turns),
-    )
+def _pace(old_ms: list[float], new_ms: list[float]) -> Pace:
+    ratio = median(other / one for one, other in zip(old_ms, new_ms, strict=True))
+    return Pace(old_ms=median(old_ms), new_ms=median(new_ms), ratio=ratio)
 
 
-def _turn(old: Session, new: Session, image: Image, calls: int, *, swapped: bool) -> tuple[float, float]:
-    sessions = (new, old) if swapped else (old, new)
-    first, second = (_median_ms(session.time_ms(image, calls, WARMUP)) for session in sessions)
-    return (second, first) if swapped else (first, second)
-
-
-def _median_ms(samples_ms: Sequence[float]) -> float:
-    if not samples_ms or not all(math.isfinite(ms) and ms > 0 for ms in samples_ms):
-        raise EngineError(f"the engine gave unusable timings: {list(samples_ms[:3])}…")
-    return median(samples_ms)
+def _race(old: Session, new: Session, image: Image, calls: Sequence[int]) -> list[list[float]]:
+    """The median of each turn, OLD's and NEW's. Raises EngineError."""
+    racers = [Racer("OLD", old, image), Racer("NEW", new, image)]
+    race(racers, calls, WARMUP)
+    for racer in racers:
+        if racer.failed is not None:
+            raise racer.failed
+    return [list(map(median, racer.turns_ms)) for racer in racers]

@@ -92,7 +92,7 @@ def _size(size: SizeResult) -> dict[str, Any]:
 def _latency(latency: Latency | NotMeasured) -> dict[str, Any]:
     document = dict(plain(latency))
     if isinstance(latency, Latency):
-        document |= latency.percentiles_ms
+        document |= latency.derived
     return document
 
 

@@ -15,6 +15,7 @@ from exporter.inspect.results import Audit, Finding
 from exporter.judge.outcome import Outcome
 from exporter.judge.verdicts import Status, Tally, Verdict, tally
 from exporter.measure.advice import advise_targets
+from exporter.measure.latency import noise_remarks
 from exporter.measure.results import Latency, Quality, TargetResult, Timing
 from exporter.not_measured import NotMeasured
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
@@ -97,6 +98,7 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
         "cost_chart": Markup(drawings.chart(cost_chart, compared)),
         "latency_chart": Markup(drawings.chart(latency_chart, timed) if timed else ""),
         "timed": timed,
+        "noise": noise_remarks(outcome.targets),
         "advice": advise_targets(outcome.targets, outcome.timings),
         "timing_counts": list(dict.fromkeys(timing.threads for timing in outcome.timings)),
         "timing_rows": _timing_rows(outcome.timings),

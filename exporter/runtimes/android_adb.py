@@ -31,6 +31,7 @@ class AndroidAdb:
 
     name: ClassVar[str] = "android_adb"
     takes: ClassVar[Format] = Format.TFLITE
+    elsewhere: ClassVar[bool] = True  # timed by itself: this machine's load does not reach it, and a job takes a while
 
     def __init__(self, serial: str | None = None, adb: Adb | None = None, launcher: tuple[str, ...] = ()) -> None:
         self._serial, self._adb, self.launcher = serial, adb, launcher

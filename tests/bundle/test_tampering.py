@@ -107,6 +107,7 @@ IN_REPORT = [
     ("a figure", put("targets", INT8, "quality", "loss_db", 9.0), "the worst picture is better than the mean"),
     ("a mean", put("targets", INT8, "quality", "psnr_each_db", [1.0]), "psnr_db is not the mean of its pictures"),
     ("a median", put("targets", FP32, "latency", "p50_ms", 0.01), "p50_ms is not the median"),
+    ("noise", put("targets", FP32, "latency", "noise", ["a busy machine"]), "noise is not what its samples"),
     ("an absent figure", put("targets", FP32, "parity", {"not_measured": "x"}), "the target tflite_fp32: parity"),
     ("a share", put("targets", INT8, "audit", "int8_mac_share", 0.5), "recipe and figures say 0.5 against 1.0"),
     ("a target", drop("targets", FP32), "report.json does not know the target tflite_fp32"),

@@ -185,6 +185,19 @@ def test_other_pictures_and_other_machines_are_not_compared(
     assert diff(bundle, report, new) == 1, "a size is a size"
 
 
+def test_times_of_a_noisy_machine_are_not_compared(
+    bundle: Bundle, report: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = copy.deepcopy(report), copy.deepcopy(report)
+    for tree in (old, new):
+        target_of(tree)["latency"] |= {"noise": []}
+    _slower(new)
+    assert diff(bundle, old, new) == 1
+    target_of(new)["latency"]["noise"] = ["other programs took 1.2 of 2 cores"]
+    assert diff(bundle, old, new) == 0
+    assert "not comparable, NEW was timed on a noisy machine: latency_ms" in capsys.readouterr().out
+
+
 def test_other_files_are_named_by_digests_that_are_plainly_short(
     bundle: Bundle, report: Tree, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from exporter.artifact import Artifact, Format, TensorSpec
 from exporter.inspect.results import Audit, Finding, Op
 from exporter.judge.budget import PROMISES, Pledge, judge
 from exporter.judge.verdicts import PromiseId, Status, Verdict
+from exporter.measure.load import Load
 from exporter.measure.results import CrossRuntimeCheck, Latency, Parity, Quality, Seam, TargetResult
 from exporter.not_measured import NotMeasured
 from exporter.recipes.promises import Budget
@@ -102,6 +103,21 @@ def test_each_promise_is_missed_by_its_own_figure_and_by_nan(promise: str, part:
     nan = {"samples_ms": (NAN,) * 3, "ops": None}.get(field, NAN)
     if nan is not None:
         assert statuses(with_figure({field: nan}))[promise] == "missed"
+
+
+def test_a_time_missed_on_a_disturbed_machine_stays_missed_and_says_so(good: TargetResult):
+    limits = Budget(max_latency_ms=5)
+    slow = Latency("x86", 2, (7.7,) * 10, 10, Load(2, 1.2), attempts=3)
+    (verdict,) = judged(limits, replace(good, latency=slow))
+    assert (verdict.status, verdict.noisy, verdict.value) == ("missed", True, 7.7)
+    assert verdict.sentence == (
+        "android: median model call is 7.7 ms, promised at most 5 ms; "
+        "noisy, the best of 3 attempts: other programs took 1.2 of 2 cores"
+    )
+    (alone,) = judged(limits, replace(good, latency=replace(slow, load=None)))
+    assert alone.status == "missed" and not alone.noisy and "noisy" not in alone.sentence
+    (kept,) = judged(Budget(max_latency_ms=9), replace(good, latency=slow))
+    assert kept.status == "kept" and not kept.noisy, "a quiet machine would only be faster"
 
 
 def test_size(good: TargetResult):

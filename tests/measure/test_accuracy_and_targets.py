@@ -15,8 +15,9 @@ from exporter.inspect.results import Audit
 from exporter.judge.budget import Pledge, judge
 from exporter.measure.accuracy_per_stage import float_reference, measure_stages
 from exporter.measure.evaluation import Renderings
+from exporter.measure.latency import Call, time_calls
 from exporter.measure.pictures import choose, save_pictures
-from exporter.measure.results import Latency, Parity, Quality
+from exporter.measure.results import NOT_TIMED, Latency, Parity, Quality
 from exporter.measure.targets import measure_target
 from exporter.not_measured import NotMeasured
 from exporter.progress import Silent
@@ -111,13 +112,10 @@ def test_a_target_is_measured_whole_and_shares_the_ladders_pictures(tiny: TinyFi
     stages = measure_stages([chain], renderings, counted)
     litert = counted[Format.TFLITE]
     before = litert.opened.total()
-    result = measure_target(
-        "android", litert, tiny.tflite("int8"), tiny.torch(), TORCH, renderings, threads=1, runs=4, warmup=1
-    )
-    assert litert.opened.total() == before + 2, "once for the layout, once for the clock, not for the pictures"
+    result = measure_target("android", litert, tiny.tflite("int8"), tiny.torch(), TORCH, renderings, threads=1)
+    assert litert.opened.total() == before + 1, "once for the layout, not for the pictures"
     assert result.parity == stages[1].parity and result.quality == stages[1].quality
-    assert isinstance(result.latency, Latency) and len(result.latency.samples_ms) == 4
-    assert "LiteRT" in result.latency.device and result.latency.threads == 1
+    assert result.latency == NOT_TIMED, "all targets of a run are timed at once"
     assert isinstance(result.audit, Audit) and result.audit.int8_mac_share == 1
     assert result.findings == () and (result.name, result.runtime) == ("android", "litert_cpu")
 
@@ -125,14 +123,15 @@ def test_a_target_is_measured_whole_and_shares_the_ladders_pictures(tiny: TinyFi
 @pytest.mark.extra("old-runtime")
 def test_the_same_file_on_another_runtime_is_run_there(tiny: TinyFiles, renderings: Renderings):
     old = runtime("tflite_runtime")
-    result = measure_target("old", old, tiny.tflite("int8"), tiny.torch(), TORCH, renderings, threads=1, runs=2)
+    result = measure_target("old", old, tiny.tflite("int8"), tiny.torch(), TORCH, renderings, threads=1)
     assert isinstance(result.parity, Parity) and isinstance(result.quality, Quality)
-    assert "tflite-runtime 2.14" in result.latency.device
+    (latency,) = time_calls([Call(old, result.artifact, 1, renderings.evaluation[0].blurred)], 2, 1)
+    assert isinstance(latency, Latency) and "tflite-runtime 2.14" in latency.device
 
 
 def test_a_float_file_that_is_called_int8_is_an_error(tiny: TinyFiles, renderings: Renderings):
     called = replace(tiny.tflite("fp32"), precision="int8")
-    result = measure_target("android", LITERT, called, tiny.torch(), TORCH, renderings, threads=1, runs=2)
+    result = measure_target("android", LITERT, called, tiny.torch(), TORCH, renderings, threads=1)
     (finding,) = (finding for finding in result.findings if finding.rule == "not-int8")
     assert finding.severity == "error" and "0% of its multiply-accumulates" in finding.message
 
@@ -151,14 +150,15 @@ def test_an_engine_that_crashes_is_not_measured_and_an_error(tiny: TinyFiles, re
     python.chmod(0o755)
     crashing = TfliteRuntime(str(python))
     result = measure_target("old", crashing, tiny.tflite(), tiny.torch(), TORCH, renderings, threads=1)
-    for measured in (result.parity, result.quality, result.latency):
+    (latency,) = time_calls([Call(crashing, result.artifact, 1, renderings.evaluation[0].blurred)], 2, 1)
+    for measured in (result.parity, result.quality, latency):
         assert isinstance(measured, NotMeasured) and "Illegal instruction" in measured.reason
     assert any(f.severity == "error" and f.rule == "runs" for f in result.findings)
 
 
 def test_a_swapped_file_is_found_by_the_target(tiny: TinyFiles, renderings: Renderings):
     swapped = tiny.onnx("swapped", after=[("Gather", {"axis": 1}, np.array([2, 1, 0]))])
-    result = measure_target("web", ORT, swapped, tiny.torch(), TORCH, renderings, threads=1, runs=2)
+    result = measure_target("web", ORT, swapped, tiny.torch(), TORCH, renderings, threads=1)
     assert any(f.rule == "layout" and f.severity == "error" for f in result.findings)
 
 
@@ -190,22 +190,9 @@ def test_no_evaluation_images_is_refused():
         Renderings([], threads=1)
 
 
-@pytest.mark.parametrize("samples_ms", [[1.0, float("nan"), 1.0], [1.0, 0.0, 1.0], [1.0, 1.0], [-1.0, 1.0, 1.0]])
-def test_nonsense_from_a_clock_is_not_a_latency(samples_ms: list[float], tiny: TinyFiles, renderings: Renderings):
-    class BrokenClock(Counting):
-        def open(self, artifact, threads):
-            session = self.inner.open(artifact, threads)
-            session.time_ms = lambda image, runs, warmup: samples_ms
-            return session
-
-    result = measure_target("web", BrokenClock(ORT), tiny.onnx(), tiny.torch(), TORCH, renderings, threads=1, runs=3)
-    assert isinstance(result.latency, NotMeasured) and "unusable timings" in result.latency.reason
-    assert isinstance(result.parity, Parity)
-
-
 def test_nan_from_an_engine_misses_every_promise_on_pictures(tiny: TinyFiles, renderings: Renderings):
     poisoned = tiny.onnx("poisoned", after=[("Div", {}, np.float32(0)), ("Sub", {}, np.float32(np.inf))])
-    result = measure_target("web", ORT, poisoned, tiny.torch(), TORCH, renderings, threads=1, runs=2)
+    result = measure_target("web", ORT, poisoned, tiny.torch(), TORCH, renderings, threads=1)
     limits = Budget(min_parity_db=1, max_loss_db=99, min_gain_db=-99, min_psnr_db=1, min_ssim=0, forbid_errors=True)
     assert {v.status for v in judge({"web": Pledge(ORT.name, limits)}, {"web": result})} == {"missed"}
     assert any(f.rule == "layout" for f in result.findings)

@@ -89,7 +89,5 @@ def test_an_engine_that_fails_is_an_error(tiny: TinyFiles, renderings: Rendering
 
 
 def measure(file, also_on, tiny: TinyFiles, renderings: Renderings):
-    result = measure_target(
-        "t", LITERT, file, tiny.torch(), TORCH, renderings, threads=1, runs=5, warmup=1, also_on=also_on
-    )
+    result = measure_target("t", LITERT, file, tiny.torch(), TORCH, renderings, threads=1, also_on=also_on)
     return replace(result, findings=tuple(f for f in result.findings if f.severity == "error"))

@@ -58,7 +58,7 @@ def test_a_float_model_that_does_not_run_is_no_fault_of_the_files(
     teacher, onnx = measure_stages([chain], renderings, WHERE)
     assert isinstance(teacher.quality, NotMeasured) and teacher.parity is None
     assert onnx.quality == onnx.parity == teacher.quality and "operator gone" in teacher.quality.reason
-    result = measure_target("web", ORT, tiny.onnx(), tiny.torch(), TORCH, renderings, threads=1, runs=2)
+    result = measure_target("web", ORT, tiny.onnx(), tiny.torch(), TORCH, renderings, threads=1)
     assert result.parity == result.quality == teacher.quality
     assert not [finding for finding in result.findings if finding.rule == "runs"]
     saved = save_pictures(tmp_path / "pictures", renderings, {}, None, count=2)

@@ -13,8 +13,10 @@ from exporter.graph.tflite_signatures import join_signatures
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.verdicts import Status
 from exporter.measure.evaluation import Renderings
+from exporter.measure.results import NOT_TIMED
 from exporter.measure.sizes import PICTURES, some_pairs, with_sizes
 from exporter.measure.targets import measure_target
+from exporter.measure.timed_targets import MOST_RUNS, time_targets
 from exporter.not_measured import NotMeasured
 from exporter.recipes.promises import Budget
 from exporter.runtimes import runtime
@@ -61,9 +63,9 @@ def joined(tiny: TinyFiles, tmp_path) -> Artifact:
 
 def measured(joined: Artifact, tiny: TinyFiles, engine):
     renderings = Renderings(iter(evaluation()), threads=1)
-    result = measure_target("t", engine, joined, tiny.torch(), TORCH, renderings, threads=1, runs=3, warmup=1)
+    result = measure_target("t", engine, joined, tiny.torch(), TORCH, renderings, threads=1)
     second = Renderings(some_pairs(evaluation()), threads=1)
-    made = with_sizes(result, engine, tiny.torch(), TORCH, {"second": second}, 3, 1)
+    made = with_sizes(result, engine, tiny.torch(), TORCH, {"second": second})
     (verdict,) = judge(PLEDGED, {"t": made}, demand_all=False)
     return result, made, verdict
 
@@ -73,9 +75,16 @@ def test_both_sizes_are_measured(joined, tiny):
     assert [size.signature for size in made.sizes] == ["first", "second"]
     assert made.sizes[0].parity == result.parity and made.sizes[0].latency == result.latency
     assert made.sizes[1].quality.images == min(PICTURES, len(evaluation()))
-    assert len(made.sizes[1].latency.samples_ms) == 3
     assert made.parity.images == result.parity.images + made.sizes[1].parity.images
     assert verdict.status is Status.KEPT
+
+
+def test_both_sizes_are_timed(joined, tiny):
+    _, made, _ = measured(joined, tiny, LITERT)
+    (timed,) = time_targets([made], dict.fromkeys(("", "second"), Renderings(evaluation(), threads=1)), 12, 1)
+    assert timed.sizes[0].latency == timed.latency and len(timed.latency.samples_ms) == 12
+    assert len(timed.sizes[1].latency.samples_ms) == MOST_RUNS < 12
+    assert replace(timed, latency=NOT_TIMED, sizes=made.sizes) == made, "nothing else is changed"
 
 
 def test_the_promise_is_missed_where_only_the_second_is_wrong(joined, tiny):

@@ -53,7 +53,7 @@ def test_a_seam_that_shows_is_measured_and_judged(tiny: TinyFiles, renderings: R
     for chosen, status in ((tiled, "kept"), (bare, "missed"), (NotMeasured("it crashed"), "not measured")):
         result = measure_target(
             "onnx", runtime("onnxruntime_cpu"), artifact, tiny.torch(), torch_cpu, renderings,
-            threads=1, runs=1, warmup=1, tiled=chosen,
+            threads=1, tiled=chosen,
         )  # fmt: skip
         (verdict,) = judge(limits, {"onnx": result})
         assert verdict.status == status, verdict.sentence

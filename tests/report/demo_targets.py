@@ -11,6 +11,7 @@ from exporter.inspect.results import Audit, Finding, Op
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.verdicts import Verdict
 from exporter.localise.results import LayerError, Localisation
+from exporter.measure.load import Load
 from exporter.measure.results import CrossRuntimeCheck, Latency, Parity, Seam, TargetResult, Timing
 from exporter.not_measured import NotMeasured
 from exporter.recipes.promises import Budget
@@ -82,7 +83,7 @@ def _audit(precision: str) -> Audit:
 
 def _latency(device: str, median_ms: float, rng: np.random.Generator) -> Latency:
     samples = median_ms * (1 + rng.gamma(1.1, 0.04, 60))
-    return Latency(device, 2, tuple(np.round(samples, 3).tolist()))
+    return Latency(device, 2, tuple(np.round(samples, 3).tolist()), 10, Load(2, 0.02, 0.4, (2900.0, 3000.0)))
 
 
 def _layers(folder: Path) -> Localisation:

@@ -14,6 +14,7 @@ import pytest
 from exporter.errors import DiskFull
 from exporter.files.plain_json import plain
 from exporter.judge.outcome import Outcome
+from exporter.measure.load import Load
 from exporter.measure.results import Picture, Tiled
 from exporter.not_measured import NotMeasured
 from exporter.report import write_report
@@ -205,6 +206,20 @@ def test_an_outcome_with_nothing_measured_still_makes_a_page(outcome: Outcome, t
     page = write_report(bare, tmp_path).read_text(encoding="utf-8")
     assert page.count("the engine crashed") >= 2
     jsonschema.validate(json.loads((tmp_path / "report.json").read_text(encoding="utf-8")), schema())
+
+
+def test_times_of_a_disturbed_machine_are_called_noisy(outcome: Outcome, tmp_path: Path) -> None:
+    first, *others = outcome.targets
+    disturbed = replace(first, latency=replace(first.latency, load=Load(2, 1.2), attempts=3))
+    page = write_report(replace(outcome, targets=(disturbed, *others)), tmp_path).read_text(encoding="utf-8")
+    assert f"noisy times of {first.name}: other programs took 1.2 of 2 cores" in page
+    assert page.count("noisy</small>") == 2, "in both tables, at the one target that is"
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, schema())
+    said = [target["latency"].get("noise") for target in report["targets"]]
+    assert said[0] == ["other programs took 1.2 of 2 cores"] and not any(said[1:])
+    low, high = report["targets"][0]["latency"]["p50_ci95_ms"]
+    assert low <= report["targets"][0]["latency"]["p50_ms"] <= high
 
 
 def test_a_report_that_cannot_be_written_leaves_the_former_one(

@@ -16,7 +16,7 @@ from exporter.cli import main
 from exporter.engines.arm import CPUS, ArmEngine
 from exporter.errors import EngineError, RecipeError
 from exporter.inspect.model_file import artifact_of_file
-from exporter.measure.latency import time_one
+from exporter.measure.latency import Call, time_calls
 from exporter.not_measured import NotMeasured
 from exporter.runtimes import runtime
 from exporter.runtimes.arm import CPU_VARIABLE, LiteRtArm, TfliteRuntimeArm
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_model_is_an_engine_error(arm_engine: ArmEngine, tiny:
 
 @pytest.mark.parametrize("engine", [LiteRtArm(), TfliteRuntimeArm()], ids=lambda engine: engine.name)
 def test_its_times_are_nobodys(engine: LiteRtArm, tiny: TinyFiles, capsys: pytest.CaptureFixture[str]):
-    latency = time_one(engine, tiny.tflite(), 1, IMAGES[0], 3, 1).latency
+    (latency,) = time_calls([Call(engine, tiny.tflite(), 1, IMAGES[0])], 3, 1)
     assert isinstance(latency, NotMeasured) and "emulated CPU" in latency.reason
     with engine.open(tiny.tflite(), 1) as session, pytest.raises(EngineError, match="emulated CPU"):
         session.time_ms(IMAGES[0], 3, 1)
