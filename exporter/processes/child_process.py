@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import IO, Any
 
 from exporter.failures import disk_full, says_disk_full
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_running: set[subprocess.Popen[str]] = set()
+_running: set[subprocess.Popen[Any]] = set()
 
 
 def run_child(
@@ -53,6 +54,24 @@ def run_child(
     if child.returncode and says_disk_full(f"{said}{complained or ''}"):
         raise disk_full(cwd)
     return subprocess.CompletedProcess(command, child.returncode, said, complained or "")
+
+
+def start_child(
+    command: Sequence[str | Path], *, env: Mapping[str, str] | None, stderr: IO[bytes], pass_fds: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """A program that goes on beside us until its caller ends it, and ends with the thread that started it.
+
+    `pass_fds`: open files that it gets, under their numbers. Raises OSError when it does not start.
+    """
+    return subprocess.Popen(
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        pass_fds=pass_fds,
+        preexec_fn=_end_with_parent(),
+    )
 
 
 def _end_with_parent() -> Callable[[], None] | None:
