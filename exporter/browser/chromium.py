@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
 from typing import Any, Self
 
 from exporter.errors import EngineError, LostWorker
@@ -65,7 +64,7 @@ class Chromium:
             raise
 
     def call(self, method: str, *, timeout_s: float = 60.0, **params: Any) -> dict[str, Any]:
-        """What the page's session answers. Raises EngineError for a refusal or a crash, LostWorker after `timeout_s`."""
+        """What the page answers. Raises EngineError for a refusal or a crash, LostWorker after `timeout_s`."""
         return self._call(method, timeout_s=timeout_s, session=self._session, **params)
 
     def evaluate(self, expression: str, *, timeout_s: float = 60.0) -> Any:
@@ -131,7 +130,7 @@ class Chromium:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _call(self, method: str, *, timeout_s: float = 60.0, session: str = "", **params: Any) -> dict[str, Any]:
@@ -178,9 +177,7 @@ class Chromium:
         return EngineError(f"the browser ended with {how_it_ended(code)}: {' / '.join(said) or 'it said nothing'}")
 
 
-def _start(
-    command: list[str], log: Path, env: Mapping[str, str] | None
-) -> tuple[int, int, subprocess.Popen[Any]]:
+def _start(command: list[str], log: Path, env: Mapping[str, str] | None) -> tuple[int, int, subprocess.Popen[Any]]:
     """Where to write, where to read, and the process, which reads from its descriptor 3 and writes to 4."""
     (reading, to), (ours_to_read, writing) = os.pipe(), os.pipe()
     # A shell moves the ends to 3 and 4: what Popen hands on keeps its number, which must be neither of these.

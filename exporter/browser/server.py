@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from exporter.errors import RecipeError
@@ -25,6 +24,7 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
 }
 HEADERS = {
@@ -65,7 +65,7 @@ class LoopbackServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _own_names(self) -> tuple[str, str]:
-        port = self.server.server_address[1]
+        port = self.connection.getsockname()[1]
         return f"{LOOPBACK}:{port}", f"localhost:{port}"
 
     def _send(self, path: str, content: Content, with_body: bool) -> None:
@@ -137,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _head(self, code: int, suffix: str, length: int) -> None:
         self.send_response(code)
-        self.send_header("Content-Type", TYPES.get(suffix, "text/plain; charset=utf-8" if suffix == ".txt" else "application/octet-stream"))
+        self.send_header("Content-Type", TYPES.get(suffix, "application/octet-stream"))
         self.send_header("Content-Length", str(length))
         for name, value in HEADERS.items():
             self.send_header(name, value)

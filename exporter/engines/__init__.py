@@ -9,7 +9,8 @@ from exporter.engines.arm import ArmEngine
 from exporter.engines.base import Engine
 from exporter.engines.litert_gpu import LiteRtGpuEngine
 from exporter.engines.litert_versions import LiteRtVersions
+from exporter.engines.litert_web import LiteRtWebEngine
 
 __all__ = ["ENGINES", "Engine"]
 
-ENGINES: tuple[Engine, ...] = (LiteRtVersions(), LiteRtGpuEngine(), ArmEngine())
+ENGINES: tuple[Engine, ...] = (LiteRtVersions(), LiteRtGpuEngine(), ArmEngine(), LiteRtWebEngine())

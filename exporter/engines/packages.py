@@ -40,19 +40,21 @@ def unpack_debs(
     suite: Suite = "bookworm",
     architecture: Architecture = "amd64",
     with_dependencies: bool = False,
+    unused: Sequence[str] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """The packages `names` of Debian `suite`, unpacked into `folder`; gives `folder`, which may be finished already.
 
     `with_dependencies` takes what they depend on along, whatever this machine has; of its own architecture all but the
-    C library. Raises EngineError when Debian cannot be reached or no longer serves a package.
+    C library. `unused`: patterns of what is left out of it. Raises EngineError when Debian cannot be reached or no
+    longer serves a package.
     """
     order = {
         "names": sorted(names),
         "suite": suite,
         "architecture": architecture,
         "with_dependencies": with_dependencies,
-    }
+    } | ({"unused": list(unused)} if unused else {})
     if is_made_of(folder, order):
         return folder
     _check_tools()
@@ -68,6 +70,8 @@ def unpack_debs(
                 continue
             versions[name] = version
             _extract(file, content)
+        for path in [path for pattern in unused for path in content.glob(pattern)]:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     return folder
 
 

@@ -8,6 +8,7 @@ from exporter.runtimes.base import Runtime
 from exporter.runtimes.litert_cpu import LiteRtCpu
 from exporter.runtimes.litert_gpu import LiteRtGpu, LiteRtGpuFp32
 from exporter.runtimes.litert_versions import LiteRt210, LiteRt216, LiteRt230, LiteRtCompiledCpu, LiteRtRelease
+from exporter.runtimes.litert_web import LiteRtWeb, LiteRtWebGpu
 from exporter.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
 from exporter.runtimes.onnxruntime_cuda import OnnxRuntimeCuda
 from exporter.runtimes.tensorflow_lite import TensorflowLite
@@ -55,6 +56,9 @@ RUNTIMES: tuple[Runtime, ...] = (
     LiteRtArm(),
     TfliteRuntimeArm(),
     AndroidAdb(),
+    # A browser's engine. What it computes on its own threads is timed.
+    LiteRtWeb(),
+    LiteRtWebGpu(),
 )
 
 

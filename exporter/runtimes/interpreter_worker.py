@@ -57,9 +57,13 @@ class TfliteModel:
             states = [frame if place < 0 else made[place] for place in self._sources]
             yield made
 
-    def time_ms(self, image: NDArray[np.float32], runs: int, warmup: int) -> list[float]:
+    def feed(self, image: NDArray[np.float32]) -> None:
+        """Set the picture, or a clip's first frame, and what is carried, for calls that are timed."""
         channels = image.shape[2] if not self._sources else int(self._inputs[0]["shape"][3])
         self._set(self._fed(image[..., :channels]), self._fresh())
+
+    def time_ms(self, image: NDArray[np.float32], runs: int, warmup: int) -> list[float]:
+        self.feed(image)
         samples_ms = []
         for run in range(warmup + runs):
             start = perf_counter()

@@ -4,12 +4,10 @@
 // package's classes around it know neither int8 nor int16 (2.5.3), and INT8 files are what phones ship.
 "use strict";
 
-const TYPES = { 1: Float32Array, 2: Int32Array, 3: Uint8Array, 4: BigInt64Array, 7: Int16Array, 9: Int8Array };
-const HOST_MEMORY = 1;
 // Two modules that say nothing: whether they compile tells whether the browser has relaxed SIMD and plain SIMD.
 const RELAXED_SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11];
 
-let wasm, environment, device, compiled, signatures;
+let wasm, environment, device, wasmModel, compiled;
 
 const compiles = (bytes) => WebAssembly.validate(new Uint8Array(bytes));
 
@@ -60,21 +58,18 @@ function described(signature, names, typeOf) {
   });
 }
 
-let wasmModel;
-
 async function load({ model, accelerator, threads, precision }) {
   const bytes = new Uint8Array(model), place = wasm._malloc(bytes.length);
   wasm.HEAPU8.set(bytes, place);
   wasmModel = wasm.loadModel(environment, place, bytes.length);
   const options = {
-    environment: { liteRtEnvironment: environment },
     accelerator,
     cpuOptions: { numThreads: threads },
     gpuOptions: precision ? { precision } : {},
     webNNOptions: {},
   };
   compiled = await wasm.compileModel(environment, wasmModel, options);
-  signatures = Array.from({ length: wasmModel.getNumSignatures() }, (_, number) => {
+  const signatures = Array.from({ length: wasmModel.getNumSignatures() }, (_, number) => {
     const signature = wasmModel.getSignature(number);
     const ends = {
       key: signature.key(),
@@ -97,11 +92,24 @@ function stored(signature, place, values) {
   return buffer;
 }
 
-function read(buffer) {
+async function read(buffer) {
+  if (buffer.isWebGpuMemory()) return readFromGpu(buffer);
   const at = buffer.lock(wasm.LiteRtTensorBufferLockMode.READ);
   const bytes = wasm.HEAPU8.slice(at, at + buffer.packedSize());
   buffer.unlock();
   return bytes.buffer;
+}
+
+async function readFromGpu(buffer) {
+  const source = wasm.WebGPU.getJsObject(buffer.getWebGpuBuffer());
+  const copy = device.createBuffer({ size: source.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+  const commands = device.createCommandEncoder();
+  commands.copyBufferToBuffer(source, 0, copy, 0, source.size);
+  device.queue.submit([commands.finish()]);
+  await copy.mapAsync(GPUMapMode.READ);
+  const bytes = copy.getMappedRange().slice(buffer.offset(), buffer.offset() + buffer.packedSize());
+  copy.destroy();
+  return bytes;
 }
 
 async function run({ signature = 0, inputs, runs = 0, warmup = 0 }) {
@@ -112,9 +120,10 @@ async function run({ signature = 0, inputs, runs = 0, warmup = 0 }) {
     made.forEach((buffer) => buffer.delete());
     const began = performance.now();
     made = await compiled.run(signature, fed);
+    if (device) await device.queue.onSubmittedWorkDone(); // the call alone only queues
     if (call >= warmup && runs) times.push(performance.now() - began);
   }
-  const outputs = runs ? [] : made.map(read);
+  const outputs = runs ? [] : await Promise.all(made.map(read));
   [...fed, ...made].forEach((buffer) => buffer.delete());
   return { outputs, times };
 }
