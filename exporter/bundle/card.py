@@ -11,12 +11,20 @@ from exporter.artifact import COLOUR_IN_WORDS, Format, TensorSpec
 from exporter.bundle.engines import engine_cards
 from exporter.bundle.manifest import Manifest, Model
 from exporter.figures import fixed
+from exporter.inspect.results import Residency
 from exporter.judge.verdicts import Status, Verdict, tally
+from exporter.measure.results import TargetResult
+from exporter.not_measured import NotMeasured
 from exporter.quantization.params import PIXELS
 
 
-def runtime_card(manifest: Manifest, folder: Path, verdicts: Sequence[Verdict]) -> str:
-    """The card as Markdown, what was not kept on top. It holds no figure that differs from run to run."""
+def runtime_card(
+    manifest: Manifest, folder: Path, verdicts: Sequence[Verdict], targets: Sequence[TargetResult] = ()
+) -> str:
+    """The card as Markdown, what was not kept on top. It holds no figure that differs from run to run.
+
+    `targets` say which engines took which file whole.
+    """
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
@@ -40,10 +48,30 @@ def runtime_card(manifest: Manifest, folder: Path, verdicts: Sequence[Verdict]) 
         float=_first(manifest.models, Format.TFLITE, ("fp32", "fp16")),
         gpu=_first(manifest.models, Format.TFLITE, ("fp16", "fp32")),
         onnx=_first(manifest.models, Format.ONNX, ("fp32", "fp16", "int8")),
+        residencies=_residencies(manifest, targets),
         engines=engine_cards(manifest.models, folder),
         pixel_exact=_pixel_exact,
         pixels=vectors[0].relative_to(folder).as_posix() if vectors else None,
     )
+
+
+def _residencies(manifest: Manifest, targets: Sequence[TargetResult]) -> dict[tuple[str, str], str]:
+    """(file, runtime) → `XNNPACK: whole`, `XNNPACK: 84 of 85, because …` or `not measured: …`, a file's together."""
+    files = {target.name: model.file for model in manifest.models for target in model.targets}
+    said: dict[tuple[str, str], str] = {}
+    for target in targets:
+        engines = ((target.runtime, target.residency), *((c.runtime, c.residency) for c in target.cross_runtime))
+        for runtime, found in engines:
+            said.setdefault((files[target.name], runtime), _took(found))
+    return dict(sorted(said.items(), key=lambda row: list(files.values()).index(row[0][0])))
+
+
+def _took(found: Residency | NotMeasured) -> str:
+    if isinstance(found, NotMeasured):
+        return f"not measured: {found.reason}"
+    if found.suspect:
+        return f"not measured: {found.suspect}"
+    return f"{found.accelerator}: {found.verdict}"
 
 
 def _gravity(verdict: Verdict) -> tuple[bool, bool]:

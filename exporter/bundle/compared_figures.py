@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.bundle.report_file import Absent, Audit, Latency, Report, Target
+from exporter.bundle.report_file import Absent, Audit, Latency, Report, Residency, Target
 
 _TRANSPOSES = ("TRANSPOSE", "Transpose")
 
@@ -89,6 +89,13 @@ def _transposes(target: Target) -> float | None:
     return float(sum(op.kind in _TRANSPOSES for op in target.audit.ops)) if isinstance(target.audit, Audit) else None
 
 
+def _resident(figure: Callable[[Residency], float]) -> Figure:
+    def value(target: Target) -> float | None:
+        return None if isinstance(target.residency, Absent) else float(figure(target.residency))
+
+    return Figure(value, _nothing, _always)
+
+
 def _nothing(_: Tolerances) -> float:
     return 0.0
 
@@ -112,5 +119,7 @@ FIGURES = {
     "max_float_islands": Figure(_of("audit", "float_islands"), _nothing, _always),
     "max_transposes": Figure(_transposes, _nothing, _always),
     "max_rank": Figure(_of("audit", "max_rank"), _nothing, _always),
+    "min_accelerated_share": _resident(lambda found: found.value().share),
+    "forbid_fallback": _resident(lambda found: found.operators - found.taken),
     "forbid_errors": Figure(_errors, _nothing, _always),
 }

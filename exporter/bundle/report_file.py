@@ -160,15 +160,40 @@ class Finding(_Record):
     message: str
 
 
+class Behind(_Record):
+    kind: str
+    tensor: str
+    module: str
+    why: str
+
+
+class Residency(_Record):
+    accelerator: str
+    ran: str
+    operators: int = Field(ge=0)
+    taken: int = Field(ge=0)
+    behind: tuple[Behind, ...]
+    suspect: str
+
+    def value(self) -> inspected.Residency:
+        behind = tuple(inspected.Behind(**one.fields) for one in self.behind)
+        return inspected.Residency(**self.fields | {"behind": behind})
+
+
+NOT_ASKED = Absent(not_measured=results.NOT_ASKED.reason)  # in reports of an exporter that did not ask
+
+
 class CrossRuntimeCheck(_Record):
     runtime: str
     device: str
     parity: Parity | Absent
     max_abs: Number | None
     installed: bool
+    residency: Residency | Absent = NOT_ASKED
 
     def value(self) -> results.CrossRuntimeCheck:
-        return results.CrossRuntimeCheck(**self.fields | {"parity": self.parity.value()})
+        measured = {"parity": self.parity.value(), "residency": self.residency.value()}
+        return results.CrossRuntimeCheck(**self.fields | measured)
 
 
 class Size(_Record):
@@ -198,6 +223,7 @@ class Target(_Record):
     findings: tuple[Finding, ...]
     seam: Seam | Absent
     cross_runtime: tuple[CrossRuntimeCheck, ...]
+    residency: Residency | Absent = NOT_ASKED
     sizes: tuple[Size, ...] = ()
 
 

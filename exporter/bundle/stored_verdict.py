@@ -98,6 +98,9 @@ def _figure_problems(target: Target) -> Iterator[str]:
         yield "p50_ms is not the median of its samples"
     if not isinstance(latency, Absent) and latency.noise != latency.value().noise:
         yield "noise is not what its samples and the machine's load say"
+    for found in (target.residency, *(check.residency for check in target.cross_runtime)):
+        if not isinstance(found, Absent) and found.taken > found.operators:
+            yield "an accelerator took more operators than there are"
     if isinstance(quality, Absent):
         return
     each = quality.psnr_each_db
@@ -139,6 +142,7 @@ def _result(target: Target, model: Model, bundle: Path) -> TargetResult:
         findings=tuple(Finding(**finding.fields) for finding in target.findings),
         seam=target.seam.value(),
         cross_runtime=tuple(check.value() for check in target.cross_runtime),
+        residency=target.residency.value(),
     )
 
 

@@ -55,7 +55,7 @@ def write_bundle(
         write_golden(golden, models, folder)
         manifest = build_manifest(outcome, models, folder, multiple)
         _text(folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
-        _text(folder / "README.md", runtime_card(manifest, folder, outcome.verdicts))
+        _text(folder / "README.md", runtime_card(manifest, folder, outcome.verdicts, outcome.targets))
         _report(outcome, models, folder, drawings)
         write_attestations(folder)
         _text(folder / SUMS, sums_text(digests(folder)))

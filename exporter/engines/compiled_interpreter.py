@@ -85,6 +85,13 @@ class Interpreter:
             count = math.prod(int(side) for side in detail["shape"])
             self._made[detail["index"]] = buffer.read(count, detail["dtype"]).reshape(detail["shape"])
 
+    def _get_ops_details(self) -> Any:
+        """CompiledModel says only whether an accelerator took all; else the interpreter of its release lists them."""
+        if self._model.is_fully_accelerated():
+            return []
+        self._described.allocate_tensors()
+        return self._described._get_ops_details()
+
     def _make_buffers(self) -> None:
         self._inputs = self._model.create_input_buffers(self._signature)
         self._outputs = self._model.create_output_buffers(self._signature)

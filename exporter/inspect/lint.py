@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from exporter.artifact import Format
+from exporter.artifact import Artifact, Format, TensorSpec, sha256_of
 from exporter.graph.graph import INTEGER_DTYPES, Graph, Node
 from exporter.graph.operators import GPU_DELEGATE, ONNX, ONNX_WEIGHTED, TFLITE, TFLITE_WEIGHTED, UNKNOWN_TFLITE
 from exporter.graph.read import read_graph
@@ -43,14 +43,20 @@ def lint_model(path: Path, graph: Graph | None = None) -> tuple[Audit, tuple[Fin
 
 
 def run_time_findings(path: Path) -> tuple[Finding, ...]:
-    """What the installed runtimes that take a .tflite leave to built-in kernels."""
-    from exporter.inspect.delegation import delegation_findings
-    from exporter.runtimes import RUNTIMES
+    """What the installed runtimes of this machine's CPU that take a .tflite leave to built-in kernels."""
+    from exporter.inspect.residency import ask_residency, delegation_findings
+    from exporter.runtimes import CPU_RUNTIMES
 
     if path.suffix != ".tflite":
         return ()
-    installed = [runtime for runtime in RUNTIMES if runtime.takes == Format.TFLITE and runtime.missing() is None]
-    return tuple(finding for runtime in installed for finding in delegation_findings(runtime, path))
+    anything = TensorSpec((1, 1, 1, 3), "NHWC")  # it is loaded, and fed with nothing
+    artifact = Artifact(Format.TFLITE, path, anything, anything, sha256_of(path))
+    installed = [runtime for runtime in CPU_RUNTIMES if runtime.takes == Format.TFLITE and runtime.missing() is None]
+    return tuple(
+        finding
+        for runtime in installed
+        for finding in delegation_findings(runtime, artifact, ask_residency(runtime, artifact))
+    )
 
 
 def _rank(graph: Graph) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -39,3 +40,69 @@ class Finding:
     severity: str
     rule: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """An operator that an accelerator left to others: the tensor it makes, the module of the user's network that it
+    comes from, empty where that is not known, and why it stayed."""
+
+    kind: str
+    tensor: str
+    module: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {f'in {self.module}' if self.module else repr(self.tensor)} ({self.why})"
+
+
+@dataclass(frozen=True, slots=True)
+class Residency:
+    """What an accelerator took of a file: `taken` of its `operators`; `behind` are those it refused. `accelerator` is
+    what was asked for, `ran` what computed. `suspect` says why it probably did not run, and is empty as a rule."""
+
+    accelerator: str
+    ran: str
+    operators: int
+    taken: int
+    behind: tuple[Behind, ...] = ()
+    suspect: str = ""
+
+    @property
+    def share(self) -> float:
+        """Of the operators that it took, 0..1; of a file without operators all."""
+        return self.taken / self.operators if self.operators else 1.0
+
+    @property
+    def is_whole(self) -> bool:
+        return self.taken == self.operators
+
+    @property
+    def because(self) -> str:
+        """What stayed behind and why, one phrase for each kind and reason; empty when all was taken."""
+        alike: dict[tuple[str, str], list[Behind]] = {}
+        for one in self.behind:
+            alike.setdefault((one.kind, one.why), []).append(one)
+        said = [_together(several) for several in alike.values()]
+        more = f"; and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
+        return "; ".join(said[:SHOWN]) + more
+
+    @property
+    def verdict(self) -> str:
+        """`whole`, or `84 of 85, because …`."""
+        if self.is_whole:
+            return "whole"
+        return f"{self.taken} of {self.operators}" + (f", because {self.because}" if self.because else "")
+
+
+SHOWN = 3  # kinds, and modules of each, in a sentence
+
+
+def _together(several: Sequence[Behind]) -> str:
+    """`2 MINIMUM in body.3, head (why)`."""
+    first = several[0]
+    if len(several) == 1:
+        return str(first)
+    modules = list(dict.fromkeys(one.module or repr(one.tensor) for one in several))
+    more = ", …" if len(modules) > SHOWN else ""
+    return f"{len(several)} {first.kind} in {', '.join(modules[:SHOWN])}{more} ({first.why})"

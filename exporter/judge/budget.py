@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from exporter.data.yardstick import Yardstick
-from exporter.inspect.results import Audit
+from exporter.inspect.results import Audit, Residency
 from exporter.judge.verdicts import Status, Verdict
 from exporter.measure.results import CrossRuntimeCheck, TargetResult
 from exporter.not_measured import NotMeasured
@@ -27,6 +27,8 @@ class Promise:
     what: str
     unit: str
     value: Callable[[TargetResult], Value]
+    elsewhere: Callable[[CrossRuntimeCheck], Value] | None = None  # the same on a further engine, where it holds, too
+    because: Callable[[TargetResult | CrossRuntimeCheck], str] | None = None  # what to name when it is missed
 
     @property
     def is_minimum(self) -> bool:
@@ -39,7 +41,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Pledge:
-    """All that a recipe promises of one target: its budget on `runtime`, and its parity on `also_on`, too."""
+    """All that a recipe promises of one target: its budget on `runtime`; parity and residency on `also_on`, too."""
 
     runtime: str
     budget: Budget
@@ -70,6 +72,22 @@ def _seam(result: TargetResult) -> Value:
     return result.seam if isinstance(result.seam, NotMeasured) else result.seam.psnr_db
 
 
+def _residency(figure: Callable[[Residency], float], result: TargetResult | CrossRuntimeCheck) -> Value:
+    found = result.residency
+    if isinstance(found, Residency) and found.suspect:
+        return NotMeasured(found.suspect)
+    return found if isinstance(found, NotMeasured) else figure(found)
+
+
+def _behind(result: TargetResult | CrossRuntimeCheck) -> str:
+    found = result.residency
+    return f"{found.accelerator} took {found.verdict}" if isinstance(found, Residency) else ""
+
+
+def _resident(key: str, what: str, figure: Callable[[Residency], float]) -> Promise:
+    return Promise(key, what, "", partial(_residency, figure), partial(_residency, figure), _behind)
+
+
 def _transposes(audit: Audit) -> float:
     return sum(op.kind in _TRANSPOSES for op in audit.ops)
 
@@ -84,7 +102,11 @@ def _errors(result: TargetResult) -> Value:
     return 0.0
 
 
-PARITY = Promise("min_parity_db", "worst-image parity with the float model", " dB", _parity)
+def _check_parity(check: CrossRuntimeCheck) -> Value:
+    return check.parity if isinstance(check.parity, NotMeasured) else check.parity.worst_psnr_db
+
+
+PARITY = Promise("min_parity_db", "worst-image parity with the float model", " dB", _parity, _check_parity)
 PROMISES = (
     PARITY,
     Promise("max_loss_db", "mean PSNR lost against the float model", " dB", partial(_quality, "loss_db")),
@@ -99,6 +121,8 @@ PROMISES = (
     Promise("max_float_islands", "float islands", "", partial(_audit, lambda audit: audit.float_islands)),
     Promise("max_transposes", "TRANSPOSE ops", "", partial(_audit, _transposes)),
     Promise("max_rank", "highest tensor rank", "", partial(_audit, lambda audit: audit.max_rank)),
+    _resident("min_accelerated_share", "share of operators that the accelerator took", lambda found: found.share),
+    _resident("forbid_fallback", "operators left to others", lambda found: found.operators - found.taken),
     Promise("forbid_errors", "lint findings of severity error", "", _errors),
 )
 
@@ -120,16 +144,19 @@ def judge(
 
 def _judge_target(target: str, pledge: Pledge, result: TargetResult | None, demand_all: bool) -> Iterator[Verdict]:
     scale = 1 if result is None else result.artifact.enlarges
-    for promise, limit in promises_of(pledge.budget):
+    for promise, limit in promises_of(pledge.budget, pledge.runtime):
         value = NotMeasured("the target was not built") if result is None else promise.value(result)
-        verdict = _verdict(target, pledge.runtime, promise, limit, value, scale=scale)
+        because = _named(promise, result)
+        verdict = _verdict(target, pledge.runtime, promise, limit, value, because=because, scale=scale)
         yield _disturbed(verdict, result) if result and promise.key == LATENCY else verdict
-    if pledge.budget.min_parity_db is None:
-        return
     for runtime in pledge.also_on:
-        value, installed = _proved(result, runtime)
-        limit, demanded = pledge.budget.min_parity_db, installed or demand_all
-        yield _verdict(target, runtime, PARITY, limit, value, f" on {runtime}", demanded)
+        check = None if result is None else _check_on(runtime, result)
+        for promise, limit in promises_of(pledge.budget, runtime):
+            if promise.elsewhere is not None:
+                value = _absent(result) if check is None else promise.elsewhere(check)
+                demanded = check is None or check.installed or demand_all
+                because = _named(promise, check)
+                yield _verdict(target, runtime, promise, limit, value, f" on {runtime}", demanded, because)
 
 
 def _disturbed(verdict: Verdict, result: TargetResult) -> Verdict:
@@ -141,29 +168,28 @@ def _disturbed(verdict: Verdict, result: TargetResult) -> Verdict:
     return replace(verdict, noisy=True, sentence=f"{verdict.sentence}; noisy{often}: {'; '.join(latency.noise)}")
 
 
-def promises_of(budget: Budget) -> Iterator[tuple[Promise, float]]:
-    """The promises this budget makes, with their limits."""
+def promises_of(budget: Budget, runtime: str) -> Iterator[tuple[Promise, float]]:
+    """The promises this budget makes on `runtime`, with their limits."""
     for promise in PROMISES:
-        limit = getattr(budget, promise.key)
-        if promise.key == "forbid_errors":
-            limit = 0.0 if limit else None
+        limit = budget.limit(promise.key, runtime)
         if limit is not None:
-            yield promise, float(limit)
+            yield promise, limit
 
 
-def _proved(result: TargetResult | None, runtime: str) -> tuple[Value, bool]:
-    """The parity on a further engine, and whether that engine is here as far as anybody looked."""
+def _check_on(runtime: str, result: TargetResult) -> CrossRuntimeCheck | None:
+    return next((check for check in result.cross_runtime if check.runtime == runtime), None)
+
+
+def _absent(result: TargetResult | None) -> NotMeasured:
+    """Why nothing was tried on a further engine."""
     if result is None:
-        return NotMeasured("the target was not built"), True
-    check = next((check for check in result.cross_runtime if check.runtime == runtime), None)
-    if check is None:
-        why = result.parity.reason if isinstance(result.parity, NotMeasured) else "nobody tried"
-        return NotMeasured(f"{result.runtime} gave no pictures to compare with: {why}"), True
-    return _check_parity(check), check.installed
+        return NotMeasured("the target was not built")
+    why = result.parity.reason if isinstance(result.parity, NotMeasured) else "nobody tried"
+    return NotMeasured(f"{result.runtime} gave no pictures to compare with: {why}")
 
 
-def _check_parity(check: CrossRuntimeCheck) -> Value:
-    return check.parity if isinstance(check.parity, NotMeasured) else check.parity.worst_psnr_db
+def _named(promise: Promise, found: TargetResult | CrossRuntimeCheck | None) -> str:
+    return promise.because(found) if promise.because and found is not None else ""
 
 
 def _verdict(
@@ -174,6 +200,7 @@ def _verdict(
     value: Value,
     where: str = "",
     demanded: bool = True,
+    because: str = "",
     scale: int = 1,
 ) -> Verdict:
     what = f"{target}: {promise.what.format(baseline=Yardstick(scale).baseline)}{where}"
@@ -183,6 +210,8 @@ def _verdict(
     status = Status.KEPT if promise.holds(value, limit) else Status.MISSED
     bound = "at least" if promise.is_minimum else "at most"
     sentence = f"{what} is {_figure(value, limit)}{promise.unit}, promised {bound} {limit:.15g}{promise.unit}"
+    if because and status is Status.MISSED:
+        sentence += f": {because}"
     return Verdict(target, promise.key, runtime, limit, value, status, sentence)
 
 

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 
 from exporter.artifact import Artifact
 from exporter.errors import EngineError
+from exporter.inspect.residency import ask_residency, residency_of
 from exporter.measure.evaluation import Renderings
 from exporter.measure.parity import max_difference, measure_parity, parity_db
 from exporter.measure.results import CrossRuntimeCheck
+from exporter.measure.suspicion import suspected
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Image, Runtime
 
@@ -43,14 +45,17 @@ def _prove(
     chosen: Sequence[int],
 ) -> CrossRuntimeCheck:
     if why := runtime.missing():
-        return CrossRuntimeCheck(runtime.name, "", NotMeasured(why), None, installed=False)
+        absent = NotMeasured(why)
+        return CrossRuntimeCheck(runtime.name, "", absent, None, installed=False, residency=absent)
     device = ""
     try:
         device = runtime.device(renderings.threads)
         with runtime.open(artifact, renderings.threads) as session:
             pictures = list(session.infer_all(renderings.evaluation[i].blurred for i in chosen))
+            residency = residency_of(session, runtime, artifact)
     except EngineError as error:
-        return CrossRuntimeCheck(runtime.name, device, NotMeasured.because(error), None)
+        failed, refused = NotMeasured.because(error), ask_residency(runtime, artifact, renderings.threads)
+        return CrossRuntimeCheck(runtime.name, device, failed, None, residency=refused)
     parity = measure_parity(
         [expected[i] for i in chosen],
         pictures,
@@ -59,4 +64,5 @@ def _prove(
         clip=artifact.input.clip,
     )
     apart = max_difference((own[i], new) for i, new in zip(chosen, pictures, strict=True))
-    return CrossRuntimeCheck(runtime.name, device, parity, apart)
+    residency = suspected(residency, runtime, artifact, dict(zip(chosen, pictures, strict=True)), renderings)
+    return CrossRuntimeCheck(runtime.name, device, parity, apart, residency=residency)

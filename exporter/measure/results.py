@@ -11,7 +11,7 @@ import numpy as np
 
 from exporter.artifact import Artifact
 from exporter.data.shown import Overshoot
-from exporter.inspect.results import Audit, Finding
+from exporter.inspect.results import Audit, Finding, Residency
 from exporter.localise.results import Localisation
 from exporter.measure.load import Load
 from exporter.measure.noise import median_interval, reasons
@@ -19,6 +19,7 @@ from exporter.not_measured import NotMeasured
 from exporter.tiling.grid import Tiling
 
 NOT_TIMED = NotMeasured("it was not timed")
+NOT_ASKED = NotMeasured("no engine was asked which operators it takes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class CrossRuntimeCheck:
     parity: Parity | NotMeasured  # with the float model, as the target's own
     max_abs: float | None
     installed: bool = True
+    residency: Residency | NotMeasured = NOT_ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +192,7 @@ class TargetResult:
     seam: Seam | NotMeasured = NotMeasured("tiles were not compared")
     layers: Localisation | NotMeasured = NotMeasured("only INT8 .tflite files are compared layer by layer")
     cross_runtime: tuple[CrossRuntimeCheck, ...] = ()
+    residency: Residency | NotMeasured = NOT_ASKED
     sizes: tuple[SizeResult, ...] = ()  # of a file of several; parity above is their worst, the rest the first one's
 
 

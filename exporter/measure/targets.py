@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError
-from exporter.inspect.delegation import delegation_findings
 from exporter.inspect.lint import lint_model
 from exporter.inspect.own_engine import for_own_engine
-from exporter.inspect.results import Audit, Finding
+from exporter.inspect.residency import ask_residency, delegation_findings
+from exporter.inspect.results import Audit, Finding, Residency
 from exporter.measure.cross_runtime import check_runtimes
 from exporter.measure.evaluation import Pictures, Renderings
 from exporter.measure.layout import check_layout
@@ -18,6 +18,7 @@ from exporter.measure.overshoot import overshoot_findings
 from exporter.measure.parity import measure_parity
 from exporter.measure.quality import measure_quality
 from exporter.measure.results import NOT_TIMED, CrossRuntimeCheck, Seam, TargetResult, Tiled
+from exporter.measure.suspicion import suspected
 from exporter.measure.tiling import measure_seam
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Runtime
@@ -48,9 +49,12 @@ def measure_target(
     audit, findings = _look_inside(artifact, [runtime.name, *(other.name for other in also_on)])
     why = runtime.missing()
     absent = NotMeasured(why or "")
-    result = TargetResult(name, runtime.name, artifact, absent, absent, absent, audit, findings, absent)
+    result = TargetResult(
+        name, runtime.name, artifact, absent, absent, absent, audit, findings, absent, residency=absent
+    )
     if why:
         return result
+    result = replace(result, residency=ask_residency(runtime, artifact, threads))
     expected = _expected(reference, reference_runtime, renderings)
     if isinstance(expected, NotMeasured):  # which says nothing of the file
         result = replace(result, parity=expected, quality=expected)
@@ -61,10 +65,12 @@ def measure_target(
             result = _with(result, check_layout(runtime, artifact, reference_runtime, reference, threads))
             checks = check_runtimes(artifact, also_on, pictures, expected, renderings)
             result = _with(replace(result, cross_runtime=checks), _failures(checks))
+            doubted = suspected(result.residency, runtime, artifact, dict(enumerate(pictures)), renderings)
+            result = _with(replace(result, residency=doubted), _suspicions(replace(result, residency=doubted)))
         except EngineError as error:
             failed = NotMeasured.because(error)
             result = _with(replace(result, parity=failed, quality=failed), [_failure(runtime.name, failed)])
-    result = _with(result, delegation_findings(runtime, artifact.path))
+    result = _with(result, delegation_findings(runtime, artifact, result.residency))
     return replace(result, latency=NOT_TIMED, seam=_seam(runtime, artifact, tiled, renderings))
 
 
@@ -91,6 +97,16 @@ def _failures(cross_runtime: Sequence[CrossRuntimeCheck]) -> Iterator[Finding]:
     for check in cross_runtime:
         if check.installed and isinstance(check.parity, NotMeasured):
             yield _failure(check.runtime, check.parity)
+
+
+def _suspicions(result: TargetResult) -> Iterator[Finding]:
+    of_engines = {
+        result.runtime: result.residency,
+        **{check.runtime: check.residency for check in result.cross_runtime},
+    }
+    for runtime, residency in of_engines.items():
+        if isinstance(residency, Residency) and residency.suspect:
+            yield Finding("warning", "suspect", f"{runtime}: {residency.suspect}")
 
 
 def _failure(runtime: str, why: NotMeasured) -> Finding:

@@ -15,7 +15,7 @@ from exporter.recipes.input import Input
 from exporter.recipes.measuring import Data, Verification
 from exporter.recipes.mistakes import dotted, located, mistakes, refuse
 from exporter.recipes.model import Model
-from exporter.recipes.promises import Budget
+from exporter.recipes.promises import RESIDENCY, Budget
 from exporter.recipes.track import Track
 from exporter.recipes.values import Name, Part, Seed, Version, portable
 from exporter.stages import STAGES, Stage
@@ -55,6 +55,13 @@ class Target(Part):
                 raise ValueError(f"also_on: {name} is named twice: it runs the file anyway")
         return self
 
+    @model_validator(mode="after")
+    def _promises_of_engines_it_runs_on(self) -> Self:
+        for promise, name in self.budget.named_runtimes():
+            if name not in (self.runtime, *self.also_on):
+                raise ValueError(f"budget.{promise}: {name} is neither its runtime nor in also_on")
+        return self
+
 
 class Recipe(Part):
     name: Annotated[Name, AfterValidator(_free_name)]
@@ -73,6 +80,14 @@ class Recipe(Part):
     processing: Processing = Processing()  # around the network, in whoever runs it; measurements are without
 
     _tree: RecipeTree | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _promises_of_engines_it_runs_on(self) -> Self:
+        used = {name for target in self.targets.values() for name in (target.runtime, *target.also_on)}
+        for promise, name in self.budget.named_runtimes():
+            if name not in used:
+                raise ValueError(f"budget.{promise}: no target runs on {name}")
+        return self
 
     @model_validator(mode="after")
     def _targets_differ(self) -> Self:
@@ -130,6 +145,8 @@ class Recipe(Part):
         tree = self.model_dump(mode="json", exclude={"stages", "targets", "track"})
         if self.data.protocol is None:  # most networks enlarge nothing, and have nothing to say of it
             del tree["data"]["protocol"]
+        for key in set(RESIDENCY) - self.budget.model_fields_set:  # bundles of recipes without it keep their bytes
+            del tree["budget"][key]
         tree["stages"] = [_named(stage) for stage in self.stages]
         tree["targets"] = {
             name: {

@@ -81,6 +81,7 @@ def _target(target: TargetResult) -> dict[str, Any]:
         "seam": plain(target.seam),
         "layers": _layers(target.layers),
         "cross_runtime": plain(target.cross_runtime),
+        "residency": plain(target.residency),
         **({"sizes": [_size(size) for size in target.sizes]} if target.sizes else {}),
     }
 

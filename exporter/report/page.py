@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from exporter.figures import fixed
 from exporter.files.plain_json import plain
-from exporter.inspect.results import Audit, Finding
+from exporter.inspect.results import Audit, Finding, Residency
 from exporter.judge.outcome import Outcome
 from exporter.judge.verdicts import Status, Tally, Verdict, tally
 from exporter.measure.advice import advise_targets
@@ -104,6 +104,7 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
         "timing_rows": _timing_rows(outcome.timings),
         "untimed": [(t.name, t.latency.reason) for t in outcome.targets if isinstance(t.latency, NotMeasured)],
         "cross_runtime": [(target.name, check) for target in outcome.targets for check in target.cross_runtime],
+        "residencies": [row for target in outcome.targets for row in _residencies(target)],
         "photos": shown_photos,
         "first_pair": _first_pair(outcome, [shot.stage for photo in shown_photos for shot in photo.shots]),
         "crops": error_crops(outcome, called, drawings),
@@ -174,6 +175,13 @@ def _timing_rows(timings: Iterable[Timing]) -> list[tuple[str, str, str, dict[in
     for timing in timings:
         rows[timing.runtime, timing.file, timing.precision][timing.threads] = timing.latency
     return [(*key, rows[key]) for key in sorted(rows)]
+
+
+def _residencies(target: TargetResult) -> Iterator[tuple[str, str, Residency | NotMeasured]]:
+    """(target, runtime, what its accelerator took), the target's own runtime first."""
+    yield target.name, target.runtime, target.residency
+    for check in target.cross_runtime:
+        yield target.name, check.runtime, check.residency
 
 
 def _audits(targets: Iterable[TargetResult]) -> list[tuple[str, Audit, list[OpRow]]]:

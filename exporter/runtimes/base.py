@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # the plan lists runtimes and must answer before numpy is eve
     import numpy as np
     from numpy.typing import NDArray
 
+    from exporter.runtimes.placement import Placement
+
 Image: TypeAlias = "NDArray[np.float32]"  # (height, width, 3), RGB, 0..1
 
 
@@ -37,6 +39,10 @@ class Session(Protocol):
         """`infer` for each; a session in another process sends them all in one job instead."""
         return [self.infer(image) for image in images]
 
+    def placement(self) -> Placement | None:
+        """Which operators the accelerator took that was asked for; None where the engine does not tell."""
+        return None
+
 
 class Runtime(Protocol):
     """`device` says what the numbers were measured on, e.g. `LiteRT 2.1.0 XNNPACK, 2 threads, AMD EPYC`."""
@@ -54,6 +60,11 @@ class Runtime(Protocol):
 def untimed(runtime: Runtime) -> str:
     """Why the times of an emulated device say nothing about a real one, from its `untimed`; empty for all others."""
     return str(getattr(runtime, "untimed", ""))
+
+
+def cpu_twin(runtime: Runtime) -> str:
+    """The runtime on this machine's CPU that takes the same files as one on a GPU; empty for all others."""
+    return str(getattr(runtime, "cpu_twin", ""))
 
 
 def times_ms(call: Callable[[], object], runs: int, warmup: int) -> list[float]:

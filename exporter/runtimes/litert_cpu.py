@@ -12,6 +12,7 @@ from exporter.artifact import Artifact, Format
 from exporter.runtimes.base import Image, Session, engine_call
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.installed import not_installed, version_of
+from exporter.runtimes.placement import Placement, by_xnnpack
 from exporter.runtimes.worker import Stored
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class LiteRtSession(Session):
         """As `FolderSession` has it."""
         with engine_call(ENGINE, self._artifact):
             return [self._open().stored(image) for image in images]
+
+    def placement(self) -> Placement | None:
+        with engine_call(ENGINE, self._artifact):
+            left = self._open().left_by_delegate()
+        return None if left is None else by_xnnpack(self._artifact, left)
 
     def _open(self) -> TfliteModel:
         if self._model is None:

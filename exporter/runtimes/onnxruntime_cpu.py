@@ -10,6 +10,8 @@ from exporter.carried import frames_of, sources_of, walk
 from exporter.runtimes.base import Image, Session, engine_call, times_ms
 from exporter.runtimes.cpu import threads_on_cpu
 from exporter.runtimes.installed import not_installed, version_of
+from exporter.runtimes.placement import Placement, by_provider
+from exporter.runtimes.providers import CPU, placed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,6 +77,11 @@ class OnnxRuntimeSession(Session):
         feed = self._feed([self._stored(frame), *self._fresh()])
         with engine_call(ENGINE, self._artifact):
             return times_ms(lambda: session.run(None, feed), runs, warmup)
+
+    def placement(self) -> Placement:
+        shapes = [list(self._artifact.input.shape), *(list(tensor.shape) for tensor in self._fresh())]
+        with engine_call(ENGINE, self._artifact):
+            return by_provider(placed(str(self._artifact.path), CPU, shapes), CPU)
 
     def _call(self, tensors: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         return list(self._open().run(None, self._feed(tensors)))

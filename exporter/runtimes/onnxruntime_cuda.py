@@ -5,25 +5,32 @@ A provider that does not load only warns, and everything silently runs on the CP
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporter.artifact import Artifact, Format
+from exporter.engines.process import last_words, run_program
 from exporter.errors import EngineError
+from exporter.runtimes import providers
 from exporter.runtimes.base import Image, Session, engine_call
 from exporter.runtimes.cuda import event_times_ms, from_gpu, missing_torch_cuda, on_gpu, rotated, to_gpu
 from exporter.runtimes.installed import not_installed, version_of
+from exporter.runtimes.placement import Placement, by_provider
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ENGINE = "ONNX Runtime CUDA"
 PROVIDER = "CUDAExecutionProvider"
+PLACEMENT_TIMEOUT_S = 600
 _ERRORS_ONLY = 3
 
 
 class OnnxRuntimeCuda:
     name: ClassVar[str] = "onnxruntime_cuda"
     takes: ClassVar[Format] = Format.ONNX
+    cpu_twin: ClassVar[str] = "onnxruntime_cpu"
 
     def missing(self) -> str | None:
         if why := missing_torch_cuda() or not_installed("onnxruntime", "pip install onnxruntime-gpu"):
@@ -62,6 +69,16 @@ def require_provider(session: Any, artifact: Artifact) -> None:
         raise EngineError(f"{ENGINE} gave {artifact.path.name} to {', '.join(chosen) or 'nobody'}, not to {PROVIDER}")
 
 
+def placed_on_cuda(artifact: Artifact) -> Placement:
+    """Where ONNX Runtime puts the operators of `artifact` when CUDA is asked for. Raises EngineError."""
+    command = [sys.executable, providers.__file__, str(artifact.path), PROVIDER, json.dumps([artifact.input.shape])]
+    late = f"{ENGINE} did not say where the operators of {artifact.path.name} run"
+    done = run_program(command, timeout_s=PLACEMENT_TIMEOUT_S, late=late)
+    if done.returncode:
+        raise EngineError(f"{late}: {last_words(done)}")
+    return by_provider(json.loads(done.stdout), PROVIDER, done.stderr)
+
+
 class OnnxRuntimeCudaSession(Session):
     def __init__(self, session: Any, artifact: Artifact) -> None:
         self._session, self._artifact = session, artifact
@@ -73,6 +90,10 @@ class OnnxRuntimeCudaSession(Session):
     def time_ms(self, image: Image, runs: int, warmup: int) -> list[float]:
         with engine_call(ENGINE, self._artifact):
             return event_times_ms(self._run, rotated(image, self._artifact.input.layout), runs, warmup)
+
+    def placement(self) -> Placement:
+        """Of another session, in which what CUDA does not take may go to the CPU; the one that computes refuses."""
+        return placed_on_cuda(self._artifact)
 
     def _run(self, given: Tensor) -> Tensor:
         """One call on tensors that stay on the GPU. The result starts as NaN: what is not written shows."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError
 from exporter.nvidia.cache import read_cache, write_cache
-from exporter.nvidia.library import Builder, Library, missing_library, open_library
+from exporter.nvidia.library import TITLES, Builder, Library, missing_library, open_library
 from exporter.nvidia.sidecar import read_sidecar
 from exporter.runtimes.base import Image, Session, engine_call
 from exporter.runtimes.cuda import event_times_ms, from_gpu, missing_torch_cuda, on_gpu, rotated, to_gpu
+from exporter.runtimes.placement import Placement
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +50,7 @@ class Tensorrt(TensorrtRtx):
 
 class TensorrtSession(Session):
     def __init__(self, library: Library, plan: bytes, artifact: Artifact) -> None:
-        self._title, self._artifact = library.title, artifact
+        self._library, self._title, self._artifact = library, library.title, artifact
         self._logger = library.logger()
         self._runtime = library.module.Runtime(self._logger)
         engine = self._runtime.deserialize_cuda_engine(plan)
@@ -81,6 +83,15 @@ class TensorrtSession(Session):
         with engine_call(self._title, self._artifact):
             inputs = rotated(image, self._artifact.input.layout)
             return event_times_ms(self._run, inputs, runs, warmup)
+
+    def placement(self) -> Placement:
+        """Of the layers of the engine: it runs on the GPU or, for want of a kernel, is not built."""
+        trt = self._library.module
+        with engine_call(self._title, self._artifact):
+            inspector = self._engine.create_engine_inspector()
+            said = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
+            count = len(json.loads(said)["Layers"])
+        return Placement(TITLES[self._library.builder], on_gpu(), count, count)
 
     def _run(self, given: Tensor) -> Tensor:
         """One call on tensors that stay on the GPU. The result starts as NaN: what is not written shows."""

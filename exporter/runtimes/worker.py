@@ -8,11 +8,13 @@
   --- the worker answers ---
     outputs.npz  images: float32 (N, H, W, 3), empty for a timing job; of a `stored` job instead tensor_0, tensor_1, …:
                  the outputs of the first image as the file holds them, then those of the next
-    timings.json samples_ms: one figure per timed model call, empty for a picture job
+    timings.json samples_ms: one figure per timed model call, empty for a picture job; left: numbers of the operators
+                 that no delegate took, null of an engine that does not tell
     done.json    the end marker, renamed into place last: the job's id and the sha256 of both answers
 
-A job makes pictures (runs = 0), or gives tensors as they are `stored`, or is timed on its first image (runs > 0). How
-the folder reaches the engine and comes back is all a runtime adds: the `carry` of a FolderSession.
+A job makes pictures (runs = 0; without an image the file is loaded and no more), or gives tensors as they are `stored`,
+or is timed on its first image (runs > 0). How the folder reaches the engine and comes back is all a runtime adds: the
+`carry` of a FolderSession.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from exporter.artifact import Artifact, sha256_of
 from exporter.errors import EngineError
 from exporter.failures import pass_on
 from exporter.runtimes.base import Image, Session
+from exporter.runtimes.placement import Placement, by_xnnpack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,11 +46,13 @@ END_MARKER = "done.json"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: pictures as float32 (H, W, 3), milliseconds, output tensors as they are stored."""
+    """What came back: pictures as float32 (H, W, 3), milliseconds, output tensors as they are stored, and the operators
+    that no delegate took."""
 
     pictures: tuple[Image, ...]
     samples_ms: tuple[float, ...]
     tensors: tuple[Stored, ...] = ()
+    left: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ def write_job(folder: Path, job: Job, images: Sequence[Image]) -> str:
     model = folder / f"model{job.artifact.path.suffix}"
     shutil.copyfile(job.artifact.path, model)
     shutil.copyfile(WORKER_PROGRAM, folder / "worker.py")
-    np.savez(folder / "inputs.npz", images=np.stack(images).astype(np.float32, copy=False))
+    stacked = np.stack(images) if images else np.zeros((0, 1, 1, 1))
+    np.savez(folder / "inputs.npz", images=stacked.astype(np.float32, copy=False))
     order = {
         "job": job_id,
         "engine": job.engine,
@@ -109,7 +115,10 @@ def read_answer(folder: Path, job_id: str) -> Answer:
         with np.load(folder / "outputs.npz", allow_pickle=False) as outputs:
             pictures = tuple(np.asarray(picture, np.float32) for picture in outputs["images"])
             tensors = tuple(outputs[f"tensor_{number}"] for number in range(len(outputs.files) - 1))
-        samples_ms = tuple(float(sample) for sample in _json(folder / "timings.json")["samples_ms"])
+        figures = _json(folder / "timings.json")
+        samples_ms = tuple(float(sample) for sample in figures["samples_ms"])
+        listed = figures.get("left")
+        left = None if listed is None else tuple(int(place) for place in listed)
     except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
         pass_on(error, folder)
         raise EngineError(f"the worker's answer in {folder} is malformed: {error}") from error
@@ -123,7 +132,7 @@ def read_answer(folder: Path, job_id: str) -> Answer:
             f"the worker gave {len(pictures)} pictures and {len(samples_ms)} timings, "
             f"asked were {asked[0]} and {asked[1]}"
         )
-    return Answer(pictures, samples_ms)
+    return Answer(pictures, samples_ms, tensors, left)
 
 
 def lend_engine(source: str, engine: str, folder: Path) -> None:
@@ -150,6 +159,7 @@ class FolderSession(Session):
     def __init__(self, engine: str, artifact: Artifact, threads: int, carry: Callable[[Path], None]) -> None:
         self._engine, self._artifact, self._threads, self._carry = engine, artifact, threads, carry
         self._folder = tempfile.TemporaryDirectory(prefix="exporter-job-")
+        self._answer: Answer | None = None  # the last one
 
     def infer(self, image: Image) -> Image:
         return self.infer_all([image])[0]
@@ -168,11 +178,19 @@ class FolderSession(Session):
         each = len(tensors) // len(images)
         return [list(tensors[first : first + each]) for first in range(0, len(tensors), each)]
 
+    def placement(self) -> Placement | None:
+        """As the engine had it that answered the last job, or one without any picture."""
+        if self._answer is None:
+            self._do(Job(self._engine, self._artifact, self._threads), [])
+        left = self._answer.left if self._answer else None
+        return None if left is None else by_xnnpack(self._artifact, left)
+
     def _do(self, job: Job, images: Sequence[Image]) -> Answer:
         folder = Path(self._folder.name)
         job_id = write_job(folder, job, images)
         self._carry(folder)
-        return read_answer(folder, job_id)
+        self._answer = read_answer(folder, job_id)
+        return self._answer
 
     def __exit__(self, *_: object) -> None:
         self._folder.cleanup()

@@ -38,10 +38,9 @@ COMPUTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "exporter.generators.recognition": ("spandrel",),
         "exporter.generators.signature": (),  # only asks where a class lies
         "exporter.nvidia.library": ("tensorrt", "tensorrt-rtx-cu12-libs", "tensorrt-rtx-cu13-libs"),
-        "exporter.runtimes.delegation": (),  # the engine: what a runtime's `device` says has its version
         "exporter.runtimes.installed": (),  # only asks whether a package is there
-        "exporter.runtimes.interpreter_worker": (),  # as delegation
-        "exporter.android.bench_worker": (),  # as delegation
+        "exporter.runtimes.interpreter_worker": (),  # the engine: what a runtime's `device` says has its version
+        "exporter.android.bench_worker": (),  # as interpreter_worker
     }
 )
 

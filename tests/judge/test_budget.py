@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from exporter.artifact import Artifact, Format, TensorSpec
-from exporter.inspect.results import Audit, Finding, Op
+from exporter.inspect.results import Audit, Behind, Finding, Op, Residency
 from exporter.judge.budget import PROMISES, Pledge, judge
 from exporter.judge.verdicts import PromiseId, Status, Verdict
 from exporter.measure.load import Load
@@ -33,8 +33,12 @@ EVERY = Budget(
     max_float_islands=0,
     max_transposes=0,
     max_rank=4,
+    min_accelerated_share=0.9,
+    forbid_fallback=True,
     forbid_errors=True,
 )
+WHOLE = Residency("XNNPACK", "XNNPACK", 20, 20)
+PAD = Behind("PAD", "/body/pad/Pad_output_0", "body.pad", "XNNPACK has no such operator")
 
 
 @pytest.fixture
@@ -52,6 +56,7 @@ def good(tmp_path: Path) -> TargetResult:
         Latency("x86", 2, (10.0, 11.0, 12.0)),
         Audit((Op("CONV_2D", "int8", (1, 8, 8, 3), 10),), 10, 1.0, 0, 4),
         seam=Seam(2, 54.0, 0.01),
+        residency=WHOLE,
     )
 
 
@@ -92,6 +97,7 @@ def test_a_promise_not_made_is_not_judged(good: TargetResult):
         ("max_float_islands", "audit", {"float_islands": 1}),
         ("max_transposes", "audit", {"ops": (Op("TRANSPOSE", "int8", (1,), 0),)}),
         ("max_rank", "audit", {"max_rank": 6}),
+        ("forbid_fallback", "residency", {"taken": 19}),
     ],
 )
 def test_each_promise_is_missed_by_its_own_figure_and_by_nan(promise: str, part: str, change: dict, good: TargetResult):
@@ -100,7 +106,7 @@ def test_each_promise_is_missed_by_its_own_figure_and_by_nan(promise: str, part:
 
     assert [p for p, status in statuses(with_figure(change)).items() if status == "missed"] == [promise]
     (field,) = change
-    nan = {"samples_ms": (NAN,) * 3, "ops": None}.get(field, NAN)
+    nan = {"samples_ms": (NAN,) * 3, "ops": None, "taken": None}.get(field, NAN)
     if nan is not None:
         assert statuses(with_figure({field: nan}))[promise] == "missed"
 
@@ -132,6 +138,7 @@ def test_size(good: TargetResult):
         ("parity", {"min_parity_db", "forbid_errors"}),
         ("quality", {"max_loss_db", "max_worst_loss_db", "min_gain_db", "min_psnr_db", "min_ssim"}),
         ("latency", {"max_latency_ms"}),
+        ("residency", {"min_accelerated_share", "forbid_fallback"}),
         ("audit", {"min_int8_mac_share", "max_float_islands", "max_transposes", "max_rank", "forbid_errors"}),
     ],
 )
@@ -308,3 +315,75 @@ def test_each_error_and_each_transpose_counts(good: TargetResult):
 
 def test_sizes_are_in_millions_of_bytes(good: TargetResult):
     assert [v.value for v in judged(Budget(max_size_mb=1), good)] == [0.5]
+
+
+def of_engines(own: Residency | NotMeasured, gpu: Residency | NotMeasured, good: TargetResult) -> TargetResult:
+    parity = good.parity
+    return replace(
+        good, residency=own, cross_runtime=(CrossRuntimeCheck("litert_gpu", "a GPU", parity, 0.1, residency=gpu),)
+    )
+
+
+def test_one_operator_that_stays_behind_misses_the_promise_and_is_named(good: TargetResult):
+    left = replace(WHOLE, ran="XNNPACK and built-in kernels", taken=19, behind=(PAD,))
+    share, fallback = judged(Budget(min_accelerated_share=1.0, forbid_fallback=True), replace(good, residency=left))
+    named = "XNNPACK took 19 of 20, because PAD in body.pad (XNNPACK has no such operator)"
+    assert (share.status, share.value, share.limit) == ("missed", 0.95, 1.0)
+    assert share.sentence == (
+        f"android: share of operators that the accelerator took is 0.95, promised at least 1: {named}"
+    )
+    assert (fallback.status, fallback.value, fallback.limit) == ("missed", 1.0, 0.0)
+    assert fallback.sentence == f"android: operators left to others is 1, promised at most 0: {named}"
+    (share,) = judged(Budget(min_accelerated_share=0.95), replace(good, residency=left))
+    assert share.status == "kept" and "PAD" not in share.sentence
+
+
+def test_residency_is_promised_on_every_engine_or_on_those_that_are_named(good: TargetResult):
+    result = of_engines(WHOLE, Residency("GPU", "the CPU", 20, 0, (replace(PAD, why="rank 6"),)), good)
+
+    def found(budget: Budget) -> list[tuple[str, str, str]]:
+        return [(v.promise, v.runtime, v.status) for v in judged(budget, result, "litert_gpu")]
+
+    on_cpu, on_gpu = ("forbid_fallback", "litert_cpu", "kept"), ("forbid_fallback", "litert_gpu", "missed")
+    assert found(Budget(forbid_fallback=True)) == [on_cpu, on_gpu]
+    assert found(Budget(forbid_fallback=["litert_cpu"])) == [on_cpu]
+    assert found(Budget(forbid_fallback=["litert_gpu"])) == [on_gpu]
+    assert found(Budget(forbid_fallback=False)) == []
+    assert found(Budget(min_accelerated_share={"litert_cpu": 1, "litert_gpu": 0.0})) == [
+        ("min_accelerated_share", "litert_cpu", "kept"),
+        ("min_accelerated_share", "litert_gpu", "kept"),
+    ]
+    assert found(Budget(min_accelerated_share={"litert_gpu": 0.5})) == [
+        ("min_accelerated_share", "litert_gpu", "missed")
+    ]
+    assert "on litert_gpu is 20, promised at most 0: GPU took 0 of 20, because PAD" in judged(
+        Budget(forbid_fallback=["litert_gpu"]), result, "litert_gpu"
+    )[0].sentence  # fmt: skip
+
+
+def test_what_probably_did_not_run_keeps_no_promise(good: TargetResult):
+    result = of_engines(WHOLE, replace(WHOLE, suspect="its pictures are the CPU's"), good)
+    own, further = judged(Budget(forbid_fallback=True), result, "litert_gpu")
+    assert own.status == "kept" and (further.status, further.value) == ("not measured", None)
+    assert further.sentence.endswith("was not measured: its pictures are the CPU's")
+
+
+def test_residency_on_an_engine_that_is_absent_is_excused_unless_all_is_demanded(good: TargetResult):
+    absent = CrossRuntimeCheck("litert_gpu", "", NotMeasured("no GPU"), None, False, NotMeasured("no GPU"))
+    result = replace(good, cross_runtime=(absent,))
+    for demand_all in (False, True):
+        _, further = judged(Budget(forbid_fallback=True), result, "litert_gpu", demand_all=demand_all)
+        assert (further.status, further.demanded) == ("not measured", demand_all)
+        assert further.sentence.endswith("on litert_gpu was not measured: no GPU")
+
+
+@pytest.mark.parametrize("share", [1.1, -0.1, NAN, True, "all", [1], {"litert_gpu": 2}])
+def test_a_share_is_a_number_from_0_to_1_or_one_a_runtime(share: object):
+    with pytest.raises(ValidationError, match="must be a share, 0 to 1, or one for each runtime"):
+        Budget(min_accelerated_share=share)
+
+
+@pytest.mark.parametrize("engines", [1, "litert_gpu", {"litert_gpu": True}, [1]])
+def test_fallback_is_forbidden_everywhere_or_on_a_list(engines: object):
+    with pytest.raises(ValidationError, match="must be true, false or a list of runtimes"):
+        Budget(forbid_fallback=engines)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from exporter.artifact import Artifact
-from exporter.inspect.results import Audit, Finding, Op
+from exporter.inspect.results import Audit, Behind, Finding, Op, Residency
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.verdicts import Verdict
 from exporter.localise.results import LayerError, Localisation
@@ -53,6 +53,7 @@ def measured_targets(
                 Seam(2, 54.4, 0.02) if measured else absent,
                 _layers(files[stage].path.parent) if stage == "quantize_tflite" else absent,
                 _cross_runtime() if name in ALSO_ON else (),
+                _residency(precision) if measured else absent,
             )
         )
     return tuple(results)
@@ -63,9 +64,19 @@ def _cross_runtime() -> tuple[CrossRuntimeCheck, ...]:
     gpu = "LiteRT 2.1.0 GPU in fp16 on software Vulkan llvmpipe, 2 threads, AMD EPYC 7B13"
     arm = NotMeasured("the ARM64 engine is not installed: exporter runtimes --install arm")
     return (
-        CrossRuntimeCheck("litert_gpu", gpu, Parity(2, 44.1, 44.6, 0.03, "maple-12"), 0.012),
-        CrossRuntimeCheck("litert_arm", "", arm, None, installed=False),
+        CrossRuntimeCheck(
+            "litert_gpu", gpu, Parity(2, 44.1, 44.6, 0.03, "maple-12"), 0.012, residency=Residency("GPU", gpu, 25, 25)
+        ),
+        CrossRuntimeCheck("litert_arm", "", arm, None, installed=False, residency=arm),
     )
+
+
+def _residency(precision: str) -> Residency:
+    """All of it, or without an operator that XNNPACK has not."""
+    if precision == "int8":
+        return Residency("XNNPACK", "XNNPACK", 25, 25)
+    behind = Behind("RESIZE_NEAREST_NEIGHBOR", "/network/up/Resize", "up", "XNNPACK has no such operator")
+    return Residency("XNNPACK", "XNNPACK and built-in kernels", 25, 24, (behind,))
 
 
 def _audit(precision: str) -> Audit:
