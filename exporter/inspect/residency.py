@@ -12,7 +12,7 @@ from exporter.graph.module_path import module_path
 from exporter.graph.read import read_graph
 from exporter.inspect.gpu.prediction import predict
 from exporter.inspect.results import Behind, Finding, Residency
-from exporter.inspect.xnnpack import why_left
+from exporter.inspect.xnnpack import is_integer, why_left
 from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Runtime, Session
 from exporter.runtimes.placement import XNNPACK, Left, Placement
@@ -39,7 +39,9 @@ def residency_of(session: Session, runtime: Runtime, artifact: Artifact) -> Resi
         return NotMeasured(f"{runtime.name} does not tell which operators it took")
     left = _without_doubles(placement, artifact)
     nodes = read_graph(artifact.path, artifact.signature).nodes if artifact.format == Format.TFLITE else ()
-    behind = tuple(_behind(one, placement, nodes) for one in left)
+    places = {one.place for one in left}
+    takes_integers = any(is_integer(node) for place, node in enumerate(nodes) if place not in places)
+    behind = tuple(_behind(one, placement, nodes, takes_integers) for one in left)
     return Residency(placement.accelerator, placement.ran, placement.operators, placement.taken, behind)
 
 
@@ -67,10 +69,10 @@ def delegation_findings(runtime: Runtime, artifact: Artifact, found: Residency |
     )
 
 
-def _behind(one: Left, placement: Placement, nodes: tuple[Node, ...]) -> Behind:
+def _behind(one: Left, placement: Placement, nodes: tuple[Node, ...], takes_integers: bool) -> Behind:
     why = one.why
     if not why and placement.accelerator == XNNPACK and one.place is not None:
-        why = why_left(nodes[one.place])
+        why = why_left(nodes[one.place], takes_integers=takes_integers)
     return Behind(one.kind, one.name, module_path(one.name), why or f"{placement.accelerator} gives no reason")
 
 

@@ -22,25 +22,31 @@ _FLOAT = _QUANTISED | {
 }
 # fmt: on
 LARGEST_RANK = 6
+# Options that few files set, so that they are what XNNPACK may not know.
+_TELLING = ("beta", "blockSize", "alignCorners", "ellipsisMask", "newAxisMask", "shrinkAxisMask", "keepNumDims", "adjX")
 _TYPES = frozenset({"float32", "float16"})
 
 
-def why_left(node: Node) -> str:
-    """In words, of an operator that XNNPACK did not take."""
+def why_left(node: Node, *, takes_integers: bool = True) -> str:
+    """In words, of an operator that XNNPACK did not take; `takes_integers`: whether it took any of the file's that
+    compute in integers, which old releases do not."""
     if node.kind.startswith("CUSTOM"):
         return "it is no built-in operator"
     if node.kind not in _FLOAT:
         return "XNNPACK has no such operator"
+    if is_integer(node) and not takes_integers:
+        return "XNNPACK of this release took nothing that computes in integers"
     for tensor in (*node.activations, *node.outputs):
         if len(tensor.shape) > LARGEST_RANK:
             return f"{tensor.name!r} has rank {len(tensor.shape)}, XNNPACK stops at {LARGEST_RANK}"
         if tensor.dtype in INTEGER_DTYPES and node.kind not in _QUANTISED:
-            return f"XNNPACK computes it in float alone, and {tensor.name!r} is {tensor.dtype}"
+            return f"XNNPACK computes it in float alone, not in {tensor.dtype}"
         if tensor.dtype not in _TYPES | INTEGER_DTYPES:
-            return f"{tensor.name!r} is {tensor.dtype}"
-    return "XNNPACK has the operator, but not as it is used here" + _used(node)
+            return f"it has a tensor of {tensor.dtype}"
+    said = [f"{option} {node.options[option]}" for option in _TELLING if node.options.get(option)]
+    return "XNNPACK has the operator, but not as it is used here" + (f": {', '.join(said)}" if said else "")
 
 
-def _used(node: Node) -> str:
-    set_options = {key: value for key, value in node.options.items() if value}
-    return f" ({', '.join(f'{key}: {value}' for key, value in set_options.items())})" if set_options else ""
+def is_integer(node: Node) -> bool:
+    """Whether it computes in integers."""
+    return any(tensor.dtype in INTEGER_DTYPES for tensor in node.activations)
