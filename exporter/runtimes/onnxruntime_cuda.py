@@ -76,7 +76,7 @@ def placed_on_cuda(artifact: Artifact) -> Placement:
     done = run_program(command, timeout_s=PLACEMENT_TIMEOUT_S, late=late)
     if done.returncode:
         raise EngineError(f"{late}: {last_words(done)}")
-    return by_provider(json.loads(done.stdout), PROVIDER, done.stderr)
+    return by_provider(json.loads(done.stdout.splitlines()[-1]), PROVIDER, done.stderr)
 
 
 class OnnxRuntimeCudaSession(Session):

@@ -51,4 +51,5 @@ if __name__ == "__main__":
 
     if hasattr(onnxruntime, "preload_dlls"):
         onnxruntime.preload_dlls()
-    sys.stdout.write(json.dumps(placed(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), _INFO)))
+    answer = json.dumps(placed(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), _INFO))
+    sys.stdout.write("\n" + answer + "\n")  # a line of its own: preload_dlls prints

@@ -92,6 +92,11 @@ class _HalvingEngine:
     def set_tensor_address(self, name, address):
         self._addresses[name] = address
 
+    def create_engine_inspector(self):
+        return SimpleNamespace(
+            get_engine_information=lambda form: {"JSON": '{"Layers": ["conv1 + relu", "conv2"]}'}[form]
+        )
+
     def execute_async_v3(self, stream):
         count = int(np.prod(self._shape))
         given, made = ((ctypes.c_float * count).from_address(self._addresses[n]) for n in ("input", "output"))
@@ -109,6 +114,7 @@ def open_engine(monkeypatch, tmp_path):
 
     def open_(engine):
         module = stand_in("11.4.0")
+        module.LayerInformationFormat = SimpleNamespace(JSON="JSON")
         module.Runtime = lambda logger: SimpleNamespace(deserialize_cuda_engine=lambda plan: engine)
         (tmp_path / "m.engine").write_bytes(b"plan")
         artifact = artifact_of(tmp_path / "m.engine", Format.TENSORRT)
@@ -124,6 +130,13 @@ def test_an_engine_is_given_addresses_and_fills_them(open_engine):
     assert np.array_equal(one, image / 2) and np.array_equal(two, image)
     with pytest.raises(EngineError, match="closed"):
         session.infer(image)
+
+
+def test_a_tensorrt_engine_is_on_the_gpu_layer_by_layer(open_engine):
+    with open_engine(_HalvingEngine()) as session:
+        placement = session.placement()
+    assert (placement.accelerator, placement.operators, placement.taken) == ("TensorRT", 2, 2)
+    assert placement.left == ()
 
 
 def test_what_an_engine_refuses_is_an_error(open_engine):
