@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 Layout = Literal["NCHW", "NHWC"]
-Precision = Literal["fp32", "fp16", "int8"]
+Precision = Literal["fp32", "fp16", "int8", "int16x8"]  # the last: activations int16, weights int8
+INTEGERS = ("int8", "int16x8")  # precisions whose file is made from a float one with learned ranges
 # What the channels of a picture are. grey: BT.601 luma of full range; y: the same in video range, 16 to 235 of 255, as
 # super-resolution measures it; rggb: four sensor values of a 2×2 cell, so half as high and wide as the photograph.
 Colour = Literal["rgb", "grey", "y", "rgba", "rggb"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exporter.artifact import COLOUR_IN_WORDS, Format, TensorSpec
 from exporter.bundle.engines import engine_cards
-from exporter.bundle.manifest import Manifest, Model
+from exporter.bundle.manifest import CODES, Manifest, Model
 from exporter.figures import fixed
 from exporter.inspect.results import Residency
 from exporter.judge.verdicts import Status, Verdict, tally
@@ -31,6 +31,7 @@ def runtime_card(
     environment.filters |= {"tensor": _tensor, "to_stored": _to_stored, "to_pixel": _to_pixel, "cell": _cell}
     environment.filters |= {"scaled": _scaled, "unscaled": _unscaled}
     environment.filters |= {"channels": _channels, "picture": _picture, "picture_out": _picture_out, "is_rgb": _is_rgb}
+    environment.filters["ends"] = _ends
     environment.filters["numbers"] = lambda spec: str(prod(spec.shape))
     environment.filters["figure"] = lambda value, digits: "–" if value is None else fixed(value, digits)
     template = files("exporter.bundle").joinpath("card.md").read_text(encoding="utf-8")
@@ -45,6 +46,7 @@ def runtime_card(
         tally=tally(verdicts),
         not_kept=[(v.status, _said(v)) for v in sorted(verdicts, key=_gravity) if v.status is not Status.KEPT],
         int8=_first(manifest.models, Format.TFLITE, ("int8",)),
+        int16=_first(manifest.models, Format.TFLITE, ("int16x8",)),
         float=_first(manifest.models, Format.TFLITE, ("fp32", "fp16")),
         gpu=_first(manifest.models, Format.TFLITE, ("fp16", "fp32")),
         onnx=_first(manifest.models, Format.ONNX, ("fp32", "fp16", "int8")),
@@ -138,7 +140,12 @@ def _to_stored(spec: TensorSpec) -> str:
         return f"value = {value}"
     if _pixel_exact(spec):
         return "stored = pixel - 128"
-    return f"stored = clamp(round(({value}) / {spec.scale:.9g}) + {spec.zero_point}, -128, 127)"
+    return f"stored = clamp(round(({value}) / {spec.scale:.9g}) + {spec.zero_point}, {_ends(spec)})"
+
+
+def _ends(spec: TensorSpec) -> str:
+    """The smallest and the largest number of its format; nothing of floats."""
+    return ", ".join(map(str, CODES.get(spec.dtype, ())))
 
 
 def _to_pixel(spec: TensorSpec) -> str:

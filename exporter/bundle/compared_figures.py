@@ -116,6 +116,7 @@ FIGURES = {
     "max_latency_ms": Figure(_of("latency", "p50_ms"), lambda allowed: allowed.latency_percent, _other_machine, True),
     "max_size_mb": Figure(lambda t: t.model.size_bytes / 1e6, lambda allowed: allowed.size_percent, _always, True),
     "min_int8_mac_share": Figure(_of("audit", "int8_mac_share"), _nothing, _always),
+    "min_int16_mac_share": Figure(_of("audit", "int16_mac_share"), _nothing, _always),
     "max_float_islands": Figure(_of("audit", "float_islands"), _nothing, _always),
     "max_transposes": Figure(_transposes, _nothing, _always),
     "max_rank": Figure(_of("audit", "max_rank"), _nothing, _always),

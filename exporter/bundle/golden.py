@@ -51,6 +51,7 @@ _TOLERANCES: dict[Precision, tuple[Tolerance, Tolerance]] = {
     "fp32": (Tolerance(1e-4, 80.0), Tolerance(1e-3, 70.0)),
     "fp16": (Tolerance(1e-3, 70.0), Tolerance(2e-2, 50.0)),
     "int8": (Tolerance(3 * LSB, 48.0), Tolerance(10 * LSB, 40.0)),
+    "int16x8": (Tolerance(LSB / 4, 70.0), Tolerance(2 * LSB, 55.0)),
 }
 
 

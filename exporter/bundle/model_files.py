@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from exporter.artifact import Format
+from exporter.artifact import INTEGERS, Format
 from exporter.bundle.documents import read_document, shown
 from exporter.bundle.manifest import Manifest, Model, Tensor
 from exporter.bundle.manifest_of_run import states_of
@@ -112,14 +112,14 @@ def _graph_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator[
             yield f"it has {len(found)} {role}s, expected one picture"
         elif not _same(said, found[0]):
             yield f"its {role} is {_of_file(found[0])}, manifest.json says {_of_manifest(said)}"
-    if model.precision != precision_of(graph) and not (model.precision == "int8" and _holds_integers(graph)):
+    if model.precision != precision_of(graph) and not (model.precision in INTEGERS and _holds_integers(graph)):
         yield f"it is {precision_of(graph)}, manifest.json says {model.precision}"
     if model.ops != audit_graph(graph).counts:
         yield "its operators are not those that manifest.json counts"
 
 
 def _holds_integers(graph: Graph) -> bool:
-    """An INT8 file whose multiplications are mostly float is a poor one, and still no float file."""
+    """An integer file whose multiplications are mostly float is a poor one, and still no float file."""
     return any(tensor.dtype in INTEGER_DTYPES for tensor in graph.constants)
 
 

@@ -124,6 +124,7 @@ class Audit(_Record):
     int8_mac_share: Number
     float_islands: int = Field(ge=0)
     max_rank: int = Field(ge=0)
+    int16_mac_share: Number = 0.0
 
     def value(self) -> inspected.Audit:
         return inspected.Audit(**self.fields | {"ops": tuple(inspected.Op(**op.fields) for op in self.ops)})

@@ -1,4 +1,4 @@
-"""Is it really INT8? What every operator of a file computes in.
+"""Is it really INT8, or int16? What every operator of a file computes in.
 
 TFLite says it outright: an operator computes in integers when its activations are integers.
 An ONNX Q/DQ file stores float operators between QuantizeLinear and DequantizeLinear; an engine fuses those
@@ -17,7 +17,7 @@ CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "Dequantize
 
 
 def audit_graph(graph: Graph) -> Audit:
-    """Operators with their number formats, the int8 share of the MACs, float islands, the highest rank."""
+    """Operators with their number formats, the int8 and int16 shares of the MACs, float islands, the highest rank."""
     dtypes = compute_dtypes(graph)
     ops = tuple(
         Op(node.kind, dtype, node.outputs[0].shape if node.outputs else (), node.macs)
@@ -25,12 +25,14 @@ def audit_graph(graph: Graph) -> Audit:
     )
     macs = sum(op.macs for op in ops)
     int8_macs = sum(op.macs for op in ops if op.dtype in ("int8", "uint8"))
+    int16_macs = sum(op.macs for op in ops if op.dtype == "int16")
     islands = float_islands(graph, dtypes)
     ranks = [len(tensor.shape) for node in graph.nodes for tensor in (*node.inputs, *node.outputs)]
     return Audit(
         ops=ops,
         macs=macs,
         int8_mac_share=int8_macs / macs if macs else 0.0,
+        int16_mac_share=int16_macs / macs if macs else 0.0,
         float_islands=len(islands),
         max_rank=max(ranks, default=0),
         declared_islands=sum(is_declared(graph, island) for island in islands),
@@ -38,8 +40,11 @@ def audit_graph(graph: Graph) -> Audit:
 
 
 def precision_of(graph: Graph) -> Precision:
-    """int8 when most multiply-accumulates are done in it, fp16 when weights are stored so, else fp32."""
-    if audit_graph(graph).int8_mac_share > 0.5 or any(tensor.dtype == "int8" for tensor in graph.inputs):
+    """int8 or int16x8 when most multiply-accumulates are done in it, fp16 when weights are stored so, else fp32."""
+    audit = audit_graph(graph)
+    if audit.int16_mac_share > 0.5 or any(tensor.dtype == "int16" for tensor in graph.inputs):
+        return "int16x8"
+    if audit.int8_mac_share > 0.5 or any(tensor.dtype == "int8" for tensor in graph.inputs):
         return "int8"
     return "fp16" if any(tensor.dtype == "float16" for tensor in graph.constants) else "fp32"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from exporter.artifact import Artifact, Format
+from exporter.artifact import INTEGERS, Artifact, Format
 from exporter.inspect.gpu.lint import gpu_refusals
 from exporter.inspect.results import Finding
 
@@ -15,7 +15,7 @@ _OF_DELEGATES = frozenset({"rank"})  # a CPU's kernels take it
 
 def is_for_gpu(artifact: Artifact, runtimes: Collection[str]) -> bool:
     """Whether a GPU is to run the file: a .tflite in half precision, or a float one that is measured on a GPU."""
-    if artifact.format != Format.TFLITE or artifact.precision == "int8":
+    if artifact.format != Format.TFLITE or artifact.precision in INTEGERS:
         return False
     return artifact.precision == "fp16" or GPU_RUNTIME in runtimes
 

@@ -25,6 +25,7 @@ class Audit:
     int8_mac_share: float  # 0..1
     float_islands: int  # runs of float ops between integer ops
     max_rank: int
+    int16_mac_share: float = 0.0  # 0..1, of int16 activations with int8 weights
     declared_islands: int = 0  # of those, the ones that the recipe asked for: keep_float, mixed
 
     @property

@@ -118,6 +118,7 @@ PROMISES = (
     Promise(LATENCY, "median model call", " ms", _latency),
     Promise("max_size_mb", "file size", " MB", _size),
     Promise("min_int8_mac_share", "share of MACs in int8", "", partial(_audit, lambda audit: audit.int8_mac_share)),
+    Promise("min_int16_mac_share", "share of MACs in int16", "", partial(_audit, lambda audit: audit.int16_mac_share)),
     Promise("max_float_islands", "float islands", "", partial(_audit, lambda audit: audit.float_islands)),
     Promise("max_transposes", "TRANSPOSE ops", "", partial(_audit, _transposes)),
     Promise("max_rank", "highest tensor rank", "", partial(_audit, lambda audit: audit.max_rank)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from exporter.artifact import Artifact, Format
+from exporter.artifact import INTEGERS, Artifact, Format
 from exporter.errors import EngineError, MissingTool
 from exporter.measure.evaluation import Renderings
 from exporter.measure.parity import measure_parity
@@ -88,7 +88,7 @@ def _measured(
     quality = measure_quality(pictures, expected, renderings.evaluation)
     if is_reference:
         return quality, None
-    int8 = artifact.precision == "int8"
+    int8 = artifact.precision in INTEGERS
     clip = artifact.input.clip
     return quality, measure_parity(expected, pictures, renderings.names, ends_at_range=int8, clip=clip)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from exporter.artifact import Artifact
+from exporter.artifact import INTEGERS, Artifact
 from exporter.errors import EngineError
 from exporter.inspect.residency import ask_residency, residency_of
 from exporter.measure.evaluation import Renderings
@@ -60,7 +60,7 @@ def _prove(
         [expected[i] for i in chosen],
         pictures,
         [renderings.names[i] for i in chosen],
-        ends_at_range=artifact.precision == "int8",
+        ends_at_range=artifact.precision in INTEGERS,
         clip=artifact.input.clip,
     )
     apart = max_difference((own[i], new) for i, new in zip(chosen, pictures, strict=True))

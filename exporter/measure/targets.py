@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from exporter.artifact import Artifact, Format
+from exporter.artifact import INTEGERS, Artifact, Format
 from exporter.errors import EngineError
 from exporter.inspect.lint import lint_model
 from exporter.inspect.own_engine import for_own_engine
@@ -24,7 +24,7 @@ from exporter.not_measured import NotMeasured
 from exporter.runtimes.base import Runtime
 
 NOT_TILED = NotMeasured("no tiling was chosen")
-LEAST_INT8_SHARE = 0.5  # a file that computes less in int8 is a float file, whatever its weights are stored as
+LEAST_INTEGER_SHARE = 0.5  # a file that computes less in integers is a float file, whatever its weights are stored as
 LINTED = (Format.TFLITE, Format.ONNX)
 
 
@@ -75,7 +75,7 @@ def measure_target(
 
 
 def _compared(result: TargetResult, pictures: Pictures, expected: Pictures, renderings: Renderings) -> TargetResult:
-    ends_at_range = result.artifact.precision == "int8"
+    ends_at_range = result.artifact.precision in INTEGERS
     clip = result.artifact.input.clip
     parity = measure_parity(expected, pictures, renderings.names, ends_at_range=ends_at_range, clip=clip)
     quality = measure_quality(pictures, expected, renderings.evaluation)
@@ -121,9 +121,11 @@ def _look_inside(artifact: Artifact, runtimes: Sequence[str]) -> tuple[Audit | N
         return NotMeasured(f"there is no audit of {artifact.format} files"), ()
     audit, findings = lint_model(artifact.path)
     findings = for_own_engine(artifact, findings, runtimes)
-    if artifact.precision == "int8" and audit.int8_mac_share < LEAST_INT8_SHARE:
-        share = f"{audit.int8_mac_share:.0%} of its multiply-accumulates are done in int8"
-        findings = (Finding("error", "not-int8", f"the file is called INT8, but {share}"), *findings)
+    share = {"int8": audit.int8_mac_share, "int16x8": audit.int16_mac_share}.get(artifact.precision, 1.0)
+    if share < LEAST_INTEGER_SHARE:
+        name, integers = {"int8": ("INT8", "int8"), "int16x8": ("int16x8", "int16")}[artifact.precision]
+        words = f"the file is called {name}, but {share:.0%} of its multiply-accumulates are done in {integers}"
+        findings = (Finding("error", f"not-{integers}", words), *findings)
     return audit, findings
 
 

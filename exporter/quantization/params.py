@@ -1,4 +1,4 @@
-"""Quantization parameters of int8: real = (stored - zero_point) * scale."""
+"""Quantization parameters of int8 and int16: real = (stored - zero_point) * scale."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Array = NDArray[Any]
 Floats = NDArray[np.float32]
 
 LOWEST, HIGHEST = -128, 127
+HIGHEST_16 = 32767  # of int16
 STEPS = HIGHEST - LOWEST
 SILENT_SPAN = 1e-6  # a tensor that is zero on every calibration image still needs a scale
 SMALLEST_SPAN = 1e-28  # of one that is not: its scale, and that of products with it, are normal float32
@@ -33,10 +34,12 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """Scale and zero point of one tensor."""
+    """Scale and zero point of one tensor, whose integers are `lowest` to `highest`."""
 
     scale: float
     zero_point: int
+    lowest: int = LOWEST
+    highest: int = HIGHEST
 
     @classmethod
     def of_range(cls, values: Range) -> Affine:
@@ -58,22 +61,30 @@ class Affine:
         return cls(float(np.float32(max(above, below, least / STEPS))), zero_point)
 
     @classmethod
-    def symmetric(cls, values: Range) -> Affine:
-        """int8 over `values` and their opposites, zero in the middle: for kernels that know no zero point."""
+    def symmetric(cls, values: Range, highest: int = HIGHEST) -> Affine:
+        """int8 over `values` and their opposites, zero in the middle: for kernels that know no zero point.
+
+        Other integers with another `highest`. Raises ValueError for an end that is not a finite number.
+        """
+        if not (isfinite(values.low) and isfinite(values.high)):
+            raise ValueError(f"{values.low} to {values.high} is no range for a code")
         largest = max(-values.low, values.high)
-        return cls(float(np.float32(max(largest or SILENT_SPAN, SMALLEST_SPAN) / HIGHEST)), 0)
+        return cls(float(np.float32(max(largest or SILENT_SPAN, SMALLEST_SPAN) / highest)), 0, -highest - 1, highest)
 
     @property
     def range(self) -> Range:
-        """The real values of the two ends of int8."""
-        return Range((LOWEST - self.zero_point) * self.scale, (HIGHEST - self.zero_point) * self.scale)
+        """The real values of the two ends."""
+        return Range((self.lowest - self.zero_point) * self.scale, (self.highest - self.zero_point) * self.scale)
 
-    def quantize(self, values: Array) -> NDArray[np.int8]:
+    def quantize(self, values: Array) -> NDArray[np.signedinteger[Any]]:
+        """As int8, or as int16 where its integers are those."""
         steps = np.round(values.astype(np.float64) / self.scale) + self.zero_point
-        return np.asarray(np.clip(steps, LOWEST, HIGHEST), np.int8)
+        dtype = np.int8 if self.highest == HIGHEST else np.int16
+        return np.asarray(np.clip(steps, self.lowest, self.highest), dtype)
 
 
 PIXELS = Affine(float(np.float32(1 / 255)), LOWEST)  # every 8-bit pixel value exactly, nothing outside 0..1
+PIXELS_16 = Affine(float(np.float32(1 / HIGHEST_16)), 0, -HIGHEST_16 - 1, HIGHEST_16)  # nothing above 1
 
 
 def weight_scales(largest: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -106,9 +117,11 @@ class QuantizedWeights:
     scales: Floats
     axis: int
 
-    def bias(self, bias: Floats, input_scale: float) -> tuple[NDArray[np.int32], Floats]:
-        """The bias in int32 at scale input·weight, and those scales."""
+    def bias(
+        self, bias: Floats, input_scale: float, dtype: type[np.signedinteger[Any]] = np.int32
+    ) -> tuple[NDArray[np.signedinteger[Any]], Floats]:
+        """The bias in int32, or in int64, at scale input·weight, and those scales."""
         scales = (np.float32(input_scale) * self.scales).astype(np.float32)
         steps = np.round(bias.astype(np.float64) / scales)
-        limit = np.iinfo(np.int32)
-        return np.clip(steps, limit.min, limit.max).astype(np.int32), scales
+        limit = 2**31 if dtype == np.int32 else 2**62
+        return np.clip(steps, -limit, limit - 1).astype(dtype), scales

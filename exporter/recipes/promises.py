@@ -53,6 +53,9 @@ class Budget(BaseModel):
     max_latency_ms: float | None = Field(None, description="median of one model call, ms", gt=0)
     max_size_mb: float | None = Field(None, description="file size, MB of 10^6 bytes", gt=0)
     min_int8_mac_share: float | None = Field(None, description="share of MACs done in int8, 0..1", ge=0, le=1)
+    min_int16_mac_share: float | None = Field(
+        None, description="share of MACs done with int16 activations and int8 weights, 0..1", ge=0, le=1
+    )
     max_float_islands: float | None = Field(None, description="float runs between integer ops", ge=0)
     max_transposes: float | None = Field(None, description="TRANSPOSE ops in the file", ge=0)
     max_rank: float | None = Field(None, description="highest tensor rank in the file", ge=1)

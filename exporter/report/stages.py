@@ -11,7 +11,7 @@ from exporter.artifact import Format
 from exporter.measure.results import Quality, StageAccuracy
 
 _TORCH_LABELS = {"prune": "Pruned", "distill": "Student"}
-_PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "int8": "INT8"}
+_PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "int8": "INT8", "int16x8": "INT16×8"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from exporter.artifact import Artifact, Format, TensorSpec
+from exporter.artifact import INTEGERS, Artifact, Format, TensorSpec
 from exporter.bundle import Golden, write_bundle
 from exporter.checkpoints.hub import fetch
 from exporter.checkpoints.weights_files import weights_digest
@@ -204,7 +204,7 @@ def _seen_at(recipe: Recipe, network: Artifact, size: tuple[int, int]) -> Evalua
 
 def is_int8(stage: Stage) -> bool:
     """Whether ranges of activations are learned from the calibration set."""
-    return isinstance(stage, Int8Settings) and getattr(stage, "precision", "") == "int8"
+    return isinstance(stage, Int8Settings) and getattr(stage, "precision", "") in INTEGERS
 
 
 def run_chain(

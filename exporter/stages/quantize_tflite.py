@@ -1,4 +1,4 @@
-"""TFLite fp32 → INT8 (static, for CPUs and NPUs) or fp16 (for GPUs)."""
+"""TFLite fp32 → INT8 (static, for CPUs and NPUs), int16 with int8 weights (for NPUs) or fp16 (for GPUs)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Made:
 
 
 class QuantizeTflite(TunableInt8Settings, Stage):
-    """Rewrite a float .tflite with int8 or fp16 numbers.
+    """Rewrite a float .tflite with int8, int16 or fp16 numbers.
 
     int8: per-channel symmetric weights, per-tensor activations whose ranges come from the calibration images.
     `ranges` says how: "minmax" keeps all values seen, "percentile" cuts off (100 - percentile) / 2 percent at each end,
@@ -81,6 +81,9 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     less than 30 dB from the float one even so. `float_fallback_s` is how long the search for these may take, about; 0
     leaves all of it out.
     fp16: weights are stored in half precision and nothing else changes.
+    int16x8: int16 activations around zero, int8 weights, int64 biases; ranges are chosen from all values. For NPUs: on
+    CPUs LiteRT has reference kernels alone, up to a hundred times slower than INT8 (benchmarks/sixteen_bit.py), and
+    operators without one stay in float. The picture at both ends has scale 1/32767; `io` is int16 unless float32.
     """
 
     name: ClassVar[str] = "quantize_tflite"
@@ -90,13 +93,38 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
     resumes: ClassVar[bool] = True
 
-    precision: Literal["int8", "fp16"] = "int8"
+    precision: Literal["int8", "fp16", "int16x8"] = "int8"
     keep_float: tuple[str, ...] = ()
-    io: Literal["int8", "float32"] = "int8"
+    io: Literal["int8", "int16", "float32"] = "int8"
     device: Literal["any", "cpu"] = "any"
     mixed: MixedPrecision | None = None
     costs: RecipeFile | None = None
     float_fallback_s: int = Field(default=USUAL_S, ge=0, exclude_if=is_usual)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ends_are_of_the_format(cls, options: Any) -> Any:
+        if isinstance(options, dict) and options.get("precision") == "int16x8":
+            return {"io": "int16"} | options
+        return options
+
+    @model_validator(mode="after")
+    def _sixteen_bits_fit(self) -> Self:
+        if self.precision != "int16x8":
+            if self.io == "int16":
+                raise ValueError(f"io: int16 is for precision: int16x8, not {self.precision}")
+            return self
+        if self.io == "int8":
+            raise ValueError("io: int8 is for precision: int8; an int16x8 file takes and gives int16 or float32")
+        unfit = {
+            "tune": self.tune,
+            "mixed": self.mixed is not None,
+            "device": self.device == "cpu",
+            "ranges": self.ranges != "minmax",
+        }
+        if chosen := [name for name, is_chosen in unfit.items() if is_chosen]:
+            raise ValueError(f"{chosen[0]} is about eight bits: leave it out with precision: int16x8")
+        return self
 
     @model_validator(mode="after")
     def _search_options_fit(self) -> Self:
@@ -111,12 +139,12 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         content = source.path.read_bytes()
         with workspace.quiet():
             try:
-                made = self._to_fp16(content) if self.precision == "fp16" else self._to_int8(content, workspace)
+                made = self._to_fp16(content) if self.precision == "fp16" else self._to_integers(content, workspace)
             except ValueError as error:
                 raise Refused(f"{self.name}: {error}") from error
             self._check(made, source)
         ends = (source.input, source.output)
-        given, shown = map(_pixel_spec, ends) if self.precision == "int8" and self.io == "int8" else ends
+        given, shown = map(self._pixel_spec, ends) if self._integer_ends else ends
         path = workspace.folder / "model.tflite"
         path.write_bytes(made)
         return Artifact.of_file(
@@ -134,7 +162,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
 
         return write_fp16(content)
 
-    def _to_int8(self, content: bytes, workspace: Workspace) -> bytes:
+    def _to_integers(self, content: bytes, workspace: Workspace) -> bytes:
         settings, tuning = self._autotuned(content, workspace) if self.tune else (self, {})
         quantizer = self._quantizer(content, Passes(workspace))
         if self.mixed:
@@ -153,9 +181,11 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     def _quantizer(
         self, content: bytes, images: Iterable[Floats], float_layers: frozenset[str] = frozenset()
     ) -> TfliteQuantizer:
+        from exporter.quantization.tflite.codes import INT8, INT16
         from exporter.quantization.tflite.quantize import TfliteQuantizer
 
-        return TfliteQuantizer(content, images, self._float_patterns, self.io == "float32", float_layers)
+        code = INT16 if self.precision == "int16x8" else INT8
+        return TfliteQuantizer(content, images, self._float_patterns, self.io == "float32", float_layers, code)
 
     def _autotuned(self, content: bytes, workspace: Workspace) -> tuple[Int8Settings, dict[str, Any]]:
         from exporter.quantization.ranges.stored import require_untrained
@@ -226,6 +256,16 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         return _Made(file, quantizer, corrected, facts, layers)
 
     @property
+    def _integer_ends(self) -> bool:
+        return self.precision != "fp16" and self.io != "float32"
+
+    def _pixel_spec(self, spec: TensorSpec) -> TensorSpec:
+        from exporter.quantization.params import PIXELS, PIXELS_16
+
+        pixels = PIXELS if self.io == "int8" else PIXELS_16
+        return replace(spec, dtype=self.io, scale=pixels.scale, zero_point=pixels.zero_point)
+
+    @property
     def _float_patterns(self) -> tuple[str, ...]:
         return self.keep_float + (FLOAT_ON_CPUS if self.device == "cpu" else ())
 
@@ -242,7 +282,8 @@ class QuantizeTflite(TunableInt8Settings, Stage):
             "calibration_images": len(workspace.calibration),
         }
         (workspace.folder / "facts.json").write_text(json.dumps(facts | made.facts | tuning))
-        for line in float_remarks(made.quantizer.in_float(made.file, made.settings, made.costly)):
+        in_float = made.quantizer.in_float(made.file, made.settings, made.costly)
+        for line in float_remarks(in_float, made.quantizer.code.dtype.lower()):
             workspace.progress.say(f"{self.name}: {line}")
 
     def _check(self, made: bytes, source: Artifact) -> None:
@@ -252,9 +293,9 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         picture, dtype = run_tflite(made, image)
         if not np.isfinite(picture).all():
             raise StageError(f"{self.name}: the {self.precision} file gives values that are not finite numbers")
-        wanted = np.int8 if self.precision == "int8" and self.io == "int8" else np.float32
+        wanted = np.dtype(self.io if self._integer_ends else "float32")
         if dtype != wanted:
-            raise StageError(f"{self.name}: the file gives {dtype}, not {np.dtype(wanted)}")
+            raise StageError(f"{self.name}: the file gives {dtype}, not {wanted}")
         if self.precision == "fp16":
             exact = lopsided_picture(source)
             difference = float(np.sqrt(np.mean((picture - exact) ** 2)) / max(1.0, float(np.abs(exact).max())))
@@ -279,9 +320,3 @@ def by_copies(content: bytes) -> bytes:
     graph = TfliteGraph(content)
     enlarge_by_copies(graph)
     return graph.to_bytes()
-
-
-def _pixel_spec(spec: TensorSpec) -> TensorSpec:
-    from exporter.quantization.params import PIXELS
-
-    return replace(spec, dtype="int8", scale=PIXELS.scale, zero_point=PIXELS.zero_point)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporter.carried import frames_of, sources_of, walk
-from exporter.quantization.params import HIGHEST, LOWEST
 
 if TYPE_CHECKING:
     from exporter.quantization.ranges.float_activations import Floats
@@ -30,7 +29,7 @@ class Engine:
         self._sources = sources_of([each["name"] for each in inputs], [each["name"] for each in outputs])
 
     def picture(self, image: Floats) -> Floats:
-        """(H, W, C) in 0..1 in, the same out; an int8 file's values are converted with its own scales.
+        """(H, W, C) in 0..1 in, the same out; an integer file's values are converted with its own scales.
 
         Of a file with a state a clip, and the pictures of all its frames.
         """
@@ -62,14 +61,15 @@ class Engine:
 
 
 def _stored(real: Floats, detail: dict[str, Any]) -> Any:
-    if detail["dtype"] != np.int8:
+    if detail["dtype"] not in (np.int8, np.int16):
         return real
     scale, zero_point = detail["quantization"]
-    return np.clip(np.round(real / scale) + zero_point, LOWEST, HIGHEST).astype(np.int8)
+    limits = np.iinfo(detail["dtype"])
+    return np.clip(np.round(real / scale) + zero_point, limits.min, limits.max).astype(detail["dtype"])
 
 
 def _real(made: Any, detail: dict[str, Any]) -> Floats:
-    if detail["dtype"] != np.int8:
+    if detail["dtype"] not in (np.int8, np.int16):
         return np.asarray(made, np.float32)
     scale, zero_point = detail["quantization"]
     return np.asarray((made.astype(np.float32) - zero_point) * scale, np.float32)

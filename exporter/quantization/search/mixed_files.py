@@ -10,6 +10,7 @@ from exporter.graph.tflite_editor import TfliteGraph
 from exporter.passes.tflite.cleanup import fuse_activations
 from exporter.quantization.params import Range
 from exporter.quantization.settings import Int8Settings
+from exporter.quantization.tflite.codes import INT8, Code
 from exporter.quantization.tflite.plan import activations_of, plan_int8
 from exporter.quantization.tflite.quantize import TfliteQuantizer, calibrated_as_seen
 from exporter.quantization.tflite.write import Int8File, write_int8
@@ -17,7 +18,7 @@ from exporter.quantization.tflite.write import Int8File, write_int8
 
 @dataclass(frozen=True)
 class MixedFiles:
-    """Of `content`; `keep_float` and `float_ends` as in plan_int8."""
+    """Of `content`; `keep_float`, `float_ends` and `code` as in plan_int8."""
 
     content: bytes
     ranges: Mapping[int, Range]  # of all its activations
@@ -25,6 +26,7 @@ class MixedFiles:
     float_ends: bool
     finish: Callable[[bytes], bytes]  # what is done to every file in the end
     float_layers: frozenset[str] = frozenset()  # that int8 is too coarse for, whatever a search tries
+    code: Code = INT8
 
     @classmethod
     def of(
@@ -35,7 +37,7 @@ class MixedFiles:
         learned = calibrated_as_seen(ready.content, activations_of(ready.content), quantizer.images, settings)
         patterns, ends = quantizer.keep_float, quantizer.float_ends
         return cls(
-            ready.content, learned.ranges, patterns, ends, finish, ready.float_layers
+            ready.content, learned.ranges, patterns, ends, finish, ready.float_layers, quantizer.code
         ), ready.facts | learned.facts
 
     def with_float(self, layers: Collection[str]) -> Int8File:
@@ -46,6 +48,7 @@ class MixedFiles:
             float_layers=self.float_layers.union(layers),
             float_ends=self.float_ends,
             ranges=self.ranges,
+            code=self.code,
         )
         return write_int8(plan, self.ranges)
 

@@ -13,7 +13,7 @@ from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.passes.tflite.cleanup import fuse_activations
 from exporter.quantization.search.autotune import squared_error
-from exporter.quantization.tflite.float_operators import has_int8_kernel
+from exporter.quantization.tflite.float_operators import has_kernel
 from exporter.quantization.tflite.scales import float_activations
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def errors_alone(
 
 
 def _computes(graph: TfliteGraph, operator: Any) -> bool:
-    return has_int8_kernel(graph, operator) and INT8_KERNELS[graph.kind(operator)].rule != "same"
+    return has_kernel(graph, operator) and INT8_KERNELS[graph.kind(operator)].rule != "same"
 
 
 def _work(graph: TfliteGraph, operator: Any) -> int:

@@ -1,4 +1,4 @@
-"""Clamps that int8 does by itself.
+"""Clamps that integers do by themselves.
 
 int8 saturates: when a tensor's range ends where a clamp begins, storing it clamps it and costs no pass over the
 picture.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from exporter.graph.operators import INT8_KERNELS
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.graph.tflite_links import Links
 from exporter.quantization.params import Range
+from exporter.quantization.tflite.codes import INT8, Code
 
 _LIMITS = {
     "RELU": Range(0.0, math.inf),
@@ -22,7 +22,7 @@ _LIMITS = {
 }
 
 
-def drop_saturating_clamps(graph: TfliteGraph, kept_float: set[int]) -> int:
+def drop_saturating_clamps(graph: TfliteGraph, kept_float: set[int], code: Code = INT8) -> int:
     """Remove every clamp that storing its producer's result will do; returns how many.
 
     `kept_float` holds tensors whose operators stay in float. The producer then writes the clamp's output, whose
@@ -38,7 +38,7 @@ def drop_saturating_clamps(graph: TfliteGraph, kept_float: set[int]) -> int:
         producer = links.maker(source)
         if producer is None or links.only_reader(source) is None or {source, target} & kept_float:
             continue
-        if _saturates(links, producer, target, limits):
+        if _saturates(links, producer, target, limits, code):
             links.remove(clamp)
             links.rewire(producer, outputs=[target])
             dropped += 1
@@ -60,19 +60,21 @@ def clamp_limits(graph: TfliteGraph, operator: Any) -> Range | None:
     return Range(-math.inf, value) if kind == "MINIMUM" else Range(value, math.inf)
 
 
-def _saturates(links: Links, producer: Any, target: int, limits: Range) -> bool:
+def _saturates(links: Links, producer: Any, target: int, limits: Range, code: Code) -> bool:
     """True when `target` gets a scale of its own, over its measured range, or is the picture in 0..1."""
     graph = links.graph
-    kernel = INT8_KERNELS.get(graph.kind(producer))
+    kernel = code.kernels.get(graph.kind(producer))
+    if code.symmetric and limits.low > -math.inf:
+        return False  # its integers go as far below zero as above
     if kernel is None or kernel.rule not in ("weights", "free"):
         return False
     if target in graph.outputs:  # the picture's range ends at 0 and 1, that of a state where another frame's does
         return target == graph.outputs[0] and limits.high >= 1
-    return all(_takes_own_range(graph, user, target) for user in links.readers(target))
+    return all(_takes_own_range(graph, user, target, code) for user in links.readers(target))
 
 
-def _takes_own_range(graph: TfliteGraph, user: Any, tensor: int) -> bool:
-    kernel = INT8_KERNELS.get(graph.kind(user))
+def _takes_own_range(graph: TfliteGraph, user: Any, tensor: int, code: Code) -> bool:
+    kernel = code.kernels.get(graph.kind(user))
     if kernel is None or kernel.rule == "same":
         return False
     return kernel.symmetric is None or user.inputs[kernel.symmetric] != tensor

@@ -1,19 +1,19 @@
-"""Where an INT8 file is converted between its number formats, and which of its tensors share a scale."""
+"""Where an integer file is converted between its number formats, and which of its tensors share a scale."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from exporter.carried import sources_of
-from exporter.graph.operators import INT8_KERNELS
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.graph.tflite_links import Links
-from exporter.quantization.params import PIXELS, Affine, Range
+from exporter.quantization.params import Affine, Range
 from exporter.quantization.tflite.clamps import clamp_limits
+from exporter.quantization.tflite.codes import Code
 from exporter.quantization.tflite.scales import SharedScales, float_activations, residual_tensors
 
 COARSER = 2.0  # times as wide: the steps in which one bit of eight is lost
@@ -38,8 +38,8 @@ def _holds(params: Affine, values: Range) -> bool:
 class Conversions:
     """First every tensor that must exist in both forms gets two, then groups are found."""
 
-    def __init__(self, graph: TfliteGraph, integer: list[Any], ranges: Mapping[int, Range]) -> None:
-        self.graph = graph
+    def __init__(self, graph: TfliteGraph, integer: list[Any], ranges: Mapping[int, Range], code: Code) -> None:
+        self.graph, self._code = graph, code
         self.integer = integer
         self._integer_ids = {id(operator) for operator in integer}
         self._ranges = ranges  # of tensors of the float file, as far as they are known
@@ -77,16 +77,19 @@ class Conversions:
         (picture, *states), (shown, *_) = graph.inputs, graph.outputs
         pictures = [picture, shown] + [s for s, place in zip(states, self._sources, strict=True) if place <= 0]
         for tensor in pictures:
-            scales.pin(tensor, PIXELS)
+            scales.pin(tensor, self._code.pixels)
         for tensor, origin in self._origins.items():
             if origin in pictures:
-                scales.pin(tensor, PIXELS)
+                scales.pin(tensor, self._code.pixels)
         self._carry()
         for operator in list(self.integer):
-            output = INT8_KERNELS[graph.kind(operator)].output
-            if output is not None and not scales.pin(operator.outputs[0], Affine(*output)):
-                scales.pin(self._requantize_output(operator), Affine(*output))
-        alike = [operator for operator in self.integer if INT8_KERNELS[graph.kind(operator)].rule == "same"]
+            output = self._code.kernels[graph.kind(operator)].output
+            if output is None:
+                continue
+            dictated = replace(self._code.pixels, scale=output[0], zero_point=output[1])
+            if not scales.pin(operator.outputs[0], dictated):
+                scales.pin(self._requantize_output(operator), dictated)
+        alike = [operator for operator in self.integer if self._code.kernels[graph.kind(operator)].rule == "same"]
         for operator in sorted(alike, key=lambda operator: len(float_activations(graph, operator.inputs)) > 1):
             self._share(operator)
         for operator in list(self.integer):
@@ -130,7 +133,9 @@ class Conversions:
         self, links: Links, tensor: int, maker: Any, users: list[Any], crosses_end: bool, *, to_float: bool
     ) -> None:
         graph = self.graph
-        kind, version, ending = ("DEQUANTIZE", 2, "float") if to_float else ("QUANTIZE", 1, "int8")
+        from_it, to_it = self._code.versions
+        ending = "float" if to_float else self._code.dtype.lower()
+        kind, version = ("DEQUANTIZE", from_it) if to_float else ("QUANTIZE", to_it)
         made = graph.add_tensor(f"{graph.name(tensor)}_{ending}", graph.shape(tensor), "FLOAT32")
         if not to_float:
             self._int8.append(made)
@@ -202,7 +207,7 @@ class Conversions:
     def _is_read_elsewhere(self, tensor: int, operator: Any) -> bool:
         """By an operator that works with its numbers, not one that only moves them."""
         readers = [user for each in self._group(tensor) for user in self.graph.consumers(each) if user is not operator]
-        kernels = [INT8_KERNELS.get(self.graph.kind(user)) for user in readers]
+        kernels = [self._code.kernels.get(self.graph.kind(user)) for user in readers]
         return any(kernel is None or kernel.rule != "same" for kernel in kernels)
 
     def _group(self, tensor: int) -> list[int]:
@@ -211,7 +216,7 @@ class Conversions:
 
     def _centre(self, operator: Any) -> None:
         """Remember the input that must have no zero point; a QUANTIZE goes before it where one is dictated."""
-        place = INT8_KERNELS[self.graph.kind(operator)].symmetric
+        place = self._code.kernels[self.graph.kind(operator)].symmetric
         if place is None or not float_activations(self.graph, [operator.inputs[place]]):
             return
         tensor = operator.inputs[place]
@@ -244,7 +249,7 @@ class Conversions:
     def _include_constants(self, operator: Any) -> None:
         """A constant that shares its scale with activations must fit into their range."""
         graph, group = self.graph, self._scales.root(operator.outputs[0])
-        if INT8_KERNELS[graph.kind(operator)].rule != "same" or clamp_limits(graph, operator) is not None:
+        if self._code.kernels[graph.kind(operator)].rule != "same" or clamp_limits(graph, operator) is not None:
             return
         for index in operator.inputs:
             value = graph.constant(index)

@@ -7,11 +7,12 @@ from fnmatch import fnmatchcase
 from math import prod
 from typing import Any
 
-from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED
+from exporter.graph.operators import TFLITE_WEIGHTED
 from exporter.graph.tflite_editor import TfliteGraph
 from exporter.quantization.float_regions import FloatRegions, Step
 from exporter.quantization.params import STEPS, Range
 from exporter.quantization.remarks import Rule
+from exporter.quantization.tflite.codes import INT8, Code
 from exporter.quantization.tflite.scales import float_activations
 
 # Steps that an even share of many probabilities must have; with fewer a row without favourites is rounded away.
@@ -27,14 +28,16 @@ def is_asked_for(graph: TfliteGraph, operator: Any, patterns: tuple[str, ...], n
     return made[0] in names or any(fnmatchcase(word, pattern) for word in words for pattern in patterns)
 
 
-def has_int8_kernel(graph: TfliteGraph, operator: Any) -> bool:
-    """Whether `operator` of a float graph can compute in int8."""
+def has_kernel(graph: TfliteGraph, operator: Any, code: Code = INT8) -> bool:
+    """Whether `operator` of a float graph can compute in such integers."""
     kind = graph.kind(operator)
+    if kind not in code.kernels:
+        return False
     if kind in TFLITE_WEIGHTED:
         return graph.constant(operator.inputs[TFLITE_WEIGHTED[kind].weights]) is not None
-    if kind == "SOFTMAX" and graph.shape(operator.outputs[0])[-1] > MOST_PROBABILITIES:
+    if kind == "SOFTMAX" and graph.shape(operator.outputs[0])[-1] * (STEPS + 1) > MOST_PROBABILITIES * code.numbers:
         return False
-    return kind in INT8_KERNELS and all(graph.dtype(index) == "FLOAT32" for index in operator.outputs)
+    return all(graph.dtype(index) == "FLOAT32" for index in operator.outputs)
 
 
 def statistics(graph: TfliteGraph) -> list[Any]:
@@ -48,7 +51,12 @@ def normalised(graph: TfliteGraph) -> set[int]:
 
 
 def in_float(
-    graph: TfliteGraph, asked: list[Any], *, enclose: bool, ranges: Mapping[int, Range] | None = None
+    graph: TfliteGraph,
+    asked: list[Any],
+    *,
+    enclose: bool,
+    ranges: Mapping[int, Range] | None = None,
+    code: Code = INT8,
 ) -> list[tuple[Any, Rule]]:
     """All operators that stay in float, in the order they run, each with the rule that says so. `ranges` say where int8
     is too coarse for probabilities."""
@@ -57,22 +65,22 @@ def in_float(
     for place, operator in enumerate(graph.operators):
         if id(operator) in ids:
             rules[place] = "asked"
-        elif not has_int8_kernel(graph, operator):
+        elif not has_kernel(graph, operator, code):
             rules.setdefault(place, "no kernel")
     for place in regions.exponents(rules):
         rules.setdefault(place, "exponent")
     for place, shares in regions.of_probabilities().items():
-        if _vanishes(graph, shares, ranges or {}):
+        if _vanishes(graph, shares, ranges or {}, code):
             rules.setdefault(place, "probability")
     if enclose:
         rules |= dict.fromkeys(regions.enclosed(set(rules), graph.outputs), "enclosed")
     return [(graph.operators[place], rules[place]) for place in sorted(rules)]
 
 
-def _vanishes(graph: TfliteGraph, shares: int, ranges: Mapping[int, Range]) -> bool:
-    """Whether int8 for the largest of these probabilities leaves too few steps to a row in which all are alike."""
+def _vanishes(graph: TfliteGraph, shares: int, ranges: Mapping[int, Range], code: Code) -> bool:
+    """Whether integers for the largest of these probabilities leave too few steps to a row in which all are alike."""
     known = ranges.get(shares)
-    return known is not None and FEWEST_STEPS_OF_SHARE * _summed_over(graph, shares) * known.high > STEPS + 1
+    return known is not None and FEWEST_STEPS_OF_SHARE * _summed_over(graph, shares) * known.high > code.numbers
 
 
 def _summed_over(graph: TfliteGraph, shares: int) -> int:

@@ -18,6 +18,7 @@ from exporter.quantization.params import Range
 from exporter.quantization.ranges.estimators import Wanted
 from exporter.quantization.remarks import Rule
 from exporter.quantization.tflite.clamps import drop_saturating_clamps
+from exporter.quantization.tflite.codes import INT8, Code
 from exporter.quantization.tflite.conversions import Conversions, Int8Tensor
 from exporter.quantization.tflite.float_operators import in_float, is_asked_for, normalised
 from exporter.quantization.tflite.scales import float_activations, residual_tensors
@@ -37,6 +38,7 @@ class Int8Plan:
     float_operators: tuple[str, ...]  # "KIND output-name", these and all others that stay in float
     float_rules: tuple[Rule, ...]  # why, of each of these
     sources: tuple[int | None, ...]  # of each operator the number in the float file; None: it was put in
+    code: Code = INT8
 
 
 def plan_int8(
@@ -47,26 +49,29 @@ def plan_int8(
     float_ends: bool = False,
     enclose: bool = True,
     ranges: Mapping[int, Range] | None = None,
+    code: Code = INT8,
 ) -> Int8Plan:
     """The plan for the float file `content`.
 
     `keep_float` are patterns (fnmatch) of operator kinds or output names that stay in float, `float_layers` output
     names as they are. With `float_ends` the file takes and gives float32 pictures; otherwise int8 ones as PIXELS says.
     `enclose` leaves in float, too, what has no weights and lies between float operators only. With `ranges` known, a
-    tensor that others read, too, is not given the steps of a much wider one that it only stands beside.
+    tensor that others read, too, is not given the steps of a much wider one that it only stands beside. `code`: the
+    integers.
     """
     graph = TfliteGraph(content)
     numbers = {id(operator): number for number, operator in enumerate(graph.operators)}
     fuse_activations(graph)
     asked = [operator for operator in graph.operators if is_asked_for(graph, operator, keep_float, float_layers)]
-    rules = in_float(graph, asked, enclose=enclose, ranges=ranges or {})
+    rules = in_float(graph, asked, enclose=enclose, ranges=ranges or {}, code=code)
     kept = [operator for operator, _ in rules]
     normal = normalised(graph)
-    drop_saturating_clamps(graph, {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)})
+    kept_float = {tensor for operator in kept for tensor in (*operator.inputs, *operator.outputs)}
+    drop_saturating_clamps(graph, kept_float, code)
     rule_of = {id(operator): rule for operator, rule in rules}
     stay = [(operator, rule_of[id(operator)]) for operator in graph.operators if id(operator) in rule_of]
     integer = [operator for operator in graph.operators if id(operator) not in rule_of]
-    conversions = Conversions(graph, integer, ranges or {})
+    conversions = Conversions(graph, integer, ranges or {}, code)
     conversions.convert(float_ends)
     conversions.share()
     tensors = conversions.tensors()
@@ -84,6 +89,7 @@ def plan_int8(
         tuple(f"{graph.kind(operator)} {graph.name(operator.outputs[0])}" for operator, _ in stay),
         tuple(rule for _, rule in stay),
         tuple(numbers.get(id(operator)) for operator in graph.operators),
+        code,
     )
 
 

@@ -1,4 +1,4 @@
-"""From a float .tflite to an INT8 one: weights, then the plan, then ranges, then the numbers."""
+"""From a float .tflite to an integer one: weights, then the plan, then ranges, then the numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from exporter.graph.tflite_editor import TfliteGraph
+from exporter.passes.tflite.plain_clamps import split_clamps
 from exporter.quantization.ranges.estimators import Calibrated, Example, Wanted, calibrate_tflite
 from exporter.quantization.ranges.float_activations import Floats
 from exporter.quantization.ranges.seen import narrowed_to_seen
@@ -14,6 +15,7 @@ from exporter.quantization.ranges.stored import require_untrained, stored_ranges
 from exporter.quantization.remarks import Rule
 from exporter.quantization.settings import Int8Settings
 from exporter.quantization.tflite.channel_codes import give_channels_codes
+from exporter.quantization.tflite.codes import INT8, Code
 from exporter.quantization.tflite.convolutions import TfliteConvolutions
 from exporter.quantization.tflite.float_operators import steps_of
 from exporter.quantization.tflite.plan import plan_int8
@@ -35,11 +37,11 @@ class Prepared:
 
 
 class TfliteQuantizer:
-    """Makes INT8 files of one float file as settings say, with one set of images, (H, W, 3) RGB 0..1.
+    """Makes integer files of one float file as settings say, with one set of images, (H, W, 3) RGB 0..1.
 
-    Weights are prepared once for all settings that do the same to them. `keep_float`, `float_ends`
-    and `float_layers` as in plan_int8. `examples`: the first images with what the float file makes of them, once a file
-    was made.
+    Weights are prepared once for all settings that do the same to them. `keep_float`, `float_ends`,
+    `float_layers` and `code` as in plan_int8. `examples`: the first images with what the float file makes of them,
+    once a file was made.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class TfliteQuantizer:
         keep_float: tuple[str, ...] = (),
         float_ends: bool = False,
         float_layers: frozenset[str] = frozenset(),
+        code: Code = INT8,
     ) -> None:
+        self.code, content = code, content if code is INT8 else _with_plain_clamps(content)
         self._content, self.images, self._float_layers = content, images, float_layers
         self.keep_float, self.float_ends = keep_float, float_ends
         self._prepared: dict[tuple[object, ...], Prepared] = {}
@@ -70,12 +74,12 @@ class TfliteQuantizer:
 
     @cached_property
     def _coded(self) -> Coded[bytes]:
-        if stored_ranges(TfliteGraph(self._content)):
+        if self.code is not INT8 or stored_ranges(TfliteGraph(self._content)):
             return Coded(self._content, frozenset())
         return give_channels_codes(self._content, self.images, self.keep_float)
 
     def int8(self, settings: Int8Settings) -> tuple[Int8File, Facts]:
-        """The INT8 file, and what the report should tell."""
+        """The integer file, and what the report should tell."""
         ready = self.prepared(settings)
         plan = partial(
             plan_int8,
@@ -83,6 +87,7 @@ class TfliteQuantizer:
             keep_float=self.keep_float,
             float_layers=ready.float_layers,
             float_ends=self.float_ends,
+            code=self.code,
         )
         learned = calibrated_as_seen(ready.content, plan().wanted, self.images, settings)
         self.examples = learned.examples
@@ -98,6 +103,11 @@ class TfliteQuantizer:
             if rule == "asked" and (name in coarse or name in costly):
                 rule = "costly" if name in costly else "coarse"
             yield rule, kind, name
+
+
+def _with_plain_clamps(content: bytes) -> bytes:
+    graph = TfliteGraph(content)
+    return graph.to_bytes() if split_clamps(graph) else content
 
 
 def calibrated_as_seen(

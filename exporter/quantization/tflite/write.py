@@ -1,4 +1,4 @@
-"""Writes the numbers of a plan: per-channel int8 weights, per-tensor int8 activations, int32 biases.
+"""Writes the numbers of a plan: per-channel int8 weights, per-tensor int8 activations, int32 biases; or int16, int64.
 
 They are those of Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
 Inference", CVPR 2018, and of TensorFlow Lite's 8-bit quantization specification.
@@ -7,21 +7,23 @@ Inference", CVPR 2018, and of TensorFlow Lite's 8-bit quantization specification
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from exporter.graph.declared import declare_float
-from exporter.graph.operators import INT8_KERNELS, TFLITE_WEIGHTED, Linear
+from exporter.graph.operators import TFLITE_WEIGHTED, Linear
 from exporter.graph.tflite_editor import Array, TfliteGraph
 from exporter.passes.tflite.cleanup import name_ends
-from exporter.quantization.params import Affine, Floats, Range, quantize_weights
+from exporter.quantization.params import Affine, Floats, QuantizedWeights, Range, quantize_weights
 from exporter.quantization.remarks import Rule
+from exporter.quantization.tflite.codes import Code
 from exporter.quantization.tflite.conversions import Int8Tensor
 from exporter.quantization.tflite.plan import Int8Plan, renumbered
 
 FINEST_SHARE = 128.0  # of a step of what is summed up: XNNPACK takes less than 256
+SUMS = ("ADD", "SUB")
 PRODUCTS = ("BATCH_MATMUL", "MUL", "PRELU", "SQUARED_DIFFERENCE")
 
 
@@ -30,7 +32,7 @@ class Int8File:
     """Tensors are numbered as in `content`; `float_operators`, `float_rules` and `sources` are the plan's."""
 
     content: bytes
-    requantizations: int  # QUANTIZE operators between int8 tensors of different scales
+    requantizations: int  # QUANTIZE operators between integer tensors of different scales
     tensors: tuple[Int8Tensor, ...]
     float_operators: tuple[str, ...]
     float_rules: tuple[Rule, ...]
@@ -38,7 +40,7 @@ class Int8File:
 
 
 def write_int8(plan: Int8Plan, ranges: Mapping[int, Range]) -> Int8File:
-    """The INT8 file of `plan`; `ranges` are those of at least the tensors that it wants.
+    """The integer file of `plan`; `ranges` are those of at least the tensors that it wants.
 
     Raises ValueError for numbers that int8 kernels cannot make.
     """
@@ -50,7 +52,8 @@ def write_int8(plan: Int8Plan, ranges: Mapping[int, Range]) -> Int8File:
     asked = [operator for number, operator in enumerate(graph.operators) if number in plan.asked_float]
     declare_float(graph, [graph.name(operator.outputs[0]) for operator in asked])
     between = sum(
-        graph.kind(operator) == "QUANTIZE" and graph.dtype(operator.inputs[0]) == "INT8" for operator in graph.operators
+        graph.kind(operator) == "QUANTIZE" and graph.dtype(operator.inputs[0]) == plan.code.dtype
+        for operator in graph.operators
     )
     objects = [graph.tensors[each.tensor] for each in plan.tensors]
     made = graph.to_bytes()
@@ -66,19 +69,18 @@ def _group_params(plan: Int8Plan, ranges: Mapping[int, Range]) -> dict[int, Affi
         unions[each.group] = values.union(unions.get(each.group, plan.constants.get(each.group, values)))
     pinned = {each.group: each.pinned for each in plan.tensors}
     return {
-        group: pinned[group] or (Affine.symmetric if group in plan.symmetric else Affine.of_range)(values)
+        group: pinned[group] or plan.code.of_range(values, symmetric=group in plan.symmetric)
         for group, values in unions.items()
     }
 
 
-def _own_params(constant: Array, *, symmetric: bool = False) -> Affine:
-    values = Range(float(constant.min()), float(constant.max()))
-    return Affine.symmetric(values) if symmetric else Affine.of_range(values)
+def _own_params(code: Code, constant: Array, *, symmetric: bool = False) -> Affine:
+    return code.of_range(Range(float(constant.min()), float(constant.max())), symmetric=symmetric)
 
 
 class _Writer:
     def __init__(self, graph: TfliteGraph, plan: Int8Plan, ranges: Mapping[int, Range]) -> None:
-        self.graph = graph
+        self.graph, self._code = graph, plan.code
         self._integer = [operator for number, operator in enumerate(graph.operators) if number in plan.integer]
         self._tensors = {each.tensor: each for each in plan.tensors}
         self._groups = _group_params(plan, ranges)
@@ -96,10 +98,12 @@ class _Writer:
         graph = self.graph
         for tensor in self._tensors:
             params = self.params(tensor)
-            self._encode(tensor, "INT8", [params.scale], [params.zero_point])
+            self._encode(tensor, self._code.dtype, [params.scale], [params.zero_point])
         for operator in self._integer:
             kind = graph.kind(operator)
-            graph.set_kind(operator, kind, max(INT8_KERNELS[kind].version, graph.version(operator)))
+            graph.set_kind(operator, kind, max(self._code.kernels[kind].version, graph.version(operator)))
+            if self._code.symmetric and kind in SUMS:
+                operator.builtinOptions.potScaleInt16 = False  # else kernels ask for scales that are powers of two
             if kind in TFLITE_WEIGHTED:
                 self._quantize_weights(operator)
             else:
@@ -111,7 +115,7 @@ class _Writer:
         LiteRT refuses such a file, or ends the process. Raises ValueError where the scale is dictated.
         """
         result = operator.outputs[0]
-        if INT8_KERNELS[self.graph.kind(operator)].rule not in ("weights", "free"):
+        if self._code.kernels[self.graph.kind(operator)].rule not in ("weights", "free"):
             return
         least, now = self._coarsest_step(operator) / FINEST_SHARE, self.params(result)
         if now.scale >= least:
@@ -121,7 +125,7 @@ class _Writer:
                 f"{self.graph.kind(operator)} {self.graph.name(result)} makes steps of {now.scale:.2g} "
                 f"out of steps of {least * FINEST_SHARE:.2g}: too large for INT8; keep_float leaves it in float"
             )
-        self._groups[self._tensors[result].group] = Affine(float(np.float32(least)), now.zero_point)
+        self._groups[self._tensors[result].group] = replace(now, scale=float(np.float32(least)))
 
     def _coarsest_step(self, operator: Any) -> float:
         """Of what the kernel sums up, before it is rounded to the result's steps."""
@@ -129,10 +133,11 @@ class _Writer:
         if linear := TFLITE_WEIGHTED.get(graph.kind(operator)):
             weights, bias = self._weights_of(operator, linear)
             scale = self.params(operator.inputs[linear.data]).scale
-            return scale * float(quantize_weights(weights, self._scale_axis(operator), bias, scale).scales.max())
+            return scale * float(self._rounded(operator, weights, bias, scale).scales.max())
         steps = [self.params(index).scale for index in operator.inputs if index in self._tensors]
         constants = [graph.constant(index) for index in operator.inputs if index >= 0]
-        steps += [_own_params(value).scale for value in constants if value is not None and value.dtype == np.float32]
+        floats = [value for value in constants if value is not None and value.dtype == np.float32]
+        steps += [_own_params(self._code, value).scale for value in floats]
         return float(np.prod(steps)) if graph.kind(operator) in PRODUCTS else max(steps, default=0.0)
 
     def _weights_of(self, operator: Any, linear: Linear) -> tuple[Floats, Floats]:
@@ -145,7 +150,7 @@ class _Writer:
     def _scale_axis(self, operator: Any) -> int | None:
         """The axis of the weights along which scales differ; None: one scale for all."""
         kind = self.graph.kind(operator)
-        return TFLITE_WEIGHTED[kind].channel_axis if INT8_KERNELS[kind].per_channel else None
+        return TFLITE_WEIGHTED[kind].channel_axis if self._code.kernels[kind].per_channel else None
 
     def _quantize_weights(self, operator: Any) -> None:
         graph, linear = self.graph, TFLITE_WEIGHTED[self.graph.kind(operator)]
@@ -153,14 +158,18 @@ class _Writer:
         weights, bias = self._weights_of(operator, linear)
         operator.inputs += [-1] * (linear.bias + 1 - len(operator.inputs))
         scale = self.params(operator.inputs[linear.data]).scale
-        made = quantize_weights(weights, self._scale_axis(operator), bias, scale)
+        made = self._rounded(operator, weights, bias, scale)
         operator.inputs[linear.weights] = self._add(name, made.values, made.scales, made.axis)
-        stored, scales = made.bias(bias, scale)
+        stored, scales = made.bias(bias, scale, self._code.bias)
         operator.inputs[linear.bias] = self._add(f"{name}_bias", stored, scales, 0)
+
+    def _rounded(self, operator: Any, weights: Floats, bias: Floats, scale: float) -> QuantizedWeights:
+        overflows = bias if self._code.bias is np.int32 else None  # int64 holds any
+        return quantize_weights(weights, self._scale_axis(operator), overflows, scale)
 
     def _quantize_constants(self, operator: Any) -> None:
         graph = self.graph
-        kernel = INT8_KERNELS[graph.kind(operator)]
+        kernel = self._code.kernels[graph.kind(operator)]
         for position, index in enumerate(operator.inputs):
             value = graph.constant(index)
             if value is None or value.dtype != np.float32:
@@ -168,7 +177,7 @@ class _Writer:
             if kernel.rule == "same":
                 params = self.params(operator.outputs[0])
             else:
-                params = _own_params(value, symmetric=position == kernel.symmetric)
+                params = _own_params(self._code, value, symmetric=position == kernel.symmetric)
             if (index, params) not in self._constants:
                 scales = np.array([params.scale], np.float32)
                 made = self._add(graph.name(index), params.quantize(value), scales, 0, params.zero_point)
@@ -177,7 +186,7 @@ class _Writer:
 
     def _add(self, name: str, value: Array, scales: Floats, axis: int, zero_point: int = 0) -> int:
         index = self.graph.add_constant(name, value)
-        self._encode(index, "INT32" if value.dtype == np.int32 else "INT8", scales, [zero_point] * len(scales), axis)
+        self._encode(index, self.graph.dtype(index), scales, [zero_point] * len(scales), axis)
         return index
 
     def _encode(
