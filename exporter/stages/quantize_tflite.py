@@ -83,7 +83,9 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     fp16: weights are stored in half precision and nothing else changes.
     int16x8: int16 activations around zero, int8 weights, int64 biases; ranges are chosen from all values. For NPUs: on
     CPUs LiteRT has reference kernels alone, up to a hundred times slower than INT8 (benchmarks/sixteen_bit.py), and
-    operators without one stay in float. The picture at both ends has scale 1/32767; `io` is int16 unless float32.
+    operators without one stay in float. The picture at both ends has scale 1/32767; `io` is int16 unless float32. What
+    is left to lose is lost to the rounding of weights, so `rounding` is adaptive and biases are corrected unless told
+    otherwise, or trained (benchmarks/int16x8.py).
     """
 
     name: ClassVar[str] = "quantize_tflite"
@@ -103,9 +105,9 @@ class QuantizeTflite(TunableInt8Settings, Stage):
 
     @model_validator(mode="before")
     @classmethod
-    def _ends_are_of_the_format(cls, options: Any) -> Any:
-        if isinstance(options, dict) and options.get("precision") == "int16x8":
-            return {"io": "int16"} | options
+    def _sixteen_bits_have_their_own_defaults(cls, options: Any) -> Any:
+        if isinstance(options, dict) and options.get("precision") == "int16x8" and not options.get("tune"):
+            return {"io": "int16", "rounding": "adaptive", "bias_correction": True} | options
         return options
 
     @model_validator(mode="after")
@@ -163,7 +165,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         return write_fp16(content)
 
     def _to_integers(self, content: bytes, workspace: Workspace) -> bytes:
-        settings, tuning = self._autotuned(content, workspace) if self.tune else (self, {})
+        settings, tuning = self._autotuned(content, workspace) if self.tune else (self._settings(content), {})
         quantizer = self._quantizer(content, Passes(workspace))
         if self.mixed:
             file, facts = self._searched(content, quantizer, settings, workspace)
@@ -177,6 +179,13 @@ class QuantizeTflite(TunableInt8Settings, Stage):
         if finished != made.file.content:
             (workspace.folder / BEFORE_COPIES).write_bytes(made.file.content)
         return finished
+
+    def _settings(self, content: bytes) -> Int8Settings:
+        """Its own; weights that were trained to be rounded are left alone by sixteen bits."""
+        from exporter.graph.tflite_editor import TfliteGraph
+        from exporter.quantization.ranges.stored import stored_ranges
+
+        return Int8Settings() if self.precision == "int16x8" and stored_ranges(TfliteGraph(content)) else self
 
     def _quantizer(
         self, content: bytes, images: Iterable[Floats], float_layers: frozenset[str] = frozenset()

@@ -30,6 +30,7 @@ EVERY = Budget(
     max_latency_ms=20,
     max_size_mb=1,
     min_int8_mac_share=0.95,
+    min_int16_mac_share=0,
     max_float_islands=0,
     max_transposes=0,
     max_rank=4,
@@ -94,6 +95,7 @@ def test_a_promise_not_made_is_not_judged(good: TargetResult):
         ("min_ssim", "quality", {"ssim": 0.79}),
         ("max_latency_ms", "latency", {"samples_ms": (31.0, 31.0)}),
         ("min_int8_mac_share", "audit", {"int8_mac_share": 0.9}),
+        ("min_int16_mac_share", "audit", {"int16_mac_share": -0.1}),
         ("max_float_islands", "audit", {"float_islands": 1}),
         ("max_transposes", "audit", {"ops": (Op("TRANSPOSE", "int8", (1,), 0),)}),
         ("max_rank", "audit", {"max_rank": 6}),
@@ -139,7 +141,17 @@ def test_size(good: TargetResult):
         ("quality", {"max_loss_db", "max_worst_loss_db", "min_gain_db", "min_psnr_db", "min_ssim"}),
         ("latency", {"max_latency_ms"}),
         ("residency", {"min_accelerated_share", "forbid_fallback"}),
-        ("audit", {"min_int8_mac_share", "max_float_islands", "max_transposes", "max_rank", "forbid_errors"}),
+        (
+            "audit",
+            {
+                "min_int8_mac_share",
+                "min_int16_mac_share",
+                "max_float_islands",
+                "max_transposes",
+                "max_rank",
+                "forbid_errors",
+            },
+        ),
     ],
 )
 def test_not_measured_is_never_kept(part: str, promises: set[str], good: TargetResult):
