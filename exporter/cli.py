@@ -26,6 +26,7 @@ COMMANDS = {
     "init": "write a commented recipe that runs, found out by trying: CHECKPOINT or package.module:Class",
     "train": "train a generator: recipe=FILE [key.sub=value …]; with torchrun on several devices",
     "run": "restore a photograph, a folder of them or a video: --model MODEL IN OUT",
+    "serve": "show a bundle at work in a browser of this machine: BUNDLE [--port N]",
     "verify": "re-check a bundle from its folder alone",
     "sign": "sign a bundle: BUNDLE --key KEY, or make a pair of keys: --new-key NAME",
     "pack": "hand a bundle over to an app: BUNDLE --as aar|ai-pack|assets",

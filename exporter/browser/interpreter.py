@@ -34,13 +34,13 @@ class WebEngine:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What the page found: the engine's build and SIMD, its threads, the GPU's adapter, and whether it took all."""
+    """What the page found: the engine's build and SIMD, its threads, the GPU's adapter, and whether it left any."""
 
     build: str
     simd: str
     threads: int
     adapter: str
-    whole: bool
+    left: bool
 
 
 class BrowserInterpreter:
@@ -72,7 +72,7 @@ class BrowserInterpreter:
         except BaseException:
             self._open.close()
             raise
-        self.running = Running(**{name: self.said[name] for name in ("build", "simd", "threads", "adapter", "whole")})
+        self.running = Running(**{name: self.said[name] for name in ("build", "simd", "threads", "adapter", "left")})
         self._fed: dict[int, Any] = {}
         self._made: dict[int, Any] = {}
         names = list(self._described.get_signature_list())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Self
 from exporter.errors import RecipeError
 
 LOOPBACK = "127.0.0.1"
-Content = Path | bytes | Callable[[], bytes]
+Content = Path | str | bytes  # a file, another address, or what is answered
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -123,10 +123,12 @@ class _Handler(BaseHTTPRequestHandler):
                 while with_body and (piece := file.read(_PIECE)):
                     self.wfile.write(piece)
             return None
-        body = content if isinstance(content, bytes) else content()
-        self._head(200, Path(path).suffix or ".html", len(body))
+        if isinstance(content, str):
+            self._head(302, ".html", 0, content)
+            return None
+        self._head(200, Path(path).suffix or ".html", len(content))
         if with_body:
-            self.wfile.write(body)
+            self.wfile.write(content)
         return None
 
     def _refuse(self, code: int, sentence: str) -> None:
@@ -135,10 +137,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _head(self, code: int, suffix: str, length: int) -> None:
+    def _head(self, code: int, suffix: str, length: int, location: str = "") -> None:
         self.send_response(code)
         self.send_header("Content-Type", TYPES.get(suffix, "application/octet-stream"))
         self.send_header("Content-Length", str(length))
+        if location:
+            self.send_header("Location", location)
         for name, value in HEADERS.items():
             self.send_header(name, value)
         self.end_headers()

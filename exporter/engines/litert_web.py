@@ -84,7 +84,7 @@ class LiteRtWebEngine(Engine):
         architecture = MACHINES.get(platform.machine(), "amd64")
         unpack_debs([BROWSER], browser, architecture=architecture, with_dependencies=True, unused=UNUSED, say=say)
         (browser / "fonts.conf").write_text(_FONTS.format(cache=self.folder / "fonts"))
-        unpack_npm(PACKAGE, INTEGRITY, self.files, below="wasm/", say=say)
+        self.install_files(say)
         if not self.checked:
             say("checking that the engine computes rightly in the browser, with threads, and refuses a damaged file")
             with tempfile.TemporaryDirectory() as scratch:
@@ -93,6 +93,13 @@ class LiteRtWebEngine(Engine):
         known = self.checked
         say(f"LiteRT.js {self.engine_version} in Chromium {self.browser_version}, {known['simd']}")
         say(f"WebGPU: {known['webgpu']}")
+
+    def has_files(self) -> bool:
+        return stamp_of(self.files).get("integrity") == INTEGRITY
+
+    def install_files(self, say: Say) -> None:
+        """The engine's own files alone: all that a page needs in a browser that is there."""
+        unpack_npm(PACKAGE, INTEGRITY, self.files, below="wasm/", say=say)
 
     @property
     def _proof(self) -> Path:

@@ -22,7 +22,12 @@ def ask(server: LoopbackServer, path: str, method: str = "GET", **headers: str) 
 def server(tmp_path: Path):
     (tmp_path / "page.html").write_text("<!doctype html>")
     (tmp_path / "secret.txt").write_text("not in the table")
-    table = {"/page.html": tmp_path / "page.html", "/made.json": lambda: b"{}", "/gone.js": tmp_path / "gone.js"}
+    table = {
+        "/page.html": tmp_path / "page.html",
+        "/made.json": b"{}",
+        "/here": "/page.html",
+        "/gone.js": tmp_path / "gone.js",
+    }
     with LoopbackServer(table) as server:
         yield server
 
@@ -31,6 +36,8 @@ def test_what_the_table_names_and_nothing_else(server: LoopbackServer) -> None:
     page = ask(server, "/page.html?query")
     assert (page.status, page.read()) == (200, b"<!doctype html>")
     assert ask(server, "/made.json").read() == b"{}"
+    elsewhere = ask(server, "/here")
+    assert (elsewhere.status, elsewhere.headers["Location"]) == (302, "/page.html")
     for path in ("/secret.txt", "/../secret.txt", "/%2e%2e/secret.txt", "/", "/gone.js"):
         assert ask(server, path).status == 404, path
     assert ask(server, "/page.html", "POST").status == 501

@@ -8,6 +8,12 @@
 const RELAXED_SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11];
 
 let wasm, environment, device, wasmModel, compiled;
+let refusal = false; // the engine says which operators the GPU leaves, and calls the file fully accelerated all the same
+
+const heard = (line) => {
+  refusal ||= line.includes("not supported by GPU delegate");
+  console.error(line);
+};
 
 const compiles = (bytes) => WebAssembly.validate(new Uint8Array(bytes));
 
@@ -41,7 +47,7 @@ async function start({ engine, accelerator, threads }) {
   const [opened, adapter, features] = gpu ? await gpuDevice() : [null, "", []];
   device = opened;
   importScripts(script);
-  wasm = await self.ModuleFactory({ locateFile: (name) => engine + name, mainScriptUrlOrBlob: script });
+  wasm = await self.ModuleFactory({ locateFile: (name) => engine + name, mainScriptUrlOrBlob: script, printErr: heard });
   wasm.setupLogging();
   environment = wasm.LiteRtEnvironment.create(device);
   const counted = threaded ? Math.min(threads, wasm.getThreadCount()) : 1;
@@ -79,7 +85,7 @@ async function load({ model, accelerator, threads, precision }) {
     signature.delete();
     return ends;
   });
-  return { signatures, whole: compiled.isFullyAccelerated() };
+  return { signatures, left: accelerator === "webgpu" && (refusal || !compiled.isFullyAccelerated()) };
 }
 
 function stored(signature, place, values) {
