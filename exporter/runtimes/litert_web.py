@@ -13,6 +13,8 @@ from exporter.engines.litert_web import LiteRtWebEngine
 from exporter.errors import EngineError
 from exporter.runtimes.base import Image, Session, engine_call
 from exporter.runtimes.cpu import available_cores, threads_on_cpu
+from exporter.runtimes.litert_gpu import GPU
+from exporter.runtimes.placement import Placement, whole
 
 if TYPE_CHECKING:
     from exporter.browser.interpreter import Accelerator, BrowserInterpreter
@@ -66,6 +68,7 @@ class LiteRtWebGpu(LiteRtWeb):
 
     name: ClassVar[str] = "litert_web_gpu"
     accelerator: ClassVar[Accelerator] = "webgpu"
+    cpu_twin: ClassVar[str] = "litert_cpu"
     untimed: ClassVar[str] = "a software GPU's times say nothing about a phone's"
 
     def missing(self) -> str | None:
@@ -103,6 +106,11 @@ class WebSession(Session):
         with engine_call(self._name, self._artifact):
             self._model.feed(image)
             return self._interpreter.time_ms(runs, warmup)
+
+    def placement(self) -> Placement | None:
+        """WebGPU took the whole file, or there would be no session; WebAssembly does not tell what XNNPACK took."""
+        adapter = self._interpreter.running.adapter
+        return whole(self._artifact, GPU, adapter) if adapter else None
 
     def __exit__(self, *_: object) -> None:
         self._interpreter.close()

@@ -1,10 +1,12 @@
 """What the kernel says of a machine is read as it says it; a system that says less is no error."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from exporter.measure.load import MachineWatch
+from exporter.measure.load import MachineWatch, own_cpu_s
 
 # user nice system idle iowait irq softirq steal guest guest_nice, in hundredths of a second
 BEFORE = "cpu 0 0 0 0\ncpu0 100 0 50 900 9 0 0 0 0 0\ncpu1 100 0 0 900 0 0 0 0 0 0\ncpu2 7 0 0 0 0 0 0 0 0 0\n"
@@ -66,3 +68,16 @@ def test_this_machine():
     watch.look()
     load = watch.load()
     assert load.cores >= 1 and (load.others_cores is None or load.others_cores >= 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what other processes spent")
+def test_an_engine_that_runs_beside_us_is_not_a_disturbance():
+    """A browser is a process below ours whose own processes compute."""
+    spend = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
+    words = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {spend!r}])"
+    before_s = own_cpu_s()
+    with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as engine:
+        assert engine.stdout is not None
+        engine.stdout.readline()
+        assert own_cpu_s() - before_s >= 0.3
+        engine.communicate(b"\n")

@@ -13,7 +13,8 @@ from exporter.browser.interpreter import BrowserInterpreter
 from exporter.engines.gpu_canary import SIDE, write_overflow, write_six_dimensions
 from exporter.engines.litert_web import LiteRtWebEngine
 from exporter.errors import EngineError, LostWorker
-from exporter.measure.latency import measure_latency, table_jobs
+from exporter.measure.latency import Call, table_jobs, time_calls
+from exporter.not_measured import NotMeasured
 from exporter.runtimes import runtime
 from exporter.runtimes.cpu import available_cores
 from tests.installed import put_together
@@ -37,8 +38,8 @@ def test_a_missing_engine_says_what_to_type(name: str, tmp_path: Path, monkeypat
 
 
 def test_a_software_gpu_is_not_timed(tiny: TinyFiles) -> None:
-    with pytest.raises(EngineError, match="litert_web_gpu is not timed: a software GPU's times"):
-        measure_latency(runtime("litert_web_gpu"), tiny.tflite(), photo(0), 2)
+    (latency,) = time_calls([Call(runtime("litert_web_gpu"), tiny.tflite(), 2, photo(0))], 2, 0)
+    assert isinstance(latency, NotMeasured) and "litert_web_gpu is not timed: a software GPU" in latency.reason
     assert all(job[0].name != "litert_web_gpu" for job in table_jobs([tiny.tflite()], [1]))
 
 
@@ -74,6 +75,8 @@ def test_webgpu_takes_all_of_a_file_or_says_what_it_does_not(engine: LiteRtWebEn
     picture = photo(0, SIDE, SIDE)
     with web.open(taken, 1) as session:
         assert np.allclose(session.infer(picture), 2 * picture, rtol=1e-5)
+        placed = session.placement()
+    assert placed is not None and placed.taken == placed.operators == 3 and "swiftshader" in placed.ran
     refused = spec(write_six_dimensions(tmp_path / "b.tflite"), SIDE, 3)
     with pytest.raises(EngineError, match="RESHAPE"), web.open(refused, 1):
         pass
