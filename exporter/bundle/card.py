@@ -16,6 +16,7 @@ from exporter.judge.verdicts import Status, Verdict, tally
 from exporter.measure.results import TargetResult
 from exporter.not_measured import NotMeasured
 from exporter.quantization.params import PIXELS
+from exporter.report.versions import version_matrix
 
 
 def runtime_card(
@@ -23,7 +24,7 @@ def runtime_card(
 ) -> str:
     """The card as Markdown, what was not kept on top. It holds no figure that differs from run to run.
 
-    `targets` say which engines took which file whole.
+    `targets`, of the files as shipped, say which engines took which file whole, and what LiteRT's releases made of it.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -52,6 +53,7 @@ def runtime_card(
         onnx=_first(manifest.models, Format.ONNX, ("fp32", "fp16", "int8")),
         residencies=_residencies(manifest, targets),
         engines=engine_cards(manifest.models, folder),
+        versions=version_matrix(targets),
         pixel_exact=_pixel_exact,
         pixels=vectors[0].relative_to(folder).as_posix() if vectors else None,
     )

@@ -13,7 +13,7 @@ from exporter.bundle.documents import shown
 from exporter.bundle.golden import behind_each_other, real
 from exporter.bundle.golden_file import NO_VECTOR, Expected, GoldenFile, Vector, load_array
 from exporter.bundle.manifest import Manifest, Model
-from exporter.errors import CheckpointError, EngineError, ExportError, ForeignClass
+from exporter.errors import CheckpointError, EngineError, ExportError, ForeignClass, RecipeError
 
 if TYPE_CHECKING:
     from exporter.runtimes.base import Session
@@ -22,11 +22,25 @@ MOST_THREADS = 64  # a manifest may ask for more than any machine has
 
 
 def golden_checks(
-    golden: GoldenFile, manifest: Manifest, bundle: Path, user_classes: Collection[str] = ()
+    golden: GoldenFile,
+    manifest: Manifest,
+    bundle: Path,
+    user_classes: Collection[str] = (),
+    also_on: Collection[str] = (),
 ) -> Iterator[Check]:
-    """One check for each model and runtime; a runtime that is not here makes one that is not checked."""
+    """One check for each model and runtime; a runtime that is not here makes one that is not checked.
+
+    `also_on`: further runtimes, each for the models it takes. Raises RecipeError for one that takes none of them.
+    """
+    from exporter.runtimes import runtime
+
+    further = {name: runtime(name).takes for name in also_on}
+    for name, takes in further.items():
+        if takes not in {model.format for model in manifest.models}:
+            raise RecipeError(f"{name} runs {takes}, and no model of {bundle} is of that format")
     for model in manifest.models:
-        for name in dict.fromkeys(target.runtime for target in model.targets):
+        asked = (name for name, takes in further.items() if takes == model.format)
+        for name in dict.fromkeys((*(target.runtime for target in model.targets), *asked)):
             artifact = replace(model.artifact(bundle), user_classes=frozenset(user_classes))
             yield _check(model, artifact, name, golden.of(model, manifest), threads_of(manifest), bundle)
             for signature in artifact.signatures[1:]:

@@ -202,6 +202,31 @@ class Size(_Record):
     parity: Parity | Absent
 
 
+class Agreement(_Record):
+    pictures: int = Field(ge=1)
+    values: int = Field(ge=1)
+    differing: int = Field(ge=0)
+    largest: int = Field(ge=0)
+    unit: Literal["steps", "ulps"]
+    worst_psnr_db: Number
+    first: str
+
+    def value(self) -> results.Agreement:
+        return results.Agreement(**self.fields)
+
+
+class VersionCheck(_Record):
+    runtime: str
+    device: str
+    against: str
+    agreement: Agreement | Absent
+    refused: bool
+    installed: bool
+
+    def value(self) -> results.VersionCheck:
+        return results.VersionCheck(**self.fields | {"agreement": self.agreement.value()})
+
+
 class File(_Record):
     file: str
     format: Format
@@ -226,6 +251,7 @@ class Target(_Record):
     cross_runtime: tuple[CrossRuntimeCheck, ...]
     residency: Residency | Absent = NOT_ASKED
     sizes: tuple[Size, ...] = ()
+    versions: tuple[VersionCheck, ...] = ()
 
 
 class Promise(_Record):

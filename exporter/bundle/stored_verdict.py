@@ -19,6 +19,7 @@ from exporter.bundle.report_file import REPORT, Absent, Promise, Report, Target
 from exporter.inspect.results import Finding
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.verdicts import Status, Verdict, tally
+from exporter.judge.versions import versions_due
 from exporter.measure.results import TargetResult
 from exporter.recipes.promises import Budget
 
@@ -59,7 +60,9 @@ def pledges_of(recipe: Mapping[str, Any]) -> dict[str, Pledge]:
         laid_over = {key: getattr(own, key) for key in own.model_fields_set}
         also_on = mapping(target).get("also_on") or []
         engines = tuple(str(runtime) for runtime in also_on) if isinstance(also_on, list) else ()
-        pledges[name] = Pledge(str(mapping(target).get("runtime")), general.model_copy(update=laid_over), engines)
+        runtime, versions = str(mapping(target).get("runtime")), mapping(recipe.get("verify")).get("versions") or []
+        due = versions_due(runtime, map(str, versions) if isinstance(versions, list) else ())
+        pledges[name] = Pledge(runtime, general.model_copy(update=laid_over), engines, due)
     return pledges
 
 
@@ -143,6 +146,7 @@ def _result(target: Target, model: Model, bundle: Path) -> TargetResult:
         seam=target.seam.value(),
         cross_runtime=tuple(check.value() for check in target.cross_runtime),
         residency=target.residency.value(),
+        versions=tuple(check.value() for check in target.versions),
     )
 
 

@@ -30,12 +30,17 @@ _SHOWN = 20  # problems of one bundle
 
 
 def verify_bundle(
-    folder: Path, user_classes: Collection[str] = (), key: Path | None = None, openssf: bool = False
+    folder: Path,
+    user_classes: Collection[str] = (),
+    key: Path | None = None,
+    openssf: bool = False,
+    also_on: Collection[str] = (),
 ) -> BundleVerdict:
     """Files, signature, manifest, models, golden vectors and verdict of the bundle in `folder`.
 
     `user_classes`: network classes of the user's own that a network file in it may ask for; it alone imports nothing.
     `key`: the file of a public key that has to have signed it; `openssf`: in OpenSSF's format, too.
+    `also_on`: runtimes that golden vectors are run on beside those of the bundle's targets.
 
     Raises BundleError, naming every file and every word that contradicts another; the models of such a bundle are not
     run. A model that answers differently here is a failed check, a runtime that is not installed one that was not made.
@@ -48,7 +53,7 @@ def verify_bundle(
         folder,
         files=len(found),
         models=len(manifest.models),
-        checks=tuple(golden_checks(golden, manifest, folder, user_classes)),
+        checks=tuple(golden_checks(golden, manifest, folder, user_classes, also_on)),
         promises=report.promises,
         signed=signed,
     )

@@ -22,6 +22,7 @@ from exporter.files.atomic import remove_folder, replace_folder
 from exporter.graph.tflite_metadata import stamp
 from exporter.judge.outcome import Outcome
 from exporter.nvidia.sidecar import sidecar_path
+from exporter.report import write_report
 
 MISSED = ".missed"  # ends the name of a bundle that is not what its recipe promised
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -55,8 +56,9 @@ def write_bundle(
         write_golden(golden, models, folder)
         manifest = build_manifest(outcome, models, folder, multiple)
         _text(folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
-        _text(folder / "README.md", runtime_card(manifest, folder, outcome.verdicts, outcome.targets))
-        _report(outcome, models, folder, drawings)
+        shipped = _as_shipped(outcome, models, folder)
+        _text(folder / "README.md", runtime_card(manifest, folder, outcome.verdicts, shipped.targets))
+        write_report(shipped, folder / "report", drawings)
         write_attestations(folder)
         _text(folder / SUMS, sums_text(digests(folder)))
     if final != missed and missed.exists():
@@ -91,16 +93,14 @@ def _ship(model: ShippedModel, outcome: Outcome, folder: Path) -> None:
         shutil.copyfile(sidecar_path(model.artifact.path), sidecar_path(path))
 
 
-def _report(outcome: Outcome, models: Sequence[ShippedModel], folder: Path, drawings: Path | None) -> None:
-    """The report about the files as they are shipped: their names, sizes and digests in the bundle."""
-    from exporter.report import write_report
-
+def _as_shipped(outcome: Outcome, models: Sequence[ShippedModel], folder: Path) -> Outcome:
+    """The outcome about the files as they are shipped: their names, sizes and digests in the bundle."""
     shipped = {}
     for model in models:
         path = folder / model.file
         shipped[model.artifact.sha256] = replace(model.artifact, path=path, sha256=sha256_of(path))
     targets = tuple(replace(t, artifact=shipped[t.artifact.sha256]) for t in outcome.targets)
-    write_report(replace(outcome, targets=targets), folder / "report", drawings)
+    return replace(outcome, targets=targets)
 
 
 def _text(path: Path, text: str) -> None:

@@ -26,6 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="dist/<name>-<version>")
     parser.add_argument("--key", type=Path, metavar="PUB", help="a public key that has to have signed it, see `sign`")
     parser.add_argument("--openssf", action="store_true", help="the key has to have signed in OpenSSF's format, too")
+    parser.add_argument(
+        "--runtime",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run the golden vectors on this runtime, too (may be given several times); all: every LiteRT release",
+    )
     add_arch(parser)
     add_json(parser)
     parser.epilog = CODES
@@ -37,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.openssf and not args.key:
         raise RecipeError("--openssf wants --key PUB: whose signature is it to be?")
-    verdict = verify_bundle(args.bundle, {args.arch} if args.arch else (), args.key, args.openssf)
+    also_on = _runtimes(args.runtime)
+    verdict = verify_bundle(args.bundle, {args.arch} if args.arch else (), args.key, args.openssf, also_on)
     if args.json:
         show_json(_document(verdict))
         return verdict.exit_code
@@ -47,6 +55,17 @@ def run(args: argparse.Namespace) -> int:
     show(verdict.sentence)
     show(f"exit code {verdict.exit_code}: {verdict.meaning}")
     return verdict.exit_code
+
+
+def _runtimes(named: list[str]) -> tuple[str, ...]:
+    """Raises RecipeError for a name that no runtime has."""
+    if not named:
+        return ()
+    from exporter.runtimes import LITERT_VERSIONS, runtime
+
+    releases = [release.name for release in LITERT_VERSIONS]
+    names = [each for name in named for each in (releases if name == "all" else [name])]
+    return tuple(dict.fromkeys(runtime(name).name for name in names))
 
 
 def _document(verdict: BundleVerdict) -> dict[str, object]:

@@ -9,6 +9,7 @@ from functools import partial
 from exporter.data.yardstick import Yardstick
 from exporter.inspect.results import Audit, Residency
 from exporter.judge.verdicts import Status, Verdict
+from exporter.judge.versions import judge_version, tolerance_db, untried
 from exporter.measure.results import CrossRuntimeCheck, TargetResult
 from exporter.not_measured import NotMeasured
 from exporter.recipes.promises import Budget
@@ -41,11 +42,13 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Pledge:
-    """All that a recipe promises of one target: its budget on `runtime`; parity and residency on `also_on`, too."""
+    """All that a recipe promises of one target: its budget on `runtime`; parity and residency on `also_on`, too; the same
+    picture on every LiteRT release of `versions`."""
 
     runtime: str
     budget: Budget
     also_on: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
 
 
 def _parity(result: TargetResult) -> Value:
@@ -136,11 +139,14 @@ def judge(
     Walks what the recipe promises, not what happened to be measured: a target that is absent, a figure that is
     absent and a NaN are never kept promises. With `demand_all` an engine that is not installed is demanded, too.
     """
-    return tuple(
-        verdict
-        for target, pledge in pledges.items()
-        for verdict in _judge_target(target, pledge, results.get(target), demand_all)
-    )
+    verdicts, seen = list[Verdict](), set[str]()
+    for target, pledge in pledges.items():
+        result = results.get(target)
+        verdicts += _judge_target(target, pledge, result, demand_all)
+        if result is None or result.artifact.sha256 not in seen:  # a file that two targets share is one file
+            verdicts += _judge_versions(target, pledge, result, demand_all)
+        seen |= {result.artifact.sha256} if result else set()
+    return tuple(verdicts)
 
 
 def _judge_target(target: str, pledge: Pledge, result: TargetResult | None, demand_all: bool) -> Iterator[Verdict]:
@@ -167,6 +173,16 @@ def _disturbed(verdict: Verdict, result: TargetResult) -> Verdict:
         return verdict
     often = "" if latency.attempts == 1 else f", the best of {latency.attempts} attempts"
     return replace(verdict, noisy=True, sentence=f"{verdict.sentence}; noisy{often}: {'; '.join(latency.noise)}")
+
+
+def _judge_versions(target: str, pledge: Pledge, result: TargetResult | None, demand_all: bool) -> Iterator[Verdict]:
+    limit_db = tolerance_db("fp32" if result is None else result.artifact.precision)
+    checks = {check.runtime: check for check in result.versions} if result else {}
+    for runtime in pledge.versions:
+        if runtime in checks:
+            yield judge_version(target, checks[runtime], limit_db, demand_all)
+        else:
+            yield untried(target, runtime, limit_db, "nobody tried" if result else "the target was not built")
 
 
 def promises_of(budget: Budget, runtime: str) -> Iterator[tuple[Promise, float]]:

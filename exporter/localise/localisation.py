@@ -67,8 +67,8 @@ class SideBySide:
         """Raises CheckpointError for a damaged file, DataError for files that are not two forms of one network."""
         self.rounded, self.exact = open_tflite(int8), open_tflite(float_)
         self.pairing: Pairing = pair_layers(self.rounded, self.exact)
-        self.params = {index: params_of(self.rounded, index) for index in _activations(self.rounded)}
-        self._exact_params = {index: params_of(self.exact, index) for index in _activations(self.exact)}
+        self.params = {index: params_of(self.rounded, index) for index in activations(self.rounded)}
+        self._exact_params = {index: params_of(self.exact, index) for index in activations(self.exact)}
         # An operator with several outputs is several layers; a DEQUANTIZE changes no value; what a clamp will cut off
         # may be cut off before, so only the clamp's output is looked at.
         self.layers = [
@@ -231,7 +231,7 @@ def _seen(exact: TfliteGraph, params: Mapping[int, TensorParams]) -> dict[int, R
     return seen_limits(steps_of(exact), ranges, exact.inputs, exact.outputs)
 
 
-def _activations(graph: TfliteGraph) -> list[int]:
+def activations(graph: TfliteGraph) -> list[int]:
     """The input and everything computed from it; not what is computed from stored weights alone."""
     known = dict.fromkeys(graph.inputs)
     for operator in graph.operators:
@@ -250,7 +250,7 @@ class _Watched:
         from ai_edge_litert.interpreter import Interpreter
 
         graph = TfliteGraph(content)
-        made = [index for index in _activations(graph) if index not in graph.inputs]
+        made = [index for index in activations(graph) if index not in graph.inputs]
         fed = _cut_apart(graph) if apart else list(graph.inputs)
         graph.outputs, graph.model.signatureDefs = list(made), []
         watched = graph.to_bytes()
@@ -276,7 +276,7 @@ class _Watched:
 
 def _cut_apart(graph: TfliteGraph) -> list[int]:
     """Cut the operators of `graph` loose; the old numbers of the tensors that are inputs now."""
-    read = [index for index in _activations(graph) if graph.consumers(index)]
+    read = [index for index in activations(graph) if graph.consumers(index)]
     loose = {}
     for index in read:
         tensor = copy(graph.tensors[index])

@@ -30,9 +30,10 @@ from exporter.measure.sizes import some_pairs, with_sizes
 from exporter.measure.targets import measure_target
 from exporter.measure.tiling import measure_tiling
 from exporter.measure.timed_targets import time_targets
+from exporter.measure.versions import with_versions
 from exporter.not_measured import NotMeasured
 from exporter.progress import Progress
-from exporter.runtimes import runtime
+from exporter.runtimes import LITERT_VERSIONS, runtime
 from exporter.runtimes.base import Runtime
 from exporter.sources import code_of, edited
 
@@ -174,8 +175,11 @@ def _measure(
         name: _save_golden(folder / f"golden_{name}.npz", built, other, other.names[:GOLDEN_IMAGES_OF_SIZES], name)
         for name, other in of_sizes.items()
     }
+    releases = [release for release in LITERT_VERSIONS if release.name in options.versions]
+    chosen = [renderings.evaluation[renderings.names.index(one.name)].blurred for one in saved[:GOLDEN_IMAGES]]
+    compared = with_versions(timed, releases, chosen, options.threads, progress)
     timings = _timings(built, renderings, options, progress)
-    return Measurements(stages, timed, saved, tiled, timings, golden, sized)
+    return Measurements(stages, compared, saved, tiled, timings, golden, sized)
 
 
 def _telling_quality(stages: Sequence[StageAccuracy]) -> Quality | None:
@@ -242,7 +246,7 @@ def parts_of(built: Sequence[Built], pairs: EvaluationSet, options: Verification
     """Everything that can change a measurement, part by part."""
     targets = {f"target {b.target}": [b.runtime, b.also_on, [(name, a.sha256) for name, a in b.steps]] for b in built}
     jobs = table_jobs([chain.file for chain in built], options.latency_threads)
-    engines = {engine.name: engine for engine in (*_engines(built), *(job[0] for job in jobs))}
+    engines = {engine.name: engine for engine in (*_engines(built, options.versions), *(job[0] for job in jobs))}
     code = code_of(__name__, type(pairs).__module__, *(type(engine).__module__ for engine in engines.values()))
     for path in {a.path for chain in built for _, a in chain.steps if a.format == Format.TORCH}:
         code |= code_of_network_file(path)
@@ -257,9 +261,9 @@ def parts_of(built: Sequence[Built], pairs: EvaluationSet, options: Verification
     }
 
 
-def _engines(built: Sequence[Built]) -> list[Runtime]:
+def _engines(built: Sequence[Built], versions: Sequence[str]) -> list[Runtime]:
     names = [name for chain in built for name in (chain.runtime, *chain.also_on)]
-    return [runtime(name) for name in dict.fromkeys((*names, *STAGE_RUNTIMES.values()))]
+    return [runtime(name) for name in dict.fromkeys((*names, *versions, *STAGE_RUNTIMES.values()))]
 
 
 def _recall(file: Path) -> Measurements | None:

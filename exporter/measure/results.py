@@ -168,6 +168,47 @@ class CrossRuntimeCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far the outputs of two engines for one file are apart, as the file stores them: codes, or floats."""
+
+    pictures: int
+    values: int
+    differing: int
+    largest: int  # difference: steps of a code, or neighbours of a float32 (ulps)
+    unit: str  # "steps" | "ulps"
+    worst_psnr_db: float  # of the pictures as they are shown; 200: equal
+    first: str = ""  # the first operator that differs; empty where all is equal, or where none could be told
+
+    @property
+    def equal(self) -> bool:
+        return self.differing == 0
+
+
+@dataclass(frozen=True, slots=True)
+class VersionCheck:
+    """A file on one LiteRT release (`verify.versions`) beside `against`, the release that measured it.
+
+    `refused`: the release cannot run the file, and `agreement` says why.
+    """
+
+    runtime: str
+    device: str
+    against: str
+    agreement: Agreement | NotMeasured
+    refused: bool = False
+    installed: bool = True
+
+    @property
+    def title(self) -> str:
+        return title_of(self.device)
+
+
+def title_of(device: str) -> str:
+    """`LiteRT 2.3.0` of `LiteRT 2.3.0 XNNPACK, 2 threads, …`."""
+    return device.partition(",")[0].removesuffix(" XNNPACK")
+
+
+@dataclass(frozen=True, slots=True)
 class SizeResult:
     """One size of a target's file; of a further one on a few evaluation pictures, its latency on the first of them."""
 
@@ -194,6 +235,7 @@ class TargetResult:
     cross_runtime: tuple[CrossRuntimeCheck, ...] = ()
     residency: Residency | NotMeasured = NOT_ASKED
     sizes: tuple[SizeResult, ...] = ()  # of a file of several; parity above is their worst, the rest the first one's
+    versions: tuple[VersionCheck, ...] = ()  # of the first target that has the file
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, field_validator
 
 from exporter.data.protocol import Protocol
 from exporter.files.recipe_path import RecipeFolder
 from exporter.recipes.values import Part, Threads, is_empty
+from exporter.runtimes import LITERT_VERSIONS
+from exporter.suggestions import did_you_mean
 
 
 class Data(Part):
@@ -28,4 +32,20 @@ class Verification(Part):
     threads: Threads = 2
     latency_threads: tuple[Threads, ...] = Field(default=(), max_length=64)  # a table: every file, every runtime
     pictures: int = Field(default=6, ge=1, le=1000)  # evaluation images shown in the report
-    demand_all: bool = False  # a runtime of `also_on` that is not installed is a promise not measured
+    demand_all: bool = False  # a runtime of `also_on` or `versions` that is not installed is a promise not measured
+    # LiteRT releases that have to give every .tflite's picture alike: a list of runtimes, or `all`.
+    versions: tuple[str, ...] = Field(default=(), exclude_if=is_empty)
+
+    @field_validator("versions", mode="before")
+    @classmethod
+    def _all_or_some(cls, given: Any) -> Any:
+        known = {release.name: release for release in LITERT_VERSIONS}
+        names = list(known) if given == "all" else given
+        if isinstance(names, list | tuple):
+            for place, name in enumerate(names):
+                if name not in known:
+                    hint = did_you_mean(name, known) if isinstance(name, str) else ""
+                    raise ValueError(f"{name!r} is no LiteRT release{hint}; known: all, {', '.join(known)}")
+                if name in names[:place]:
+                    raise ValueError(f"{name} is named twice")
+        return names

@@ -83,6 +83,7 @@ def _target(target: TargetResult) -> dict[str, Any]:
         "cross_runtime": plain(target.cross_runtime),
         "residency": plain(target.residency),
         **({"sizes": [_size(size) for size in target.sizes]} if target.sizes else {}),
+        **({"versions": plain(target.versions)} if target.versions else {}),
     }
 
 

@@ -28,6 +28,7 @@ from exporter.report.stages import Step, names, steps
 from exporter.report.templates import templates_of
 from exporter.report.tuning import FACTS as TUNING
 from exporter.report.tuning import tunings
+from exporter.report.versions import version_matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
         "untimed": [(t.name, t.latency.reason) for t in outcome.targets if isinstance(t.latency, NotMeasured)],
         "cross_runtime": [(target.name, check) for target in outcome.targets for check in target.cross_runtime],
         "residencies": [row for target in outcome.targets for row in _residencies(target)],
+        "versions": version_matrix(outcome.targets),
         "photos": shown_photos,
         "first_pair": _first_pair(outcome, [shot.stage for photo in shown_photos for shot in photo.shots]),
         "crops": error_crops(outcome, called, drawings),

@@ -28,6 +28,7 @@ from exporter.errors import RecipeError
 from exporter.figures import size_word
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.outcome import Outcome
+from exporter.judge.versions import versions_due
 from exporter.measure.accuracy_per_stage import float_reference
 from exporter.measure.measurements import Built, measure_or_recall
 from exporter.progress import Progress
@@ -149,7 +150,13 @@ def _curves(built: Iterable[Built]) -> dict[str, list[dict[str, float]]]:
 def pledges(recipe: Recipe) -> dict[str, Pledge]:
     """What `recipe` promises, by target."""
     return {
-        name: Pledge(target.runtime, recipe.budget_of(name), target.also_on) for name, target in recipe.targets.items()
+        name: Pledge(
+            target.runtime,
+            recipe.budget_of(name),
+            target.also_on,
+            versions_due(target.runtime, recipe.verify.versions),
+        )
+        for name, target in recipe.targets.items()
     }
 
 
