@@ -42,7 +42,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Pledge:
-    """All that a recipe promises of one target: its budget on `runtime`; parity and residency on `also_on`, too; the same
+    """All that a recipe promises of a target: its budget on `runtime`; parity and residency on `also_on`, too; the same
     picture on every LiteRT release of `versions`."""
 
     runtime: str
