@@ -35,6 +35,7 @@ COMMANDS = {
     "diff": "compare two bundles: files, parity, quality, latency; --max-loss-db and its like run both",
     "history": "releases over time: STORE add BUNDLE, STORE page FILE",
     "doctor": "check this machine: packages, runtimes, cores, memory, disk",
+    "schema": "print the JSON Schema of recipes, which editors complete and check by",
     "stages": "list the stages a recipe can name, with their options",
     "generators": "list the architectures a recipe can name",
     "runtimes": "list the runtimes a target can name, and what is missing here",

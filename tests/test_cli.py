@@ -51,7 +51,7 @@ def test_every_module_imports_without_the_heavy_libraries():
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["plan", "recipe=mobile_deblur.yaml"], ["stages"], ["generators", "--json"]]
+    "words", [["--help"], ["plan", "recipe=mobile_deblur.yaml"], ["schema"], ["stages"], ["generators", "--json"]]
 )
 def test_light_commands_need_no_heavy_library(words):
     done = run_without(HEAVY, f"from exporter.cli import main; raise SystemExit(main({words!r}))")

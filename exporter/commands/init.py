@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
         raise PlanError(f"no target goes through, so there is no recipe: {next(iter(found.targets.values())).message}")
     checkpoint = wanted.checkpoint or random
     write_text_atomically(recipe, recipe_text(Draft(name, recipe.parent, checkpoint, wanted.checkpoint is None, found)))
+    _write_schema(recipe.parent)
     for target, row in found.targets.items():
         show(f"{target}: {row.status}{f': {row.message}' if row.status != 'ok' else ''}")
     show(f"recipe: {recipe}")
@@ -52,6 +54,15 @@ def run(args: argparse.Namespace) -> int:
     if not shipped_data():
         show("  fill in data.calibration and data.evaluation before the first run")
     return 0
+
+
+def _write_schema(folder: Path) -> None:
+    """What the recipe's first line names; one that is there, maybe of other recipes, stays."""
+    from exporter.files.atomic import write_text_atomically
+    from exporter.recipes.schema import SCHEMA_FILE, schema_text
+
+    if not os.path.lexists(folder / SCHEMA_FILE):
+        write_text_atomically(folder / SCHEMA_FILE, schema_text("recipe"))
 
 
 def _name(wanted: Wanted) -> str:

@@ -15,6 +15,7 @@ import yaml
 from exporter.files.hub_reference import hub_reference_of
 from exporter.generators.interface import Carried
 from exporter.probe.results import Probe, Row
+from exporter.recipes.schema import schema_line
 
 CHECKOUT = Path(__file__).parents[2]
 SHIPPED = {"calibration": "calibration/photos_256", "evaluation": "calibration/evaluation_256"}
@@ -82,6 +83,7 @@ def shipped_data() -> bool:
 
 def _head(draft: Draft) -> Iterator[str]:
     subject = draft.probe.subject
+    yield schema_line()
     yield f"# {subject.network}, {subject.parameters / 1e6:.3g} M parameters. Written by `exporter init`."
     yield f"#   exporter plan recipe={draft.name}.yaml     every mistake that can be known without running anything"
     yield f"#   exporter recipe={draft.name}.yaml          the bundle: models, golden vectors, report, runtime card"

@@ -42,9 +42,13 @@ class Target(Part):
     """One file to ship and the runtime it is judged on."""
 
     runtime: str
-    also_on: tuple[str, ...] = ()  # further runtimes that must give the same pictures, where they are installed
+    """What the file is judged on: a name of `exporter runtimes`."""
+    also_on: tuple[str, ...] = ()
+    """Further runtimes that must give the same pictures, where they are installed."""
     stages: tuple[SerializeAsAny[Stage], ...] = ()
-    budget: Budget = Budget()  # laid over the recipe's own
+    """What is done to the file of the shared stages, for this target alone."""
+    budget: Budget = Budget()
+    """Promises of this target, laid over the recipe's own."""
 
     @model_validator(mode="after")
     def _engines_differ(self) -> Self:
@@ -64,20 +68,36 @@ class Target(Part):
 
 
 class Recipe(Part):
+    """What is exported, and what is promised of it."""
+
     name: Annotated[Name, AfterValidator(_free_name)]
+    """Name of the bundle and its files: letters, digits, _ and -."""
     version: Version
+    """Version of the bundle: letters, digits, . _ and -."""
     description: str = ""
+    """One sentence that card and report show."""
     licence: str = "Apache-2.0"
+    """Licence of the bundle, as SPDX names it."""
     seed: Seed = 0
+    """Where random numbers begin; the same seed gives the same bytes."""
     model: Model
+    """The trained generator."""
     input: Input = Input()
+    """The picture that the exported files take."""
     data: Data
-    stages: tuple[SerializeAsAny[Stage], ...] = ()  # shared by all targets
+    """Folders of images."""
+    stages: tuple[SerializeAsAny[Stage], ...] = ()
+    """What is done to the model, in order; shared by all targets."""
     targets: dict[Annotated[Name, AfterValidator(_target_name)], Target] = Field(min_length=1, max_length=200)
-    budget: Budget = Budget()  # promised of every target
+    """The files to ship, by name."""
+    budget: Budget = Budget()
+    """Promises made of every target."""
     verify: Verification = Verification()
-    track: Track = Track()  # who else keeps the figures; nothing that is built depends on it
-    processing: Processing = Processing()  # around the network, in whoever runs it; measurements are without
+    """How results are measured."""
+    track: Track = Track()
+    """Who else keeps the figures; nothing that is built depends on it."""
+    processing: Processing = Processing()
+    """What is done around the network by whoever runs it; measurements are without."""
 
     _tree: RecipeTree | None = PrivateAttr(default=None)
 

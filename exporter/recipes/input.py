@@ -34,7 +34,11 @@ def _sides(value: Any) -> Any:
 
 
 # Written 720x1280: height, then width, as everywhere.
-Size = Annotated[tuple[Side, Side], BeforeValidator(_sides), PlainSerializer(size_word)]
+Size = Annotated[
+    tuple[Side, Side],
+    BeforeValidator(_sides, json_schema_input_type=Annotated[str, Field(pattern=r"^\d+x\d+$")] | tuple[Side, Side]),
+    PlainSerializer(size_word),
+]
 
 
 def _way(value: Any) -> Any:
@@ -44,9 +48,12 @@ def _way(value: Any) -> Any:
 class CarriedState(Part):
     """One state: which output it becomes, and the shape of its zeros before the first frame."""
 
-    # 1, state, 1.0; `frame`: the picture that went in; `picture`: the one that came out. Without it found by trying.
-    output: Annotated[tuple[str, ...], BeforeValidator(_way), Field(max_length=16)] = ()
+    output: Annotated[tuple[str, ...], BeforeValidator(_way, json_schema_input_type=str), Field(max_length=16)] = ()
+    """Which output it becomes: 1, state, 1.0; `frame` is the picture that went in, `picture` the one that came out;
+    without it found by trying."""
     shape: Annotated[Any, BeforeValidator(_structure)] = None
+    """Shape of its zeros before the first frame, such as [1, 16, H, W]; a list or mapping of such; without it found by
+    trying."""
 
     def of(self, argument: str) -> Carried:
         if self.output in (("frame",), ("picture",)):
@@ -58,15 +65,19 @@ class Input(Part):
     """Size of the picture (or tile) the exported files take, in px, and what its channels are."""
 
     height: Side = 256
+    """Height of the picture or tile, px."""
     width: Side = 256
-    # Several in one .tflite, a signature each, instead of height and width. The first is the one figures are of.
+    """Width of the picture or tile, px."""
     sizes: tuple[Size, ...] = Field(default=(), max_length=MOST_SIZES, exclude_if=is_empty)
-    # Without it found out by trying. rggb: four sensor values of a cell; the photograph is twice as high and wide.
+    """Several sizes in one .tflite, a signature each, instead of height and width: [256x256, 720x1280]; figures are of
+    the first."""
     colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = Field(default=None, exclude_if=is_none)
-    frames: int = Field(default=1, ge=1, le=MOST_FRAMES, exclude_if=is_one)  # pictures of a film, stacked on channels
-
-    # Arguments of forward that go on from frame to frame, by name: {h: {output: 1}}; the shape is found out by trying.
+    """What its channels are; without it found by trying. rggb: four sensor values of a cell, the photograph is twice as
+    high and wide."""
+    frames: int = Field(default=1, ge=1, le=MOST_FRAMES, exclude_if=is_one)
+    """Pictures of a film that go in together, stacked on channels."""
     state: dict[str, CarriedState] = Field(default={}, max_length=MOST_STATES, exclude_if=is_empty)
+    """Arguments of forward that go on from frame to frame, by name: {h: {output: 1}}; shapes are found by trying."""
 
     @model_validator(mode="before")
     @classmethod

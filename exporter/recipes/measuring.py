@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -17,26 +17,36 @@ class Data(Part):
     """Folders of images; see calibration/README.md."""
 
     calibration: RecipeFolder
+    """Folder of pictures that ranges of INT8 files are chosen by; see calibration/README.md."""
     evaluation: RecipeFolder
+    """Folder of pairs, blurred and sharp, that every figure is measured on."""
     training: RecipeFolder | None = None
-    protocol: Protocol | None = None  # of a network that enlarges: how small pictures are made of the sharp ones here
-    # Sigma of 255: white noise on the sharp pictures of every set, for a denoiser; see exporter/data/view.py.
+    """Folder of sharp photographs that stages learn from."""
+    protocol: Protocol | None = None
+    """How small pictures are made of the sharp ones, for a network that enlarges."""
     noise: float = Field(default=0.0, ge=0, le=255, exclude_if=is_empty)
+    """Sigma, of 255, of white noise on the sharp pictures of every set, for a denoiser; see exporter/data/view.py."""
 
 
 class Verification(Part):
     """How results are measured."""
 
-    runs: int = Field(default=50, ge=5, le=1_000_000)  # timed model calls
+    runs: int = Field(default=50, ge=5, le=1_000_000)
+    """Model calls that are timed."""
     warmup: int = Field(default=10, ge=1, le=1_000_000)
+    """Model calls before these, which are not."""
     threads: Threads = 2
-    latency_threads: tuple[Threads, ...] = Field(default=(), max_length=64)  # a table: every file, every runtime
-    pictures: int = Field(default=6, ge=1, le=1000)  # evaluation images shown in the report
-    demand_all: bool = False  # a runtime of `also_on` or `versions` that is not installed is a promise not measured
-    # LiteRT releases that have to give every .tflite's picture alike: a list of runtimes, or `all`.
+    """Threads of the runtimes."""
+    latency_threads: tuple[Threads, ...] = Field(default=(), max_length=64)
+    """Numbers of threads of a table that times every file on every runtime."""
+    pictures: int = Field(default=6, ge=1, le=1000)
+    """Evaluation images that the report shows."""
+    demand_all: bool = False
+    """A runtime of `also_on` or `versions` that is not installed is a promise not measured."""
     versions: tuple[str, ...] = Field(default=(), exclude_if=is_empty)
+    """LiteRT releases that have to give every .tflite's picture alike: a list of runtimes, or `all`."""
 
-    @field_validator("versions", mode="before")
+    @field_validator("versions", mode="before", json_schema_input_type=Literal["all"] | tuple[str, ...])
     @classmethod
     def _all_or_some(cls, given: Any) -> Any:
         known = {release.name: release for release in LITERT_VERSIONS}

@@ -108,12 +108,12 @@ def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
     for step in location:
         field = model.model_fields.get(str(step))
         if field is not None:  # otherwise it is a key of `targets`
-            model = next(_models_in(field.annotation), model)
+            model = next(models_in(field.annotation), model)
     return list(model.model_fields)
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
-        yield from _models_in(inner)
+        yield from models_in(inner)

@@ -26,7 +26,7 @@ def _constant(value: Any) -> Any:
     return value
 
 
-Way = Annotated[tuple[str, ...], BeforeValidator(_way), Field(max_length=16)]
+Way = Annotated[tuple[str, ...], BeforeValidator(_way, json_schema_input_type=str | list[str]), Field(max_length=16)]
 Constant = Annotated[Any, BeforeValidator(_constant)]
 
 
@@ -37,17 +37,27 @@ class Model(Part):
     """
 
     arch: str | None = None
+    """A name of `exporter generators`, or package.module:Class; without it recognised from the checkpoint."""
     checkpoint: RecipeCheckpoint
-    # The part of the checkpoint that is meant, where it holds several networks that fit: a key, or how names begin.
+    """The trained weights: a file, beside the recipe or in the working directory, or hf://OWNER/NAME@COMMIT/FILE."""
     weights: str | None = Field(default=None, min_length=1, max_length=200, exclude_if=is_none)
+    """The part of the checkpoint that is meant, where it holds several networks that fit: a key, or how names begin."""
     kwargs: dict[str, Any] = {}
-    range: tuple[float, float] | None = None  # input and output value range of a network of your own; default 0..1
-    multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)  # height and width must be multiples of it
-    output: Way = Field(default=(), exclude_if=is_empty)  # the picture among several tensors: 1, -1, image, image.0
-    inputs: dict[str, Constant] = Field(default={}, exclude_if=is_empty)  # further arguments of forward by name
-    extra_channels: tuple[float, ...] = Field(default=(), max_length=64, exclude_if=is_empty)  # constant maps
+    """Arguments of the network's class."""
+    range: tuple[float, float] | None = None
+    """Value range of a network of your own, of what goes in and comes out; without it 0..1."""
+    multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)
+    """Height and width must be multiples of it, px."""
+    output: Way = Field(default=(), exclude_if=is_empty)
+    """The picture among several tensors that the network returns: 1, -1, image, image.0."""
+    inputs: dict[str, Constant] = Field(default={}, exclude_if=is_empty)
+    """Further arguments of forward, constants by name."""
+    extra_channels: tuple[float, ...] = Field(default=(), max_length=64, exclude_if=is_empty)
+    """Constant maps that are put behind the picture's channels, such as a noise level."""
     licence: str = "unknown"
-    source: str = "unknown"  # where the weights come from; goes into the manifest
+    """Licence of the weights; goes into the manifest."""
+    source: str = "unknown"
+    """Where the weights come from; goes into the manifest."""
 
     @model_validator(mode="after")
     def _range_rises(self) -> Self:

@@ -34,6 +34,9 @@ def _engines(value: Any) -> bool | tuple[str, ...]:
     raise ValueError(f"must be true, false or a list of runtimes, such as [litert_gpu], got {value!r}")
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class Budget(BaseModel):
     """Limits; a promise left out is not made. `min_…` is kept at or above the limit, `max_…` at or below.
 
@@ -59,12 +62,14 @@ class Budget(BaseModel):
     max_float_islands: float | None = Field(None, description="float runs between integer ops", ge=0)
     max_transposes: float | None = Field(None, description="TRANSPOSE ops in the file", ge=0)
     max_rank: float | None = Field(None, description="highest tensor rank in the file", ge=1)
-    min_accelerated_share: Annotated[float | dict[str, float] | None, PlainValidator(_shares)] = Field(
+    min_accelerated_share: Annotated[
+        float | dict[str, float] | None, PlainValidator(_shares, json_schema_input_type=Share | dict[str, Share])
+    ] = Field(
         None, description="share of the operators that the runtime's accelerator took, 0..1; a mapping: by runtime"
     )
-    forbid_fallback: Annotated[bool | tuple[str, ...], PlainValidator(_engines)] = Field(
-        False, description="no operator that the accelerator left to others; a list: on these runtimes"
-    )
+    forbid_fallback: Annotated[
+        bool | tuple[str, ...], PlainValidator(_engines, json_schema_input_type=bool | list[str])
+    ] = Field(False, description="no operator that the accelerator left to others; a list: on these runtimes")
     forbid_errors: bool = Field(False, description="no lint error, nor anything that the target's engine refuses")
 
     def limit(self, promise: str, runtime: str) -> float | None:

@@ -47,4 +47,6 @@ class Track(Part):
     """`mlflow`: a folder, or the address of a tracking server; `tensorboard`: a folder for event files."""
 
     mlflow: Annotated[str, BeforeValidator(_store)] | None = None
+    """Where MLflow keeps a run: a folder, or the address of a tracking server without user and password."""
     tensorboard: Annotated[Path, BeforeValidator(_folder)] | None = None
+    """Folder for TensorBoard's event files."""

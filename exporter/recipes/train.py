@@ -29,29 +29,48 @@ class TrainedModel(Part):
     """What is trained: a name of `exporter generators`, or `package.module:Class`, and where its weights begin."""
 
     arch: str
+    """A name of `exporter generators`, or package.module:Class."""
     kwargs: dict[str, Any] = {}
-    range: tuple[float, float] | None = None  # input and output value range of a network of your own; default 0..1
+    """Arguments of the network's class."""
+    range: tuple[float, float] | None = None
+    """Value range of a network of your own, of what goes in and comes out; without it 0..1."""
     multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)
-    init: RecipeCheckpoint | None = None  # weights to go on from
-    encoder: RecipeCheckpoint | None = None  # ImageNet MobileNetV2, torchvision format: starts DeblurGAN-v2's encoder
+    """Height and width must be multiples of it, px."""
+    init: RecipeCheckpoint | None = None
+    """Weights to go on from."""
+    encoder: RecipeCheckpoint | None = None
+    """ImageNet MobileNetV2 as torchvision writes it, which DeblurGAN-v2's encoder starts from."""
 
 
 class Blur(Part):
     """How photographs are blurred; see exporter.data.blur.BlurOptions, which it becomes."""
 
     min_length_px: float = Field(default=2.0, ge=0)
+    """Shortest path of a shaken camera."""
     max_length_px: float = Field(default=28.0, gt=0, le=1000)
+    """Longest path of a shaken camera."""
     max_kernels: int = Field(default=3, ge=1, le=100)
+    """Different blurs in one picture, at most, blended by smooth masks."""
     object_probability: float = Field(default=0.0, ge=0, le=1)
+    """Share of pictures in which only an object moves."""
     still_probability: float = Field(default=0.0, ge=0, le=1)
+    """Share of pictures that nothing blurs: what is sharp must stay as it is."""
     defocus_probability: float = Field(default=0.0, ge=0, le=1)
+    """Share of pictures that are out of focus, too."""
     max_defocus_px: float = Field(default=3.0, ge=0.5)
+    """Largest radius of the disc that a point out of focus becomes."""
     exposure_stops: float = Field(default=0.0, ge=0, le=4)
+    """Stops by which the exposure of pairs varies, up and down; what gets beyond white is clipped behind the blur."""
     highlight_probability: float = Field(default=0.3, ge=0, le=1)
+    """Share of pictures whose highlights are brighter than white before they are blurred."""
     max_noise_gain: float = Field(default=3e-4, ge=0)
+    """Largest variance of Poisson noise per unit of linear light."""
     max_read_noise: float = Field(default=1.5e-3, ge=0)
+    """Largest sigma of a sensor's Gaussian noise, in linear light of 0..1."""
     jpeg_probability: float = Field(default=0.5, ge=0, le=1)
+    """Share of pictures that were JPEG."""
     min_jpeg_quality: int = Field(default=80, ge=1, lt=99)
+    """Lowest quality of these."""
 
     @model_validator(mode="after")
     def _lengths_are_a_range(self) -> Self:
@@ -69,9 +88,13 @@ class Pool(Part):
     """
 
     pairs: int = Field(ge=1, le=10_000_000)
+    """Pairs that are drawn once."""
     size_px: int = Field(ge=32, le=LARGEST_SIDE_PX)
-    workers: int = Field(default=2, ge=1, le=MOST_THREADS)  # threads that draw
+    """Side of a pair; at least training.crop_px."""
+    workers: int = Field(default=2, ge=1, le=MOST_THREADS)
+    """Threads that draw."""
     labelled: bool = False
+    """Ask the teacher once, too, instead of at every step."""
 
 
 class Tiles(Part):
@@ -81,17 +104,24 @@ class Tiles(Part):
     """
 
     count: int = Field(ge=1)
+    """Cut-outs that are kept on the device."""
     size_px: int = Field(ge=32)
-    kernels: int = Field(default=2048, ge=1)  # shakes drawn once; which one blurs what is drawn anew each time
+    """Side of a cut-out; larger than training.crop_px by what a blur reaches."""
+    kernels: int = Field(default=2048, ge=1)
+    """Shakes drawn once; which one blurs what is drawn anew each time."""
 
 
 class Noise(Part):
     """Noise on sharp photographs, for a denoiser; see exporter.data.training_noisy.NoiseOptions, which it becomes."""
 
-    min_sigma: float = Field(default=0.0, ge=0, le=255)  # of 255
+    min_sigma: float = Field(default=0.0, ge=0, le=255)
+    """Weakest noise, sigma of 255."""
     max_sigma: float = Field(default=55.0, gt=0, le=255)
-    sensor_probability: float = Field(default=0.0, ge=0, le=1)  # that the variance grows with the light
-    judged_sigma: float = Field(default=25.0, gt=0, le=255)  # white noise on evaluation pictures
+    """Strongest noise, sigma of 255."""
+    sensor_probability: float = Field(default=0.0, ge=0, le=1)
+    """Share of pictures whose variance grows with the light, as a sensor's does."""
+    judged_sigma: float = Field(default=25.0, gt=0, le=255)
+    """White noise on evaluation pictures, sigma of 255."""
 
     @model_validator(mode="after")
     def _sigmas_are_a_range(self) -> Self:
@@ -106,18 +136,32 @@ class TrainingData(Part):
     Of several training folders each is as likely; one that is named twice is twice as likely.
     """
 
-    training: Annotated[tuple[RecipeFolder, ...], BeforeValidator(_one_or_several)] = Field(min_length=1)
+    training: Annotated[
+        tuple[RecipeFolder, ...], BeforeValidator(_one_or_several, json_schema_input_type=str | list[str])
+    ] = Field(min_length=1)
+    """Folder, or folders, of photographs or of pairs, also GoPro, RealBlur and RSBlur as distributed."""
     evaluation: RecipeFolder | None = None
-    protocol: Protocol | None = None  # how small pictures are made of sharp ones, for a network that enlarges
-    variant: str = ""  # of a public set: blur or blur_gamma, J or R; default is the first
-    height: Side = 256  # evaluation pictures
+    """Folder of pairs to validate by."""
+    protocol: Protocol | None = None
+    """How small pictures are made of sharp ones, for a network that enlarges."""
+    variant: str = ""
+    """Of a public set: blur or blur_gamma, J or R; without it the first."""
+    height: Side = 256
+    """Height of evaluation pictures, px."""
     width: Side = 256
+    """Width of evaluation pictures, px."""
     blur: Blur = Blur()
-    noise: Noise | None = Field(default=None, exclude_if=is_none)  # in place of blur
-    colour: Literal["grey"] | None = Field(default=None, exclude_if=is_none)  # BT.601 luma of RGB, for a denoiser
-    min_sharpness: float = Field(default=0.0, ge=0)  # variance of the Laplacian below which a crop is drawn again
+    """How photographs are blurred."""
+    noise: Noise | None = Field(default=None, exclude_if=is_none)
+    """Noise in place of blur, for a denoiser."""
+    colour: Literal["grey"] | None = Field(default=None, exclude_if=is_none)
+    """BT.601 luma of RGB, for a denoiser."""
+    min_sharpness: float = Field(default=0.0, ge=0)
+    """Variance of the Laplacian below which a crop is drawn again."""
     pool: Pool | None = None
+    """Draw pairs once, into files: best on a processor."""
     tiles: Tiles | None = None
+    """Keep cut-outs on the training device and blur there: best on a GPU."""
 
     @model_validator(mode="after")
     def _one_store(self) -> Self:
@@ -131,15 +175,26 @@ class TrainingData(Part):
 
 
 class TrainRecipe(Part):
+    """What is trained, on what and for how long."""
+
     name: Name
+    """Name of the training and its files: letters, digits, _ and -."""
     description: str = ""
+    """One sentence for people."""
     seed: Seed = 0
+    """Where random numbers begin."""
     model: TrainedModel
-    teacher: RecipeFile | None = None  # a network file of this project
-    perceptual_encoder: RecipeCheckpoint | None = None  # ImageNet MobileNetV2 for the perceptual term
+    """What is trained, and where its weights begin."""
+    teacher: RecipeFile | None = None
+    """A network file of this project that is learnt from."""
+    perceptual_encoder: RecipeCheckpoint | None = None
+    """ImageNet MobileNetV2 for the perceptual term."""
     data: TrainingData
+    """Photographs to learn from and to validate by."""
     training: FitOptions = FitOptions()
-    track: Track = Track()  # who else keeps the figures; the weights do not depend on it
+    """How long and how to train."""
+    track: Track = Track()
+    """Who else keeps the figures; the weights do not depend on it."""
 
     @model_validator(mode="after")
     def _terms_have_what_they_need(self) -> Self:

@@ -15,8 +15,12 @@ MOST_THREADS = 1024
 LARGEST_SEED = 2**63 - 1  # what every generator of random numbers and every reader of JSON integers takes
 
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+VERSION = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+
+
 def _plain_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+    if not re.fullmatch(NAME, name):
         raise ValueError(
             f"a name holds letters, digits, _ and - and begins with one of the first two, not {name[:80]!r}"
         )
@@ -24,7 +28,7 @@ def _plain_name(name: str) -> str:
 
 
 def _plain_version(version: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", version):
+    if not re.fullmatch(VERSION, version):
         raise ValueError(f"a version holds letters, digits, . _ and -, not {version[:80]!r}")
     if version.endswith(".missed"):
         raise ValueError("a version may not end in .missed: so end the folders of runs that missed a promise")
@@ -32,8 +36,10 @@ def _plain_version(version: str) -> str:
 
 
 # A name becomes part of file names, in a bundle and in a build folder.
-Name = Annotated[str, Field(max_length=64), AfterValidator(_plain_name)]
-Version = Annotated[str, Field(max_length=64), AfterValidator(_plain_version)]
+Name = Annotated[str, Field(max_length=64, json_schema_extra={"pattern": f"^{NAME}$"}), AfterValidator(_plain_name)]
+Version = Annotated[
+    str, Field(max_length=64, json_schema_extra={"pattern": f"^{VERSION}$"}), AfterValidator(_plain_version)
+]
 Threads = Annotated[int, Field(ge=1, le=MOST_THREADS)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Side = Annotated[int, Field(ge=16, le=LARGEST_SIDE_PX)]

@@ -1,7 +1,7 @@
 """One Python file as a result sees it: what it does, what it may import, which files beside it it names.
 
-Comments, docstrings, layout and what only a type checker runs change nothing that is computed, so they are left out
-of the digest. A file that reads docstrings (it says `__doc__`) keeps them.
+Comments, docstrings (of fields, too), layout and what only a type checker runs change nothing that is computed, so they
+are left out of the digest. A file that reads docstrings (it says `__doc__`) keeps them.
 """
 
 from __future__ import annotations
@@ -70,8 +70,15 @@ def _leave_out(tree: ast.Module, docstrings: bool) -> None:
     for node in ast.walk(tree):
         if docstrings and isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             del node.body[0]
+        if docstrings and isinstance(node, ast.ClassDef):
+            node.body = [line for line in node.body if not _is_text(line)]
         if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
             node.body = []
+
+
+def _is_text(line: ast.stmt) -> bool:
+    """The docstring below a field."""
+    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) and isinstance(line.value.value, str)
 
 
 def _imported(node: ast.ImportFrom, package: str) -> Iterator[str]:

@@ -29,7 +29,6 @@ class BuildTensorrt(Stage):
     """Build an engine of TensorRT for one size or, with `smallest` and `largest`, for all sizes between.
 
     A range needs a file of quantize_onnx with any_size. It is fastest at `optimal` (left out: at the recipe's size).
-    `compute_capability`, such as "8.9", makes a TensorRT-RTX engine for one kind of GPU only; left out, one for all.
     TensorRT builds for the GPU it runs on. Next to the engine lies NAME.engine.json, which says what it is.
     """
 
@@ -38,10 +37,16 @@ class BuildTensorrt(Stage):
     gives: ClassVar[Format] = Format.TENSORRT
 
     builder: Literal["tensorrt_rtx", "tensorrt"] = "tensorrt_rtx"
+    """Who builds the engine. tensorrt_rtx builds without a GPU; tensorrt builds on the GPU that the engine is for."""
     smallest: Size | None = None
+    """Smallest height and width that the engine takes, px. Give it with largest for an engine of many sizes."""
     optimal: Size | None = None
+    """Height and width at which it is fastest, px. Give it where that is not the recipe's size."""
     largest: Size | None = None
+    """Largest height and width that the engine takes, px. Give it with smallest for an engine of many sizes."""
     compute_capability: str | None = Field(default=None, pattern=r"^\d+\.\d$")
+    """The one kind of GPU that a TensorRT-RTX engine is for. Left out it runs on all; name it, such as "8.9", where
+    all devices are alike."""
 
     @model_validator(mode="after")
     def _sizes_make_a_range(self) -> Self:

@@ -32,9 +32,16 @@ class Distill(FitOptions, Stage):
     spent: ClassVar[frozenset[str]] = frozenset({CHECKPOINT})
 
     student: str = "mobilenetv3_student"
+    """The network that learns: a name of `exporter generators`, or package.module:Class. Change it for another trade of
+    speed and quality."""
     kwargs: dict[str, Any] = {"preset": "m"}
-    warm_start: RecipeCheckpoint | None = None  # student weights to start from
+    """Arguments of the student's class. Change the preset, or the widths, for a larger or smaller student."""
+    warm_start: RecipeCheckpoint | None = None
+    """Weights that the student starts from, a file or hf://OWNER/NAME@COMMIT/FILE. Name those of a long training, for a
+    short one to finish."""
     learn_from: Literal["original", "source"] = "original"
+    """The teacher: the recipe's trained model, or the network of the stage before. Take source where that one is what
+    you want to keep."""
 
     def networks(self, source: Artifact) -> tuple[str, ...]:
         return (self.student,)

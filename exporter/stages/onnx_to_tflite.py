@@ -47,9 +47,16 @@ class OnnxToTflite(Stage):
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})  # onnx2tf tries orders of axes on pictures
 
     converter: Literal["auto", "direct", "onnx2tf"] = "auto"
+    """Who translates. direct knows every tensor's layout, onnx2tf covers more operators; auto takes direct where it
+    can."""
     strict: bool = False
+    """onnx2tf compares every operator with ONNX Runtime and tries other orders of axes. Turn it on where parity is
+    missed."""
     split_group_convolutions: bool = True
+    """onnx2tf writes a grouped convolution as plain ones. Turn it off where every engine of yours knows grouped ones.
+    """
     replace: tuple[Literal["erf", "gelu", "hardswish", "leakyrelu", "prelu"], ...] = ()
+    """Operators that onnx2tf writes as simpler ones. Name those that your engine does not know."""
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError naming operator and node when one cannot be converted, or when the pictures differ."""

@@ -43,10 +43,18 @@ class Prune(FitOptions, Stage):
     resumes: ClassVar[bool] = True
     spent: ClassVar[frozenset[str]] = frozenset({CHECKPOINT})
 
-    ratio: float = Field(default=0.25, gt=0, lt=1)  # share of channels removed in every prunable layer
-    round_to: int = Field(default=8, ge=1, le=1024)  # what is left is a multiple of this: lanes of phones and GPUs
-    keep: tuple[str, ...] = ()  # module names never pruned, besides the last convolution
-    warm_start: RecipeFile | None = None  # pruned.safetensors of a run with the same checkpoint, ratio and round_to
+    ratio: float = Field(default=0.25, gt=0, lt=1)
+    """Share of the channels that goes, in every layer that can be pruned. Raise it for a smaller, faster file; lower it
+    where quality is missed."""
+    round_to: int = Field(default=8, ge=1, le=1024)
+    """Channels left in a layer are a multiple of this. Lower it only where layers are narrow: phones and GPUs compute 8
+    at once."""
+    keep: tuple[str, ...] = ()
+    """Names of modules that are never pruned, besides the last convolution. Name the layers whose pruning costs most.
+    """
+    warm_start: RecipeFile | None = None
+    """`pruned.safetensors` of an earlier run with the same checkpoint, ratio and round_to. Name it to go on from a
+    longer recovery."""
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         from exporter.generators.network_file import describe_pruned, read_network, write_network

@@ -55,16 +55,27 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Settings, Stage):
     spent: ClassVar[frozenset[str]] = frozenset({CHECKPOINT})
 
     steps: int = Field(default=200, ge=1, le=MOST_STEPS)
+    """How long to train, in steps. Raise it where the INT8 file still gains at the end."""
     batch: int = Field(default=2, ge=1, le=65536)
-    learning_rate: float = Field(default=1e-4, gt=0, le=10)  # of the largest weight in each channel
+    """Crops in a step. Raise it where memory allows and the loss jumps."""
+    learning_rate: float = Field(default=1e-4, gt=0, le=10)
+    """Step size of Adam, as a share of the largest weight in each channel. Lower it where the loss rises."""
     ema_decay: float = Field(default=0.98, ge=0, lt=1)
-    precision: Literal["fp32"] = "fp32"  # half precision cannot count an int8 kernel's sums
+    """How slowly the averaged weights, which are kept, follow. Raise it towards 1 for long trainings."""
+    precision: Literal["fp32"] = "fp32"
+    """Numbers of the training. It cannot be changed: half precision cannot count an int8 kernel's sums."""
     pixel: float = Field(default=0.0, ge=0)
+    """Weight of the distance to the sharp photograph. Raise it above 0 to learn from truth, too."""
     teacher: float = Field(default=1.0, ge=0)
+    """Weight of the distance to the float file's picture. Lower it only where pixel or decibel are above 0."""
     frequency: float = Field(default=0.0, ge=0)
+    """Weight of the distance between spectra. Raise it where fine texture is lost."""
     keep_float: tuple[str, ...] = ()
+    """Patterns over operator kinds or output names that stay in float. Give quantize_tflite the same."""
     train_ranges: bool = True
+    """Train the ranges of activations, too. Turn it off to keep them where calibration put them."""
     tune: bool = True
+    """Find the best settings to start from by trying. Turn it off to save that time; naming one turns it off, too."""
 
     @model_validator(mode="before")
     @classmethod

@@ -40,9 +40,6 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
 
     `ranges`, `percentile`, `equalize`, `rounding`, `bias_correction` and `tune` mean what they mean in quantize_tflite;
     with the same options every scale and zero point is the same, bit for bit, until weights are changed.
-    `activations` is how they are stored: "uint8" is what ONNX Runtime's CPU kernels are fast with, "int8" is what
-    TensorRT takes. `keep_float` are patterns over operator kinds or node names that stay in float.
-
     `float_fallback_s` means what it means in quantize_tflite.
 
     `engine: tensorrt` writes what TensorRT documents: symmetric int8 at the inputs of weighted operators only. What is
@@ -58,13 +55,23 @@ class QuantizeOnnx(TunableInt8Settings, Stage):
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
 
     activations: Literal["uint8", "int8"] = "uint8"
+    """How activations are stored. uint8 is fast in ONNX Runtime on CPUs, int8 is what TensorRT takes."""
     keep_float: tuple[str, ...] = ()
+    """Patterns over operator kinds or node names that stay in float. Name what `exporter lint` or the report shows to
+    lose most."""
     engine: Literal["onnxruntime", "tensorrt"] = "onnxruntime"
+    """Whose rules the file follows. tensorrt for build_tensorrt and NVIDIA's engines."""
     precision: Literal["int8", "fp16", "fp32"] = "int8"
+    """Numbers of the weighted operators. fp16 or fp32, for engine tensorrt, leaves out int8 altogether."""
     remainder: Literal["fp32", "fp16"] = "fp32"
+    """Numbers of what is not int8, for engine tensorrt. fp16 is faster on GPUs."""
     narrow: Literal["float", "int8"] = "float"
+    """Numbers of convolutions with few channels, for engine tensorrt. int8 where the engine turns out faster by it."""
     any_size: bool = False
+    """Leave height and width open, for engine tensorrt. For build_tensorrt with smallest and largest."""
     float_fallback_s: int = Field(default=USUAL_S, ge=0, exclude_if=is_usual)
+    """How long, in seconds, to search for layers that have to stay in float where the picture is lost. 0 leaves the
+    search out."""
 
     @model_validator(mode="after")
     def _options_fit_the_engine(self) -> Self:

@@ -59,17 +59,13 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     """Rewrite a float .tflite with int8, int16 or fp16 numbers.
 
     int8: per-channel symmetric weights, per-tensor activations whose ranges come from the calibration images.
-    `ranges` says how: "minmax" keeps all values seen, "percentile" cuts off (100 - percentile) / 2 percent at each end,
-    "mse" takes the range whose code has the smallest squared error, "entropy" the one whose code tells the values
-    apart best; a file that quantize_aware_train wrote brings its own. Before weights are rounded, `equalize` makes
-    channels alike across layers, `rounding` "adaptive" chooses up or down by the error of the layer's output, and
-    `bias_correction` takes the mean of that error back (benchmarks/quantization_ablation.py shows what each is worth).
+    A file that quantize_aware_train wrote brings its own ranges. benchmarks/quantization_ablation.py shows what
+    `ranges`, `equalize`, `rounding` and `bias_correction` are worth.
     `tune` tries them all on this network: some calibration images to learn from, others to judge by, and takes what
     brings the picture nearest to the float one.
     The picture at both ends has scale 1/255 and zero point -128, and the residual that is added to it is never clipped,
     whatever the method.
-    `keep_float` names operators that stay in float, as patterns over kinds or output names; `io` is the number format
-    of the file's ends. `device: cpu` writes what is fastest on XNNPACK: what it computes in float alone stays in float
+    `device: cpu` writes what is fastest on XNNPACK: what it computes in float alone stays in float
     (PRELU, HARD_SWISH), and nearest enlargement by a whole factor is written as copies of pixels and rows, the same
     numbers in less time (benchmarks/frame_rate.py). GPUs and NPUs want the operators themselves: "any".
     `mixed` searches for the layers that have to stay in float so that a dB budget is kept, with measured times as the
@@ -78,8 +74,7 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     Where a file is less than 36 dB from the float one on calibration pictures, channels are made as wide as each other
     across the whole graph (what would not stand that is computed in float) and biases corrected; where that is not
     enough, the few layers that lose most stay in float, at most half of the multiply-accumulates, unless the picture is
-    less than 30 dB from the float one even so. `float_fallback_s` is how long the search for these may take, about; 0
-    leaves all of it out.
+    less than 30 dB from the float one even so. `float_fallback_s: 0` leaves all of it out.
     fp16: weights are stored in half precision and nothing else changes.
     int16x8: int16 activations around zero, int8 weights, int64 biases; ranges are chosen from all values. For NPUs: on
     CPUs LiteRT has reference kernels alone, up to a hundred times slower than INT8 (benchmarks/sixteen_bit.py), and
@@ -96,12 +91,22 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     resumes: ClassVar[bool] = True
 
     precision: Literal["int8", "fp16", "int16x8"] = "int8"
+    """Numbers of the file. int8 for CPUs and NPUs, fp16 for GPUs, int16x8 for NPUs where int8 loses too much."""
     keep_float: tuple[str, ...] = ()
+    """Patterns over operator kinds or output names that stay in float. Name the layers that the report shows to lose
+    most."""
     io: Literal["int8", "int16", "float32"] = "int8"
+    """Numbers of the file's ends; those of int16x8 are int16. float32 where the app hands over floats."""
     device: Literal["any", "cpu"] = "any"
+    """Whom the file is for. cpu is fastest on XNNPACK; GPUs and NPUs want any."""
     mixed: MixedPrecision | None = None
+    """Search for the layers that have to stay in float to keep a dB budget. Use it where tune alone misses max_loss_db.
+    """
     costs: RecipeFile | None = None
+    """report.json of an earlier bundle, whose times mixed takes. Name it to get the same bytes again."""
     float_fallback_s: int = Field(default=USUAL_S, ge=0, exclude_if=is_usual)
+    """How long, in seconds, to search for layers that have to stay in float where the picture is lost. 0 leaves the
+    search out."""
 
     @model_validator(mode="before")
     @classmethod

@@ -32,7 +32,8 @@ class ReestimateNorm(Stage):
     gives: ClassVar[Format] = Format.TORCH
     reads: ClassVar[frozenset[str]] = frozenset({"calibration"})
 
-    batch: int = Field(default=8, ge=1, le=65536)  # images whose statistics are taken together, as in training
+    batch: int = Field(default=8, ge=1, le=65536)
+    """Images whose statistics are taken together. Make it what it was in training."""
 
     def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
         if not _norms(network):

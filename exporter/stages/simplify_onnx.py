@@ -41,6 +41,7 @@ class SimplifyOnnx(Stage):
     packages: ClassVar[tuple[str, ...]] = ("onnxsim",)  # may run in a process of its own
 
     fold_batch_norm: bool = True
+    """Write batch norms into the convolutions before them. Turn it off to see the norms in the file."""
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError when onnxsim fails or changes the picture."""

@@ -41,6 +41,8 @@ class TorchToOnnx(Stage):
     packages: ClassVar[tuple[str, ...]] = ("onnxscript",)  # inside torch.onnx
 
     exporter: Literal["auto", "trace", "dynamo"] = "auto"
+    """PyTorch's way of reading the network: trace runs it once, dynamo reads its code. Name one where auto takes long
+    or the wrong one."""
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises Refused naming operator and module that ONNX has no word for, StageError when the pictures differ."""

@@ -12,6 +12,10 @@ class Processing(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    denoise: float = Field(default=0.0, ge=0, le=30)  # strength of non-local means, 8-bit levels; 0: none
-    only_blurred: bool = False  # tiles that are sharp stay as they are
+    denoise: float = Field(default=0.0, ge=0, le=30)
+    """Strength of non-local means before the network, in 8-bit levels; 0 is none. Raise it for noisy cameras."""
+    only_blurred: bool = False
+    """Leave tiles that are sharp as they are. Turn it on to save time and keep what is good."""
     sharp_above: float = Field(default=SHARP_ABOVE, ge=0, le=1)
+    """How sharp a tile is that stays, as exporter/tiling/blur_detection.py counts it. Lower it where sharp tiles are
+    restored."""

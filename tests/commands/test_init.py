@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from exporter.recipes.export import load_recipe
 from exporter.recipes.plan import make_plan
 from tests.conftest import REPO
 from tests.probe.networks import Plain
+from tests.recipes.schema import mistakes_in
 
 HERE = "tests.probe.networks"
 
@@ -51,6 +53,10 @@ def test_a_checkpoint_of_a_known_architecture(tmp_path: Path, capfd: pytest.Capt
     assert recipe.model.arch == "mobilenetv3_student" and recipe.model.kwargs["preset"] == "m"
     assert recipe.model.checkpoint == weights and make_plan(recipe)
     assert "random" not in capfd.readouterr().out
+    first, *_ = (tmp_path / "mobilenetv3_student_m.yaml").read_text().splitlines()
+    assert first.endswith("$schema=recipe.schema.json")
+    schema = json.loads((tmp_path / "recipe.schema.json").read_text())
+    assert mistakes_in("mobilenetv3_student_m.yaml", schema) == []
 
 
 def test_what_does_not_go_through_is_commented_out_with_the_reason(capfd: pytest.CaptureFixture[str]) -> None:

@@ -115,6 +115,12 @@ def test_only_what_is_computed_is_in_a_digest(write: Write, content: str, counts
     assert (write({"net.py": content}).code_of("net") != before) == counts
 
 
+def test_the_docstring_below_a_field_is_left_out(write: Write) -> None:
+    plain = "class A:\n    ratio = 1\n    width = 2\n"
+    before = write({"net.py": plain}).code_of("net")
+    assert write({"net.py": plain.replace("1\n", '1\n    """Of channels."""\n')}).code_of("net") == before
+
+
 def test_a_file_that_reads_docstrings_keeps_them(write: Write) -> None:
     before = write({"net.py": '"""3"""\nwidth = int(__doc__)'}).code_of("net")
     assert write({"net.py": '"""4"""\nwidth = int(__doc__)'}).code_of("net") != before
