@@ -19,6 +19,7 @@ from exporter.generators.size_rule import wrong_size
 from exporter.generators.table import GENERATORS
 from exporter.recipes.carried import state_problems
 from exporter.recipes.export import Recipe
+from exporter.recipes.promises import ELSEWHERE
 from exporter.runtimes import RUNTIMES
 from exporter.stages import LoadGenerator, Stage
 from exporter.stages.distill import Distill
@@ -82,9 +83,11 @@ def make_plan(recipe: Recipe) -> tuple[Chain, ...]:
     problems = [*_network_problems(recipe), *_data_problems(recipe), *state_problems(recipe)]
     for chain in chains:
         problems += _chain_problems(recipe, chain)
-        if chain.also_on and recipe.budget_of(chain.target).min_parity_db is None:
-            where = recipe.at("targets", chain.target, "also_on")
-            problems.append(f"{where}: proves min_parity_db there, which no budget promises")
+        budget = recipe.budget_of(chain.target)
+        for name in chain.also_on:
+            if all(budget.limit(promise, name) is None for promise in ELSEWHERE):
+                where = recipe.at("targets", chain.target, "also_on")
+                problems.append(f"{where}: {name} proves {' or '.join(ELSEWHERE)} there, and no budget promises any")
     problems = list(dict.fromkeys(problems))
     if len(problems) == 1:
         raise PlanError(problems[0])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
 
 def _share(value: Any) -> float:
@@ -35,6 +35,10 @@ def _engines(value: Any) -> bool | tuple[str, ...]:
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _listed(value: bool | tuple[str, ...]) -> bool | list[str]:
+    return value if isinstance(value, bool) else list(value)
 
 
 class Budget(BaseModel):
@@ -68,7 +72,9 @@ class Budget(BaseModel):
         None, description="share of the operators that the runtime's accelerator took, 0..1; a mapping: by runtime"
     )
     forbid_fallback: Annotated[
-        bool | tuple[str, ...], PlainValidator(_engines, json_schema_input_type=bool | list[str])
+        bool | tuple[str, ...],
+        PlainValidator(_engines, json_schema_input_type=bool | list[str]),
+        PlainSerializer(_listed),
     ] = Field(False, description="no operator that the accelerator left to others; a list: on these runtimes")
     forbid_errors: bool = Field(False, description="no lint error, nor anything that the target's engine refuses")
 
@@ -91,4 +97,5 @@ class Budget(BaseModel):
                 yield from ((promise, name) for name in value)
 
 
-RESIDENCY = ("min_accelerated_share", "forbid_fallback")  # hold on the target's own runtime and on those of `also_on`
+RESIDENCY = ("min_accelerated_share", "forbid_fallback")
+ELSEWHERE = ("min_parity_db", *RESIDENCY)  # hold on the target's own runtime and on those of `also_on`
