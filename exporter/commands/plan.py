@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             every = "every stage" if len(done) == len(chain.stages) else ""
             show(f"  {'':14} already done: {every or ' → '.join(done) or 'nothing'}")
         promises = recipe.budget_of(chain.target).model_dump(exclude_none=True, exclude_defaults=True)
-        show(f"  {'':14} promises: {', '.join(f'{key} {value:g}' for key, value in promises.items()) or 'none'}")
+        show(f"  {'':14} promises: {', '.join(f'{key} {_limit(limit)}' for key, limit in promises.items()) or 'none'}")
     for warning in warnings:
         show(f"warning: {warning}")
     for reference in awaited:
@@ -50,6 +50,12 @@ def run(args: argparse.Namespace) -> int:
     show(f"checked: {CHECKED}")
     show(f"not yet: {LEFT}")
     return 0
+
+
+def _limit(limit: float | dict[str, float] | list[str]) -> str:
+    if isinstance(limit, dict):
+        return " and ".join(f"{share:g} on {name}" for name, share in limit.items())
+    return f"on {' and '.join(limit)}" if isinstance(limit, list) else f"{limit:g}"
 
 
 def _kept(recipe: Recipe, chains: Sequence[Chain], folder: Path) -> dict[str, tuple[str, ...]]:

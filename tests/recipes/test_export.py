@@ -2,8 +2,10 @@
 
 import pytest
 
+from exporter.bundle.stored_verdict import pledges_of
 from exporter.errors import RecipeError
 from exporter.recipes.export import load_recipe
+from exporter.runs.export import pledges
 from tests.recipes.conftest import GOOD
 
 
@@ -28,6 +30,23 @@ def test_a_stage_can_be_addressed_through_its_list(recipe_file):
 def test_the_target_budget_lies_over_the_recipe_budget(recipe_file):
     budget = load_recipe(recipe_file).budget_of("torch")
     assert (budget.min_parity_db, budget.min_gain_db) == (40, 0.5)
+
+
+def test_residency_is_in_the_resolved_recipe_only_where_it_is_promised(recipe_file):
+    """So that a bundle of a recipe without it keeps its bytes."""
+    keys = {"min_accelerated_share", "forbid_fallback"}
+    assert not keys & {*load_recipe(recipe_file).resolved()["budget"]}
+    told = {
+        "budget.forbid_fallback": "true",
+        "targets.torch.budget.min_accelerated_share": "{torch_cpu: 0.5}",
+        "targets.torch.budget.forbid_fallback": "false",
+    }
+    recipe = load_recipe(recipe_file, told)
+    tree = recipe.resolved()
+    assert tree["budget"]["forbid_fallback"] is True and "min_accelerated_share" not in tree["budget"]
+    own = tree["targets"]["torch"]["budget"]
+    assert (own["forbid_fallback"], own["min_accelerated_share"]) == (False, {"torch_cpu": 0.5})
+    assert pledges_of(tree) == pledges(recipe)
 
 
 def test_extends_merges_and_finds_files_beside_the_parent(recipe_file, tmp_path):
@@ -108,6 +127,13 @@ def test_a_value_stands_for_itself_alone(recipe_file, monkeypatch):
         ({"distill.steps": "{a"}, r"^distill\.steps=\{a: did not find expected"),
         ({"distill.steps": "[1,2]"}, r"stages\.distill\.steps: must be a valid integer, got \[1, 2\]"),
         ({"model.kwargs": "{a: 1, a: 2}"}, r"'a' is there twice"),
+        ({"budget.min_accelerated_share": "2"}, r"budget\.min_accelerated_share: must be a share, 0 to 1, .*got 2"),
+        ({"budget.forbid_fallback": "litert_gpu"}, r"budget\.forbid_fallback: must be true, false or a list"),
+        ({"budget.forbid_fallback": "[litert_gpu]"}, r"budget\.forbid_fallback: no target runs on litert_gpu"),
+        (
+            {"targets.torch.budget.min_accelerated_share": "{litert_gpu: 1}"},
+            r"targets\.torch: budget\.min_accelerated_share: litert_gpu is neither its runtime nor in also_on",
+        ),
         ({"model.kwargs": "{a: !!python/name:os.system x}"}, r"tag .* is refused"),
     ],
 )
