@@ -32,6 +32,7 @@ class Format(StrEnum):
     ONNX = "onnx"
     TFLITE = "tflite"
     TENSORRT = "tensorrt"
+    NPU = "npu"  # a .tflite that a vendor's compiler made for one chip; nothing else runs it
 
 
 @dataclass(frozen=True, slots=True)

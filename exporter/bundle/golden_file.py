@@ -82,7 +82,7 @@ class GoldenFile(_Part):
         """The vectors of `model`, at its first size or at that of `signature`; an engine built where nothing could run
         it is held to those of its ONNX file."""
         own = self._of_file(model.file, signature)
-        if own or model.format != Format.TENSORRT:
+        if own or model.format not in (Format.TENSORRT, Format.NPU):
             return own
         sources = [m.file for m in manifest.models if m.history == model.history[:-1]]
         return [pair for file in sources for pair in self._of_file(file, signature)]

@@ -30,7 +30,13 @@ ModelFile = Annotated[str, Field(pattern=r"^models/[^/\\\p{C}]+$")]
 Px = Annotated[int, Field(ge=1, le=1 << 20)]
 CODES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767)}  # dtype -> smallest and largest code
 FLOATS = ("float32", "float16")
-ENDINGS = {Format.TFLITE: ".tflite", Format.ONNX: ".onnx", Format.TORCH: ".safetensors", Format.TENSORRT: ".engine"}
+ENDINGS = {
+    Format.TFLITE: ".tflite",
+    Format.ONNX: ".onnx",
+    Format.TORCH: ".safetensors",
+    Format.TENSORRT: ".engine",
+    Format.NPU: ".tflite",
+}
 
 
 class _Part(BaseModel):

@@ -34,6 +34,7 @@ def model_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator[s
         Format.ONNX: _graph_problems,
         Format.TORCH: _network_problems,
         Format.TENSORRT: _engine_problems,
+        Format.NPU: _npu_problems,
     }[model.format]
     if model.size_bytes != path.stat().st_size:
         yield f"{model.file} has {path.stat().st_size} bytes, manifest.json says {model.size_bytes}"
@@ -43,6 +44,12 @@ def model_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator[s
         yield from (f"{model.file}: {shown(problem)}" for problem in problems(model, manifest, bundle))
     except ExportError as error:
         yield f"{model.file}: {shown(str(error).splitlines()[0])}"
+
+
+def _npu_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator[str]:
+    """Nothing but its chip looks inside."""
+    if (bundle / model.file).read_bytes()[4:8] != _TFLITE_MARK:
+        yield "it is no .tflite"
 
 
 def _tflite_problems(model: Model, manifest: Manifest, bundle: Path) -> Iterator[str]:

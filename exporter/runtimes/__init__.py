@@ -9,6 +9,7 @@ from exporter.runtimes.litert_cpu import LiteRtCpu
 from exporter.runtimes.litert_gpu import LiteRtGpu, LiteRtGpuFp32
 from exporter.runtimes.litert_versions import LiteRt210, LiteRt216, LiteRt230, LiteRtCompiledCpu, LiteRtRelease
 from exporter.runtimes.litert_web import LiteRtWeb, LiteRtWebGpu
+from exporter.runtimes.npu import Npu
 from exporter.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
 from exporter.runtimes.onnxruntime_cuda import OnnxRuntimeCuda
 from exporter.runtimes.tensorflow_lite import TensorflowLite
@@ -56,6 +57,7 @@ RUNTIMES: tuple[Runtime, ...] = (
     LiteRtArm(),
     TfliteRuntimeArm(),
     AndroidAdb(),
+    Npu(),
     # A browser's engine. What it computes on its own threads is timed.
     LiteRtWeb(),
     LiteRtWebGpu(),

@@ -38,6 +38,13 @@ COMPUTED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "exporter.generators.recognition": ("spandrel",),
         "exporter.generators.signature": (),  # only asks where a class lies
         "exporter.nvidia.library": ("tensorrt", "tensorrt-rtx-cu12-libs", "tensorrt-rtx-cu13-libs"),
+        "exporter.npu.aot_worker": ("ai-edge-litert",),
+        "exporter.npu.vendors": (
+            "ai-edge-litert-sdk-google-tensor",
+            "ai-edge-litert-sdk-intel",
+            "ai-edge-litert-sdk-mediatek",
+            "ai-edge-litert-sdk-qualcomm",
+        ),
         "exporter.runtimes.installed": (),  # only asks whether a package is there
         "exporter.runtimes.interpreter_worker": (),  # the engine: what a runtime's `device` says has its version
         "exporter.android.bench_worker": (),  # as interpreter_worker

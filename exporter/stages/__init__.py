@@ -2,6 +2,7 @@
 
 from exporter.stages.base import Stage, Workspace
 from exporter.stages.build_tensorrt import BuildTensorrt
+from exporter.stages.compile_npu import CompileNpu
 from exporter.stages.distill import Distill
 from exporter.stages.load_generator import LoadGenerator
 from exporter.stages.onnx_to_tflite import OnnxToTflite
@@ -26,4 +27,5 @@ STAGES: tuple[type[Stage], ...] = (
     OnnxToTflite,
     QuantizeAwareTrain,
     QuantizeTflite,
+    CompileNpu,
 )

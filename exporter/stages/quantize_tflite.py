@@ -111,9 +111,10 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     @model_validator(mode="before")
     @classmethod
     def _sixteen_bits_have_their_own_defaults(cls, options: Any) -> Any:
-        if isinstance(options, dict) and options.get("precision") == "int16x8" and not options.get("tune"):
-            return {"io": "int16", "rounding": "adaptive", "bias_correction": True} | options
-        return options
+        if not isinstance(options, dict) or options.get("precision") != "int16x8":
+            return options
+        weights = {} if options.get("tune") else {"rounding": "adaptive", "bias_correction": True}
+        return {"io": "int16"} | weights | options
 
     @model_validator(mode="after")
     def _sixteen_bits_fit(self) -> Self:
