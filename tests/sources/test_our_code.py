@@ -16,6 +16,7 @@ from exporter.generators.table import GENERATORS, ZOO
 from exporter.measure import measurements
 from exporter.measure.measurements import Built
 from exporter.recipes.export import Verification
+from exporter.npu.vendors import VENDORS
 from exporter.runtimes import RUNTIMES
 from exporter.sources import Sources, closure, rules
 from exporter.stages import STAGES, LoadGenerator, Stage
@@ -183,6 +184,7 @@ def test_every_import_of_ours_leads_to_a_known_distribution() -> None:
     everything = [".".join(path.relative_to(OURS.parent).with_suffix("").parts) for path in OURS.rglob("*.py")]
     absent = {name for name, version in Sources().code_of(*everything).packages.items() if version == "absent"}
     assert absent <= {
+        *(vendor.package for vendor in VENDORS.values()),
         "av",
         "tensorrt",
         "tensorrt-rtx-cu12-libs",
