@@ -15,8 +15,8 @@ from exporter.data.manifest import PairManifest
 from exporter.generators.table import GENERATORS, ZOO
 from exporter.measure import measurements
 from exporter.measure.measurements import Built
-from exporter.recipes.export import Verification
 from exporter.npu.vendors import VENDORS
+from exporter.recipes.export import Verification
 from exporter.runtimes import RUNTIMES
 from exporter.sources import Sources, closure, rules
 from exporter.stages import STAGES, LoadGenerator, Stage
