@@ -9,6 +9,7 @@ from pathlib import Path
 from exporter.artifact import Signature, TensorSpec, sha256_of
 from exporter.bundle.manifest import MANIFEST_SCHEMA_VERSION, Judged, Manifest, Model, Sized, State, Tensor, Tiling
 from exporter.bundle.models import ShippedModel
+from exporter.bundle.web import WEB, wants_web
 from exporter.carried import next_name
 from exporter.files.plain_json import plain
 from exporter.inspect.results import Audit
@@ -38,7 +39,7 @@ def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Pat
         tools=dict(outcome.environment),
         provenance=plain(outcome.provenance),
         recipe=recipe,
-        reproducible=("manifest.json", "README.md", "models/", "golden/"),
+        reproducible=("manifest.json", "README.md", "models/", "golden/", *((WEB,) if wants_web(recipe) else ())),
         not_reproducible={
             "report/": "holds measured latency, which differs from run to run",
             "SHA256SUMS": "lists the digests of report/",

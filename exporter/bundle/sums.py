@@ -10,6 +10,7 @@ from exporter.artifact import Format, sha256_of
 from exporter.bundle.documents import read_bounded
 from exporter.bundle.golden_file import GoldenFile
 from exporter.bundle.manifest import Manifest
+from exporter.bundle.web import PAGE, WEB
 from exporter.errors import BundleError
 from exporter.nvidia.sidecar import sidecar_path
 
@@ -90,6 +91,8 @@ def account_problems(manifest: Manifest, golden: GoldenFile, found: Mapping[str,
     engines = (model.file for model in manifest.models if model.format == Format.TENSORRT)
     needed |= {sidecar_path(Path(file)).as_posix(): file for file in engines}
     needed |= dict.fromkeys(golden.files(), manifest.golden)
+    if WEB in manifest.reproducible:  # which files the page is made of is the business of the exporter that wrote it
+        needed |= {PAGE: "manifest.json"} | {file: "manifest.json" for file in found if file.startswith(WEB)}
     for file in sorted(needed.keys() - found.keys()):
         yield f"{file} is missing: {needed[file]} needs it"
     for file in sorted(found.keys() - needed.keys()):

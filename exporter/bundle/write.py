@@ -17,6 +17,7 @@ from exporter.bundle.manifest_of_run import build_manifest
 from exporter.bundle.model_metadata import metadata_of
 from exporter.bundle.models import ShippedModel, shipped_models
 from exporter.bundle.sums import SUMS, covers, digests, sums_text
+from exporter.bundle.web import wants_web, write_web
 from exporter.errors import BundleError, RecipeError
 from exporter.files.atomic import remove_folder, replace_folder
 from exporter.graph.tflite_metadata import stamp
@@ -54,6 +55,8 @@ def write_bundle(
         for model in models:
             _ship(model, outcome, folder)
         write_golden(golden, models, folder)
+        if wants_web(outcome.recipe):
+            write_web(folder)
         manifest = build_manifest(outcome, models, folder, multiple)
         _text(folder / "manifest.json", manifest.model_dump_json(indent=1) + "\n")
         shipped = _as_shipped(outcome, models, folder)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SerializeAsAny, Validat
 
 from exporter.checkpoints.weights_files import files_by_place
 from exporter.files.yaml_text import Path_
+from exporter.recipes.bundle import BundleOptions
 from exporter.recipes.file import RecipeTree, find_recipe, kind_of, read_recipe_tree
 from exporter.recipes.input import Input
 from exporter.recipes.measuring import Data, Verification
@@ -17,7 +18,7 @@ from exporter.recipes.mistakes import dotted, located, mistakes, refuse
 from exporter.recipes.model import Model
 from exporter.recipes.promises import RESIDENCY, Budget
 from exporter.recipes.track import Track
-from exporter.recipes.values import Name, Part, Seed, Version, portable
+from exporter.recipes.values import Name, Part, Seed, Version, is_empty, portable
 from exporter.stages import STAGES, Stage
 from exporter.stages.parts import files_of
 from exporter.suggestions import did_you_mean, shortened
@@ -94,6 +95,8 @@ class Recipe(Part):
     """Promises made of every target."""
     verify: Verification = Verification()
     """How results are measured."""
+    bundle: BundleOptions = Field(default=BundleOptions(), exclude_if=is_empty)
+    """What goes into the bundle that nobody else needs."""
     track: Track = Track()
     """Who else keeps the figures; nothing that is built depends on it."""
     processing: Processing = Processing()

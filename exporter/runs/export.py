@@ -37,7 +37,7 @@ from exporter.recipes.export import Recipe
 from exporter.recipes.plan import Chain, make_plan
 from exporter.runs.environment import environment
 from exporter.runs.folder import RunFolder
-from exporter.runs.preflight import preflight, require_packages
+from exporter.runs.preflight import preflight, require_packages, require_page
 from exporter.runs.provenance import provenance
 from exporter.runs.sizes import with_all_sizes
 from exporter.stages import Stage, Workspace
@@ -67,6 +67,8 @@ def export(
     chains = make_plan(recipe)
     require_packages(chains)
     fetch(recipe.named_paths(), progress)
+    if recipe.bundle.web:
+        require_page(progress)
     seconds: dict[str, float] = {}
     notes: dict[str, dict[str, object]] = {}
     done: dict[Path, tuple[str, Artifact]] = {}

@@ -14,8 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.data.evaluation import EvaluationSet
-from exporter.errors import CheckpointError, DataError, DiskFull, MissingTool, PlanError, RecipeError, StageError
+from exporter.engines.litert_web import LiteRtWebEngine
+from exporter.errors import (
+    CheckpointError,
+    DataError,
+    DiskFull,
+    EngineError,
+    MissingTool,
+    PlanError,
+    RecipeError,
+    StageError,
+)
 from exporter.figures import counted
+from exporter.progress import Progress
 from exporter.recipes.export import Recipe
 from exporter.recipes.plan import Chain, stage_path
 from exporter.runs.folder import RunFolder
@@ -41,6 +52,14 @@ def require_packages(chains: Iterable[Chain]) -> None:
             if module not in sys.modules and find_spec(module) is None:
                 hint = "pip install 'exporter[export]'"
                 raise MissingTool(f"{stage.name} needs {module}, which is not installed", hint=hint)
+
+
+def require_page(progress: Progress) -> None:
+    """Fetch the engine of a bundle's page, once. Raises MissingTool when it cannot be had."""
+    try:
+        LiteRtWebEngine().install_files(progress.say)
+    except EngineError as error:
+        raise MissingTool(f"bundle.web: the page's engine is not here, and could not be fetched: {error}") from None
 
 
 def preflight(

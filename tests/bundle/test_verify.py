@@ -97,7 +97,7 @@ def test_a_file_s_name_cannot_move_the_cursor(bundle: Path) -> None:
 def test_what_was_looked_at_is_in_the_verdict(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its engines, all but their answers is told; the user's classes reach whoever opens a network file."""
     asked = []
-    no_checks = lambda golden, manifest, folder, classes: asked.append((folder, classes)) or iter(())  # noqa: E731
+    no_checks = lambda golden, manifest, folder, classes, also_on: asked.append((folder, classes)) or iter(())  # noqa: E731
     monkeypatch.setattr("exporter.bundle.verify.golden_checks", no_checks)
     verdict = verify_bundle(bundle, {"mine:Net"})
     report = json.loads((bundle / "report" / "report.json").read_text())

@@ -30,6 +30,7 @@ from exporter.bundle.documents import mapping
 from exporter.bundle.manifest import Manifest, Model
 from exporter.bundle.report_file import Report
 from exporter.bundle.sums import sums_text
+from exporter.bundle.web import LICENCE, WEB
 
 SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 RELEASE = "release"  # the bom-ref of the bundle as a whole
@@ -116,6 +117,8 @@ def _model(model: Model, digest: str, manifest: Manifest, card: dict[str, Any]) 
 
 def _file(file: str, digest: str, sets: Sequence[ImageSet]) -> Component:
     component: Component = {"type": "file", "bom-ref": _file_ref(file), "name": file, "hashes": _hashes(digest)}
+    if file.startswith(WEB):
+        component["licenses"] = licence_choice([LICENCE])
     pictures = [name for each in sets if each.role == "evaluation" for name in each.licences]
     if file.startswith(_OF_PICTURES) and pictures:
         component["licenses"] = licence_choice(pictures)
