@@ -10,5 +10,5 @@ def test_only_what_is_asked_for_is_said(recipe_file):
     assert "bundle" not in load_recipe(recipe_file).resolved()
     assert "bundle" not in load_recipe(recipe_file, {"bundle.web": "false"}).resolved()
     assert load_recipe(recipe_file, {"bundle.web": "true"}).resolved()["bundle"] == {"web": True}
-    with pytest.raises(RecipeError, match="did you mean web"):
+    with pytest.raises(RecipeError, match="did you mean 'web'"):
         load_recipe(recipe_file, {"bundle.webb": "true"})
