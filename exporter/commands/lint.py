@@ -1,7 +1,7 @@
 """`exporter lint MODEL`: what is inside a file and what will hurt. Exit code 1 when something is an error.
 
 With `--against FLOAT` also which layers of an INT8 .tflite lose against the float file it was made from. With `--gpu`
-also what a phone's GPU makes of it.
+also what a phone's GPU makes of it, with `--npu` which operators each vendor's neural processor takes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from exporter.figures import fixed
 if TYPE_CHECKING:
     from exporter.artifact import TensorSpec
     from exporter.inspect.gpu.lint import GpuLint
+    from exporter.inspect.npu.lint import NpuVerdict
     from exporter.localise.results import LayerError, Localisation
     from exporter.runtimes.base import Image
 
@@ -29,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--against", type=Path, metavar="FLOAT", help="the float .tflite that MODEL was made from")
     parser.add_argument(
         "--gpu", action="store_true", help="which operators a phone's GPU takes, and what overflows fp16"
+    )
+    parser.add_argument(
+        "--npu", action="store_true", help="which operators NPUs of Qualcomm, MediaTek, Google and Intel take"
     )
     parser.add_argument(
         "--pictures",
@@ -51,11 +55,17 @@ def run(args: argparse.Namespace) -> int:
     on_gpu = _on_gpu(args.model, args.pictures) if args.gpu else None
     if on_gpu:  # it says more than the short rule does
         findings = (*(finding for finding in findings if finding.rule != "gpu-delegate"), *on_gpu.findings)
+    on_npu = _on_npu(args.model) if args.npu else ()
+    if on_npu:
+        from exporter.inspect.npu.lint import npu_findings
+
+        findings = (*findings, *npu_findings(on_npu))
     found = _compare(args.model, args.against, args.pictures) if args.against else None
     worst = 1 if any(finding.severity == "error" for finding in findings) else 0
     if args.json:
         said = {"audit": asdict(audit), "counts": audit.counts, "findings": [asdict(f) for f in findings]}
         said |= {"gpu": asdict(on_gpu)} if on_gpu else {}
+        said |= {"npu": [asdict(verdict) | {"accepted": verdict.accepted} for verdict in on_npu]} if on_npu else {}
         show_json(said | ({"against": asdict(found)} if found else {}))
         return worst
     show(f"{args.model}: {len(audit.ops)} operators, {audit.macs / 1e6:.1f} M multiply-accumulates")
@@ -66,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
         _show_gpu(on_gpu)
     else:
         show_table("", ("operator", "count"), [(kind, str(count)) for kind, count in audit.counts.items()])
+    if on_npu:
+        _show_npu(on_npu)
     for finding in findings:
         show(f"  {finding.severity}: {finding.message} [{finding.rule}]")
     if found:
@@ -100,6 +112,24 @@ def _on_gpu(model: Path, folder: Path | None) -> GpuLint:
     if model.suffix != ".tflite":
         raise RecipeError(f"{model}: --gpu looks at .tflite files")
     return lint_gpu(model, lambda spec: _pictures(folder, spec))
+
+
+def _on_npu(model: Path) -> tuple[NpuVerdict, ...]:
+    from exporter.errors import RecipeError
+    from exporter.inspect.npu.lint import lint_npu
+
+    if model.suffix != ".tflite":
+        raise RecipeError(f"{model}: --npu looks at .tflite files")
+    return lint_npu(model)
+
+
+def _show_npu(verdicts: tuple[NpuVerdict, ...]) -> None:
+    rows = [
+        (v.title, f"{v.on_npu} of {v.operators}", f"{v.macs_on_npu:.0%}", str(v.pieces), "yes" if v.accepted else "no")
+        for v in verdicts
+    ]
+    show_table("", ("NPU (predicted)", "operators taken", "MACs", "pieces", "whole file"), rows)
+    show("  by what the vendors' plugins say; the compiler itself, compile_npu, may refuse more")
 
 
 def _show_gpu(found: GpuLint) -> None:
