@@ -14,6 +14,7 @@ from exporter.android.adb import Device, words
 from exporter.android.device import Conditions, Phone, describe, fixed_performance, read_conditions, wait_until_cool
 from exporter.android.runs import HOME, Load
 from exporter.artifact import sha256_of
+from exporter.delegate_log import read_delegate_log
 from exporter.errors import EngineError
 
 MOST_S = 150
@@ -34,7 +35,8 @@ _BACKENDS = {"cpu": (), "gpu": ("--use_gpu=true",), "nnapi": ("--use_nnapi=true"
 
 @dataclass(frozen=True, slots=True)
 class OfficialTimes:
-    """What benchmark_model printed. Older ones print no percentiles; `accelerated`: every operator was delegated."""
+    """What benchmark_model printed. Older ones print no percentiles; `accelerated`: every operator was delegated;
+    `took`: how many were, and why not the others, as far as it tells."""
 
     calls: int
     init_ms: float
@@ -44,6 +46,7 @@ class OfficialTimes:
     p95_ms: float | None
     memory_mb: float | None
     accelerated: bool
+    took: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ def read_official(text: str) -> OfficialTimes:
         p95_ms=float(last[6]) / 1e3 if last[6] else None,
         memory_mb=float(memory[1]) if memory else None,
         accelerated="will be completely executed by the delegate" in text,
+        took=read_delegate_log(text).verdict,
     )
 
 

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from exporter.android.device import (
 from exporter.android.protocol import ACTIVITY, PACKAGE, Backend, Request, Result, read_result
 from exporter.android.runner import start_words
 from exporter.artifact import sha256_of
+from exporter.delegate_log import DelegateLog, read_delegate_log
 from exporter.errors import EngineError, MissingTool
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class DeviceRun:
     before: Conditions
     after: Conditions
     result: Result
+    log: DelegateLog = DelegateLog()  # what the engine wrote of it to the phone's log
 
     @property
     def device(self) -> str:
@@ -123,7 +125,9 @@ def run_in_app(
         return bool(device.shell(f"pidof {package} || true").strip())
 
     request = _request(run_id, model, load, f"{folder}/{run_id}.json")
-    return _measured(device, "app", model, golden, request, start, alive, start_s)
+    since_s = device.shell("date +%s").strip()
+    run = _measured(device, "app", model, golden, request, start, alive, start_s)
+    return replace(run, log=read_delegate_log(device.shell(f"logcat -d -v raw -T {since_s}.0 2>/dev/null || true")))
 
 
 def run_in_shell(

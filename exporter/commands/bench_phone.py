@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.commands.words import show, show_json, show_table
 
 if TYPE_CHECKING:
+    from exporter.android.device import Phone
     from exporter.android.official import OfficialRun
     from exporter.android.protocol import Backend
     from exporter.android.runs import DeviceRun, Load, Pair
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 REFERENCE = "litert_cpu"
 COLUMNS = ("file", "backend", "threads", "init ms", "first ms", "p50 ms", "p90 ms", "p99 ms", "memory MB", "golden")
 TIMES = ("init_ms", "first_run_ms", "mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "samples_ms", "sustained_ms")
-_NOTHING: dict[str, Any] = dict.fromkeys((*TIMES, "how", "engine", "accelerated", "memory_mb", "thermal", "golden"))
+_NOTHING: dict[str, Any] = dict.fromkeys(
+    (*TIMES, "how", "engine", "accelerated", "took", "memory_mb", "thermal", "golden")
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,27 +102,42 @@ def _row(args: argparse.Namespace, runtime: AndroidAdb, artifact: Artifact, back
         if args.benchmark_model:
             times = run_official(runtime.connected, args.benchmark_model, artifact.path, load)
             whole = backend == "cpu" or times.times.accelerated
-            return Row(artifact, backend, threads, official=times, reason=_not_timed(times.phone.emulated, whole))
+            reason = _fell_back(whole, times.times.took) or _emulated(times.phone)
+            return Row(artifact, backend, threads, official=times, reason=reason)
         measured = _bench(args.app, runtime, artifact, load)
     except EngineError as error:
         return Row(artifact, backend, threads, reason=str(error))
-    whole = measured.result.accelerated
+    whole = measured.result.accelerated and measured.log.whole is not False
+    reason = _fell_back(whole, measured.log.verdict) or _suspect(measured) or _emulated(measured.phone)
     return Row(
         artifact,
         backend,
         threads,
         measured,
-        reason=_not_timed(measured.phone.emulated, whole),
+        reason=reason,
         parity=_judged(measured, artifact),
     )
 
 
-def _not_timed(emulated: bool, whole: bool) -> str:
+def _fell_back(whole: bool, took: str) -> str:
+    """`took`: how much of the model the backend took, in words, as far as it tells."""
+    if whole:
+        return ""
+    fell = "the backend does not take the whole model: it fell back to the CPU"
+    return f"{fell}; it took {took}" if took else fell
+
+
+def _emulated(phone: Phone) -> str:
     from exporter.runtimes.android_adb import EMULATED
 
-    if not whole:
-        return "the backend does not take the whole model: it fell back to the CPU"
-    return EMULATED if emulated else ""
+    return EMULATED if phone.emulated else ""
+
+
+def _suspect(run: DeviceRun) -> str:
+    """Why the backend probably did not run: no GPU or NPU rounds as this machine's CPU does."""
+    if run.result.backend == "cpu" or run.result.golden.max_abs:
+        return ""
+    return f"its picture is that of {REFERENCE} to the last bit: {run.result.backend} probably did not run"
 
 
 def _bench(app: bool, runtime: AndroidAdb, artifact: Artifact, load: Load) -> DeviceRun:
@@ -214,6 +232,7 @@ def _of_run(run: DeviceRun) -> dict[str, Any]:
         "how": run.how,
         "engine": result.engine,
         "accelerated": result.accelerated,
+        "took": run.log.verdict,
         "init_ms": result.init_ms,
         "first_run_ms": result.first_run_ms,
         **Latency(run.device, result.threads, tuple(result.samples_ms)).percentiles_ms,

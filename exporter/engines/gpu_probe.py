@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from exporter.delegate_log import left_to_cpu, refused_in
 from exporter.engines import compiled_interpreter
 from exporter.engines.litert_versions import NEWEST, litert_environment
 from exporter.engines.process import last_words, run_program
@@ -19,9 +20,6 @@ GpuPrecision = Literal["fp16", "fp32"]
 TIMEOUT_S = 1800
 SOFTWARE = "llvmpipe"  # the adapter whose answers were checked; another may compute fp16 in fp32
 _ADAPTER = re.compile(r"Selected adapter: (.+?), arch=")
-_REFUSED = re.compile(
-    r"not supported by GPU delegate:\n(.*?)\n(\d+|No) operations will run on the GPU, and .*?(\d+) operations", re.S
-)
 _RAISED = re.compile(r"\w+Error: ")
 
 
@@ -84,7 +82,7 @@ def adapter_in(log: str) -> str:
 
 def reason_in(log: str, error: str) -> str:
     """Why the engine does not take a file, in one line."""
-    if refused := _refused_in(log):
+    if refused := refused_in(log):
         return "; ".join(f"{kind}: {why or 'not on the GPU'}" for kind, why in refused.items())
     lines = [*log.splitlines(), *error.splitlines()]
     raised = [line for line in lines if _RAISED.match(line)][-1:]
@@ -94,30 +92,15 @@ def reason_in(log: str, error: str) -> str:
 
 def _answer(said: dict[str, object]) -> GpuAnswer:
     log, error = str(said["log"]), str(said["error"])
-    found = _REFUSED.search(log)
     return GpuAnswer(
         accepted=not error,
         reason=reason_in(log, error) if error else "",
         adapter=adapter_in(log),
-        refused=_refused_in(log),
-        on_cpu=int(found.group(3)) if found else 0,
+        refused=refused_in(log),
+        on_cpu=left_to_cpu(log),
         inputs=_values(said["inputs"]),
         outputs=_values(said["outputs"]),
     )
-
-
-def _refused_in(log: str) -> dict[str, str]:
-    """Operators by name. When any is refused, the engine lists the DEQUANTIZE of stored weights along, without a word:
-    they would be taken if the others were."""
-    found = _REFUSED.search(log)
-    if not found:
-        return {}
-    reasons: dict[str, list[str]] = {}
-    for line in found.group(1).splitlines():
-        kind, _, why = line.partition(":")
-        reasons.setdefault(kind.strip(), []).append(why.strip())
-    said = {kind: " / ".join(dict.fromkeys(filter(None, whys))) for kind, whys in reasons.items()}
-    return {kind: why for kind, why in said.items() if why} or said
 
 
 def _values(listed: object) -> tuple[tuple[float, ...], ...]:

@@ -22,6 +22,7 @@ _FLOAT = _QUANTISED | {
 }
 # fmt: on
 LARGEST_RANK = 6
+MOST_JOINED = 5
 # Options that few files set, so that they are what XNNPACK may not know.
 _TELLING = ("beta", "blockSize", "alignCorners", "ellipsisMask", "newAxisMask", "shrinkAxisMask", "keepNumDims", "adjX")
 _TYPES = frozenset({"float32", "float16"})
@@ -43,6 +44,8 @@ def why_left(node: Node, *, takes_integers: bool = True) -> str:
             return f"XNNPACK computes it in float alone, not in {tensor.dtype}"
         if tensor.dtype not in _TYPES | INTEGER_DTYPES:
             return f"it has a tensor of {tensor.dtype}"
+    if node.kind == "CONCATENATION" and len(node.inputs) > MOST_JOINED:
+        return f"it joins {len(node.inputs)} tensors, XNNPACK at most {MOST_JOINED}"
     said = [f"{option} {node.options[option]}" for option in _TELLING if node.options.get(option)]
     return "XNNPACK has the operator, but not as it is used here" + (f": {', '.join(said)}" if said else "")
 

@@ -185,5 +185,6 @@ def test_googles_tool_is_read():
     assert (times.p50_ms, times.p95_ms, times.memory_mb, times.accelerated) == (1.15, 1.19, 73.5, True)
     old = read_official(OFFICIAL.replace(" p5=1120 median=1150 p95=1190", "").replace("completely", "partially"))
     assert (old.p50_ms, old.p95_ms, old.accelerated) == (None, None, False)
+    assert (times.took, old.took) == ("whole", "part of it")
     with pytest.raises(EngineError, match="cut short"):
         read_official(OFFICIAL[: OFFICIAL.index("INFO: Inference")])

@@ -173,6 +173,41 @@ def test_the_apps_own_java_does_the_run(phone: FakePhone, model: Artifact, apk: 
     assert run.result.golden.max_abs == 0 and "LiteRT" in run.result.engine and run.result.thermal[0].status == -1
 
 
+GPU_LOG = """Following operations are not supported by GPU delegate:
+PACK: Operation is not supported.
+4 operations will run on the GPU, and the remaining 1 operations will run on the CPU.
+"""
+
+
+def gpu_is_the_cpu(phone: FakePhone) -> None:
+    """The app says that its GPU ran, and its CPU did."""
+    app = phone.file("/data/am").read_text().strip()
+    target = 'result=$(sed \'s/.*"result": "\\([^"]*\\)".*/\\1/\' "$1")'
+    changed = 'sed \'s/"backend": "gpu"/"backend": "cpu"/; s/\\.json"/.cpu"/\' "$1" >/data/local/tmp/cpu.json'
+    put = 'mv "$result.new" "$result"'
+    told = 'sed \'s/"backend": "cpu"/"backend": "gpu"/\' "${result%.json}.cpu" >"$result.new"'
+    app_is(phone, "\n".join([target, changed, f"{app} /data/local/tmp/cpu.json", told, put]))
+
+
+def test_what_a_phones_gpu_took_is_read_from_its_log(phone: FakePhone, model: Artifact):
+    gpu_is_the_cpu(phone)
+    phone.file("/data/logcat").write_text(GPU_LOG)
+    run = run_in_app(phone.device, model.path, [golden_pair(model)], replace(FEW, backend="gpu"))
+    assert run.result.backend == "gpu" and run.log.whole is False
+    assert run.log.verdict == "4 of 5 operators, because PACK (Operation is not supported.)"
+
+
+def test_a_phones_gpu_that_gives_the_cpus_picture_is_suspect(
+    phone: FakePhone, model: Artifact, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    gpu_is_the_cpu(phone)
+    monkeypatch.setenv("PATH", f"{Path(phone.adb.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    words = ["bench", str(model.path), "--runtime", "android_adb", "--serial", SERIAL, "--backend", "gpu"]
+    assert main([*words, "--threads", "1", "--runs", "3", "--warmup", "0", "--json"]) == 3
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["not_measured"] == "its picture is that of litert_cpu to the last bit: gpu probably did not run"
+
+
 def test_changed_weights_are_seen(phone: FakePhone, model: Artifact, tmp_path: Path):
     """The canary: were this to pass, parity on the phone would mean nothing."""
     change_weights(model.path, tmp_path / "changed.tflite")
