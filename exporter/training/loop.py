@@ -30,6 +30,7 @@ from exporter.training.checkpoint import read_checkpoint, save_checkpoint
 from exporter.training.device import autocast, training_device
 from exporter.training.history import History
 from exporter.training.losses import Projection, Tap, bottleneck_of, picture_loss
+from exporter.training.muon import Muon
 from exporter.training.options import FitOptions
 from exporter.training.perceptual import EncoderFeatures
 from exporter.training.processes import joined
@@ -38,6 +39,12 @@ from exporter.training.schedule import learning_rate
 HISTORY_EVERY = 20  # steps
 Sides = Batch | tuple[Tensor, ...]
 SMALLEST_SCALE = 1.0  # of an fp16 loss: below it, what is not finite is no overflow
+
+
+def _optimiser(trained: list[nn.Parameter], options: FitOptions) -> torch.optim.Optimizer:
+    if options.optimiser == "muon":
+        return Muon(trained, options.learning_rate, options.weight_decay)
+    return torch.optim.AdamW(trained, options.learning_rate, weight_decay=options.weight_decay, fused=True)
 
 
 class PairSource(Protocol):
@@ -119,9 +126,7 @@ class Fit:
         if self.features is not None:
             self.features.to(self.device)
         trained = [*self.network.parameters(), *(self.projection.parameters() if self.projection else [])]
-        self.optimiser = torch.optim.AdamW(
-            trained, options.learning_rate, weight_decay=options.weight_decay, fused=True
-        )
+        self.optimiser = _optimiser(trained, options)
         self._broken = torch.full((), -1, device=self.device)  # the first step whose gradient was not finite
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=options.precision == "fp16")
         self._forward = self.processes.together(self.network, self.device)
@@ -170,7 +175,7 @@ class Fit:
 
     def _step(self, step: int, batch: Sides) -> dict[str, Tensor]:
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.options, step)
+            group["lr"] = learning_rate(self.options, step) * group.get("share", 1.0)
         terms = self._loss_terms(*map(self._uploaded, batch))
         self.optimiser.zero_grad()
         total = torch.stack(list(terms.values())).sum()

@@ -41,9 +41,9 @@ def fit(folder, photo_folder, opts, network=None, teacher=None, **changes) -> Fi
 class Killed(Exception): ...
 
 
-@pytest.mark.parametrize("adversarial", [0.0, 0.01])
-def test_a_killed_run_resumes_to_the_same_weights(tmp_path, photo_folder, adversarial, monkeypatch):
-    opts = options(adversarial=adversarial)
+@pytest.mark.parametrize("changes", [{}, {"adversarial": 0.01}, {"optimiser": "muon", "learning_rate": 0.02}])
+def test_a_killed_run_resumes_to_the_same_weights(tmp_path, photo_folder, changes, monkeypatch):
+    opts = options(**changes)
     whole = fit(tmp_path / "whole", photo_folder, opts).run()
 
     killed = fit(tmp_path / "killed", photo_folder, opts)
@@ -65,8 +65,9 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, photo_folder, advers
     assert (tmp_path / "killed" / "training.pt").exists()  # until whoever called it has kept the weights
 
 
-def test_training_lowers_the_loss(tmp_path, photo_folder):
-    fit(tmp_path / "run", photo_folder, options(steps=60, teacher=0)).run()
+@pytest.mark.parametrize("changes", [{}, {"optimiser": "muon", "learning_rate": 0.02}])
+def test_training_lowers_the_loss(tmp_path, photo_folder, changes):
+    fit(tmp_path / "run", photo_folder, options(steps=60, teacher=0, **changes)).run()
     lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
     assert lines[-1]["step"] == 60
     assert lines[-1]["pixel"] < lines[0]["pixel"]
