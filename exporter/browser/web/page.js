@@ -180,12 +180,16 @@ function finish({ tiles, size }, spent_ms) {
 
 async function take(file) {
   if (!file) return;
-  current++;
+  const mine = ++current, shown = at("frame").classList.contains("done");
+  at("frame").classList.remove("done");
   at("error").hidden = true;
-  name = file.name || "photograph";
   try {
-    photo = await decoded(file);
+    const opened = await decoded(file);
+    if (mine !== current) return; // another one came meanwhile
+    [photo, name] = [opened, file.name || "photograph"];
   } catch (error) {
+    if (mine !== current) return;
+    at("frame").classList.toggle("done", shown); // what was there stays
     fail(error);
     return;
   }
