@@ -6,11 +6,15 @@ bit by bit; how long it takes says nothing.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ClassVar, Literal
 
+from exporter.engines import compiled_interpreter
 from exporter.engines.base import Engine, Say
 from exporter.engines.folder import stamp_of
+from exporter.engines.gpu_canary import write_overflow
 from exporter.engines.packages import unpack_debs
 from exporter.engines.process import start_of
 from exporter.engines.wheels import unpack_wheels
@@ -18,6 +22,7 @@ from exporter.errors import EngineError
 
 EngineModule = Literal["ai_edge_litert", "tflite_runtime"]
 CPUS = ("cortex-a53", "cortex-a76", "max")  # ARMv8.0 · with dotprod and fp16 · all that qemu knows
+HALF_CPUS = ("cortex-a76", "max")  # those with half precision arithmetic
 DEFAULT_CPU = "cortex-a76"
 INSTALL = "exporter runtimes --install arm"
 QEMU = "qemu-user"  # of the backports: qemu 7.2 of Debian 12 itself crashes in LiteRT 2.3's ARM kernels
@@ -76,6 +81,28 @@ class ArmEngine(Engine):
         for engine, requirements in WHEELS.items():
             unpack_wheels(requirements, self.site(engine), platforms=WHEEL_PLATFORMS, say=say)
             say(f"{engine} {self.version(engine)} on {self._start(engine)}, qemu {self.qemu_version()}")
+        say("checking that its half precision overflows as a phone's does")
+        self.check_half(DEFAULT_CPU)
+
+    def check_half(self, cpu: str) -> None:
+        """Raises EngineError unless LiteRT on `cpu` computes in fp32, and in half precision where that is forced."""
+        with TemporaryDirectory(prefix="exporter-half-") as scratch:
+            canary = write_overflow(Path(scratch) / "overflow.tflite")
+            exact, half = (self._answer(canary, cpu, half=half) for half in (False, True))
+        if None in exact:
+            raise EngineError(f"LiteRT on the emulated {cpu} computes wrongly in fp32: 2·x is not finite")
+        if None not in half:
+            raise EngineError(f"LiteRT on the emulated {cpu} does not overflow in half precision: it computes in fp32")
+
+    def _answer(self, model: Path, cpu: str, *, half: bool) -> list[float | None]:
+        """The first values that LiteRT's CompiledModel makes of `model`, None where one is not finite."""
+        env = self.environment("ai_edge_litert") | ({compiled_interpreter.CPU_FP16: "1"} if half else {})
+        command = [*self.python(cpu), compiled_interpreter.__file__, str(model)]
+        said = start_of(command, f"LiteRT on the emulated {cpu}", timeout_s=START_TIMEOUT_S, env=env)
+        answer = json.loads(said.splitlines()[-1]) if said else {"error": "it said nothing"}
+        if answer["error"]:
+            raise EngineError(f"LiteRT on the emulated {cpu} does not run its canary: {answer['error']}")
+        return list(answer["outputs"][0])
 
     def _start(self, engine: EngineModule) -> str:
         """The machine that Python with `engine` says it runs on."""

@@ -5,6 +5,7 @@ learn which files the GPU takes. That is why this file imports nothing of the ex
 
 With `EXPORTER_GPU_PRECISION`, which is fp16 (what phones do) or fp32, it is for the GPU alone, else for the CPU; with
 `EXPORTER_GPU_COMPILE_ONLY=1` nothing is run. A call is write, run and read: on a GPU the run alone only queues.
+With `EXPORTER_CPU_FP16=1` XNNPACK computes float files in half precision, on processors that can: an ARM since v8.2.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 
 PRECISION = "EXPORTER_GPU_PRECISION"
 COMPILE_ONLY = "EXPORTER_GPU_COMPILE_ONLY"
+CPU_FP16 = "EXPORTER_CPU_FP16"
+FORCE_FP16 = 4  # TFLITE_XNNPACK_DELEGATE_FLAG_FORCE_FP16 of TensorFlow Lite's xnnpack_delegate.h
 MOST_TRIES = 5
 FIRST = 64  # values of each tensor that a probe hands back
 
@@ -108,7 +111,9 @@ def _options(num_threads: int) -> Any:
     from ai_edge_litert.compiled_model import CpuOptions, GpuOptions, HardwareAccelerator, Options
 
     if not _for_gpu():
-        return Options(HardwareAccelerator.CPU, cpu_options=CpuOptions(num_threads=num_threads))
+        flags = FORCE_FP16 if os.environ.get(CPU_FP16) == "1" else None
+        cpu_options = CpuOptions(num_threads=num_threads, xnnpack_flags=flags)
+        return Options(HardwareAccelerator.CPU, cpu_options=cpu_options)
     # Without benchmark_mode a run only queues, and the read that waits for it gives up after ten seconds.
     on_gpu = GpuOptions(enforce_f32=os.environ[PRECISION] == "fp32", benchmark_mode=True)
     # GPU alone: with the CPU beside it, refused operators would go there without a word.

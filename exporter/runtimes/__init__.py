@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.runtimes.android_adb import AndroidAdb
-from exporter.runtimes.arm import LiteRtArm, TfliteRuntimeArm
+from exporter.runtimes.arm import LiteRtArm, LiteRtArmFp16, TfliteRuntimeArm
 from exporter.runtimes.base import Runtime
 from exporter.runtimes.litert_cpu import LiteRtCpu
 from exporter.runtimes.litert_gpu import LiteRtGpu, LiteRtGpuFp32
@@ -55,6 +55,7 @@ RUNTIMES: tuple[Runtime, ...] = (
     LiteRtGpu(),
     LiteRtGpuFp32(),
     LiteRtArm(),
+    LiteRtArmFp16(),
     TfliteRuntimeArm(),
     AndroidAdb(),
     Npu(),

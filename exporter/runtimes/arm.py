@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
 from exporter.artifact import Artifact, Format
-from exporter.engines.arm import CPUS, DEFAULT_CPU, ArmEngine, EngineModule
+from exporter.engines import compiled_interpreter
+from exporter.engines.arm import CPUS, DEFAULT_CPU, HALF_CPUS, ArmEngine, EngineModule
 from exporter.errors import EngineError, RecipeError
 from exporter.figures import counted
 from exporter.runtimes.base import Image
-from exporter.runtimes.worker import FolderSession
+from exporter.runtimes.worker import FolderSession, lend_engine
 from exporter.runtimes.worker_process import run_worker
 
 CPU_VARIABLE = "EXPORTER_ARM_CPU"
 JOB_TIMEOUT_S = 3600
+COMPILED_ENGINE = "compiled_engine"
 EMULATED = "an emulated CPU's times say nothing about a phone's"
 
 
@@ -59,6 +62,41 @@ class TfliteRuntimeArm(LiteRtArm):
     name: ClassVar[str] = "tflite_runtime_arm"
     engine: ClassVar[EngineModule] = "tflite_runtime"
     title: ClassVar[str] = "tflite-runtime"
+
+
+class LiteRtArmFp16(LiteRtArm):
+    """Float files computed in half precision, as Android's XNNPACK does with fp16 files and a desktop never does.
+
+    A picture counts only of a processor that was seen to overflow beyond 65504, once a process.
+    """
+
+    name: ClassVar[str] = "litert_arm_fp16"
+
+    @property
+    def cpu(self) -> str:
+        cpu = super().cpu
+        if cpu not in HALF_CPUS:
+            raise RecipeError(f"{cpu} has no half precision arithmetic", hint=f"these have: {', '.join(HALF_CPUS)}")
+        return cpu
+
+    def device(self, threads: int) -> str:
+        return super().device(threads).replace("XNNPACK", "CompiledModel XNNPACK in fp16", 1)
+
+    def open(self, artifact: Artifact, threads: int) -> EmulatedSession:
+        return EmulatedSession(COMPILED_ENGINE, artifact, threads, self._run_worker)
+
+    def _run_worker(self, folder: Path) -> None:
+        _check_half(self.cpu)
+        lend_engine(compiled_interpreter.__file__, COMPILED_ENGINE, folder)
+        command, env = self._arm.python(self.cpu), self._arm.environment(self.engine)
+        run_worker(
+            self.name, command, folder, timeout_s=JOB_TIMEOUT_S, env=env | {compiled_interpreter.CPU_FP16: "1"}
+        )
+
+
+@cache
+def _check_half(cpu: str) -> None:
+    ArmEngine().check_half(cpu)
 
 
 class EmulatedSession(FolderSession):
