@@ -7,6 +7,7 @@ bit by bit; how long it takes says nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar, Literal
@@ -88,21 +89,27 @@ class ArmEngine(Engine):
         """Raises EngineError unless LiteRT on `cpu` computes in fp32, and in half precision where that is forced."""
         with TemporaryDirectory(prefix="exporter-half-") as scratch:
             canary = write_overflow(Path(scratch) / "overflow.tflite")
-            exact, half = (self._answer(canary, cpu, half=half) for half in (False, True))
+            (exact,), (half,) = (self.answers([canary], cpu, half=half) for half in (False, True))
         if None in exact:
             raise EngineError(f"LiteRT on the emulated {cpu} computes wrongly in fp32: 2·x is not finite")
         if None not in half:
             raise EngineError(f"LiteRT on the emulated {cpu} does not overflow in half precision: it computes in fp32")
 
-    def _answer(self, model: Path, cpu: str, *, half: bool) -> list[float | None]:
-        """The first values that LiteRT's CompiledModel makes of `model`, None where one is not finite."""
+    def answers(self, models: Sequence[Path], cpu: str, *, half: bool) -> list[list[float | None]]:
+        """The first values that LiteRT's CompiledModel makes of random pictures, None where one is not finite.
+
+        `half`: in half precision. Raises EngineError when it does not run one of them.
+        """
+        name = f"LiteRT on the emulated {cpu}"
         env = self.environment("ai_edge_litert") | ({compiled_interpreter.CPU_FP16: "1"} if half else {})
-        command = [*self.python(cpu), compiled_interpreter.__file__, str(model)]
-        said = start_of(command, f"LiteRT on the emulated {cpu}", timeout_s=START_TIMEOUT_S, env=env)
-        answer = json.loads(said.splitlines()[-1]) if said else {"error": "it said nothing"}
-        if answer["error"]:
-            raise EngineError(f"LiteRT on the emulated {cpu} does not run its canary: {answer['error']}")
-        return list(answer["outputs"][0])
+        command = [*self.python(cpu), compiled_interpreter.__file__, *models]
+        said = start_of(command, name, timeout_s=START_TIMEOUT_S, env=env).splitlines()
+        answers = [json.loads(line) for line in said if line.startswith("{")]
+        if len(answers) != len(models):
+            raise EngineError(f"{name} answered for {len(answers)} of {len(models)} files")
+        if failed := [answer["error"] for answer in answers if answer["error"]]:
+            raise EngineError(f"{name} does not run a file: {failed[0]}")
+        return [answer["outputs"][0] for answer in answers]
 
     def _start(self, engine: EngineModule) -> str:
         """The machine that Python with `engine` says it runs on."""

@@ -89,9 +89,7 @@ class LiteRtArmFp16(LiteRtArm):
         _check_half(self.cpu)
         lend_engine(compiled_interpreter.__file__, COMPILED_ENGINE, folder)
         command, env = self._arm.python(self.cpu), self._arm.environment(self.engine)
-        run_worker(
-            self.name, command, folder, timeout_s=JOB_TIMEOUT_S, env=env | {compiled_interpreter.CPU_FP16: "1"}
-        )
+        run_worker(self.name, command, folder, timeout_s=JOB_TIMEOUT_S, env=env | {compiled_interpreter.CPU_FP16: "1"})
 
 
 @cache

@@ -133,8 +133,9 @@ def _overflows(overflow: tuple[Overflow, ...] | NotMeasured) -> Iterator[Finding
         summing = f", sums of |x| on its way {layer.partial:.3g}" if layer.partial > layer.largest else ""
         reaches = f"{layer.kind} {layer.tensor!r} reaches {layer.largest:.3g}{summing}"
         where = "more than" if layer.sure else "near"
+        on = {("gpu",): " on GPUs", ("cpu",): " on ARM CPUs"}.get(layer.engines, "")
         yield Finding(
-            "error" if layer.sure else "warning",
-            "gpu-fp16",
-            f"{reaches}: {where} half precision's {FP16_LARGEST:.0f}; instead: {layer.rewrite}",
+            "error" if layer.sure and "gpu" in layer.engines else "warning",
+            "gpu-fp16" if "gpu" in layer.engines else "cpu-fp16",
+            f"{reaches}: {where} half precision's {FP16_LARGEST:.0f}{on}; instead: {layer.rewrite}",
         )

@@ -1,7 +1,7 @@
-"""Which layers will leave the range of half precision on a GPU, from the float graph's values on real pictures.
+"""Which layers will leave the range of half precision on a phone, from the float graph's values on real pictures.
 
-A phone's GPU stores and sums in fp16: beyond 65504 values are infinite, and a division by such a sum gives a finite,
-wrong picture without any error.
+A phone's GPU stores and sums in fp16, and so does its CPU with fp16 files: beyond 65504 values are infinite, and a
+division by such a sum gives a finite, wrong picture without any error. Some sums an engine keeps in single precision.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from exporter.errors import DataError, EngineError
-from exporter.graph.graph import Node
 from exporter.graph.tflite_reader import read_tflite
 from exporter.inspect.gpu.rewrites import rewrite_of_overflow
+from exporter.inspect.gpu.wide_kernels import ENGINES, Engine, in_single_precision
 from exporter.runtimes.base import Image
 
 FP16_LARGEST = 65504.0
@@ -27,7 +27,7 @@ NEAR = 0.25  # of it: pictures that were not tried may reach four times as far
 class Overflow:
     """Of all pictures: `largest` is the layer's largest |value|, `partial` the largest sum of |values| that a SUM could
     meet on its way, were all of one sign (0 for other layers). `sure`: values leave fp16; else they come near, or a sum
-    may."""
+    may. `engines`: those that hold the layer in half precision."""
 
     kind: str
     tensor: str
@@ -35,10 +35,13 @@ class Overflow:
     partial: float
     sure: bool
     rewrite: str
+    engines: tuple[Engine, ...] = ENGINES
 
 
 def predict_overflow(path: Path, images: Iterable[Image]) -> tuple[Overflow, ...]:
-    """Layers of a float .tflite beyond or near 65504, in the file's order; images are (H, W, 3) RGB 0..1 of its size.
+    """Layers of a float .tflite beyond or near 65504 that an engine holds in half precision, in the file's order.
+
+    `images` are (H, W, 3) RGB 0..1 of its size.
 
     Raises DataError when there is no picture, EngineError when LiteRT does not run the file.
     """
@@ -55,13 +58,15 @@ def predict_overflow(path: Path, images: Iterable[Image]) -> tuple[Overflow, ...
                 partial[place] = _larger(partial[place], engine.sum_of_sizes(place))
     if not seen:
         raise DataError("no picture was given to predict the overflow on")
-    layers = zip(nodes, largest, partial, strict=True)
-    return tuple(_layer(*layer) for layer in layers if not _larger(*layer[1:]) < NEAR * FP16_LARGEST)
-
-
-def _layer(node: Node, largest: float, partial: float) -> Overflow:
-    sure = not largest <= FP16_LARGEST  # NaN is sure, too
-    return Overflow(node.kind, node.name, largest, partial, sure, rewrite_of_overflow(node))
+    wide = {engine: in_single_precision(nodes, engine) for engine in ENGINES}
+    found = []
+    for place, node in enumerate(nodes):
+        engines = tuple(engine for engine in ENGINES if place not in wide[engine])
+        if engines and not _larger(largest[place], partial[place]) < NEAR * FP16_LARGEST:
+            sure = not largest[place] <= FP16_LARGEST  # NaN is sure, too
+            rewrite = rewrite_of_overflow(node)
+            found.append(Overflow(node.kind, node.name, largest[place], partial[place], sure, rewrite, engines))
+    return tuple(found)
 
 
 def _larger(left: float, right: float) -> float:

@@ -28,6 +28,7 @@ _OF_HIGH_RANK = (
 )
 _OF_SUMS = "scale by 1/√(H·W) inside the sum and multiply its result back, or take MEAN"
 _OF_SQUARES = "scale down before squaring, and multiply back after the root"
+_OF_DIFFERENCES = "x − mean once, its product with itself, and the mean of that: engines keep these in single precision"
 _OF_ALL_ELSE = "divide this branch by a constant, in the weights before it, and multiply back where it is used"
 
 
@@ -42,5 +43,7 @@ def rewrite_of_overflow(node: Node) -> str:
     """In words: how to keep the operator's values under what half precision holds."""
     if node.kind == "SUM":
         return _OF_SUMS
+    if node.kind == "SQUARED_DIFFERENCE":
+        return _OF_DIFFERENCES
     squares = node.kind == "SQUARE" or (node.kind == "MUL" and node.inputs[0].name == node.inputs[-1].name)
     return _OF_SQUARES if squares or node.kind == "POW" else _OF_ALL_ELSE
