@@ -4,7 +4,7 @@ Each .tflite file, also on the runtime of 2023 that many apps still ship. Needs 
 Exit code 0 all passed, 1 one failed, 3 one could not be checked.
 
 The golden vectors were made on this machine's own processor. INT8 must come out of LiteRT's ARM kernels bit by bit the
-same; float files nearly so. That a changed weight is noticed is proven in the same run.
+same; float files nearly so, fp16 files in native half precision as near as half precision is. That a changed weight is noticed is proven in the same run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from exporter.bundle.manifest import Manifest, read_manifest
 from exporter.engines.arm import CPUS, DEFAULT_CPU
 from exporter.errors import BundleError, EngineError
 from exporter.files.contained import contained
-from exporter.runtimes.arm import LiteRtArm, TfliteRuntimeArm
+from exporter.runtimes.arm import LiteRtArm, LiteRtArmFp16, TfliteRuntimeArm
 from exporter.runtimes.cpu import available_cores
 
 EXACT = Tolerance(0.0, 200.0)
@@ -36,13 +36,14 @@ KERNEL_RANK, CHANGED_EVERY = 4, 16  # for the canary: of the largest convolution
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """`canary`: the file is spoilt and must not pass."""
+    """`canary`: the file is spoilt and must not pass. `half`: it is computed in half precision, so something differs."""
 
     name: str
     runtime: LiteRtArm
     artifact: Artifact
     allowed: Tolerance
     canary: bool = False
+    half: bool = False
 
 
 def main() -> int:
@@ -82,6 +83,9 @@ def _jobs(folder: Path, manifest: Manifest, scratch: Path) -> Iterator[_Job]:
         for cpu in CPUS if quantised else (DEFAULT_CPU,):
             allowed = EXACT if quantised else NEARLY_EXACT
             yield _Job(f"{model.file} on LiteRT, {cpu}", LiteRtArm(cpu), artifact, allowed)
+        if model.precision == "fp16":
+            native = tolerances("fp16", "litert_cpu", ())["other"]
+            yield _Job(f"{model.file} in half precision, {DEFAULT_CPU}", LiteRtArmFp16(), artifact, native, half=True)
         # The INT8 kernels of 2023 round twice: what golden vectors allow any other engine.
         allowed = tolerances("int8", "litert_cpu", ())["other"] if quantised else NEARLY_EXACT
         yield _Job(f"{model.file} on tflite-runtime, {DEFAULT_CPU}", TfliteRuntimeArm(DEFAULT_CPU), artifact, allowed)
@@ -106,6 +110,8 @@ def _check(job: _Job, folder: Path, vectors: dict[str, tuple[str, str]]) -> Chec
         return Check(job.name, "failed", str(error))
     psnr_db, largest = distance(made, real(output, job.artifact.output))
     passed = psnr_db >= job.allowed.min_psnr_db and largest <= job.allowed.max_abs  # NaN is neither
+    if job.half and largest == 0:
+        return Check(job.name, "failed", "bit-exact: it was computed in single precision")
     found = "bit-exact" if largest == 0 else f"{psnr_db:.1f} dB, max |Δ| {largest:.2g}"
     if job.canary:
         return Check(job.name, "failed" if passed else "passed", f"{found}: {'not ' if passed else ''}noticed")

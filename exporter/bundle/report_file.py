@@ -191,6 +191,7 @@ class CrossRuntimeCheck(_Record):
     max_abs: Number | None
     installed: bool
     residency: Residency | Absent = NOT_ASKED
+    loss_db: Number | None = None
 
     def value(self) -> results.CrossRuntimeCheck:
         measured = {"parity": self.parity.value(), "residency": self.residency.value()}

@@ -102,7 +102,7 @@ class ArmEngine(Engine):
         """
         name = f"LiteRT on the emulated {cpu}"
         env = self.environment("ai_edge_litert") | ({compiled_interpreter.CPU_FP16: "1"} if half else {})
-        command = [*self.python(cpu), compiled_interpreter.__file__, *models]
+        command: list[str | Path] = [*self.python(cpu), compiled_interpreter.__file__, *models]
         said = start_of(command, name, timeout_s=START_TIMEOUT_S, env=env).splitlines()
         answers = [json.loads(line) for line in said if line.startswith("{")]
         if len(answers) != len(models):

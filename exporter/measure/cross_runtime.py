@@ -12,6 +12,7 @@ from exporter.errors import EngineError
 from exporter.inspect.residency import ask_residency, residency_of
 from exporter.measure.evaluation import Renderings
 from exporter.measure.parity import max_difference, measure_parity, parity_db
+from exporter.measure.quality import measure_quality
 from exporter.measure.results import CrossRuntimeCheck
 from exporter.measure.suspicion import suspected
 from exporter.not_measured import NotMeasured
@@ -65,4 +66,7 @@ def _prove(
     )
     apart = max_difference((own[i], new) for i, new in zip(chosen, pictures, strict=True))
     residency = suspected(residency, runtime, artifact, dict(zip(chosen, pictures, strict=True)), renderings)
-    return CrossRuntimeCheck(runtime.name, device, parity, apart, residency=residency)
+    lost_db = measure_quality(
+        pictures, [expected[i] for i in chosen], [renderings.evaluation[i] for i in chosen]
+    ).loss_db
+    return CrossRuntimeCheck(runtime.name, device, parity, apart, residency=residency, loss_db=lost_db)

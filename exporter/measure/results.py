@@ -165,6 +165,7 @@ class CrossRuntimeCheck:
     max_abs: float | None
     installed: bool = True
     residency: Residency | NotMeasured = NOT_ASKED
+    loss_db: float | None = None  # mean PSNR lost against the float model, on these pictures
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ from exporter.artifact import Artifact
 from exporter.bundle.golden import tolerances
 from exporter.cli import main
 from exporter.engines.arm import CPUS, ArmEngine
+from exporter.engines.gpu_canary import write_overflow
 from exporter.errors import EngineError, RecipeError
 from exporter.inspect.model_file import artifact_of_file
 from exporter.measure.latency import Call, time_calls
 from exporter.not_measured import NotMeasured
 from exporter.runtimes import runtime
-from exporter.runtimes.arm import CPU_VARIABLE, LiteRtArm, TfliteRuntimeArm
+from exporter.runtimes.arm import CPU_VARIABLE, LiteRtArm, LiteRtArmFp16, TfliteRuntimeArm
 from exporter.runtimes.base import Image
 from tests.conftest import REPO
 from tests.installed import put_together
@@ -87,7 +88,50 @@ def test_a_file_that_is_no_model_is_an_engine_error(arm_engine: ArmEngine, tiny:
         pictures(LiteRtArm(), Artifact(good.format, broken, good.input, good.output, "0" * 64))
 
 
-@pytest.mark.parametrize("engine", [LiteRtArm(), TfliteRuntimeArm()], ids=lambda engine: engine.name)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["fp32", "fp16"])
+def test_half_precision_is_really_computed(kind: str, arm_engine: ArmEngine, tiny: TinyFiles):
+    """Every value that comes out fits into sixteen bits, which those of single precision do not."""
+    half, single = pictures(LiteRtArmFp16(), tiny.tflite(kind)), pictures(LiteRtArm(), tiny.tflite(kind))
+    assert 1e-4 < largest(half, single) < 5e-3
+    assert all(np.array_equal(picture, picture.astype(np.float16)) for picture in half)
+    assert not any(np.array_equal(picture, picture.astype(np.float16)) for picture in single)
+
+
+@pytest.mark.slow
+def test_what_leaves_half_precision_is_lost_natively_and_not_when_it_is_upcast(arm_engine: ArmEngine, tmp_path: Path):
+    canary = artifact_of_file(write_overflow(tmp_path / "overflow.tflite"))
+    image = np.linspace(0, 1, 8 * 8 * 3, dtype=np.float32).reshape(8, 8, 3)
+    made = {}
+    for engine in (LiteRtArmFp16(), LiteRtArm(), runtime("litert_cpu")):
+        with engine.open(canary, 1) as session:
+            made[engine.name] = session.infer(image)
+    upcast = made["litert_arm"], made["litert_cpu"]
+    assert all(np.allclose(picture, 2 * image, rtol=1e-5) for picture in upcast)
+    lost = ~np.isfinite(made["litert_arm_fp16"])
+    assert lost[image > 0.34].all() and not lost[image < 0.32].any()
+
+
+def test_a_processor_that_does_not_overflow_is_refused(monkeypatch: pytest.MonkeyPatch):
+    def single(self, models, cpu, *, half):
+        return [[0.5, 1.9]]
+
+    monkeypatch.setattr(ArmEngine, "answers", single)
+    with pytest.raises(EngineError, match="emulated max does not overflow in half precision: it computes in fp32"):
+        ArmEngine().check_half("max")
+    monkeypatch.setattr(ArmEngine, "answers", lambda self, models, cpu, *, half: [[0.5, None]])
+    with pytest.raises(EngineError, match="computes wrongly in fp32"):
+        ArmEngine().check_half("max")
+
+
+def test_half_precision_wants_a_processor_that_has_it(monkeypatch: pytest.MonkeyPatch):
+    assert "CompiledModel XNNPACK in fp16, 2 threads, cortex-a76 emulated" in LiteRtArmFp16().device(2)
+    monkeypatch.setenv(CPU_VARIABLE, "cortex-a53")
+    with pytest.raises(RecipeError, match="cortex-a53 has no half precision arithmetic(.|\n)*cortex-a76, max"):
+        LiteRtArmFp16().device(1)
+
+
+@pytest.mark.parametrize("engine", [LiteRtArm(), LiteRtArmFp16(), TfliteRuntimeArm()], ids=lambda engine: engine.name)
 def test_its_times_are_nobodys(engine: LiteRtArm, tiny: TinyFiles, capsys: pytest.CaptureFixture[str]):
     (latency,) = time_calls([Call(engine, tiny.tflite(), 1, IMAGES[0])], 3, 1)
     assert isinstance(latency, NotMeasured) and "emulated CPU" in latency.reason

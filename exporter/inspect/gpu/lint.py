@@ -18,6 +18,7 @@ from exporter.inspect.gpu.acceptance import engine_answers
 from exporter.inspect.gpu.overflow import FP16_LARGEST, Overflow, predict_overflow
 from exporter.inspect.gpu.prediction import GpuPrediction, predict
 from exporter.inspect.gpu.rewrites import rewrite_of_refused
+from exporter.inspect.gpu.wide_kernels import ENGINES
 from exporter.inspect.model_file import artifact_of_file
 from exporter.inspect.results import Finding
 from exporter.not_measured import NotMeasured
@@ -133,7 +134,7 @@ def _overflows(overflow: tuple[Overflow, ...] | NotMeasured) -> Iterator[Finding
         summing = f", sums of |x| on its way {layer.partial:.3g}" if layer.partial > layer.largest else ""
         reaches = f"{layer.kind} {layer.tensor!r} reaches {layer.largest:.3g}{summing}"
         where = "more than" if layer.sure else "near"
-        on = {("gpu",): " on GPUs", ("cpu",): " on ARM CPUs"}.get(layer.engines, "")
+        on = "" if layer.engines == ENGINES else " on GPUs" if "gpu" in layer.engines else " on ARM CPUs"
         yield Finding(
             "error" if layer.sure and "gpu" in layer.engines else "warning",
             "gpu-fp16" if "gpu" in layer.engines else "cpu-fp16",
