@@ -1,4 +1,4 @@
-"""A NAFNet whose layer norm is written in several ways: one function, other operators."""
+"""A NAFNet whose layer norm is written as textbooks have it: the same function of the same weights."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from exporter.generators.nafnet import LayerNorm2d, NAFNet
-
-ARGUMENTS: dict[str, Any] = {"width": 16, "enc_blk_nums": (1, 1), "middle_blk_num": 1, "dec_blk_nums": (1, 1)}
 
 
 class _Moments(nn.Module):
@@ -26,18 +24,8 @@ class _Moments(nn.Module):
         return y * self.weight[None, :, None, None] + self.bias[None, :, None, None]
 
 
-class Ours(NAFNet):
-    """As this project has it: the mean of the squares of what is left without the mean."""
-
-    def __init__(self) -> None:
-        super().__init__(**ARGUMENTS)
-
-
-class Textbook(Ours):
-    def __init__(self) -> None:
-        super().__init__()
+class Textbook(NAFNet):
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
         for block in [module for module in self.modules() if hasattr(module, "norm1")]:
             block.norm1, block.norm2 = _Moments(block.norm1), _Moments(block.norm2)
-
-
-WAYS = {"ours": Ours, "textbook": Textbook}

@@ -4,7 +4,8 @@ Each .tflite file, also on the runtime of 2023 that many apps still ship. Needs 
 Exit code 0 all passed, 1 one failed, 3 one could not be checked.
 
 The golden vectors were made on this machine's own processor. INT8 must come out of LiteRT's ARM kernels bit by bit the
-same; float files nearly so, fp16 files in native half precision as near as half precision is. That a changed weight is noticed is proven in the same run.
+same; float files nearly so, and fp16 files in native half precision as near as that is. That a changed weight is
+noticed is proven in the same run.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ KERNEL_RANK, CHANGED_EVERY = 4, 16  # for the canary: of the largest convolution
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """`canary`: the file is spoilt and must not pass. `half`: it is computed in half precision, so something differs."""
+    """`canary`: the file is spoilt and must not pass. `half`: in half precision, so that something has to differ."""
 
     name: str
     runtime: LiteRtArm
