@@ -11,6 +11,7 @@ import numpy as np
 
 from exporter.artifact import Artifact
 from exporter.data.shown import Overshoot
+from exporter.inspect.npu.lint import NpuVerdict
 from exporter.inspect.results import Audit, Finding, Residency
 from exporter.localise.results import Localisation
 from exporter.measure.load import Load
@@ -237,6 +238,7 @@ class TargetResult:
     residency: Residency | NotMeasured = NOT_ASKED
     sizes: tuple[SizeResult, ...] = ()  # of a file of several; parity above is their worst, the rest the first one's
     versions: tuple[VersionCheck, ...] = ()  # of the first target that has the file
+    npu: tuple[NpuVerdict, ...] = ()  # of an integer .tflite, predicted
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from exporter.artifact import INTEGERS, Artifact, Format
 from exporter.errors import EngineError
 from exporter.inspect.lint import lint_model
+from exporter.inspect.npu.lint import lint_npu
 from exporter.inspect.own_engine import for_own_engine
 from exporter.inspect.residency import ask_residency, delegation_findings
 from exporter.inspect.results import Audit, Finding, Residency
@@ -52,6 +53,8 @@ def measure_target(
     result = TargetResult(
         name, runtime.name, artifact, absent, absent, absent, audit, findings, absent, residency=absent
     )
+    if artifact.format == Format.TFLITE and artifact.precision in INTEGERS:
+        result = replace(result, npu=lint_npu(artifact.path))
     if why:
         return result
     result = replace(result, residency=ask_residency(runtime, artifact, threads))

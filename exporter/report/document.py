@@ -84,6 +84,7 @@ def _target(target: TargetResult) -> dict[str, Any]:
         "residency": plain(target.residency),
         **({"sizes": [_size(size) for size in target.sizes]} if target.sizes else {}),
         **({"versions": plain(target.versions)} if target.versions else {}),
+        **({"npu": plain(target.npu)} if target.npu else {}),
     }
 
 

@@ -106,6 +106,7 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
         "untimed": [(t.name, t.latency.reason) for t in outcome.targets if isinstance(t.latency, NotMeasured)],
         "cross_runtime": [(target.name, check) for target in outcome.targets for check in target.cross_runtime],
         "residencies": [row for target in outcome.targets for row in _residencies(target)],
+        "npus": [(target.name, verdict) for target in outcome.targets for verdict in target.npu],
         "versions": version_matrix(outcome.targets),
         "photos": shown_photos,
         "first_pair": _first_pair(outcome, [shot.stage for photo in shown_photos for shot in photo.shots]),

@@ -13,6 +13,7 @@ import pytest
 
 from exporter.errors import DiskFull
 from exporter.files.plain_json import plain
+from exporter.inspect.npu.lint import NpuRefusal, NpuVerdict
 from exporter.judge.outcome import Outcome
 from exporter.measure.load import Load
 from exporter.measure.results import Picture, Tiled
@@ -85,6 +86,19 @@ def test_report_json_fits_the_published_schema(outcome: Outcome, tmp_path: Path)
     assert "not installed" in old["latency"]["not_measured"]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(report | {"verdict": "splendid"}, schema())
+
+
+def test_what_npus_would_take_is_told_to_people_and_programs(outcome: Outcome, tmp_path: Path) -> None:
+    depth = NpuRefusal(3, "DEPTH_TO_SPACE", "t", "its plugin has no such operator")
+    mediatek = NpuVerdict("mediatek", "MediaTek", (depth,), 24, 25, 2, 1.0)
+    audit = replace(outcome.targets[2].audit, int8_mac_share=0.0, int16_mac_share=1.0)
+    artifact = replace(outcome.targets[2].artifact, precision="int16x8")
+    told = replace(outcome.targets[2], artifact=artifact, audit=audit, npu=(mediatek,))
+    page = write_report(replace(outcome, targets=(told,)), tmp_path).read_text(encoding="utf-8")
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    jsonschema.validate(report, schema())
+    assert report["targets"][0]["npu"][0]["refused"][0]["kind"] == "DEPTH_TO_SPACE"
+    assert "24 of 25" in page and "DEPTH_TO_SPACE: its plugin has no such operator" in page
 
 
 def test_numbers_json_cannot_say_stay_readable(outcome: Outcome, tmp_path: Path) -> None:
