@@ -36,14 +36,16 @@ COMMANDS = {
     "history": "releases over time: STORE add BUNDLE, STORE page FILE",
     "doctor": "check this machine: packages, runtimes, cores, memory, disk",
     "schema": "print the JSON Schema of recipes, which editors complete and check by",
-    "stages": "list the stages a recipe can name, with their options",
+    "stages": "list the stages a recipe can name; stages NAME explains each option",
     "generators": "list the architectures a recipe can name",
+    "completion": "print what completes commands, recipes and keys in a shell: bash, zsh or fish",
     "runtimes": "list the runtimes a target can name, and what is missing here",
 }
 HELP = ("-h", "--help", "--version")
 TAKE_WORDS = ("export", "plan", "train")  # commands with recipe=FILE key=value
 TAKE_A_VALUE = ("--build", "--dist")  # options of those commands
 GOES_ON = ("export", "train")  # commands that go on where an earlier run was
+ASKED = "_ARGCOMPLETE"  # in the environment of a process that a shell asks for completions
 READER_GONE = 141  # as a shell shows it of `yes | head -1`
 
 
@@ -68,11 +70,20 @@ def main(argv: list[str] | None = None) -> int:
 
 def entry() -> None:
     """The console script."""
+    if ASKED in os.environ:
+        _complete()
     _open_what_is_closed()
     end_on_signals()
     code = main()
     _drop_what_nobody_reads()
     sys.exit(code)
+
+
+def _complete() -> None:
+    """Answer a shell that asks what may stand at the cursor (`exporter completion`)."""
+    from exporter.commands.completing import answer
+
+    answer(COMMANDS, TAKE_WORDS)
 
 
 def _run(words: list[str]) -> int:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from exporter.artifact import Format
+from exporter.commands.words import completes
 from exporter.errors import MissingTool, RecipeError
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ DEFAULT_RUNTIMES = {Format.TFLITE: "litert_cpu", Format.ONNX: "onnxruntime_cpu",
 
 def add_runtime(parser: argparse.ArgumentParser, more: str = "") -> None:
     default = "default: litert_cpu, onnxruntime_cpu or torch_cpu by the file's ending"
-    parser.add_argument("--runtime", help=default + more)
+    completes(parser.add_argument("--runtime", help=default + more), _runtimes)
+
+
+def _runtimes(**_: object) -> list[str]:
+    from exporter.runtimes import RUNTIMES
+
+    return [runtime.name for runtime in RUNTIMES]
 
 
 def engine_for(artifact: Artifact, name: str | None) -> Runtime:

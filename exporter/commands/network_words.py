@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from exporter.commands.words import completes
 from exporter.errors import RecipeError
 from exporter.files.hub_reference import FORM, SCHEME
 
@@ -22,7 +23,8 @@ COLOURS = ("rgb", "bgr", "grey", "y", "rgba", "rggb")
 
 def add_network(parser: argparse.ArgumentParser) -> None:
     """The network and how it is built, in words that a recipe's `model` has, too."""
-    parser.add_argument("network", help="package.module:Class, a name of `exporter generators`, or a checkpoint")
+    what = "package.module:Class, a name of `exporter generators`, or a checkpoint"
+    completes(parser.add_argument("network", help=what), _networks)
     parser.add_argument("--kwargs", metavar="JSON", default="{}", help="arguments of the class, as a JSON object")
     parser.add_argument("--checkpoint", metavar="FILE", help=f"its weights, also {FORM}; without: random ones")
     parser.add_argument("--weights", metavar="PART", help="the part of a checkpoint that holds several networks")
@@ -36,6 +38,14 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--colour", choices=COLOURS, help="what the picture's channels are")
     parser.add_argument("--state", metavar="A,B", help="arguments of forward that go on from frame to frame, or JSON")
     parser.add_argument("--frames", type=int, default=1, metavar="N", help="pictures of a film that go in together")
+
+
+def _networks(prefix: str, **_: object) -> list[str]:
+    from argcomplete.completers import FilesCompleter
+
+    from exporter.generators.table import GENERATORS
+
+    return [*(known.name for known in GENERATORS), *FilesCompleter()(prefix)]
 
 
 def _states(text: str | None) -> tuple[Carried, ...]:

@@ -1,34 +1,79 @@
-"""`exporter stages`: every stage with its options and their defaults."""
+"""`exporter stages [NAME]`: the stages that a recipe can name, or all that can be set of one."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
+from inspect import cleandoc
+from typing import Any
 
-from exporter.commands.words import add_json, show, show_json
-from exporter.stages import STAGES
+from exporter.commands.words import add_json, completes, show, show_json, show_table
+from exporter.recipes.options import Option, options_of_stage
+from exporter.stages import STAGES, Stage
+from exporter.suggestions import named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    name = parser.add_argument("name", nargs="?", metavar="NAME", help="explain each option of this stage")
+    completes(name, lambda **_: {stage.name: _summary(stage) for stage in STAGES})
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    listing = [
-        {
-            "name": stage.name,
-            "takes": str(stage.takes),
-            "gives": str(stage.gives),
-            "summary": (stage.__doc__ or "").strip().splitlines()[0],
-            "options": {key: field.get_default(call_default_factory=True) for key, field in stage.model_fields.items()},
-        }
-        for stage in STAGES
-    ]
-    if args.json:
-        show_json(listing)
-        return 0
-    for entry in listing:
-        show(f"{entry['name']}  ({entry['takes']} → {entry['gives']})\n  {entry['summary']}")
-        options = entry["options"]
-        assert isinstance(options, dict)
-        show("  " + (", ".join(f"{key}={value}" for key, value in options.items()) or "no options") + "\n")
+    if args.name is None:
+        _show_all(args.json)
+    else:
+        _show_one(named(args.name, {stage.name: stage for stage in STAGES}, "stage"), args.json)
     return 0
+
+
+def _show_all(as_json: bool) -> None:
+    if as_json:
+        show_json([_listed(stage) for stage in STAGES])
+        return
+    rows = [(stage.name, f"{stage.takes} → {stage.gives}", _summary(stage)) for stage in STAGES]
+    show_table("", ("stage", "model", "what it does"), rows)
+    show("exporter stages NAME explains the options of one")
+
+
+def _show_one(stage: type[Stage], as_json: bool) -> None:
+    options = options_of_stage(stage)
+    if as_json:
+        show_json(
+            {key: value for key, value in _listed(stage).items() if key != "options"}
+            | {"options": [*map(asdict, options)]}
+        )
+        return
+    show(f"{stage.name}  ({stage.takes} → {stage.gives})\n\n{cleandoc(stage.__doc__ or '')}\n")
+    columns = ("option", "values", "unit", "default", "what it is", "when to change it")
+    show_table("", columns, [_row(option) for option in options])
+    show(
+        f"in a recipe:  - {stage.name}: {{{options[0].key}: …}}      on a command line: {stage.name}.{options[0].key}=…"
+    )
+
+
+def _row(option: Option) -> tuple[str, ...]:
+    values = ", ".join(filter(None, (option.kind, option.range)))
+    return option.key, values, option.unit, _default(option), option.what, option.when
+
+
+def _default(option: Option) -> str:
+    if option.required:
+        return "has to be given"
+    if isinstance(option.default, bool):
+        return str(option.default).lower()
+    return "" if option.default is None else str(option.default)
+
+
+def _listed(stage: type[Stage]) -> dict[str, Any]:
+    return {
+        "name": stage.name,
+        "takes": str(stage.takes),
+        "gives": str(stage.gives),
+        "summary": _summary(stage),
+        "options": {key: field.get_default(call_default_factory=True) for key, field in stage.model_fields.items()},
+    }
+
+
+def _summary(stage: type[Stage]) -> str:
+    return (stage.__doc__ or "").strip().splitlines()[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from exporter.console import open_console
@@ -31,6 +31,11 @@ def add_arch(parser: argparse.ArgumentParser) -> None:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def completes(action: argparse.Action, completer: Callable[..., Iterable[str]]) -> None:
+    """What a shell offers in place of `action` is what `completer(prefix=…)` gives: words, or words with their help."""
+    action.completer = completer  # type: ignore[attr-defined]  # argcomplete's own way
 
 
 def split_words(words: Iterable[str]) -> tuple[str, dict[str, str]]:

@@ -6,7 +6,6 @@ It is a first look: what files hold, which networks exist and what one key asks 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,7 +14,6 @@ from pydantic_core import core_schema
 
 from exporter.recipes.described import descriptions, unit_of
 from exporter.recipes.export import Recipe
-from exporter.recipes.mistakes import models_in
 from exporter.recipes.train import TrainRecipe
 from exporter.runtimes import RUNTIMES
 from exporter.stages import STAGES
@@ -29,7 +27,7 @@ _REF = "#/$defs/"
 
 def recipe_schema(kind: str) -> Schema:
     """Of "recipe", what `exporter recipe=…` takes, or of "train", what `exporter train` does."""
-    schema = KINDS[kind].model_json_schema(schema_generator=_Generator)
+    schema = schema_of(KINDS[kind])
     parts = schema["$defs"]
     if kind == "recipe":
         _add_stages(parts)
@@ -42,6 +40,11 @@ def recipe_schema(kind: str) -> Schema:
     head = {"$schema": GenerateJsonSchema.schema_dialect, "title": _first_line(KINDS[kind])}
     with_parent = {"if": {"not": {"required": ["extends"]}}, "then": required}
     return head | {key: value for key, value in schema.items() if key not in ("description", "title")} | with_parent
+
+
+def schema_of(model: type[BaseModel]) -> Schema:
+    """Of one part of a recipe, or of a stage's options."""
+    return model.model_json_schema(schema_generator=_Generator)
 
 
 def schema_text(kind: str) -> str:
@@ -94,7 +97,7 @@ def _add_stages(parts: Schema) -> None:
     del parts["Stage"]
     options: Schema = {}
     for stage in STAGES:
-        made = stage.model_json_schema(schema_generator=_Generator)
+        made = schema_of(stage)
         parts |= made.pop("$defs", {})
         parts[stage.name] = made
         one = {"anyOf": [{"$ref": _REF + stage.name}, {"type": "null"}]}
@@ -131,20 +134,3 @@ def _of_reference(value: Schema, parts: Schema) -> Schema:
 
 def _first_line(model: type[BaseModel]) -> str:
     return (model.__doc__ or "").strip().partition("\n")[0]
-
-
-def keys_of(kind: str) -> Iterator[str]:
-    """Every dotted key that an override may name, a stage's by the stage's name."""
-    yield from _keys(KINDS[kind], "")
-    if kind == "recipe":
-        for stage in STAGES:
-            yield from _keys(stage, f"{stage.name}.")
-
-
-def _keys(model: type[BaseModel], before: str) -> Iterator[str]:
-    for key, field in model.model_fields.items():
-        inner = next(models_in(field.annotation), None)
-        if inner is None:
-            yield before + key
-        elif key not in ("stages", "targets", "state"):
-            yield from _keys(inner, f"{before}{key}.")

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.cli import main
 from exporter.recipes.described import descriptions, what_and_when
-from exporter.recipes.schema import KINDS, keys_of, recipe_schema, schema_line, schema_text
+from exporter.recipes.schema import KINDS, recipe_schema, schema_line, schema_text
 from exporter.stages import STAGES
 from tests.conftest import REPO
 from tests.recipes.conftest import GOOD
@@ -94,12 +94,6 @@ def test_every_option_of_a_stage_says_when_to_change_it() -> None:
         assert list(texts) == list(stage.model_fields)
         silent = [key for key, text in texts.items() if not all(what_and_when(text))]
         assert not silent, f"{stage.name}: one sentence what it is, another when to change it: {silent}"
-
-
-def test_keys_that_an_override_may_name() -> None:
-    keys = set(keys_of("recipe"))
-    assert {"distill.steps", "input.height", "verify.runs", "quantize_tflite.mixed.max_loss_db", "version"} <= keys
-    assert {"training.steps", "data.blur.max_length_px"} <= set(keys_of("train"))
 
 
 def _described(schema: dict[str, object]):
