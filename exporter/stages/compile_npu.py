@@ -32,8 +32,11 @@ class CompileNpu(Stage):
     needs: ClassVar[tuple[str, ...]] = ("ai_edge_litert",)
 
     vendor: VendorName = "qualcomm"
+    """Whose NPU the file is for. Name the one in the phones that you ship to; its compiler has to be installed."""
     soc: str = Field(default="SM8750", pattern=r"^[A-Za-z0-9_]{1,40}$")
+    """The chip, as its vendor names it. Make it that of your phones: a file is for one chip."""
     litert: str | None = Field(default=None, pattern=r"^\d+\.\d+\.\d+$")
+    """LiteRT's release that compiles, in a folder of its own; left out, the one installed here. Name the app's own."""
 
     def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
         vendor = VENDORS[self.vendor]
