@@ -168,6 +168,15 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise RecipeError(f"{self.prog}: {message}", hint=f"{self.prog} --help")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            from exporter.suggestions import nearest
+
+            known = ", ".join(map(str, action.choices))
+            close = nearest(str(value), map(str, action.choices))
+            meant = f"; did you mean {close!r}?" if close else ""
+            raise argparse.ArgumentError(action, f"{str(value)[:80]!r} is none of {known}{meant}")
+
     def _print_message(self, message: str, file: Any = None) -> None:
         """argparse passes over an output that is full or closed."""
         (file or sys.stderr).write(message)

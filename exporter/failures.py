@@ -87,6 +87,10 @@ def explained(error: BaseException) -> ExportError | None:
     reason = (getattr(error, "strerror", None) or os.strerror(number)).lower()
     file = _file_of(error)
     sentence = f"{file} cannot be used: {reason}" if file else f"the operating system reports: {reason}"
+    if number == errno.ENOENT and file:
+        from exporter.suggestions import likely_file
+
+        sentence += likely_file(Path(file))
     if number in WRONG_PATH:
         return UnusablePath(sentence, hint=WRONG_PATH[number])
     return MachineFailed(sentence, hint=HINTS.get(number, ""))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.commands.engine import add_runtime, engine_for
 from exporter.commands.words import add_arch, add_json, show, show_json
 from exporter.errors import DataError, RecipeError
+from exporter.suggestions import likely_file
 
 if TYPE_CHECKING:
     from exporter.artifact import Artifact
@@ -71,7 +72,7 @@ def _paths(args: argparse.Namespace) -> tuple[Path, Path, Path]:
         raise RecipeError(wrong, hint="exporter run --model dist/NAME/models/NAME.int8.tflite in.mp4 out.mp4")
     source, target = given["input"], given["output"]
     if not source.exists():
-        raise DataError(f"{source}: there is no such file or folder")
+        raise DataError(f"{source}: there is no such file or folder{likely_file(source)}")
     if source.resolve() == target.resolve():
         raise RecipeError(f"{target} is the input, too", hint="name another output: nothing is changed in place")
     return given["model"], source, target

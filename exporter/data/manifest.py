@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from exporter.errors import DataError
 from exporter.files.contained import contained, inside_name
 from exporter.files.yaml_text import BadYaml, read_yaml
+from exporter.suggestions import likely_file
 
 MANIFEST = "manifest.yaml"
 
@@ -83,7 +84,10 @@ def read_manifest(folder: Path, kind: type[_Manifest]) -> _Manifest:
 
 def require_folder(folder: Path) -> None:
     if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder", hint="name a folder of pictures, see calibration/README.md")
+        raise DataError(
+            f"{folder} is not a folder{likely_file(folder)}",
+            hint="name a folder of pictures, see calibration/README.md",
+        )
 
 
 def require_files(folder: Path, files: Iterable[str]) -> None:

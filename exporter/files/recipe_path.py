@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from exporter.failures import WRONG_PATH, pass_on
 from exporter.files.hub_reference import SCHEME, hub_reference_of, parse_hub_reference
+from exporter.suggestions import likely_file
 
 LONGEST_SHOWN = 200  # characters
 
@@ -38,7 +39,8 @@ def _find(path: Path, info: ValidationInfo) -> Path:
             pass_on(error, path, but=WRONG_PATH)
             raise ValueError(f"{_named(path)} cannot be opened: {error.strerror}") from None
     looked = " and ".join(str(folder) for folder in dict.fromkeys(folders))
-    raise ValueError(f"there is no {_named(path)} (looked in {looked})")
+    meant = next(filter(None, (likely_file(path, folder) for folder in folders)), "")
+    raise ValueError(f"there is no {_named(path)} (looked in {looked}){meant}")
 
 
 def _named(path: Path) -> str:

@@ -13,6 +13,7 @@ from exporter.graph.graph import Tensor
 from exporter.graph.read import read_graph
 from exporter.graph.tflite_signatures import signatures_of
 from exporter.inspect.audit import precision_of
+from exporter.suggestions import likely_file
 
 FORMATS = {".tflite": Format.TFLITE, ".onnx": Format.ONNX, ".safetensors": Format.TORCH}
 
@@ -26,7 +27,7 @@ def artifact_of_file(path: Path, height: int = 256, width: int = 256, *, arch: s
     for a damaged one.
     """
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
+        raise DataError(f"{path}: there is no such file{likely_file(path)}")
     if path.suffix not in FORMATS:
         raise DataError(f"{path}: {path.suffix!r} is none of {', '.join(FORMATS)}")
     format = FORMATS[path.suffix]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -37,7 +38,10 @@ def refuse(tree: RecipeTree, problems: list[str], hint: str = "") -> None:
 
 def mistakes(error: ValidationError, model: type[BaseModel], tree: RecipeTree, at: Path_ = ()) -> Iterator[str]:
     """Every mistake in the part of `tree` that lies at `at` and should be a `model`, as `place: key: what is wrong`."""
-    for detail in error.errors():
+    found = error.errors()
+    for detail in found:
+        if detail["type"] == "too_short" and any(_is_below(other["loc"], detail["loc"]) for other in found):
+            continue  # what is too short is what is left without the wrong ones
         path = tuple(word for word in (*at, *detail["loc"]) if word != "[key]")
         if detail["type"] == "extra_forbidden" and len(path) == 1:
             yield _unknown_top_key(str(path[0]), detail["input"], model, tree)
@@ -46,6 +50,10 @@ def mistakes(error: ValidationError, model: type[BaseModel], tree: RecipeTree, a
             yield located(tree, path[:2], f"there is no such target{did_you_mean(str(path[1]), others)}")
         else:
             yield located(tree, path, explain(detail, model))
+
+
+def _is_below(path: Path_, above: Path_) -> bool:
+    return len(path) > len(above) and path[: len(above)] == above
 
 
 def _only_from_command_line(tree: RecipeTree, path: Path_) -> bool:
@@ -99,8 +107,19 @@ def explain(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return f"must be key: value lines, not {kind_of(value)}"
     if kind == "string_type":
         return f"must be text, not {kind_of(value)}" + ("; write it in quotes" if isinstance(value, bool) else "")
+    if kind in ("bool_parsing", "bool_type"):
+        return f"must be true or false, got {shortened(repr(value))}{_meant(value, ('true', 'false'))}"
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+        return f"must be {detail['ctx']['expected']}, got {shortened(repr(value))}{_meant(value, known)}"
     message = detail["msg"].replace("Input should be", "must be").replace("Tuple should", "must")
     return f"{message}, got {shortened(repr(value))}"
+
+
+def _meant(value: Any, known: Iterable[str]) -> str:
+    """What is known stands in the sentence already."""
+    close = nearest(value, known) if isinstance(value, str) else ""
+    return f"; did you mean {close}?" if close else ""
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

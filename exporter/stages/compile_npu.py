@@ -36,7 +36,8 @@ class CompileNpu(Stage):
     soc: str = Field(default="SM8750", pattern=r"^[A-Za-z0-9_]{1,40}$")
     """The chip, as its vendor names it. Make it that of your phones: a file is for one chip."""
     litert: str | None = Field(default=None, pattern=r"^\d+\.\d+\.\d+$")
-    """LiteRT's release that compiles, in a folder of its own; left out, the one installed here. Name the app's own."""
+    """LiteRT's release that compiles, in a folder of its own; left out, the one installed here. Name another where this
+    one does not compile for the vendor."""
 
     def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
         vendor = VENDORS[self.vendor]

@@ -116,7 +116,7 @@ def test_what_answers_otherwise_here_is_no_release(
         (["page", "h.html", "--commit", COMMIT], "--commit is for `add`"),
         (["list", "more"], "takes nothing more"),
         (["page"], "is no folder"),
-        (["show"], "invalid choice"),
+        (["show"], "none of add, page, list"),
     ],
 )
 def test_words_that_do_not_fit(tmp_path: Path, capsys: Capture, words: list[str], sentence: str) -> None:
