@@ -65,6 +65,7 @@ def phone(shared_phone: FakePhone) -> FakePhone:
     shared_phone.file("/data/thermal").unlink(missing_ok=True)
     command = f"{sys.executable} -I {bench_worker.__file__}"
     shared_phone.file("/data/am").write_text(command)
+    shared_phone.file("/data/logcat").write_text("")
     return shared_phone
 
 
