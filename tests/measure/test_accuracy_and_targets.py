@@ -11,7 +11,7 @@ import pytest
 from exporter.artifact import Artifact, Format
 from exporter.data.evaluation import Pair
 from exporter.errors import MissingTool
-from exporter.inspect.results import Audit
+from exporter.inspect.results import Audit, Residency
 from exporter.judge.budget import Pledge, judge
 from exporter.measure.accuracy_per_stage import float_reference, measure_stages
 from exporter.measure.evaluation import Renderings
@@ -113,11 +113,13 @@ def test_a_target_is_measured_whole_and_shares_the_ladders_pictures(tiny: TinyFi
     litert = counted[Format.TFLITE]
     before = litert.opened.total()
     result = measure_target("android", litert, tiny.tflite("int8"), tiny.torch(), TORCH, renderings, threads=1)
-    assert litert.opened.total() == before + 1, "once for the layout, not for the pictures"
+    assert litert.opened.total() == before + 2, "once for the layout and once for what it takes, not for the pictures"
     assert result.parity == stages[1].parity and result.quality == stages[1].quality
     assert result.latency == NOT_TIMED, "all targets of a run are timed at once"
     assert isinstance(result.audit, Audit) and result.audit.int8_mac_share == 1
-    assert result.findings == () and (result.name, result.runtime) == ("android", "litert_cpu")
+    assert [finding.rule for finding in result.findings] == ["delegate"], "TensorFlow's clamp, which XNNPACK leaves"
+    assert isinstance(result.residency, Residency) and (result.residency.taken, result.residency.operators) == (3, 5)
+    assert (result.name, result.runtime) == ("android", "litert_cpu")
 
 
 @pytest.mark.extra("old-runtime")
