@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from exporter.recipes.export import Recipe
 from exporter.stages import Stage
 
-RUNS_STATES = ("onnxruntime_cpu", "litert_cpu", "tflite_runtime", "litert_arm", "tflite_runtime_arm")
+RUNS_STATES = ("onnxruntime_cpu", "litert_cpu", "tflite_runtime", "litert_arm", "tflite_runtime_arm", "litert_web")
 LEARNS = ("distill", "prune", "quantize_aware_train", "reestimate_norm")
 
 

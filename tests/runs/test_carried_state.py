@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from exporter.cli import main
+from exporter.engines.litert_web import LiteRtWebEngine
+from tests.installed import put_together
 from tests.probe import recurrent_networks
 from tests.recipes.recipe_folder import FULL_CHAINS, write_recipe_folder
 
@@ -56,6 +58,8 @@ def test_the_whole_way(here: Path, capfd: pytest.CaptureFixture[str]) -> None:
     requantised(bundle, here)
     snippets(bundle)
     replayed(bundle)
+    put_together(LiteRtWebEngine())
+    assert main(["verify", str(bundle), "--runtime", "litert_web"]) == 0, "a browser carries it, too"
 
 
 def used_alone(bundle: Path, capfd: pytest.CaptureFixture[str]) -> None:
