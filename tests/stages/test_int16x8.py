@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from exporter.artifact import sha256_of
@@ -121,3 +122,27 @@ def test_the_same_bytes_again(tmp_path, student, made):
 def test_options_that_do_not_fit_are_refused(options, says):
     with pytest.raises(ValidationError, match=says):
         QuantizeTflite(**options)
+
+
+class Silent(torch.nn.Module):
+    """A clamp to 0..6 whose input is zero on every picture, or nearly."""
+
+    def __init__(self, size: float = 0.0) -> None:
+        super().__init__()
+        self.dead, self.out = torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.Conv2d(4, 3, 1)
+        with torch.no_grad():
+            self.dead.weight.mul_(size)
+            self.dead.bias.zero_()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.clamp(x + self.out(torch.nn.functional.relu6(self.dead(x))), 0, 1)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-8])
+@pytest.mark.parametrize("precision", ["int8", "int16x8"])
+def test_a_clamp_of_a_silent_tensor_is_still_a_number(tmp_path, precision, size):
+    """Kernels hold its end, 6, in steps of the tensor, in 32 bits."""
+    source = to_tflite(tmp_path, f"{__name__}:Silent", size=size)
+    file = run(QuantizeTflite(precision=precision), source, tmp_path / "int")
+    picture, _ = run_tflite(file.path.read_bytes(), photo())
+    assert psnr_db(picture, run_tflite(source.path.read_bytes(), photo())[0]) > 40

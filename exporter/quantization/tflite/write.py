@@ -24,6 +24,7 @@ from exporter.quantization.tflite.plan import Int8Plan, renumbered
 
 FINEST_SHARE = 128.0  # of a step of what is summed up: XNNPACK takes less than 256
 SUMS = ("ADD", "SUB")
+LARGEST_CODE = 2**31 - 2**20  # of an int32, and of float32 in which the step is kept
 PRODUCTS = ("BATCH_MATMUL", "MUL", "PRELU", "SQUARED_DIFFERENCE")
 
 
@@ -117,7 +118,10 @@ class _Writer:
         result = operator.outputs[0]
         if self._code.kernels[self.graph.kind(operator)].rule not in ("weights", "free"):
             return
-        least, now = self._coarsest_step(operator) / FINEST_SHARE, self.params(result)
+        least, now = (
+            max(self._coarsest_step(operator) / FINEST_SHARE, self._clamped_step(operator)),
+            self.params(result),
+        )
         if now.scale >= least:
             return
         if self._tensors[result].pinned is not None:
@@ -126,6 +130,14 @@ class _Writer:
                 f"out of steps of {least * FINEST_SHARE:.2g}: too large for INT8; keep_float leaves it in float"
             )
         self._groups[self._tensors[result].group] = replace(now, scale=float(np.float32(least)))
+
+    def _clamped_step(self, operator: Any) -> float:
+        """The finest in which the end of its clamp is still an int32, as kernels ask; 0 without one."""
+        kind, kinds = self.graph.kind(operator), self.graph.schema.ActivationFunctionType
+        fused = getattr(operator.builtinOptions, "fusedActivationFunction", kinds.NONE)
+        if kind == "RELU6" or fused == kinds.RELU6:
+            return 6 / LARGEST_CODE
+        return 1 / LARGEST_CODE if fused == kinds.RELU_N1_TO_1 else 0.0
 
     def _coarsest_step(self, operator: Any) -> float:
         """Of what the kernel sums up, before it is rounded to the result's steps."""
