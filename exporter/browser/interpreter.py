@@ -34,13 +34,14 @@ class WebEngine:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What the page found: the engine's build and SIMD, its threads, the GPU's adapter, and whether it left any."""
+    """What the page found: the engine's build and SIMD, its threads, the GPU's adapter, and whether that, or
+    XNNPACK, took every operator."""
 
     build: str
     simd: str
     threads: int
     adapter: str
-    left: bool
+    whole: bool
 
 
 class BrowserInterpreter:
@@ -72,7 +73,7 @@ class BrowserInterpreter:
         except BaseException:
             self._open.close()
             raise
-        self.running = Running(**{name: self.said[name] for name in ("build", "simd", "threads", "adapter", "left")})
+        self.running = Running(**{name: self.said[name] for name in ("build", "simd", "threads", "adapter", "whole")})
         self._fed: dict[int, Any] = {}
         self._made: dict[int, Any] = {}
         names = list(self._described.get_signature_list())

@@ -14,7 +14,7 @@ from exporter.errors import EngineError
 from exporter.runtimes.base import Image, Session, engine_call
 from exporter.runtimes.cpu import available_cores, threads_on_cpu
 from exporter.runtimes.litert_gpu import GPU
-from exporter.runtimes.placement import Placement, whole
+from exporter.runtimes.placement import XNNPACK, Placement, whole
 
 if TYPE_CHECKING:
     from exporter.browser.interpreter import Accelerator, BrowserInterpreter
@@ -86,7 +86,7 @@ class LiteRtWebGpu(LiteRtWeb):
         from exporter.engines.gpu_probe import reason_in
 
         said = "\n".join(interpreter.browser.complaints)
-        if interpreter.running.left:
+        if not interpreter.running.whole:
             raise EngineError(f"WebGPU does not take all of it: {reason_in(said, 'it does not say why')}")
         if SOFTWARE not in interpreter.running.adapter:
             raise EngineError(f"WebGPU ran on {interpreter.running.adapter or 'an unnamed adapter'}, not on {SOFTWARE}")
@@ -108,9 +108,11 @@ class WebSession(Session):
             return self._interpreter.time_ms(runs, warmup)
 
     def placement(self) -> Placement | None:
-        """WebGPU took the whole file, or there would be no session; WebAssembly does not tell what XNNPACK took."""
-        adapter = self._interpreter.running.adapter
-        return whole(self._artifact, GPU, adapter) if adapter else None
+        """WebGPU took the whole file, or there would be no session; of XNNPACK the engine tells that alone, too."""
+        running = self._interpreter.running
+        if running.adapter:
+            return whole(self._artifact, GPU, running.adapter)
+        return whole(self._artifact, XNNPACK, f"{XNNPACK} in WebAssembly") if running.whole else None
 
     def __exit__(self, *_: object) -> None:
         self._interpreter.close()

@@ -58,6 +58,11 @@ def test_codes_and_times_as_beside_litert_for_python(engine: LiteRtWebEngine, ti
         with runtime("litert_cpu").open(artifact, 1) as beside, runtime("litert_web").open(artifact, 2) as web:
             wanted, made = beside.infer_all(pictures), web.infer_all(pictures)
             samples_ms = web.time_ms(pictures[0], runs=4, warmup=1)
+            placed, theirs = web.placement(), beside.placement()
+        if theirs is not None and theirs.taken == theirs.operators:
+            assert placed is not None and (placed.taken, placed.operators) == (theirs.taken, theirs.operators)
+        else:
+            assert placed is None, "it does not tell which it left"
         tolerance = 0 if "int8" in artifact.path.name else 1e-5
         assert max(np.abs(a - b).max() for a, b in zip(wanted, made, strict=True)) <= tolerance
         assert len(samples_ms) == 4 and all(0 < sample < 60_000 for sample in samples_ms)

@@ -85,7 +85,8 @@ async function load({ model, accelerator, threads, precision }) {
     signature.delete();
     return ends;
   });
-  return { signatures, left: accelerator === "webgpu" && (refusal || !compiled.isFullyAccelerated()) };
+  // Of WebAssembly: whether XNNPACK took every operator.
+  return { signatures, whole: compiled.isFullyAccelerated() && !refusal };
 }
 
 function stored(signature, place, values) {

@@ -49,12 +49,12 @@ async function engineFor(model, accelerator) {
   }
 }
 
-function describeEngine({ runs, model, checked, left }) {
+function describeEngine({ runs, model, checked, whole }) {
   const where = runs.adapter ? `WebGPU on ${runs.adapter}` : `WebAssembly, ${runs.simd}, ${runs.threads === 1 ? "1 thread" : `${runs.threads} threads`}`;
   at("engine").textContent = `${model.file} on LiteRT, ${where}.`;
   const { denoise, only_blurred } = manifest.processing;
   remark(
-    left && "The GPU does not take every operator of this file: what it leaves runs on the processor.",
+    runs.adapter && !whole && "The GPU does not take every operator of this file: what it leaves runs on the processor.",
     denoise && "An app denoises first (non-local means); this page does not.",
     only_blurred && "An app leaves tiles that are sharp as they are; this page restores all.",
     !runs.adapter && runs.threads === 1 && !crossOriginIsolated && "This server does not let the page have threads: exporter serve does.",
