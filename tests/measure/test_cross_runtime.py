@@ -57,6 +57,7 @@ def test_an_older_engine_gives_the_same_int8_pictures(tiny: TinyFiles, rendering
     assert check.device.startswith("tflite-runtime 2.14") and check.parity.images == PICTURES
     assert 0 < check.max_abs < 8 / 255, "its kernels round in other places"
     assert check.parity.worst_psnr_db > 30
+    assert abs(check.loss_db) < 0.1, "on the same pictures, against the float model"
 
 
 def test_what_is_not_here_is_not_measured_and_counts_only_where_all_are_demanded(
