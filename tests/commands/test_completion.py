@@ -9,12 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from shutil import which
 
 import pytest
 
 from exporter.commands.recipe_completion import recipe_files, words_after
 from tests.conftest import REPO
+from tools.toolchains.shells import ShellsToolchain
 
 DEBLUR = "exporter plan recipe=mobile_deblur.yaml "
 ENVIRONMENT = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "TERM": "dumb"}
@@ -33,6 +33,14 @@ CASES = {
     f"{DEBLUR}--json quantize_tflite.precision=fp": "quantize_tflite.precision=fp16",
     "exporter stages reest": "reestimate_norm",
 }
+
+
+@pytest.fixture(scope="module")
+def shells() -> ShellsToolchain:
+    toolchain = ShellsToolchain()
+    if why := toolchain.installed():
+        pytest.skip(why)
+    return toolchain
 
 
 @pytest.fixture(autouse=True)
@@ -65,22 +73,21 @@ def test_bash() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(which("fish") is None, reason="fish is not installed")
 @pytest.mark.parametrize(("line", "becomes"), CASES.items())
-def test_fish(line: str, becomes: str) -> None:
+def test_fish(shells: ShellsToolchain, line: str, becomes: str) -> None:
     script = "exporter completion fish | source; complete -C $argv[1]"
-    done = subprocess.run(["fish", "-c", script, line], env=ENVIRONMENT, capture_output=True, text=True, cwd=REPO)
+    env = ENVIRONMENT | shells.environment
+    done = subprocess.run([shells.fish, "-c", script, line], env=env, capture_output=True, text=True, cwd=REPO)
     assert [answer.partition("\t")[0] for answer in done.stdout.splitlines()] == [becomes], done.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(which("zsh") is None, reason="zsh is not installed")
 @pytest.mark.parametrize(("line", "becomes"), CASES.items())
-def test_zsh(line: str, becomes: str) -> None:
+def test_zsh(shells: ShellsToolchain, line: str, becomes: str) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execvpe("zsh", ["zsh", "-f", "-i"], ENVIRONMENT)
-    begin = "stty columns 200; PS1='> '; autoload -U compinit; compinit -u -D; "
+        os.execve(shells.zsh, ["zsh", "-f", "-i"], ENVIRONMENT | shells.environment)
+    begin = f"{shells.zsh_finds_its_parts}; stty columns 200; PS1='> '; autoload -U compinit; compinit -u -D; "
     begin += "eval \"$(exporter completion zsh)\"; echo rea''dy\n"
     os.write(terminal, begin.encode())
     _read_until(terminal, "ready\r")

@@ -1,4 +1,4 @@
-"""What builds and tests the demo app, put together as engines are: `python -m tools.toolchains [NAME …]`."""
+"""What builds the demo app and what tests want, put together as engines are: `python -m tools.toolchains [NAME …]`."""
 
 from __future__ import annotations
 
@@ -6,5 +6,6 @@ from exporter.engines import Engine
 from tools.toolchains.adb import AdbToolchain
 from tools.toolchains.apk import ApkToolchain
 from tools.toolchains.kotlin import KotlinToolchain
+from tools.toolchains.shells import ShellsToolchain
 
-TOOLCHAINS: tuple[Engine, ...] = (AdbToolchain(), ApkToolchain(), KotlinToolchain())
+TOOLCHAINS: tuple[Engine, ...] = (AdbToolchain(), ApkToolchain(), KotlinToolchain(), ShellsToolchain())
