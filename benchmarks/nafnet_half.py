@@ -58,7 +58,8 @@ def main(args: argparse.Namespace) -> None:
     save_file(multiplied(load_file(learned)), weights)
     ways = {way: exported(way, weights, build / way) for way in WAYS}
     ours = next((build / "ours" / "dist").glob("*/models/*.fp16.tflite"))
-    (network,) = (build / "ours" / "build").glob("*/stages/load_generator-*/generator.safetensors")
+    networks = (build / "ours" / "build").glob("*/stages/load_generator-*/generator.safetensors")
+    network = max(networks, key=lambda path: path.stat().st_mtime)
     spec = TensorSpec.image(SIDE, SIDE)
     network = Artifact(Format.TORCH, network, spec, spec, sha256_of(network))
     record(
