@@ -15,13 +15,14 @@ from exporter.artifact import Artifact
 from exporter.bundle.documents import mapping, read_bounded
 from exporter.bundle.manifest import Manifest, Model
 from exporter.bundle.model_files import source_size_bytes
-from exporter.bundle.report_file import REPORT, Absent, Promise, Report, Target
+from exporter.bundle.report_file import REPORT, Absent, Promise, Report, Residency, Target
 from exporter.inspect.results import Finding
 from exporter.judge.budget import Pledge, judge
 from exporter.judge.verdicts import Status, Verdict, tally
 from exporter.judge.versions import versions_due
 from exporter.measure.results import TargetResult
 from exporter.recipes.promises import Budget
+from exporter.runtimes.placement import XNNPACK
 
 JUNIT = "report/junit.xml"
 _ROUNDING_DB = 1e-6
@@ -102,8 +103,8 @@ def _figure_problems(target: Target) -> Iterator[str]:
     if not isinstance(latency, Absent) and latency.noise != latency.value().noise:
         yield "noise is not what its samples and the machine's load say"
     for found in (target.residency, *(check.residency for check in target.cross_runtime)):
-        if not isinstance(found, Absent) and found.taken > found.operators:
-            yield "an accelerator took more operators than there are"
+        if not isinstance(found, Absent):
+            yield from _residency_problems(found)
     if isinstance(quality, Absent):
         return
     each = quality.psnr_each_db
@@ -113,6 +114,14 @@ def _figure_problems(target: Target) -> Iterator[str]:
         yield "the worst picture is better than the mean"
     if not _near(quality.gain_db, quality.psnr_db - quality.input_psnr_db):
         yield "gain_db is not the difference of psnr_db and input_psnr_db"
+
+
+def _residency_problems(found: Residency) -> Iterator[str]:
+    left = found.operators - found.taken
+    if left < 0:
+        yield "an accelerator took more operators than there are"
+    elif len(found.behind) > left or (found.accelerator == XNNPACK and len(found.behind) != left):
+        yield "the operators that an accelerator left are not as many as are named"
 
 
 def _near(one: float, other: float) -> bool:

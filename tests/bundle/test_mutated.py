@@ -31,7 +31,7 @@ VALUES = st.one_of(
 UNJUDGED = frozenset(
     """sentence headline advice protocols findings not_measured stages timings pictures coverage stage_seconds notes
     layers device max_abs images worst_image samples_ms p90_ms p99_ms psnr_ci95_db audit installed threads worst_loss_db
-    worst_gain_db input_psnr_db psnr_each_db mean_psnr_db""".split()  # noqa: SIM905
+    worst_gain_db input_psnr_db psnr_each_db mean_psnr_db p50_ci95_ms load turns attempts ran""".split()  # noqa: SIM905
 )
 
 

@@ -49,7 +49,7 @@ def test_a_full_disk_leaves_the_former_bundle_and_no_trace(
     name = {
         "stamp": "exporter.bundle.write.shutil.copyfile",
         "golden": "exporter.bundle.golden._save",
-        "report": "exporter.report.write_report",
+        "report": "exporter.bundle.write.write_report",
     }[where]
     monkeypatch.setattr(name, full)
     with pytest.raises(DiskFull, match="mobile_deblur-1.0.0"):
