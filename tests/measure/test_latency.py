@@ -10,7 +10,7 @@ import pytest
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import EngineError
-from exporter.measure.latency import ATTEMPTS, Call, noise_remarks, time_calls, timing_of
+from exporter.measure.latency import ATTEMPTS, REPEAT_WITHIN_S, Call, noise_remarks, time_calls, timing_of
 from exporter.measure.load import Load
 from exporter.measure.results import Latency, TargetResult, Timing
 from exporter.not_measured import NotMeasured
@@ -68,6 +68,11 @@ class Watched:
 
     def load(self) -> Load:
         return next(self.loads)
+
+
+@pytest.fixture(autouse=True)
+def _measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.measure.latency.REPEAT_WITHIN_S", REPEAT_WITHIN_S)
 
 
 def timed(engines, loads, tiny: TinyFiles, runs=50, warmup=7, clock_s=lambda: 0.0):
