@@ -28,6 +28,7 @@ def test_several_files_and_thread_counts_make_a_table(tiny: TinyFiles, capsys: p
     assert "2 threads" in out and "tiny.fp16.tflite" in out and "ship" in out
 
 
+@pytest.mark.slow
 @pytest.mark.extra("old-runtime")
 def test_all_runtimes_that_take_the_file(tiny: TinyFiles, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["bench", str(tiny.tflite("int8").path), str(tiny.onnx().path), "--runtime", "all", "--runs", "5", "--json"]

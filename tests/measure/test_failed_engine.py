@@ -107,6 +107,7 @@ def report_of(bundle: Path) -> dict:
     return report
 
 
+@pytest.mark.slow
 def test_an_export_whose_rung_without_a_promise_was_not_measured(
     tmp_path, teacher_file, monkeypatch, capfd, request: pytest.FixtureRequest
 ):
