@@ -29,7 +29,7 @@ def answer(commands: Mapping[str, str], take_words: tuple[str, ...]) -> None:
     words = next((action for action in parser._actions if action.dest == "words"), None)
     if words is not None and named in take_words:
         kind = "train" if named == "train" else "recipe"
-        words.completer = lambda prefix, **_: _first_words(commands, before) | words_after(line, prefix, kind)  # type: ignore
+        words.completer = lambda prefix, **_: _first_words(commands, before) | words_after(line, prefix, kind)  # type: ignore[attr-defined]
     argcomplete.autocomplete(parser, always_complete_options="long", validator=_begins)
 
 

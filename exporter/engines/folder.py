@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from exporter.files.atomic import replace_folder
+from exporter.files.atomic import replace_folder, write_text_atomically
 
 STAMP = ".made_of.json"
 
@@ -25,17 +25,31 @@ def engines_folder() -> Path:
 
 def stamp_of(folder: Path) -> dict[str, Any]:
     """What `folder` was made of; empty when it is not finished or not an engine's."""
-    try:
-        stamp = json.loads((folder / STAMP).read_text())
-    except (OSError, ValueError):
-        return {}
-    return stamp if isinstance(stamp, dict) else {}
+    return _object_in(folder / STAMP)
 
 
 def is_made_of(folder: Path, order: Mapping[str, Any]) -> bool:
     """Whether `folder` was finished for exactly this order."""
     stamp = stamp_of(folder)
     return bool(stamp) and all(stamp.get(key) == value for key, value in order.items())
+
+
+def proof_in(file: Path, versions: Mapping[str, Any]) -> dict[str, Any]:
+    """What the check of an engine of exactly these versions found; empty when there was none."""
+    proof = _object_in(file)
+    return proof if proof.get("versions") == versions else {}
+
+
+def write_proof(file: Path, versions: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    write_text_atomically(file, json.dumps({"versions": versions, **found}, indent=1))
+
+
+def _object_in(file: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 @contextmanager

@@ -5,17 +5,15 @@ Debian 12's own Mesa 22 lacks what WebGPU asks of Vulkan; that of its backports 
 
 from __future__ import annotations
 
-import json
 import platform
 import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
 from exporter.engines.base import Engine, Say
-from exporter.engines.folder import stamp_of
+from exporter.engines.folder import proof_in, stamp_of, write_proof
 from exporter.engines.litert_versions import NEWEST, litert_folder, unpack_litert
 from exporter.engines.packages import unpack_debs
-from exporter.files.atomic import write_text_atomically
 
 INSTALL = "exporter runtimes --install litert_gpu"
 DRIVER = ("mesa-vulkan-drivers", "libvulkan1")
@@ -33,11 +31,7 @@ class LiteRtGpuEngine(Engine):
     @property
     def checked(self) -> dict[str, Any]:
         """What the check of exactly the installed parts found: `adapter`; empty when there was none."""
-        try:
-            known = json.loads(self._proof.read_text())
-        except (OSError, ValueError):
-            return {}
-        return known if isinstance(known, dict) and known.get("versions") == self.versions else {}
+        return proof_in(self._proof, self.versions)
 
     @property
     def versions(self) -> dict[str, dict[str, str]]:
@@ -53,7 +47,7 @@ class LiteRtGpuEngine(Engine):
             say("checking that the engine starts, overflows in fp16 and refuses rank 6")
             with tempfile.TemporaryDirectory() as scratch:
                 adapter = check_engine(self.folder, Path(scratch))
-            write_text_atomically(self._proof, json.dumps({"versions": self.versions, "adapter": adapter}, indent=1))
+            write_proof(self._proof, self.versions, {"adapter": adapter})
         say(f"LiteRT {self.versions['wheels'].get('ai_edge_litert')} GPU on {self.checked['adapter']}")
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import tempfile
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Any, ClassVar
 
 from exporter.browser.interpreter import WebEngine
 from exporter.engines.base import Engine, Say
-from exporter.engines.folder import stamp_of
+from exporter.engines.folder import proof_in, stamp_of, write_proof
 from exporter.engines.npm import unpack_npm
 from exporter.engines.packages import MACHINES, unpack_debs
-from exporter.files.atomic import write_text_atomically
 
 INSTALL = "exporter runtimes --install litert_web"
 BROWSER = "chromium-headless-shell"
@@ -60,11 +58,7 @@ class LiteRtWebEngine(Engine):
     @property
     def checked(self) -> dict[str, Any]:
         """What the check of exactly the installed parts found: `simd`, `webgpu`; empty when there was none."""
-        try:
-            known = json.loads(self._proof.read_text())
-        except (OSError, ValueError):
-            return {}
-        return known if isinstance(known, dict) and known.get("versions") == self.versions else {}
+        return proof_in(self._proof, self.versions)
 
     @property
     def browser_version(self) -> str:
@@ -89,7 +83,7 @@ class LiteRtWebEngine(Engine):
             say("checking that the engine computes rightly in the browser, with threads, and refuses a damaged file")
             with tempfile.TemporaryDirectory() as scratch:
                 found = check_engine(self.web, Path(scratch))
-            write_text_atomically(self._proof, json.dumps({"versions": self.versions} | found, indent=1))
+            write_proof(self._proof, self.versions, found)
         known = self.checked
         say(f"LiteRT.js {self.engine_version} in Chromium {self.browser_version}, {known['simd']}")
         say(f"WebGPU: {known['webgpu']}")
