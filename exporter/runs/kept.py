@@ -10,7 +10,7 @@ from exporter.data.seen import seen_by
 from exporter.progress import Silent
 from exporter.recipes.export import Recipe
 from exporter.recipes.plan import Chain
-from exporter.runs.export import open_images, workspace_of
+from exporter.runs.build import open_images, workspace_of
 from exporter.runs.folder import RunFolder
 from exporter.runs.preflight import unfinished
 

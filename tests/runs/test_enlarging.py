@@ -17,7 +17,7 @@ from exporter.errors import RecipeError
 from exporter.generators.network_file import read_network
 from exporter.recipes.export import load_recipe
 from exporter.recipes.plan import make_plan
-from exporter.runs.export import open_images
+from exporter.runs.build import open_images
 from tests.conftest import artifact_of, picture, save_network
 from tests.recipes.recipe_folder import TINY_TRAINING, write_recipe_folder
 

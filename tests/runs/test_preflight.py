@@ -18,7 +18,7 @@ from exporter.progress import Silent
 from exporter.recipes.export import load_recipe
 from exporter.recipes.plan import Chain, make_plan
 from exporter.runs import preflight as under_test
-from exporter.runs.export import open_images, run_chain, workspace_of
+from exporter.runs.build import open_images, run_chain, workspace_of
 from exporter.runs.folder import RunFolder
 from exporter.runs.preflight import preflight, require_packages
 from tests.conftest import save_network
