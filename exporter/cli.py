@@ -43,7 +43,7 @@ COMMANDS = {
 }
 HELP = ("-h", "--help", "--version")
 TAKE_WORDS = ("export", "plan", "train")  # commands with recipe=FILE key=value
-TAKE_A_VALUE = ("--build", "--dist")  # options of those commands
+TAKE_A_VALUE = ("--build", "--dist", "--store")  # options of those commands
 GOES_ON = ("export", "train")  # commands that go on where an earlier run was
 ASKED = "_ARGCOMPLETE"  # in the environment of a process that a shell asks for completions
 READER_GONE = 141  # as a shell shows it of `yes | head -1`

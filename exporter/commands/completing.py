@@ -10,7 +10,7 @@ from importlib import import_module
 
 from exporter.commands.recipe_completion import RECIPE, words_after
 
-FINISHED = re.compile(r"\s--(?:json|(?:build|dist)[ =]\S+)(?=\s)")  # options of recipes' commands, given in full
+FINISHED = re.compile(r"\s--(?:json|(?:build|dist|store)[ =]\S+)(?=\s)")  # options of recipes' commands, given in full
 
 
 def answer(commands: Mapping[str, str], take_words: tuple[str, ...]) -> None:

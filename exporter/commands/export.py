@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.commands.words import add_build, add_json, add_recipe_words, show, show_json, split_words
+from exporter.commands.words import add_build, add_json, add_recipe_words, add_store, show, show_json, split_words
 from exporter.recipes.export import load_recipe
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_words(parser)
     add_build(parser)
+    add_store(parser)
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="where bundles go")
     add_json(parser)
 
@@ -36,6 +37,10 @@ def run(args: argparse.Namespace) -> int:
 
     warnings = check_trackers(recipe.track)
 
+    from exporter.cache.store import Store, open_store
+
+    shelf = open_store(args.store) if args.store is not None else None
+
     from exporter.bundle import bundle_folders
     from exporter.console import open_terminal
     from exporter.runs.export import export
@@ -50,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         terminal.say(f"{recipe.name} {recipe.version}: log in {log}")
         for warning in warnings:
             terminal.say(f"warning: {warning}")
+        if shelf is not None:
+            folder = replace(folder, store=Store(shelf, terminal.say))
         with terminal.live():
             exported = export(recipe, folder, args.dist, terminal, terminal.quiet)
         shipped = json.loads((exported.bundle / "report" / "report.json").read_bytes())

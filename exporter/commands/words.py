@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from exporter.cache.shelf import STORE
 from exporter.console import open_console
 from exporter.errors import RecipeError
 from exporter.files.plain_json import json_text
@@ -19,6 +21,11 @@ def add_recipe_words(parser: argparse.ArgumentParser) -> None:
 
 def add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", type=Path, default=Path("build"), help="where stages are kept for the next run")
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    what = "finished stages that runs and machines share: a folder, or an address such as s3://bucket/path; or $"
+    parser.add_argument("--store", default=os.environ.get(STORE) or None, metavar="DIR|URL", help=what + STORE)
 
 
 def add_arch(parser: argparse.ArgumentParser) -> None:

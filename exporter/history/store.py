@@ -6,18 +6,14 @@ leaves nothing. A folder of this machine, or whatever fsspec opens: s3://bucket/
 
 from __future__ import annotations
 
-import errno
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from exporter.errors import BundleError, ExportError, MachineFailed, MissingTool, RecipeError, UnusablePath
+from exporter.errors import BundleError, RecipeError, UnusablePath
+from exporter.files.addresses import blamed_on_address, is_local, local_folder, open_address, shown
 from exporter.files.atomic import create_atomically
 from exporter.files.plain_json import json_text
 from exporter.history.record import Record, read_record
-from exporter.suggestions import shortened
 
 _AT, _ENDING = "@", ".json"  # neither names nor versions hold the first
 _LARGEST_BYTES = 16 << 20  # a record of a hundred targets on a thousand pictures takes a tenth of it
@@ -41,8 +37,8 @@ class Store:
         """Reads nothing yet. Raises RecipeError for an address nobody knows, MissingTool where a package is absent."""
         if not place:
             raise RecipeError("no store is named", hint="a folder, or an address such as s3://bucket/path")
-        self.place = _shown(place.rstrip("/") or place)
-        self._shelf: Shelf = _Folder(Path(place.removeprefix("file://"))) if _is_local(place) else _Remote(place)
+        self.place = shown(place.rstrip("/") or place)
+        self._shelf: Shelf = _Folder(local_folder(place)) if is_local(place) else _Remote(place)
 
     def add(self, record: Record) -> bool:
         """Whether it is new; not, when just this release is there already.
@@ -80,15 +76,6 @@ def _file_of(record: Record) -> str:
     return f"{record.name}{_AT}{record.version}{_ENDING}"
 
 
-def _shown(place: str) -> str:
-    """Without the user and password that an address may hold: a page is given away."""
-    return re.sub(r"://[^/@]*@", "://", place)
-
-
-def _is_local(place: str) -> bool:
-    return "://" not in place or place.startswith("file://")
-
-
 class _Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -118,63 +105,24 @@ class _Remote:
     """What fsspec opens; S3 makes an object whole, and with `create` only where none is. No bucket is made."""
 
     def __init__(self, place: str) -> None:
-        self._place = _shown(place)
-        try:
-            import fsspec
-        except ModuleNotFoundError:
-            raise MissingTool(
-                f"{self._place} needs fsspec, which is not installed", hint="pip install 'exporter[s3]'"
-            ) from None
-        with self._blamed():
-            self._files, self._root = _opened(fsspec, place)
+        self._place = shown(place)
+        self._files, self._root = open_address(place)
 
     def names(self) -> list[str]:
-        with self._blamed():
+        with blamed_on_address(self._place):
             self._files.invalidate_cache()
             return [str(path).rpartition("/")[2] for path in self._files.find(self._root, maxdepth=1)]
 
     def read(self, name: str) -> bytes:
-        with self._blamed():
+        with blamed_on_address(self._place):
             size_bytes = int(self._files.size(self._path(name)))
             if size_bytes <= _LARGEST_BYTES:
                 return bytes(self._files.cat_file(self._path(name)))
         raise BundleError(f"{self._place}/{name} has {size_bytes} bytes, more than any record needs")
 
     def create(self, name: str, content: bytes) -> None:
-        with self._blamed():
+        with blamed_on_address(self._place):
             self._files.pipe_file(self._path(name), content, mode="create")
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
-
-    @contextmanager
-    def _blamed(self) -> Iterator[None]:
-        """Whatever a library of a store raises, in one sentence that names the store."""
-        try:
-            yield
-        except (ExportError, FileExistsError):
-            raise
-        except ImportError as error:
-            raise MissingTool(
-                f"{self._place}: {_sentence(error)}", hint="pip install 'exporter[s3]' for s3://"
-            ) from None
-        except (FileNotFoundError, PermissionError) as error:
-            raise UnusablePath(f"{self._place}: {_sentence(error)}") from None
-        except Exception as error:
-            if getattr(error, "errno", None) == errno.EEXIST:
-                raise FileExistsError(str(error)) from None
-            raise MachineFailed(f"{self._place} cannot be used: {_sentence(error)}") from None
-
-
-def _opened(fsspec: Any, place: str) -> tuple[Any, str]:
-    try:
-        files, root = fsspec.core.url_to_fs(place)
-    except ValueError as error:
-        raise RecipeError(
-            f"{_shown(place)}: {_sentence(error)}", hint="a folder, or an address such as s3://bucket/path"
-        ) from None
-    return files, str(root)
-
-
-def _sentence(error: BaseException) -> str:
-    return shortened(" ".join(str(error).split()) or type(error).__name__)

@@ -175,11 +175,14 @@ def run_stage(
     if folder not in done:
         started_s = time.monotonic()
         known = run_folder.finished(folder)
-        workspace.progress.say(f"{stage.name}: {'already done' if known else 'running'} [{folder.name}]")
-        if not known and (why := run_folder.why_anew(stage, source, workspace)):
-            workspace.progress.say(f"{stage.name}: {why}")
+        if known:
+            workspace.progress.say(f"{stage.name}: already done [{folder.name}]")
+        elif not (known := run_folder.known(stage, source, workspace)):
+            workspace.progress.say(f"{stage.name}: running [{folder.name}]")
+            if why := run_folder.why_anew(stage, source, workspace):
+                workspace.progress.say(f"{stage.name}: {why}")
         workspace.progress.doing(stage.name)
-        artifact = known or run_folder.run(stage, source, workspace)
+        artifact = known or run_folder.made(stage, source, workspace)
         artifact = replace(artifact, user_classes=source.user_classes)  # of the recipe, not of the folder
         name = _step_name(stage.name, artifact)
         name = f"{name} {target}" if name in seconds else name

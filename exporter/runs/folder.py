@@ -17,11 +17,13 @@ from pathlib import Path
 from exporter.artifact import Artifact
 from exporter.cache.made_from import MADE_FROM, Parts, files_in, key_of, listed, to_record, why_anew
 from exporter.cache.sealed import files_below, seal, unseal
+from exporter.cache.store import Store
 from exporter.checkpoints.weights_files import weights_digest
 from exporter.errors import BusyFolder, InternalError, StageError
 from exporter.failures import explained, in_one_line
 from exporter.files.atomic import write_text_atomically
 from exporter.files.locking import Held, locked
+from exporter.runs.shared import key_in_store
 from exporter.sources import edited
 from exporter.stages import Stage, Workspace
 from exporter.stages.parts import parts_of
@@ -34,6 +36,7 @@ class RunFolder:
     """`path`/stages/<name>-<key>/ for each stage, `path`/logs/ for each run."""
 
     path: Path
+    store: Store | None = None  # of what other runs, users and machines have made, too
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -70,6 +73,32 @@ class RunFolder:
         """The artifact in `folder`, or None when there is none or a file beside it is not what was written."""
         record = unseal(folder / RECORD)
         return None if record is None else Artifact.from_record(record, folder)
+
+    def known(self, stage: Stage, source: Artifact, workspace: Workspace) -> Artifact | None:
+        """What `stage` makes, where it is finished here or comes from the store; None where it has to be made."""
+        folder = self.folder_of(stage, source, workspace)
+        if found := self.finished(folder):
+            return found
+        if self.store is None or (key := key_in_store(stage, parts_of(stage, source, workspace))) is None:
+            return None
+        if not self.store.fetch(key, folder / RECORD):
+            return None
+        workspace.progress.say(f"{stage.name}: taken from the store [{folder.name}]")
+        return self.finished(folder)
+
+    def made(self, stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
+        """What `stage` makes: by `run` here, or by another process that is faster and shares the store."""
+        key = key_in_store(stage, parts_of(stage, source, workspace)) if self.store else None
+        if self.store is None or key is None:
+            return self.run(stage, source, workspace)
+        folder = self.folder_of(stage, source, workspace)
+        here: list[Artifact] = []
+        self.store.once(key, folder / RECORD, lambda: here.append(self.run(stage, source, workspace)), self.path.name)
+        if here:
+            return here[0]
+        workspace.progress.say(f"{stage.name}: taken from the store [{folder.name}]")
+        taken = self.finished(folder)
+        return taken if taken is not None else self.run(stage, source, workspace)
 
     def run(self, stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:
         """Run `stage` in its folder; `artifact.json`, written last, says it finished.

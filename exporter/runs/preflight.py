@@ -96,7 +96,7 @@ def unfinished(chain: Chain, workspace: Workspace, folder: RunFolder) -> tuple[S
     """The stages of `chain` that no earlier run has finished, the loading of the checkpoint left out."""
     source = workspace.teacher
     for i, stage in enumerate(chain.stages[1:], 1):
-        known = folder.finished(folder.folder_of(stage, source, workspace))
+        known = folder.known(stage, source, workspace)
         if known is None:
             return chain.stages[i:]
         source = known
