@@ -114,6 +114,7 @@ def test_passes_over_tflite():
     require_linear(count, BLOCKS)
 
 
+@pytest.mark.slow
 def test_int8_of_tflite():
     def count(blocks: int) -> int:
         content = _tflite(blocks)

@@ -32,6 +32,7 @@ def built(android: ApkToolchain, bundle: Path, tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_apk_holds_the_bundle_and_the_code(
     android: ApkToolchain, bundle: Path, built: Path, tmp_path: Path
 ) -> None:
@@ -47,6 +48,7 @@ def test_the_apk_holds_the_bundle_and_the_code(
     assert [path.name for path in built.parent.iterdir()] == ["demo.apk"], "neither a key nor half an APK is left"
 
 
+@pytest.mark.slow
 @pytest.mark.extra("signing")
 def test_a_trusted_key_and_the_signature_go_along(android: ApkToolchain, bundle: Path, tmp_path: Path) -> None:
     signed = Path(shutil.copytree(bundle, tmp_path / "bundle"))
@@ -60,6 +62,7 @@ def test_a_trusted_key_and_the_signature_go_along(android: ApkToolchain, bundle:
     assert '"trusted_keys.pem"' in source.read_text(), "as the app calls it"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("-0", "tflite"), ("-0", ".tflite")])
 def test_a_compressed_model_is_caught(android: ApkToolchain, bundle: Path, tmp_path: Path, words) -> None:
     """Both are taken by aapt2 without a word, and both deflate name.int8.tflite."""
@@ -71,6 +74,7 @@ def test_a_compressed_model_is_caught(android: ApkToolchain, bundle: Path, tmp_p
         check_apk(android, tmp_path / "unaligned.apk", bundle)
 
 
+@pytest.mark.slow
 def test_another_model_and_a_broken_signature_are_caught(
     android: ApkToolchain, bundle: Path, built: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +125,7 @@ def stubs(android: ApkToolchain, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_cards_java_compiles(android: ApkToolchain, bundle: Path, stubs: Path, tmp_path: Path) -> None:
     source = tmp_path / "Restored.java"
     source.write_text(snippet((bundle / "README.md").read_text(), "java"))

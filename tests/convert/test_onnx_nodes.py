@@ -14,7 +14,7 @@ from tests.passes.tflite.test_cleanup import invoked
 
 LARGEST_SHARE_REFUSED = 0.12
 README = Path(__file__).parents[2] / "README.md"
-OPERATORS = sorted({case.model.graph.node[0].op_type for case in node_tests()} & KNOWN)
+OPERATORS = sorted(KNOWN)  # each has tests of ONNX; these are made when the first is wanted, not to list them
 
 
 def _verdict(run: Run) -> str:
@@ -38,6 +38,7 @@ def verdicts(operator: str) -> Counter[str]:
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_operator(operator):
     """Nothing is computed wrongly, and nothing ends in anything but a sentence."""
+    assert any(case.model.graph.node[0].op_type == operator for case in node_tests())
     found = verdicts(operator)
     assert found["right"] or not found, found
 

@@ -59,7 +59,9 @@ def by_spandrel(state, picture):
     return import_spandrel().MAIN_REGISTRY.load(dict(state))(picture.clone())
 
 
-@pytest.mark.parametrize("architecture", SMALL)
+@pytest.mark.parametrize(
+    "architecture", [pytest.param(name, marks=pytest.mark.slow) if name == "Uformer" else name for name in SMALL]
+)
 def test_a_checkpoint_gives_the_picture_that_spandrel_makes(architecture, tmp_path, make_workspace):
     arguments, scale = SMALL[architecture]
     state = network_of(architecture, arguments).state_dict()

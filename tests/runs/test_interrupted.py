@@ -44,7 +44,7 @@ def test_ctrl_c_in_any_stage_leaves_no_bundle_and_can_go_on(recipe, stage, capfd
     assert ran(capfd.readouterr().out)[0] == stage
 
 
-@pytest.mark.parametrize("where", ["stage", "bundle"])
+@pytest.mark.parametrize("where", ["stage", pytest.param("bundle", marks=pytest.mark.slow)])
 def test_a_full_disk_leaves_no_bundle(recipe, where, capfd, monkeypatch):
     from exporter.generators import network_file
 

@@ -29,7 +29,7 @@ def _code(artifact, tensor):
     return float(values[node.input[1]]), int(values[node.input[2]]), values[node.input[2]].dtype
 
 
-@pytest.mark.parametrize("ranges", ["minmax", "percentile", "mse", "entropy"])
+@pytest.mark.parametrize("ranges", ["minmax", "percentile", "mse", pytest.param("entropy", marks=pytest.mark.slow)])
 def test_student_keeps_its_picture(tmp_path, student, ranges):
     made = run(QuantizeOnnx(ranges=ranges), student, tmp_path)
     assert psnr_db(run_onnx(made.path, photo()), run_onnx(student.path, photo())) > 45

@@ -37,7 +37,7 @@ def test_no_float_is_left(tmp_path, arch):
     assert counts(made)["DEQUANTIZE"] == 0
 
 
-@pytest.mark.parametrize("ranges", ["minmax", "percentile", "mse", "entropy"])
+@pytest.mark.parametrize("ranges", ["minmax", "percentile", "mse", pytest.param("entropy", marks=pytest.mark.slow)])
 def test_student_keeps_its_picture(tmp_path, student, ranges):
     made = run(QuantizeTflite(ranges=ranges), student, tmp_path)
     expected, _ = run_tflite(student.path.read_bytes(), photo())
