@@ -13,8 +13,9 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from threading import Event
 
 from exporter.artifact import sha256_of
 from exporter.errors import EngineError, LostWorker, MissingTool
@@ -47,7 +48,15 @@ def find_adb() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Adb:
+    """`called_off` is set when nobody waits for the work any more, see `pause`."""
+
     executable: str
+    called_off: Event = field(default_factory=Event, compare=False, repr=False)
+
+    def pause(self, seconds: float) -> None:
+        """Wait between two looks at a phone. Raises EngineError when the work was called off."""
+        if self.called_off.wait(seconds):
+            raise EngineError("the work was called off")
 
     def run(self, *words: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
         """One adb command. Raises ConnectionLost when it does not end in time."""
@@ -135,11 +144,11 @@ def choose_device(adb: Adb, serial: str | None) -> Device:
     if serial is not None:
         state = next((one.state for one in listed if one.serial == serial), "not connected")
         if state != "device":
-            raise MissingTool(f"the phone {serial} is {state}{_hint(state)}")
+            raise MissingTool(f"the phone {serial} is {state}{hint_of(state)}")
         return Device(adb, serial)
     usable = [Device(adb, one.serial) for one in listed if one.state == "device"]
     if not usable:
-        others = ", ".join(f"{one.serial} is {one.state}{_hint(one.state)}" for one in listed)
+        others = ", ".join(f"{one.serial} is {one.state}{hint_of(one.state)}" for one in listed)
         raise MissingTool(f"no phone is connected{f': {others}' if others else ' (adb devices lists none)'}")
     if len(usable) > 1 and len({boot_id(device) for device in usable}) > 1:
         names = ", ".join(device.serial for device in usable)
@@ -152,7 +161,8 @@ def boot_id(device: Device) -> str:
     return device.shell("cat /proc/sys/kernel/random/boot_id").strip()
 
 
-def _hint(state: str) -> str:
+def hint_of(state: str) -> str:
+    """What to do about a phone in that state of adb's; empty where nothing is known."""
     return " (allow this computer on its screen)" if state == "unauthorized" else ""
 
 

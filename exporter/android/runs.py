@@ -228,7 +228,7 @@ def _wait_for(device: Device, path: str, alive: Callable[[], bool], timeout_s: f
             return text
         if not living:
             raise EngineError(f"{device.serial}: the run ended without a result")
-        time.sleep(min(MOST_POLL_S, LEAST_POLL_S + waited_s / 10))
+        device.adb.pause(min(MOST_POLL_S, LEAST_POLL_S + waited_s / 10))
     raise EngineError(f"{device.serial}: no result after {timeout_s:g} s")
 
 

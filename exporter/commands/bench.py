@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.commands import bench_phone
+from exporter.commands import bench_farm, bench_phone
+from exporter.commands.bench_subjects import files_of
 from exporter.commands.engine import add_runtime, engine_for
 from exporter.commands.words import add_arch, add_json, show, show_json, show_table
 from exporter.figures import counted
@@ -25,24 +26,30 @@ PHONE = "android_adb"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "models", type=Path, nargs="+", metavar="MODEL", help=".tflite, .onnx or a network file of ours"
+        "models", type=Path, nargs="+", metavar="MODEL", help=".tflite, .onnx, a network file of ours, or a bundle"
     )
     add_runtime(parser, "; `all`: all that are installed")
     parser.add_argument("--threads", default="2", help="one number or several, such as 1,2,all; default 2")
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--warmup", type=int, default=10)
     bench_phone.add_arguments(parser)
+    bench_farm.add_arguments(parser)
     add_arch(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    from exporter.errors import RecipeError
     from exporter.measure.advice import advise
     from exporter.measure.latency import time_calls, timing_of
 
+    if args.min_accelerated_share is not None and not 0 <= args.min_accelerated_share <= 1:
+        raise RecipeError(f"--min-accelerated-share {args.min_accelerated_share:g}: a share is 0 to 1")
+    if args.farm:
+        return bench_farm.run(args, _threads(args.threads))
     if args.runtime == PHONE:
         return bench_phone.run(args, _threads(args.threads))
-    calls = _calls(args.models, args.runtime, _threads(args.threads), args.arch)
+    calls = _calls(files_of(args.models), args.runtime, _threads(args.threads), args.arch)
     if len(calls) == 1:
         return _single(args, calls[0])
     timings = [

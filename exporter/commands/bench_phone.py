@@ -1,85 +1,102 @@
-"""`exporter bench MODEL … --runtime android_adb`: on a phone over adb, each run checked against this machine's picture.
+"""`exporter bench MODEL … --runtime android_adb`: on phones over adb, each run checked against this machine's picture.
 
-In an app (`--app`, and always for GPU and NNAPI), under `adb shell`, or with the user's own benchmark_model.
+In an app (`--app`, and always for GPU and NNAPI), under `adb shell`, or with the user's own benchmark_model. With
+`--serials` on several phones side by side, a worker for each: one that goes away is not measured, the others go on.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.commands.words import show, show_json, show_table
+from exporter.commands.bench_rows import Row, emulated, exit_code, fell_back, figures_of, of_device_run
+from exporter.commands.bench_subjects import subjects
+from exporter.commands.bench_table import show_phones, show_rows
+from exporter.commands.words import completes, show, show_json
 
 if TYPE_CHECKING:
+    from exporter.android.adb import Device
     from exporter.android.device import Phone
-    from exporter.android.official import OfficialRun
     from exporter.android.protocol import Backend
-    from exporter.android.runs import DeviceRun, Load, Pair
-    from exporter.artifact import Artifact
-    from exporter.runtimes.android_adb import AndroidAdb
+    from exporter.android.runs import DeviceRun, Load
+    from exporter.android.several import Asked
+    from exporter.commands.bench_subjects import Subject
 
-REFERENCE = "litert_cpu"
-COLUMNS = ("file", "backend", "threads", "init ms", "first ms", "p50 ms", "p90 ms", "p99 ms", "memory MB", "golden")
-TIMES = ("init_ms", "first_run_ms", "mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "samples_ms", "sustained_ms")
-_NOTHING: dict[str, Any] = dict.fromkeys(
-    (*TIMES, "how", "engine", "accelerated", "took", "memory_mb", "thermal", "golden")
-)
+ALL = "all"
+WHERE = "android_adb"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("on a phone (--runtime android_adb)")
+    group = parser.add_argument_group("on phones (--runtime android_adb)")
     group.add_argument("--serial", help="of the phone, as `adb devices` lists it; default: the only one")
-    group.add_argument("--backend", default="cpu", help="cpu, gpu, nnapi or several with commas between; default cpu")
+    serials = group.add_argument("--serials", help="of several phones, with commas between, or all: side by side")
+    completes(serials, _listed)
+    group.add_argument("--backend", help="cpu, gpu, nnapi or several with commas between; default cpu")
     group.add_argument("--app", action="store_true", help="on the CPU, too, in the app of android-demo/")
     group.add_argument("--seconds", type=int, default=0, help="go on for so long, to see the phone throttle")
     group.add_argument("--benchmark-model", type=Path, metavar="BINARY", help="your own android_arm64 benchmark_model")
+    group.add_argument(
+        "--min-accelerated-share", type=float, metavar="SHARE", help="promise of what a GPU or NPU takes, 0 to 1"
+    )
+    group.add_argument("--out", type=Path, metavar="FILE", help="keep the figures as JSON there, too")
+
+
+def _listed(**_: object) -> list[str]:
+    """The serials that adb lists, for a shell; a server that is not there is not waited for long."""
+    from exporter.android.adb import Adb, find_adb
+    from exporter.errors import ExportError
+
+    adb = find_adb()
+    try:
+        return [ALL, *(one.serial for one in Adb(adb).devices())] if adb else [ALL]
+    except ExportError:
+        return [ALL]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One file on one backend: what was measured, or why it was not. `parity`: a failed comparison, in words."""
+class Job:
+    """One file on one backend, as every phone gets it."""
 
-    artifact: Artifact
-    backend: str
-    threads: int
-    run: DeviceRun | None = None
-    official: OfficialRun | None = None
+    subject: Subject
+    load: Load
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRuns:
+    """What became of one phone; `reason`: why it, or the comparison of its runs, counts as not measured."""
+
+    serial: str
+    phone: Phone | None
+    rows: tuple[Row, ...]
     reason: str = ""
-    parity: str = ""
 
 
 def run(args: argparse.Namespace, threads: list[int]) -> int:
-    """0 measured · 1 a phone's picture is another · 3 something was not measured."""
-    from exporter.android.runs import require_comparable
-    from exporter.errors import MissingTool
+    """0 measured · 1 a phone's picture is another, or a promise was missed · 3 something was not measured."""
+    from exporter.errors import RecipeError
     from exporter.runtimes.android_adb import AndroidAdb
 
+    if args.serial and args.serials:
+        raise RecipeError("--serial and --serials: name the phones in one of them")
     runtime = AndroidAdb(args.serial)
-    if why := runtime.missing():
-        raise MissingTool(why)
-    rows = [
-        _row(args, runtime, artifact, backend, count)
-        for artifact in _artifacts(args.models)
-        for backend in _backends(args.backend)
+    jobs = _jobs(args, threads)
+    if args.serials:
+        return _several(args, jobs)
+    return _one(args, runtime, jobs)
+
+
+def _jobs(args: argparse.Namespace, threads: list[int]) -> list[Job]:
+    from exporter.android.runs import Load
+
+    return [
+        Job(subject, Load(backend, count, args.warmup, args.runs, args.seconds))
+        for subject in subjects(args.models, WHERE)
+        for backend in _backends(args.backend or "cpu")
         for count in threads
     ]
-    _show(args, runtime, rows)
-    require_comparable([row.run for row in rows if row.run])
-    return 1 if any(row.parity for row in rows) else 3 if any(row.reason for row in rows) else 0
-
-
-def _artifacts(models: list[Path]) -> list[Artifact]:
-    from exporter.artifact import Format
-    from exporter.errors import RecipeError
-    from exporter.inspect.model_file import artifact_of_file
-
-    artifacts = [artifact_of_file(model) for model in models]
-    for artifact in artifacts:
-        if artifact.format != Format.TFLITE:
-            raise RecipeError(f"{artifact.path}: android_adb runs tflite, this file is {artifact.format}")
-    return artifacts
 
 
 def _backends(text: str) -> list[Backend]:
@@ -92,161 +109,143 @@ def _backends(text: str) -> list[Backend]:
     return [known for known in BACKENDS if known in asked]
 
 
-def _row(args: argparse.Namespace, runtime: AndroidAdb, artifact: Artifact, backend: Backend, threads: int) -> Row:
-    from exporter.android.official import run_official
-    from exporter.android.runs import Load
-    from exporter.errors import EngineError
+def _one(args: argparse.Namespace, runtime: Any, jobs: list[Job]) -> int:
+    from exporter.android.runs import DeviceRun, require_comparable
+    from exporter.errors import EngineError, MissingTool
 
-    load = Load(backend, threads, args.warmup, args.runs, args.seconds)
-    try:
-        if args.benchmark_model:
-            times = run_official(runtime.connected, args.benchmark_model, artifact.path, load)
-            whole = backend == "cpu" or times.times.accelerated
-            reason = _fell_back(whole, times.times.took) or _emulated(times.phone)
-            return Row(artifact, backend, threads, official=times, reason=reason)
-        measured = _bench(args.app, runtime, artifact, load)
-    except EngineError as error:
-        return Row(artifact, backend, threads, reason=str(error))
-    whole = measured.result.accelerated and measured.log.whole is not False
-    reason = _fell_back(whole, measured.log.verdict) or _suspect(measured) or _emulated(measured.phone)
-    return Row(
-        artifact,
-        backend,
-        threads,
-        measured,
-        reason=reason,
-        parity=_judged(measured, artifact),
-    )
-
-
-def _fell_back(whole: bool, took: str) -> str:
-    """`took`: how much of the model the backend took, in words, as far as it tells."""
-    if whole:
-        return ""
-    fell = "the backend does not take the whole model: it fell back to the CPU"
-    return f"{fell}; it took {took}" if took else fell
-
-
-def _emulated(phone: Phone) -> str:
-    from exporter.runtimes.android_adb import EMULATED
-
-    return EMULATED if phone.emulated else ""
-
-
-def _suspect(run: DeviceRun) -> str:
-    """Why the backend probably did not run: no GPU or NPU rounds as this machine's CPU does."""
-    if run.result.backend == "cpu" or run.result.golden.max_abs:
-        return ""
-    return f"its picture is that of {REFERENCE} to the last bit: {run.result.backend} probably did not run"
-
-
-def _bench(app: bool, runtime: AndroidAdb, artifact: Artifact, load: Load) -> DeviceRun:
-    from exporter.android.runs import run_in_app, run_in_shell
-    from exporter.runtimes.android_adb import require_arm64
-
-    golden = [golden_pair(artifact)]
-    if app or load.backend != "cpu":
-        return run_in_app(runtime.connected, artifact.path, golden, load)
-    require_arm64(runtime.phone)
-    return run_in_shell(runtime.connected, runtime.runner, artifact.path, golden, load, launcher=runtime.launcher)
-
-
-def golden_pair(artifact: Artifact) -> Pair:
-    """A drawn picture and what LiteRT on this machine's CPU makes of it, as the file's raw tensors."""
-    from exporter.bundle.golden import stored
-    from exporter.data.view import drawn
-    from exporter.errors import RecipeError
-    from exporter.runtimes import runtime
-
-    if artifact.input.clip > 1:
-        raise RecipeError(
-            f"{artifact.path.name} carries a state from frame to frame, which the phone's programs do not feed",
-            hint="bench it on litert_cpu here; on a phone, feed its golden vectors as its bundle's README says",
-        )
-    image = drawn(artifact.input)
-    with runtime(REFERENCE).open(artifact, 1) as session:
-        return stored(image, artifact.input), stored(session.infer(image), artifact.output)
-
-
-def _judged(run: DeviceRun, artifact: Artifact) -> str:
-    """What is wrong with the phone's picture; empty when it is near enough for another engine."""
-    from exporter.bundle.golden import tolerances
-
-    allowed, found = tolerances(artifact.precision, REFERENCE, ())["other"], run.result.golden
-    if found.psnr_db >= allowed.min_psnr_db and found.max_abs <= allowed.max_abs:
-        return ""
-    return (
-        f"{found.psnr_db:.1f} dB, max |Δ| {found.max_abs:.2g} from {REFERENCE}; "
-        f"allowed {allowed.min_psnr_db:g} dB, {allowed.max_abs:.2g}"
-    )
-
-
-def _show(args: argparse.Namespace, runtime: AndroidAdb, rows: list[Row]) -> None:
+    if why := runtime.missing():
+        raise MissingTool(why)
+    way = Way(args, lambda: runtime.runner, runtime.launcher)
+    rows: list[Row] = []
+    for job in jobs:
+        try:
+            rows.append(way.row(runtime.connected, runtime.phone, job))
+        except EngineError as error:
+            rows.append(_not_run(runtime.phone.serial, job, str(error)))
+    keep(args.out, said := {"phone": asdict(runtime.phone), "rows": [figures_of(row) for row in rows]})
     if args.json:
-        show_json({"phone": asdict(runtime.phone), "rows": [_figures(row) for row in rows]})
-        return
-    show(str(runtime.phone))
-    show_table(f"{args.runs} calls or more after {args.warmup} to warm up", COLUMNS, map(_cells, rows))
-    for row in rows:
-        name = f"{row.artifact.path.name} on {row.backend}"
-        if row.run and not row.reason:
-            show(f"  {name}: {row.run.device}")
-            if sustained := row.run.sustained_ms():
-                show(f"  {name}: first minute {sustained[0]:.2f} ms, last minute {sustained[1]:.2f} ms")
-        if row.run and (hot := row.run.throttled()):
-            show(f"  {name}: throttling {hot}")
-        if row.reason:
-            show(f"  {name} was not timed: {row.reason}")
-        if row.parity:
-            show(f"  {name} gives another picture: {row.parity}")
+        show_json(said)
+    else:
+        show(str(runtime.phone))
+        show_rows(f"{args.runs} calls or more after {args.warmup} to warm up", rows)
+    require_comparable([row.run for row in rows if isinstance(row.run, DeviceRun)])
+    return exit_code(rows)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    figures = _figures(row)
-    names = ("init_ms", "first_run_ms", "p50_ms", "p90_ms", "p99_ms")
-    golden = figures["golden"] or {}
-    return (
-        row.artifact.path.name,
-        row.backend,
-        str(row.threads),
-        *("–" if figures[name] is None else f"{figures[name]:.2f}" for name in names),
-        "–" if figures["memory_mb"] is None else f"{figures['memory_mb']:.1f}",
-        f"{golden['psnr_db']:.1f} dB" if golden else "–",
-    )
+def _several(args: argparse.Namespace, jobs: list[Job]) -> int:
+    from exporter.android.adb import NO_ADB, Adb, find_adb
+    from exporter.android.several import choose_devices, side_by_side
+    from exporter.errors import MissingTool
+    from exporter.runtimes.android_adb import AndroidAdb
+
+    adb = find_adb()
+    if adb is None:
+        raise MissingTool(NO_ADB)
+    asked = choose_devices(Adb(adb), None if args.serials.strip() == ALL else _words(args.serials))
+    shared = AndroidAdb()
+    in_shell = not (args.app or args.benchmark_model) and any(job.load.backend == "cpu" for job in jobs)
+    if in_shell and (why := shared.without_engine()):
+        raise MissingTool(why)
+    runner = shared.runner if in_shell else None  # once, before the workers: it is a file on this machine
+    way = Way(args, lambda: runner, shared.launcher)
+    found = side_by_side(asked, lambda one: _on_phone(one, jobs, way))
+    rows = [row for each in found for row in each.rows]
+    keep(args.out, said := _document(found))
+    if args.json:
+        show_json(said)
+    else:
+        show_rows(f"{len(found)} phones side by side, {args.runs} calls or more after {args.warmup} to warm up", rows)
+        show_phones([(each.serial, each.phone, each.rows, each.reason) for each in found])
+    return exit_code(rows, not_measured=any(each.reason for each in found))
 
 
-def _figures(row: Row) -> dict[str, Any]:
-    """The row for a program. What was not measured is null; that holds for the times of an emulated phone."""
-    figures = _of_run(row.run) if row.run else _of_official(row.official) if row.official else _NOTHING
-    if row.reason:
-        figures = figures | dict.fromkeys(TIMES)
-    asked = {"file": row.artifact.path.name, "backend": row.backend, "threads": row.threads}
-    return asked | figures | {"not_measured": row.reason or None, "parity_failed": row.parity or None}
+def _words(text: str) -> list[str]:
+    from exporter.errors import RecipeError
+
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise RecipeError("--serials names no phone", hint="--serials all, or serials with commas between")
+    return words
 
 
-def _of_run(run: DeviceRun) -> dict[str, Any]:
-    from exporter.measure.results import Latency
-
-    result = run.result
-    return {
-        "how": run.how,
-        "engine": result.engine,
-        "accelerated": result.accelerated,
-        "took": run.log.verdict,
-        "init_ms": result.init_ms,
-        "first_run_ms": result.first_run_ms,
-        **Latency(run.device, result.threads, tuple(result.samples_ms)).percentiles_ms,
-        "samples_ms": result.samples_ms,
-        "sustained_ms": run.sustained_ms(),
-        "memory_mb": result.memory_kb / 1024,
-        "thermal": [moment.model_dump() for moment in result.thermal],
-        "golden": result.golden.model_dump(),
-        "before": asdict(run.before),
-        "after": asdict(run.after),
-    }
+def _document(found: Iterable[PhoneRuns]) -> dict[str, Any]:
+    phones = [
+        {"serial": each.serial, "phone": each.phone and asdict(each.phone), "not_measured": each.reason or None}
+        for each in found
+    ]
+    return {"phones": phones, "rows": [figures_of(row) for each in found for row in each.rows]}
 
 
-def _of_official(run: OfficialRun) -> dict[str, Any]:
-    times = asdict(run.times)
-    shared = {"how": "benchmark_model", "engine": "benchmark_model", "before": asdict(run.before)}
-    return _NOTHING | shared | times | {"after": asdict(run.after)}
+def keep(path: Path | None, document: dict[str, Any]) -> None:
+    """Write the figures down, whole or not at all, where that was asked for."""
+    from exporter.files.atomic import write_text_atomically
+    from exporter.files.plain_json import json_text
+
+    if path is not None:
+        write_text_atomically(path, json_text(document) + "\n")
+
+
+def _on_phone(asked: Asked, jobs: list[Job], way: Way) -> PhoneRuns:
+    """All jobs on one phone, one after the other; from the moment that it is gone none of them is measured."""
+    from exporter.android.device import describe
+    from exporter.android.runs import DeviceRun, require_comparable
+    from exporter.android.several import why_gone
+    from exporter.errors import EngineError, LostWorker, MissingTool
+
+    device, gone, phone, rows = asked.device, asked.gone, None, []
+    try:
+        phone = None if gone else describe(device)
+    except EngineError as error:
+        gone = why_gone(device) or str(error)
+    for job in jobs:
+        if gone or phone is None:
+            rows.append(_not_run(asked.serial, job, gone))
+            continue
+        try:
+            rows.append(way.row(device, phone, job))
+        except (EngineError, MissingTool) as error:
+            gone = why_gone(device) if isinstance(error, LostWorker) else ""
+            rows.append(_not_run(asked.serial, job, gone or str(error)))
+    try:
+        require_comparable([row.run for row in rows if isinstance(row.run, DeviceRun)])
+    except EngineError as error:
+        return PhoneRuns(asked.serial, phone, tuple(rows), gone or str(error))
+    return PhoneRuns(asked.serial, phone, tuple(rows), gone)
+
+
+def _not_run(serial: str, job: Job, reason: str) -> Row:
+    return Row(serial, job.subject, job.load.backend, job.load.threads, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a job is run on a phone: what the command line asks for, and what is started under `adb shell`."""
+
+    args: argparse.Namespace
+    runner: Callable[[], Path | None]
+    launcher: tuple[str, ...]
+
+    def row(self, device: Device, phone: Phone, job: Job) -> Row:
+        """Raises EngineError when it does not run, MissingTool when the phone lacks the app."""
+        from exporter.android.official import run_official
+
+        load = job.load
+        if self.args.benchmark_model:
+            times = run_official(device, self.args.benchmark_model, job.subject.artifact.path, load)
+            whole = load.backend == "cpu" or times.times.accelerated
+            reason = fell_back(whole, times.times.took) or emulated(times.phone)
+            return Row(phone.serial, job.subject, load.backend, load.threads, official=times, reason=reason)
+        done = self._run(device, phone, job)
+        least = self.args.min_accelerated_share
+        return of_device_run(phone.serial, job.subject, load.backend, load.threads, done, least)
+
+    def _run(self, device: Device, phone: Phone, job: Job) -> DeviceRun:
+        from exporter.android.runs import run_in_app, run_in_shell
+        from exporter.runtimes.android_adb import require_arm64
+
+        model, golden = job.subject.artifact.path, job.subject.golden
+        runner = None if self.args.app or job.load.backend != "cpu" else self.runner()
+        if runner is None:
+            return run_in_app(device, model, golden, job.load)
+        require_arm64(phone)
+        return run_in_shell(device, runner, model, golden, job.load, launcher=self.launcher)

@@ -5,6 +5,7 @@ Importing this package loads no engine.
 
 from __future__ import annotations
 
+from exporter.engines.ai_hub import AiHubEngine
 from exporter.engines.arm import ArmEngine
 from exporter.engines.base import Engine
 from exporter.engines.litert_gpu import LiteRtGpuEngine
@@ -13,4 +14,4 @@ from exporter.engines.litert_web import LiteRtWebEngine
 
 __all__ = ["ENGINES", "Engine"]
 
-ENGINES: tuple[Engine, ...] = (LiteRtVersions(), LiteRtGpuEngine(), ArmEngine(), LiteRtWebEngine())
+ENGINES: tuple[Engine, ...] = (LiteRtVersions(), LiteRtGpuEngine(), ArmEngine(), LiteRtWebEngine(), AiHubEngine())

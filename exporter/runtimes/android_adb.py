@@ -45,6 +45,10 @@ class AndroidAdb:
             choose_device(self._adb or Adb(str(adb)), self._serial)
         except ExportError as error:
             return str(error).replace("\n", " ")
+        return self.without_engine()
+
+    def without_engine(self) -> str | None:
+        """Why nothing can be started under `adb shell`, whatever phone there is; None where it can."""
         return self._arm.installed()
 
     def device(self, threads: int) -> str:

@@ -23,7 +23,7 @@ from exporter.android.device import describe, fixed_performance, wait_until_cool
 from exporter.android.runs import HOME, Load, require_comparable, run_in_app, run_in_shell, unpack_runner
 from exporter.artifact import Artifact
 from exporter.cli import main
-from exporter.commands.bench_phone import golden_pair
+from exporter.commands.bench_subjects import golden_pair
 from exporter.engines.arm import DEFAULT_CPU, ArmEngine
 from exporter.errors import EngineError, MissingTool
 from exporter.inspect.model_file import artifact_of_file
