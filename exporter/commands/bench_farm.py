@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, threads: list[int]) -> int:
     from exporter.farms.base import choose
 
     farm = farm_of(args)
-    if args.runtime or args.serial or args.serials:
+    if args.runtime or args.serial or args.serials is not None:
         raise RecipeError("--farm goes without --runtime, --serial and --serials: the phones are the farm's")
     if not args.devices:
         raise RecipeError("--farm needs --devices", hint='for example --devices "Pixel 8,Galaxy S23"')

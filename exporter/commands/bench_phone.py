@@ -79,13 +79,12 @@ def run(args: argparse.Namespace, threads: list[int]) -> int:
     from exporter.errors import RecipeError
     from exporter.runtimes.android_adb import AndroidAdb
 
-    if args.serial and args.serials:
+    if args.serial and args.serials is not None:
         raise RecipeError("--serial and --serials: name the phones in one of them")
-    runtime = AndroidAdb(args.serial)
-    jobs = _jobs(args, threads)
-    if args.serials:
-        return _several(args, jobs)
-    return _one(args, runtime, jobs)
+    if args.serials is not None:
+        serials = None if args.serials.strip() == ALL else _words(args.serials)
+        return _several(args, serials, _jobs(args, threads))
+    return _one(args, AndroidAdb(args.serial), _jobs(args, threads))
 
 
 def _jobs(args: argparse.Namespace, threads: list[int]) -> list[Job]:
@@ -132,7 +131,7 @@ def _one(args: argparse.Namespace, runtime: Any, jobs: list[Job]) -> int:
     return exit_code(rows)
 
 
-def _several(args: argparse.Namespace, jobs: list[Job]) -> int:
+def _several(args: argparse.Namespace, serials: list[str] | None, jobs: list[Job]) -> int:
     from exporter.android.adb import NO_ADB, Adb, find_adb
     from exporter.android.several import choose_devices, side_by_side
     from exporter.errors import MissingTool
@@ -141,7 +140,7 @@ def _several(args: argparse.Namespace, jobs: list[Job]) -> int:
     adb = find_adb()
     if adb is None:
         raise MissingTool(NO_ADB)
-    asked = choose_devices(Adb(adb), None if args.serials.strip() == ALL else _words(args.serials))
+    asked = choose_devices(Adb(adb), serials)
     shared = AndroidAdb()
     in_shell = not (args.app or args.benchmark_model) and any(job.load.backend == "cpu" for job in jobs)
     if in_shell and (why := shared.without_engine()):

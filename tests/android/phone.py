@@ -42,6 +42,18 @@ class FakePhone:
         os.kill(self.pid, signal.SIGKILL)
 
 
+def one_adb(folder: Path, phones: dict[str, FakePhone]) -> Adb:
+    """A client that sees all of `phones` under these serials; each has a server in a network of its own."""
+    listed = [f"{phone.adb.executable} devices | sed -n 's/^{SERIAL}/{name}/p'" for name, phone in phones.items()]
+    cases = [f'  {name}) shift 2; exec {phone.adb.executable} -s {SERIAL} "$@" ;;' for name, phone in phones.items()]
+    script = folder / "adb"
+    lines = ["#!/bin/sh", 'if [ "$1" = devices ]; then', 'echo "List of devices attached"', *listed, "exit 0; fi"]
+    absent = """  *) echo "adb: device '$2' not found" >&2; exit 1 ;;"""
+    script.write_text("\n".join([*lines, 'case "$2" in', *cases, absent, "esac", ""]))
+    script.chmod(0o755)
+    return Adb(str(script))
+
+
 @contextmanager
 def fake_phone(folder: Path, *, port: int = 5038, emulator_ports: bool = False) -> Iterator[FakePhone]:
     """Needs root, or a kernel that lets users make user namespaces. `folder`: an empty scratch folder."""

@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -34,6 +35,8 @@ def main(root: Path, fakes: Path, adbd: list[str]) -> None:
     for own in ("proc", "data/local/tmp", "sdcard/Android/data", "system/bin"):
         (root / own).mkdir(parents=True)
     subprocess.run(["mount", "--rbind", "/proc", root / "proc"], check=True)
+    (root / "data/boot_id").write_text(f"{uuid.uuid4()}\n")  # two phones of this machine are two
+    subprocess.run(["mount", "--bind", root / "data/boot_id", root / "proc/sys/kernel/random/boot_id"], check=True)
     for fake in fakes.iterdir():
         shutil.copy(fake, root / "system/bin" / fake.name)
         (root / "system/bin" / fake.name).chmod(0o755)
