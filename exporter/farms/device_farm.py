@@ -29,6 +29,7 @@ from exporter.suggestions import did_you_mean
 INSTALL = "pip install 'exporter[aws-device-farm]'"
 REGION = "us-west-2"  # the only one that has it
 LONGEST_JOB_MINUTES = 150
+UPLOAD_S = 900.0
 UNDER_WAY = {
     "PENDING": "it had not begun",
     "PENDING_CONCURRENCY": "it waited for another run of the account to end",
@@ -110,12 +111,12 @@ class DeviceFarm:
         if self._apk is None:
             hint = "build it as android-demo/README.md says, with LiteRT"
             raise RecipeError(f"{self.name} runs the demo app: name its file with --apk", hint=hint)
-        patience, request = self._patience(order.limit_s), request_of(order, uuid.uuid4().hex)
+        request = request_of(order, uuid.uuid4().hex)
         uploads: list[str] = []
         try:
             with tempfile.TemporaryDirectory(prefix="exporter-farm-") as scratch:
-                run = self._start(Path(scratch), devices, order, request, uploads, patience)
-            return self._outcomes(run, order, request, patience)
+                run = self._start(Path(scratch), devices, order, request, uploads)
+            return self._outcomes(run, order, request)
         finally:
             for arn in uploads:  # whatever happened: nothing of ours stays there but the run itself
                 with suppress(EngineError, MissingTool):
@@ -128,14 +129,13 @@ class DeviceFarm:
         order: Order,
         request: Request,
         uploads: list[str],
-        patience: Patience,
     ) -> str:
         """The ARN of the run, once it is scheduled."""
         project, package, spec = self._project(), scratch / "package.zip", scratch / "spec.yml"
         write_package(package, order, request)
         write_spec(spec)
         files = (self._apk, "ANDROID_APP"), (package, "APPIUM_NODE_TEST_PACKAGE"), (spec, "APPIUM_NODE_TEST_SPEC")
-        app, tests, how = (self._upload(project, Path(str(file)), kind, uploads, patience) for file, kind in files)
+        app, tests, how = (self._upload(project, Path(str(file)), kind, uploads) for file, kind in files)
         only = {"attribute": "ARN", "operator": "IN", "values": [device.id for device in devices]}
         minutes = min(LONGEST_JOB_MINUTES, max(5, math.ceil(order.limit_s / 60)))
         run = self._ask(
@@ -163,7 +163,8 @@ class DeviceFarm:
             raise RecipeError(f"AWS Device Farm has no project {wanted!r}{did_you_mean(wanted, known)}")
         return str(known[wanted])
 
-    def _upload(self, project: str, file: Path, kind: str, uploads: list[str], patience: Patience) -> str:
+    def _upload(self, project: str, file: Path, kind: str, uploads: list[str]) -> str:
+        patience = self._patience(UPLOAD_S)
         made = self._ask("create_upload", projectArn=project, name=file.name, type=kind)["upload"]
         uploads.append(made["arn"])
         self._transfer.put(made["url"], file)
@@ -176,10 +177,11 @@ class DeviceFarm:
                 said = found.get("message") or found.get("metadata") or "it does not say why"
                 raise EngineError(f"AWS Device Farm refuses {file.name} ({status}): {str(said)[:300]}")
             if not patience.wait():
-                raise EngineError(f"AWS Device Farm did not take {file.name} in {patience.limit_s:g} s")
+                raise EngineError(f"AWS Device Farm did not take {file.name} in {UPLOAD_S:g} s")
 
-    def _outcomes(self, run: str, order: Order, request: Request, patience: Patience) -> dict[str, Outcome]:
+    def _outcomes(self, run: str, order: Order, request: Request) -> dict[str, Outcome]:
         """Waits for the run; one that is not done in time, or that nobody waits for any more, is stopped."""
+        patience = self._patience(order.limit_s)
         try:
             while self._ask("get_run", arn=run)["run"].get("status") != COMPLETED:
                 if not patience.wait():
@@ -190,10 +192,10 @@ class DeviceFarm:
                 self._ask("stop_run", arn=run)
             raise
         jobs = self._all("list_jobs", "jobs", arn=run)
-        return {job["device"]["arn"]: self._outcome(job, order, request, patience) for job in jobs if "device" in job}
+        return {job["device"]["arn"]: self._outcome(job, order, request) for job in jobs if "device" in job}
 
-    def _outcome(self, job: dict[str, Any], order: Order, request: Request, patience: Patience) -> Outcome:
-        if why := why_not_believed(job, patience.limit_s):
+    def _outcome(self, job: dict[str, Any], order: Order, request: Request) -> Outcome:
+        if why := why_not_believed(job, order.limit_s):
             return NotMeasured(why, failed=True, lost=job.get("result") == "ERRORED")
         try:
             found = [

@@ -24,12 +24,11 @@ from tools.toolchains.adb import AdbToolchain
 
 pytestmark = pytest.mark.slow
 SERIALS = ("left", "right")
+Phones = dict[str, FakePhone]
 
 
 @pytest.fixture
-def phones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monkeypatch_session: object
-) -> Iterator[dict[str, FakePhone]]:
+def phones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monkeypatch_session: object) -> Iterator[Phones]:
     """Both on the PATH's adb; their app is our worker in this machine's own Python."""
     put_together(AdbToolchain())
     with ExitStack() as stack:
