@@ -34,6 +34,7 @@ COMMANDS = {
     "bench": "time a model file on a runtime",
     "diff": "compare two bundles: files, parity, quality, latency; --max-loss-db and its like run both",
     "history": "releases over time: STORE add BUNDLE, STORE page FILE",
+    "cache": "show what is kept of finished stages, in a store or the build folder; prune --to SIZE makes room",
     "doctor": "check this machine: packages, runtimes, cores, memory, disk",
     "schema": "print the JSON Schema of recipes, which editors complete and check by",
     "stages": "list the stages a recipe can name; stages NAME explains each option",

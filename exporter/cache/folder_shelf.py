@@ -17,6 +17,7 @@ from exporter.errors import UnusablePath
 from exporter.failures import FULL, disk_full
 
 NEW = "new"  # what is being written, until it is renamed
+_TRIES = 100
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV, errno.EACCES})
 
 
@@ -135,11 +136,14 @@ class FolderShelf:
     def _placed(self, name: str, place: Callable[[Path], None]) -> None:
         """The folder is made where it is not, also when somebody removes it in between, being empty."""
         path = self._root / name
-        while True:
+        for last in (*[False] * _TRIES, True):
             try:
-                return place(path)
+                place(path)
+                return
             except FileNotFoundError:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                if last:
+                    raise
+            path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _write(path: Path, content: bytes, *, to_disk: bool = False) -> None:

@@ -32,7 +32,7 @@ from exporter.files.atomic import PREFIX, replace_folder
 RECORD, USED = "record.json", "used"
 _SCHEMA = 1
 _INLINE_BYTES = 64 << 10  # of texts that lie in the record itself: each file of a bucket costs a call
-_FIRST_POLL_S, _LAST_POLL_S = 0.02, 2.0
+_FIRST_POLL_S, _LAST_POLL_S, _SAID_AFTER_S = 0.02, 2.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,12 @@ class Store:
 
     def _claimed(self, key: Key) -> Lease | None:
         """A lease of the entry, or None when whoever had it is done."""
-        awaited: Holder | None = None
-        pause_s = _FIRST_POLL_S
+        began_s, pause_s = time.monotonic(), _FIRST_POLL_S
+        awaited: tuple[str, int] | None = None
         while isinstance(found := claim(self.shelf, key.entry, self._lease_s), Holder):
-            if awaited is None or (awaited.host, awaited.pid) != (found.host, found.pid):
-                self._say(f"{key.stage}: waiting for {found}, who makes the same")
-            awaited = found
+            if time.monotonic() - began_s > _SAID_AFTER_S and awaited != (found.host, found.pid):
+                self._say(f"{key.stage}: waiting for {found}, who is at the same")
+                awaited = found.host, found.pid
             time.sleep(pause_s)
             pause_s = min(1.5 * pause_s, _LAST_POLL_S)
         return found

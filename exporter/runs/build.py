@@ -176,6 +176,7 @@ def run_stage(
         started_s = time.monotonic()
         known = run_folder.finished(folder)
         if known:
+            run_folder.used(folder)
             workspace.progress.say(f"{stage.name}: already done [{folder.name}]")
         elif not (known := run_folder.known(stage, source, workspace)):
             workspace.progress.say(f"{stage.name}: running [{folder.name}]")

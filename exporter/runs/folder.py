@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,7 +28,8 @@ from exporter.sources import edited
 from exporter.stages import Stage, Workspace
 from exporter.stages.parts import parts_of
 
-RECORD = "artifact.json"
+RECORD, STAGES, LOCK = "artifact.json", "stages", ".lock"
+BRIEFLY_S = 0.5  # who looks what a folder keeps, or makes room in it, has it for less
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,36 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Hold the folder for this process. Raises BusyFolder when another run has it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = self.path / ".lock"
-        try:
-            with locked(lock, wait=False):
-                lock.write_text(str(os.getpid()))
-                yield
-        except Held:
-            raise BusyFolder(
-                f"{self.path} is in use by another run (process {lock.read_text().strip() or 'unknown'})",
-                hint="wait for it, or give this run a build folder of its own: --build DIR",
-            ) from None
+        lock = self.path / LOCK
+        with ExitStack() as held:
+            give_up_s = time.monotonic() + BRIEFLY_S
+            while True:
+                try:
+                    held.enter_context(locked(lock, wait=False))
+                    break
+                except Held:
+                    run = lock.read_text().strip()
+                    if time.monotonic() > give_up_s or _is_running(run):
+                        raise BusyFolder(
+                            f"{self.path} is in use by another run (process {run or 'unknown'})",
+                            hint="wait for it, or give this run a build folder of its own: --build DIR",
+                        ) from None
+                    time.sleep(0.02)
+            lock.write_text(str(os.getpid()))
+            yield
+
+    @contextmanager
+    def briefly_locked(self) -> Iterator[bool]:
+        """Whether nobody else has the folder; if so, keep runs waiting for a moment."""
+        lock = self.path / LOCK
+        with ExitStack() as held:
+            try:
+                if lock.exists():
+                    held.enter_context(locked(lock, wait=False))
+            except Held:
+                yield False
+                return
+            yield True
 
     def log_file(self) -> Path:
         """A new file for this run's log."""
@@ -63,16 +84,21 @@ class RunFolder:
         return self._folder(stage, parts_of(stage, source, workspace))
 
     def _folder(self, stage: Stage, parts: Parts) -> Path:
-        return self.path / "stages" / f"{stage.name}-{key_of(parts)}"
+        return self.path / STAGES / f"{stage.name}-{key_of(parts)}"
 
     def why_anew(self, stage: Stage, source: Artifact, workspace: Workspace) -> str:
         """What is different from the nearest result that is there; empty when the stage has never finished."""
-        return why_anew(parts_of(stage, source, workspace), self.path.glob(f"stages/{stage.name}-*"))
+        return why_anew(parts_of(stage, source, workspace), self.path.glob(f"{STAGES}/{stage.name}-*"))
 
     def finished(self, folder: Path) -> Artifact | None:
         """The artifact in `folder`, or None when there is none or a file beside it is not what was written."""
         record = unseal(folder / RECORD)
         return None if record is None else Artifact.from_record(record, folder)
+
+    def used(self, folder: Path) -> None:
+        """Note that the result in `folder` was of use: what was not used for longest is pruned first."""
+        with suppress(OSError):
+            (folder / RECORD).touch()
 
     def known(self, stage: Stage, source: Artifact, workspace: Workspace) -> Artifact | None:
         """What `stage` makes, where it is finished here or comes from the store; None where it has to be made."""
@@ -126,6 +152,17 @@ class RunFolder:
         for file in spent:
             file.unlink(missing_ok=True)  # not before: killed in between, the training would be lost
         return result
+
+
+def _is_running(pid: str) -> bool:
+    """Whether the number that a run left in its lock is still a process's."""
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def _guarded(stage: Stage, source: Artifact, workspace: Workspace) -> Artifact:

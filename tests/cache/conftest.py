@@ -25,4 +25,4 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     import fsspec
 
     yield "memory://store"
-    fsspec.filesystem("memory").rm("/store", recursive=True)
+    fsspec.filesystem("memory").store.clear()

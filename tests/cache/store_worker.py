@@ -1,19 +1,21 @@
 """A process that wants one entry of a store: `python -m tests.cache.store_worker STORE FOLDER HOW`.
 
-What it makes holds its own number, and each making is a line in FOLDER's `made`. HOW: `quick`, `slow` (half a second),
-`hangs` (for ever, once it has said so in `begun`), `hangs_publishing` (the same, content being there, no record).
+What it makes holds its own number, and each making is a line in `made` beside FOLDER. HOW: `quick`, `slow` (half a
+second), `hangs` (for ever, once it has said so in `begun`), `hangs_publishing` (the same, content being there, no
+record), `again and again` (for five seconds).
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
 
 from exporter.cache import store as stores
 from exporter.cache.made_from import MADE_FROM, to_record
-from exporter.cache.sealed import files_below, seal
+from exporter.cache.sealed import files_below, seal, unseal
 from exporter.cache.store import Key, Store, open_store
 
 PARTS = {"stage": "copy", "option suffix": "!"}
@@ -52,7 +54,13 @@ def main(place: str, folder: Path, how: str, lease_s: float) -> None:
             replace(name, content)
 
         store.shelf.replace = hang  # type: ignore[method-assign]
+    end_s = time.monotonic() + (5 if how == "again and again" else 0)
     store.once(KEY, record, work)
+    while time.monotonic() < end_s:
+        shutil.rmtree(record.parent)
+        time.sleep(0.1)  # what is in use all the time is never pruned
+        store.once(KEY, record, work)
+        assert unseal(record) and len(list(record.parent.iterdir())) == 4
 
 
 def wait(folder: Path) -> None:

@@ -258,14 +258,14 @@ def test_of_those_who_wait_for_a_killed_one_one_takes_over(tmp_path: Path, how: 
     first = worker(place, tmp_path / "first", how)
     until((tmp_path / "first" / "begun").exists)
     several = [worker(place, tmp_path / f"w{number}", "slow") for number in range(4)]
-    time.sleep(1)
+    time.sleep(1.5)
     assert len(made_by(tmp_path)) == 1, "they wait"
     first.send_signal(signal.SIGKILL)
     first.wait()
     said = [process.communicate(timeout=60)[0] for process in several]
     assert [process.returncode for process in several] == [0] * 4
     assert made_by(tmp_path)[0] == str(first.pid) and len(made_by(tmp_path)) == 2
-    assert sum(f"process {first.pid}, who makes the same" in line for line in said) >= 3
+    assert sum(f"process {first.pid}, who is at the same" in line for line in said) >= 3
     made = [contents(tmp_path / f"w{number}" / "stage") for number in range(4)]
     assert all(each == made[0] and len(each) == 4 for each in made)
     assert len(list(entry_folder(place).iterdir())) == 3, "neither a lease nor the killed one's content is left"
