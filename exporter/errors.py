@@ -11,6 +11,7 @@ ExportError                 exit code
 ├── MissingTool        3    a package, device or driver the recipe needs is not here
 ├── EngineError        4    an engine crashed or gave no usable answer; its measurements are "not measured"
 │   └── LostWorker     4    its process was ended from outside or gave no answer in time: another run may fare better
+├── NoCluster          4    what would run a sweep is not installed, not here, or does not answer
 ├── BusyFolder         2    another run holds the build folder
 ├── StageError         4    a stage ran and broke its promise
 │   ├── Refused        2    the next format has no form for something in the network, which its owner can change
@@ -89,6 +90,9 @@ class EngineError(ExportError): ...
 
 
 class LostWorker(EngineError): ...
+
+
+class NoCluster(ExportError): ...
 
 
 class BusyFolder(ExportError):

@@ -13,6 +13,10 @@ from typing import IO, Any
 
 from exporter.failures import disk_full, says_disk_full
 
+# Signals of a program's own fault; any other that ends it came from outside.
+CRASHES = frozenset(
+    {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
+)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _running: set[subprocess.Popen[Any]] = set()
 

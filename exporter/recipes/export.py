@@ -24,7 +24,7 @@ from exporter.stages.parts import files_of
 from exporter.suggestions import did_you_mean, shortened
 from exporter.tiling.processing import Processing
 
-RESERVED_RUNS = ("engines", "hub", "pools", "train")  # folders beside the runs in build/
+RESERVED_RUNS = ("engines", "hub", "pools", "sweeps", "train")  # folders beside the runs in build/
 
 
 def _free_name(name: str) -> str:

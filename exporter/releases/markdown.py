@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from exporter.figures import fixed
 from exporter.releases.results import ComparedTarget, Releases
+from exporter.report.markdown import cell
 
 # First line of the file: a script that posts it finds its own comment by it, and updates that one.
 MARKER = "<!-- exporter diff -->"
@@ -19,12 +20,12 @@ def markdown(found: Releases) -> str:
 
 def _lines(found: Releases) -> Iterator[str]:
     yield MARKER
-    yield f"### {_SIGNS[found.exit_code]} {_cell(found.sentence)}"
+    yield f"### {_SIGNS[found.exit_code]} {cell(found.sentence)}"
     yield ""
     for line in found.regressions:
-        yield f"- **worse**: {_cell(line)}"
+        yield f"- **worse**: {cell(line)}"
     for line in found.open:
-        yield f"- **not comparable**: {_cell(line)}"
+        yield f"- **not comparable**: {cell(line)}"
     if found.regressions or found.open:
         yield ""
     if not found.pictures:
@@ -33,13 +34,13 @@ def _lines(found: Releases) -> Iterator[str]:
     yield "| target | runtime | PSNR, old → new | lost | a call, old → new | times as long | times as large |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for target in found.targets:
-        yield f"| {' | '.join(map(_cell, row(target)))} |"
+        yield f"| {' | '.join(map(cell, row(target)))} |"
     for name in found.added:
-        yield f"| {_cell(name)} | new | | | | | |"
+        yield f"| {cell(name)} | new | | | | | |"
     yield ""
     limits = found.limits
     allowed = f"{limits.loss_db:g} dB lost, {limits.slower:g} times as long, {limits.bigger:g} times as large"
-    yield f"Both were run here, in turns: {_cell(found.pictures)}; {_cell(found.machine)}. Allowed: {allowed}."
+    yield f"Both were run here, in turns: {cell(found.pictures)}; {cell(found.machine)}. Allowed: {allowed}."
 
 
 def row(target: ComparedTarget) -> tuple[str, ...]:
@@ -62,10 +63,3 @@ def _pace(target: ComparedTarget) -> tuple[str, str]:
     if (pace := target.pace) is None:
         return f"not timed: {target.untimed}" if target.untimed else "–", "–"
     return f"{fixed(pace.old_ms, 2)} → {fixed(pace.new_ms, 2)} ms", fixed(pace.ratio, 3)
-
-
-def _cell(text: str) -> str:
-    """A stranger's text as text: no link, no HTML, no new column, and nobody is called by @."""
-    for character in "\\`*_[]<>|#":
-        text = text.replace(character, f"\\{character}")
-    return text.replace("@", "@\u200b").replace("\n", " ")

@@ -7,5 +7,12 @@ from tools.toolchains.adb import AdbToolchain
 from tools.toolchains.apk import ApkToolchain
 from tools.toolchains.kotlin import KotlinToolchain
 from tools.toolchains.shells import ShellsToolchain
+from tools.toolchains.slurm import SlurmToolchain
 
-TOOLCHAINS: tuple[Engine, ...] = (AdbToolchain(), ApkToolchain(), KotlinToolchain(), ShellsToolchain())
+TOOLCHAINS: tuple[Engine, ...] = (
+    AdbToolchain(),
+    ApkToolchain(),
+    KotlinToolchain(),
+    ShellsToolchain(),
+    SlurmToolchain(),
+)

@@ -1,0 +1,1 @@
+"""Many exports as one command: planned together, each a process of its own, on workers that somebody else schedules."""
