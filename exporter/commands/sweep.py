@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.commands.recipe_completion import recipe_files
+from exporter.commands.recipe_completion import recipe_files, words_after
 from exporter.commands.words import add_build, add_json, add_store, completes, show, show_json, show_table
 from exporter.errors import RecipeError
 from exporter.figures import counted
@@ -43,16 +43,17 @@ example: exporter sweep mobile_deblur.yaml --set seed=1,2 --on slurm --workers 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     words = parser.add_argument("recipes", nargs="*", metavar="RECIPE", help="files, and key=value for all of them")
-    completes(words, lambda prefix, **_: recipe_files(prefix))
+    completes(words, lambda prefix, **known: dict.fromkeys(recipe_files(prefix), "") | _keys(prefix, **known))
     combined = "values of one option, tried with all of every other --set"
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=A,B,C", help=combined)
+    asked = parser.add_argument("--set", action="append", default=[], metavar="KEY=A,B,C", help=combined)
+    completes(asked, _keys)
     parser.add_argument("--on", choices=ON, default="local", help="this machine (default), a Slurm or a Ray cluster")
     many = "exports at a time: 1 here, as many as there is room for on a cluster"
     parser.add_argument("--workers", type=int, metavar="N", help=many)
-    asked = "an option of sbatch's: partition=gpu, time=60, gpus=1; may be repeated"
-    parser.add_argument("--slurm", action="append", default=[], metavar="NAME=VALUE", help=asked)
-    asked = "address=HOST:6379, num_cpus=2, num_gpus=1, memory=BYTES of an export; may be repeated"
-    parser.add_argument("--ray", action="append", default=[], metavar="NAME=VALUE", help=asked)
+    passed = "an option of sbatch's: partition=gpu, time=60, gpus=1; may be repeated"
+    parser.add_argument("--slurm", action="append", default=[], metavar="NAME=VALUE", help=passed)
+    passed = "address=HOST:6379, num_cpus=2, num_gpus=1, memory=BYTES of an export; may be repeated"
+    parser.add_argument("--ray", action="append", default=[], metavar="NAME=VALUE", help=passed)
     parser.add_argument("--name", default="sweep", help="of the sweep: its folders are BUILD/sweeps/NAME and DIST/NAME")
     parser.add_argument("--again", action="store_true", help="also run what finished with the same inputs")
     parser.add_argument("--plan", action="store_true", help="list the exports and stop")
@@ -82,6 +83,12 @@ def run(args: argparse.Namespace) -> int:
     with places.locked():
         ended = [*done, *(_run(args, to_run, places, len(exports)) if to_run else ())]
         return _finish(args, exports, ended)
+
+
+def _keys(prefix: str, *, parsed_args: argparse.Namespace, **_: object) -> dict[str, str]:
+    """Keys and values of the recipe that was named first, for a shell to complete."""
+    named = next((word for word in parsed_args.recipes or () if "=" not in word), None)
+    return words_after(f"recipe={named}", prefix, "recipe") if named else {}
 
 
 def _check(args: argparse.Namespace) -> None:

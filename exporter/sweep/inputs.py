@@ -6,10 +6,10 @@ What it errs at it errs on the safe side: an export that is run again finds its 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import distributions
 from importlib.resources import files
 from pathlib import Path
 
@@ -65,4 +65,5 @@ def _exporter() -> str:
 
 @cache
 def _packages() -> list[str]:
-    return sorted({f"{each.name} {each.version}" for each in distributions()})
+    """Name and version of each, as its folder has them: reading what is in there takes a second."""
+    return sorted({each.stem for place in sys.path for each in Path(place).glob("*.dist-info")})

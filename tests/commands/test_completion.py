@@ -32,6 +32,7 @@ CASES = {
     f"{DEBLUR}distill.ste": "distill.steps=",
     f"{DEBLUR}--json quantize_tflite.precision=fp": "quantize_tflite.precision=fp16",
     "exporter stages reest": "reestimate_norm",
+    "exporter sweep mobile_deblur.yaml --set distill.ste": "distill.steps=",
 }
 
 
