@@ -94,8 +94,8 @@ class AiHub:
     name: ClassVar[str] = "ai-hub"
     backends: ClassVar[tuple[str, ...]] = ("npu", "gpu", "cpu")
 
-    def __init__(self, *, poll_s: float = POLL_S) -> None:
-        self._engine, self._poll_s = AiHubEngine(), poll_s
+    def __init__(self, *, poll_s: float | None = None) -> None:
+        self._engine, self._poll_s = AiHubEngine(), POLL_S if poll_s is None else poll_s
 
     def missing(self) -> str | None:
         return self._engine.installed()
@@ -144,7 +144,8 @@ class AiHub:
             (folder / "job.json").write_text(json.dumps({"job": job, **asked}))
             command = [*PYTHON, str(WORKER), str(folder)]
             late = "Qualcomm AI Hub gave no answer"
-            done = run_program(command, timeout_s=timeout_s, late=late, cwd=folder, env=self._engine.environment)
+            env = {**self._engine.environment, "TMPDIR": scratch}  # its client leaves files behind
+            done = run_program(command, timeout_s=timeout_s, late=late, cwd=folder, env=env)
             if done.returncode:
                 raise EngineError(f"Qualcomm AI Hub's client ended with {done.returncode}: {last_words(done)[:300]}")
             answer, outputs = read_answer(folder, job)
