@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 PHONE = "android_adb"
+FARMS_ALONE = ("devices", "apk", "project")
+PHONES_ALONE = ("serials", "min_accelerated_share", "out")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +49,10 @@ def run(args: argparse.Namespace) -> int:
         raise RecipeError(f"--min-accelerated-share {args.min_accelerated_share:g}: a share is 0 to 1")
     if args.farm:
         return bench_farm.run(args, _threads(args.threads))
+    _refuse(args, FARMS_ALONE, "--farm")
     if args.runtime == PHONE:
         return bench_phone.run(args, _threads(args.threads))
+    _refuse(args, PHONES_ALONE, f"--runtime {PHONE} or --farm")
     calls = _calls(files_of(args.models), args.runtime, _threads(args.threads), args.arch)
     if len(calls) == 1:
         return _single(args, calls[0])
@@ -69,6 +73,15 @@ def run(args: argparse.Namespace) -> int:
     for sentence in advice:
         show(f"  {sentence}")
     return 0
+
+
+def _refuse(args: argparse.Namespace, names: tuple[str, ...], needs: str) -> None:
+    """Raises RecipeError for an option that would say nothing here."""
+    from exporter.errors import RecipeError
+
+    for name in names:
+        if getattr(args, name) is not None:
+            raise RecipeError(f"--{name.replace('_', '-')} is for phones: it needs {needs}")
 
 
 def _single(args: argparse.Namespace, call: Call) -> int:

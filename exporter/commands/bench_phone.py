@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--serial", help="of the phone, as `adb devices` lists it; default: the only one")
     serials = group.add_argument("--serials", help="of several phones, with commas between, or all: side by side")
     completes(serials, _listed)
-    group.add_argument("--backend", help="cpu, gpu, nnapi or several with commas between; default cpu")
+    group.add_argument(
+        "--backend", help="cpu, gpu, nnapi (of AI Hub npu), several with commas between; default cpu (npu)"
+    )
     group.add_argument("--app", action="store_true", help="on the CPU, too, in the app of android-demo/")
     group.add_argument("--seconds", type=int, default=0, help="go on for so long, to see the phone throttle")
     group.add_argument("--benchmark-model", type=Path, metavar="BINARY", help="your own android_arm64 benchmark_model")
@@ -197,6 +199,8 @@ def _on_phone(asked: Asked, jobs: list[Job], way: Way) -> PhoneRuns:
     except EngineError as error:
         gone = why_gone(device) or str(error)
     for job in jobs:
+        if device.adb.called_off.is_set():
+            break  # nobody will look at it
         if gone or phone is None:
             rows.append(_not_run(asked.serial, job, gone))
             continue

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -82,3 +85,21 @@ def test_a_cable_that_is_pulled_from_one(phones: Phones, model: str, capsys: pyt
 def test_a_serial_that_neither_has(phones: Phones, model: str, capsys: pytest.CaptureFixture[str]):
     assert main(["bench", model, "--runtime", "android_adb", "--serials", "left,rigth"]) == 2
     assert "no phone has the serial 'rigth'; did you mean 'right'" in capsys.readouterr().err
+
+
+def test_an_interrupted_command_ends_at_once_and_puts_both_back(phones: Phones, model: str):
+    for phone in phones.values():
+        phone.file("/data/am").write_text("sleep 60")
+    words = ["bench", model, "--runtime", "android_adb", "--serials", "all", "--app", "--threads", "1,2"]
+    command = [sys.executable, "-m", "exporter", *words]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    fixed = [phone.file("/data/fixed_performance") for phone in phones.values()]
+    deadline_s = time.monotonic() + 60
+    while not all(file.is_file() and "true" in file.read_text() for file in fixed):
+        assert time.monotonic() < deadline_s and running.poll() is None
+        time.sleep(0.2)
+    time.sleep(2)  # until the apps are waited for
+    running.send_signal(signal.SIGTERM)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 143 and "interrupted" in said
+    assert [file.read_text().strip() for file in fixed] == ["false", "false"]

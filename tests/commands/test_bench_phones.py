@@ -224,3 +224,9 @@ def test_the_share_that_the_accelerator_took_is_held_against_its_promise(least: 
 def test_words_that_do_not_fit(words: tuple[str, ...], problem: str, model: str, capsys: pytest.CaptureFixture[str]):
     assert main(["bench", model, "--runtime", "android_adb", "--serials", "all", *words]) == 2
     assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("--serials", "all"), ("--out", "x.json"), ("--devices", "Pixel 8")])
+def test_an_option_that_would_say_nothing_is_refused(words: tuple[str, ...], model: str, capsys) -> None:
+    assert main(["bench", model, *words]) == 2
+    assert f"{words[0]} is for phones: it needs --" in capsys.readouterr().err

@@ -55,4 +55,4 @@ def test_one_lost_part_does_not_keep_the_others_away(
 
 def test_an_engine_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runtimes", "--install", "gpu"]) == 2
-    assert "no engine is named 'gpu'; known: arm, litert, litert_gpu" in capsys.readouterr().err
+    assert "no engine is named 'gpu'; known: ai_hub, arm, litert, litert_gpu" in capsys.readouterr().err
