@@ -26,7 +26,8 @@ import torch
 from record import record
 
 from exporter.data.blur import BlurOptions
-from exporter.data.pool import open_pool
+from exporter.data.listing import list_pictures
+from exporter.data.pool import PairPool, PoolSource, PoolSources, open_pool, plan_pool
 from exporter.data.training import TrainingSet, open_training
 from exporter.generators.mobilenetv3_student import MobileNetV3Student
 from exporter.progress import Silent
@@ -39,6 +40,7 @@ REPO = Path(__file__).parent.parent
 PHOTOGRAPHS = REPO / "calibration" / "training_384"
 BATCH, CROP_PX, TILE_PX = 8, 192, 288
 STORED = 64  # tiles, and pairs of the pool
+POOL_PX = 224
 WARM_UP = 4  # steps
 
 
@@ -79,7 +81,7 @@ def sources(folder: Path, device: torch.device) -> dict[str, Any]:
     photographs: TrainingSet = open_training(PHOTOGRAPHS, options, 60.0)
     found: dict[str, Any] = {
         "photographs": photographs,
-        "pool": open_pool(folder, photographs, STORED, 224, 0, Silent()),
+        "pool": pool(folder, options),
     }
     try:
         from exporter.training.tiles import cut_tiles
@@ -87,6 +89,11 @@ def sources(folder: Path, device: torch.device) -> dict[str, Any]:
         return found
     tiles = cut_tiles(photographs, options, STORED, TILE_PX, 256, 0, device, Silent())
     return found | {"tiles": tiles}
+
+
+def pool(folder: Path, options: BlurOptions) -> PairPool:
+    source = PoolSource(list_pictures(PHOTOGRAPHS, "", folder / "lists", Silent()), options, 60.0)
+    return open_pool(plan_pool(folder, PoolSources((source,)), STORED, POOL_PX, 0), Silent())
 
 
 def network_rate(options: FitOptions, device: torch.device, steps: int) -> float:

@@ -25,6 +25,7 @@ COMMANDS = {
     "probe": "say in seconds whether a network will go through, target by target: package.module:Class",
     "init": "write a commented recipe that runs, found out by trying: CHECKPOINT or package.module:Class",
     "sweep": "export many recipes and settings here, on Slurm or on Ray: RECIPES… [--set key=a,b,c]",
+    "prepare": "draw and label the pairs that a training reads, by many workers: recipe=FILE [--workers N] [--on ray]",
     "train": "train a generator: recipe=FILE [key.sub=value …]; with torchrun on several devices",
     "run": "restore a photograph, a folder of them or a video: --model MODEL IN OUT",
     "serve": "show a bundle at work in a browser of this machine: BUNDLE [--port N]",
@@ -44,9 +45,9 @@ COMMANDS = {
     "runtimes": "list the runtimes a target can name, and what is missing here",
 }
 HELP = ("-h", "--help", "--version")
-TAKE_WORDS = ("export", "plan", "train")  # commands with recipe=FILE key=value
-TAKE_A_VALUE = ("--build", "--dist", "--store")  # options of those commands
-GOES_ON = ("export", "sweep", "train")  # commands that go on where an earlier run was
+TAKE_WORDS = ("export", "plan", "prepare", "train")  # commands with recipe=FILE key=value
+TAKE_A_VALUE = ("--build", "--dist", "--store", "--workers", "--on")  # options of those commands
+GOES_ON = ("export", "sweep", "prepare", "train")  # commands that go on where an earlier run was
 ASKED = "_ARGCOMPLETE"  # in the environment of a process that a shell asks for completions
 READER_GONE = 141  # as a shell shows it of `yes | head -1`
 

@@ -10,7 +10,8 @@ from importlib import import_module
 
 from exporter.commands.recipe_completion import RECIPE, words_after
 
-FINISHED = re.compile(r"\s--(?:json|(?:build|dist|store)[ =]\S+)(?=\s)")  # options of recipes' commands, given in full
+# Options of recipes' commands, given in full.
+FINISHED = re.compile(r"\s--(?:json|(?:build|dist|store|workers|on)[ =]\S+)(?=\s)")
 
 
 def answer(commands: Mapping[str, str], take_words: tuple[str, ...]) -> None:
@@ -28,7 +29,7 @@ def answer(commands: Mapping[str, str], take_words: tuple[str, ...]) -> None:
     import_module(f"exporter.commands.{named}").add_arguments(parser)
     words = next((action for action in parser._actions if action.dest == "words"), None)
     if words is not None and named in take_words:
-        kind = "train" if named == "train" else "recipe"
+        kind = "train" if named in ("prepare", "train") else "recipe"
         words.completer = lambda prefix, **_: _first_words(commands, before) | words_after(line, prefix, kind)  # type: ignore[attr-defined]
     argcomplete.autocomplete(parser, always_complete_options="long", validator=_begins)
 

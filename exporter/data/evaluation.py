@@ -202,6 +202,19 @@ def describe_layout(layout: Layout, folder: Path, variant: str = "") -> PairMani
 
 def describe_folder(folder: Path) -> PairManifest:
     """The manifest of a folder that has none. Raises DataError for a picture without its counterpart."""
+    pairs = (_describe_pair(folder, *pair) for pair in _pairs_by_name(folder))
+    return PairManifest(name=folder.name, description="a folder without manifest.yaml", seed=0, pairs=tuple(pairs))
+
+
+def paired_files(folder: Path) -> tuple[tuple[Path, Path], ...]:
+    """(blurred, sharp) of each pair in `folder`, by its manifest or by name; none is read. Raises DataError."""
+    if (folder / MANIFEST).exists():
+        manifest = _manifest(folder, "", sharp_alone=False)
+        return tuple((folder / pair.blurred, folder / pair.sharp) for pair in manifest.pairs)
+    return tuple((blurred, sharp) for _, blurred, sharp in _pairs_by_name(folder))
+
+
+def _pairs_by_name(folder: Path) -> Iterator[tuple[str, Path, Path]]:
     sides = {side: _by_stem(folder / side) for side in ("blurred", "sharp")}
     alone = sorted(sides["blurred"].keys() ^ sides["sharp"].keys())
     if alone:
@@ -210,8 +223,7 @@ def describe_folder(folder: Path) -> PairManifest:
             f"{sides[side][alone[0]]} has no counterpart",
             hint="a pair is blurred/NAME and sharp/NAME; the endings may differ",
         )
-    pairs = (_describe_pair(folder, stem, path, sides["sharp"][stem]) for stem, path in sides["blurred"].items())
-    return PairManifest(name=folder.name, description="a folder without manifest.yaml", seed=0, pairs=tuple(pairs))
+    return ((stem, path, sides["sharp"][stem]) for stem, path in sides["blurred"].items())
 
 
 def describe_sharp(folder: Path) -> PairManifest:

@@ -16,15 +16,16 @@ FEWEST_IMAGES = 8  # of a calibration set: below this the ranges follow the sing
 
 def picture_files(folder: Path) -> list[Path]:
     """Every picture below `folder`, by name. Raises DataError for what is called like a picture and is no file."""
-    return sorted(_pictures(folder))
+    return sorted(walk_pictures(folder))
 
 
 def first_pictures(folder: Path, most: int) -> list[Path]:
     """Some pictures below `folder`, `most` at most: enough to say that there are so many. Raises as `picture_files`."""
-    return list(islice(_pictures(folder), most))
+    return list(islice(walk_pictures(folder), most))
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
+def walk_pictures(folder: Path) -> Iterator[Path]:
+    """Every picture below `folder`, one after the other as they lie there. Raises as `picture_files`."""
     for place, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not is_unfinished(Path(name))]
         for name in (*folders, *files):

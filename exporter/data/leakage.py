@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from exporter.data.evaluation import EvaluationSet
-from exporter.data.fingerprints import NEAR_SHARE, fingerprints, nearest
+from exporter.data.fingerprints import AT_ONCE, NEAR_SHARE, fingerprints, nearest
 from exporter.errors import DataError
 
 
 class Seen(Protocol):
-    """A set whose pictures a stage learns from: CalibrationSet, TrainingSet."""
+    """A set whose pictures a stage learns from: CalibrationSet, TrainingSet, Listing."""
 
     @property
-    def files(self) -> tuple[Path, ...]: ...
+    def files(self) -> Iterable[Path]: ...
 
 
 def check_leakage(seen: Seen, evaluation: EvaluationSet) -> None:
@@ -24,11 +26,12 @@ def check_leakage(seen: Seen, evaluation: EvaluationSet) -> None:
     brighter or darker, (moderately) blurred, or cut a little at a corner. Two different crops of one photograph are
     not: split sets by source, not by crop.
     """
-    learned, judged = fingerprints(seen.files), fingerprints(evaluation.files)
-    near = nearest(learned, judged) <= NEAR_SHARE
-    if near.any():
-        one, other = divmod(int(near.argmax()), len(judged))
-        raise DataError(
-            f"{learned[one].file} is learned from and shows what {judged[other].file} shows, which is judged",
-            hint="remove one of the two; keep all pictures of one source on the same side",
-        )
+    judged, files = fingerprints(evaluation.files), iter(seen.files)
+    while learned := fingerprints(islice(files, AT_ONCE)):  # however many there are
+        near = nearest(learned, judged) <= NEAR_SHARE
+        if near.any():
+            one, other = divmod(int(near.argmax()), len(judged))
+            raise DataError(
+                f"{learned[one].file} is learned from and shows what {judged[other].file} shows, which is judged",
+                hint="remove one of the two; keep all pictures of one source on the same side",
+            )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,10 +13,11 @@ from numpy.typing import NDArray
 from exporter.artifact import sha256_of
 from exporter.data.blur import BlurOptions, blurred_pair
 from exporter.data.calibration import laplacian_variance
-from exporter.data.evaluation import open_evaluation
+from exporter.data.evaluation import paired_files
 from exporter.data.folders import picture_files
 from exporter.data.images import image_size, read_image, to_uint8
 from exporter.data.layouts import detect_layout, layout_pairs
+from exporter.data.remembered import remembered
 from exporter.errors import DataError
 
 Floats = NDArray[np.float32]
@@ -220,23 +220,31 @@ def open_training(
     (see exporter.data.layouts; `variant` picks its kind of blur). `options` and `min_sharpness` shape synthetic blur.
     Raises DataError when there is nothing to learn from.
     """
-    layout = detect_layout(folder)
-    if layout is not None:
-        found = layout_pairs(layout, folder, "train", variant)
-        return _paired((folder / pair.blurred, folder / pair.sharp) for pair in found)
-    if (folder / "blurred").is_dir() and (folder / "sharp").is_dir():
-        described = open_evaluation(folder, 1, 1).manifest.pairs
-        return _paired((folder / pair.blurred, folder / pair.sharp) for pair in described)
+    if (pairs := training_pairs(folder, variant)) is not None:
+        return paired_set(pairs)
     files = tuple(picture_files(folder))
     if not files:
         raise DataError(f"{folder} holds no training photographs", hint="name a folder of sharp .jpg or .png")
     return TrainingSet(files, _digest(files), options or BlurOptions(), min_sharpness)
 
 
-def _paired(found: Iterable[tuple[Path, Path]]) -> PairedSet:
-    pairs = tuple(found)
+def training_pairs(folder: Path, variant: str = "") -> tuple[tuple[Path, Path], ...] | None:
+    """(blurred, sharp) of each pair in `folder`; None for a folder of photographs. Raises DataError."""
+    layout = detect_layout(folder)
+    if layout is not None:
+        found = layout_pairs(layout, folder, "train", variant)
+        return tuple((folder / pair.blurred, folder / pair.sharp) for pair in found)
+    if (folder / "blurred").is_dir() and (folder / "sharp").is_dir():
+        if pairs := paired_files(folder):
+            return pairs
+        raise DataError(f"{folder} holds no pairs", hint="put pictures of the same name into blurred/ and sharp/")
+    return None
+
+
+def paired_set(pairs: tuple[tuple[Path, Path], ...], digest: str = "") -> PairedSet:
+    """The real pairs (blurred, sharp), of which `digest` is known, or is computed."""
     files = tuple(file for pair in pairs for file in pair)
-    return PairedSet(files, _digest(files), pairs=pairs)
+    return PairedSet(files, digest or _digest(files), pairs=pairs)
 
 
 def _digest(files: tuple[Path, ...]) -> str:
@@ -248,7 +256,7 @@ def smaller_than_crop(file: Path, width: int, height: int, size: int) -> DataErr
     return DataError(f"{file} is {width}×{height} px, a training crop is {size} px")
 
 
-@lru_cache(maxsize=256)
+@remembered(most=256)
 def read_bytes(file: Path) -> NDArray[np.uint8]:
     """A photograph as bytes (H, W, 3), remembered: training draws from the same ones again and again."""
     return to_uint8(read_image(file))

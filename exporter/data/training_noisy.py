@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from exporter.artifact import Colour
 from exporter.data.blur import to_linear, to_srgb
 from exporter.data.colour import in_colour
 from exporter.data.images import image_size, read_image, to_uint8
+from exporter.data.remembered import remembered
 from exporter.data.training import Floats, MixedSet, PairedSet, Tile, TrainingSet, mix, smaller_than_crop
 
 HALVED_FROM_PX = 1024  # shorter side from which a photograph is halved, so that what JPEG left of it goes
@@ -95,7 +95,7 @@ def _exposed(clean: Floats, sigma: float, values: Floats) -> Floats:
     return to_srgb(light + spread * values)
 
 
-@lru_cache(maxsize=512)
+@remembered(most=512)
 def clean_photograph(file: Path) -> NDArray[np.uint8]:
     """(H, W, 3) bytes, every 2×2 px averaged while the shorter side has HALVED_FROM_PX; remembered."""
     photo = read_image(file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from exporter.data.calibration import laplacian_variance
 from exporter.data.enlarging import are_of_two_sizes, shrunk
 from exporter.data.images import image_size
 from exporter.data.protocol import DEFAULT_PROTOCOL, Protocol
+from exporter.data.remembered import remembered
 from exporter.data.training import (
     SHARPNESS_TRIES,
     Floats,
@@ -85,6 +85,6 @@ def enlarging(source: TrainingSet, scale: int, protocol: Protocol | None) -> Tra
     return ShrunkSet(files, digest, min_sharpness=source.min_sharpness, scale=scale, protocol=protocol)
 
 
-@lru_cache(maxsize=256)
+@remembered(most=256)
 def _both(file: Path, scale: int, protocol: Protocol) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return shrunk(read_bytes(file), scale, protocol)

@@ -17,11 +17,15 @@ class Held(Exception):
 
 
 @contextmanager
-def locked(file: Path, *, wait: bool = True, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+def locked(
+    file: Path, *, wait: bool = True, needed: bool | None = None, waiting: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Hold `file`, made when it is not there, for this process alone; `waiting` is called when that takes time.
 
-    Raises Held, without `wait`, when another process has it. With it, a file system without locks keeps nobody out.
+    Raises Held, without `wait`, when another process has it. Where no lock is `needed`, by default with `wait`, a file
+    system without locks keeps nobody out.
     """
+    needed = not wait if needed is None else needed
     number = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
@@ -32,7 +36,7 @@ def locked(file: Path, *, wait: bool = True, waiting: Callable[[], None] = lambd
             waiting()
             fcntl.flock(number, fcntl.LOCK_EX)
         except OSError as error:
-            if not wait or error.errno not in _NO_LOCKS_HERE:
+            if needed or error.errno not in _NO_LOCKS_HERE:
                 raise
         yield
     finally:

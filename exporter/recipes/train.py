@@ -84,7 +84,8 @@ class Blur(Part):
 class Pool(Part):
     """Draw the pairs once, into files of 6·pairs·size_px² bytes: synthesis then costs nothing per step.
 
-    `labelled`: also ask the teacher once, for as many bytes more, instead of at every step.
+    `labelled`: also ask the teacher once, for as many bytes more, instead of at every step. `exporter prepare` does both
+    beforehand, by any number of workers.
     """
 
     pairs: int = Field(ge=1, le=10_000_000)
@@ -92,7 +93,7 @@ class Pool(Part):
     size_px: int = Field(ge=32, le=LARGEST_SIDE_PX)
     """Side of a pair; at least training.crop_px."""
     workers: int = Field(default=2, ge=1, le=MOST_THREADS)
-    """Threads that draw."""
+    """Threads that draw, in every process."""
     labelled: bool = False
     """Ask the teacher once, too, instead of at every step."""
 

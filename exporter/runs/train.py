@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.artifact import CHANNELS, Colour, sha256_of
+from exporter.artifact import Colour, sha256_of
 from exporter.checkpoints.hub import fetch
-from exporter.errors import RecipeError
 from exporter.files.atomic import write_atomically
 from exporter.files.hub_reference import fetched_from
 from exporter.generators.base import GeneratorInfo
-from exporter.generators.build import build_network, generator_info
+from exporter.generators.build import generator_info
 from exporter.generators.code import code_of_network_file, network_code
+from exporter.processes.place import Place
 from exporter.progress import Progress
 from exporter.recipes.train import TrainRecipe
 from exporter.runs.environment import environment
+from exporter.runs.pairs import made_pairs, open_sources, plan_pairs
 from exporter.runs.train_folder import WEIGHTS, claim, finish
+from exporter.runs.trained_network import channels_of, first_weights, scale_of_trained
 from exporter.sources import code_of
 from exporter.training.options import CHECKPOINT
 
@@ -29,12 +32,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from exporter.data.evaluation import EvaluationSet
-    from exporter.data.pool import PairPool
+    from exporter.data.leakage import Seen
+    from exporter.data.pool import PoolSources
     from exporter.data.training import TrainingSet
     from exporter.data.view import View
-    from exporter.training.loop import Fit
+    from exporter.training.loop import Fit, PairSource
     from exporter.training.processes import Processes
-    from exporter.training.tiles import SharpTiles
 
 # How a run is watched and where it computes; the same run may go on with others.
 FREE_OPTIONS = frozenset({"device", "workers", "checkpoint_every", "validate_every", "tensorboard"})
@@ -42,9 +45,8 @@ FREE_OPTIONS = frozenset({"device", "workers", "checkpoint_every", "validate_eve
 
 @dataclass(frozen=True, slots=True)
 class _Images:
-    training: TrainingSet
+    training: TrainingSet | PoolSources
     evaluation: EvaluationSet | None
-    pairs: TrainingSet | PairPool | SharpTiles  # what batches are taken from
 
     @property
     def digests(self) -> dict[str, str]:
@@ -67,7 +69,7 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
     info = generator_info(recipe.model.arch, recipe.model.range, recipe.model.multiple)
     device = training_device(recipe.training.device)
     # What is wrong with the network is said before pools are drawn for hours.
-    scale = _scale(recipe, info)
+    scale = scale_of_trained(recipe, info)
     with process_group(device) as processes:
         images = _open_images(recipe, scale, pools, processes, progress)
         card = claim(folder, _fingerprint(recipe, images), _code(recipe, images), processes, progress)
@@ -76,46 +78,15 @@ def train(recipe: TrainRecipe, folder: Path, pools: Path, progress: Progress) ->
             if processes.first:
                 (folder / CHECKPOINT).unlink(missing_ok=True)  # killed before it was
             return card
-        if recipe.data.pool is not None and recipe.data.pool.labelled:
-            images = replace(images, pairs=_labelled(recipe, images, pools, device, progress))
-        if recipe.data.tiles is not None:
-            images = replace(images, pairs=_tiles(recipe, images.training, device, progress))
+        pairs = _pairs(recipe, images.training, pools, device, processes, progress)
         torch.manual_seed(recipe.seed)  # the first weights
-        fit = _fit(recipe, info, images, folder, progress)
+        fit = _fit(recipe, info, pairs, images.evaluation, folder, progress)
         trained = fit.run()
         return _keep(trained, fit, recipe, info, images, folder, processes) if processes.first else {}
 
 
-def _scale(recipe: TrainRecipe, info: GeneratorInfo) -> int:
-    """By how much the network enlarges. Raises RecipeError for options that make no sense of such a network."""
-    from exporter.data.protocol import NOTHING_ENLARGED
-    from exporter.generators.enlargement import scale_of
-    from exporter.generators.network_file import read_network
-
-    side = recipe.training.crop_px
-    scale = scale_of(_first_weights(recipe, info), side, info.name, _channels(recipe))
-    if recipe.teacher is not None:
-        teacher = read_network(recipe.teacher, {recipe.model.arch})
-        if (theirs := scale_of(teacher, side, "the teacher", _channels(recipe))) != scale:
-            raise RecipeError(f"teacher: it enlarges {theirs} times, {info.name} {scale} times")
-    if scale == 1 and recipe.data.protocol is not None:
-        raise RecipeError(f"data.protocol: {NOTHING_ENLARGED}")
-    if scale > 1 and recipe.data.noise is not None:
-        raise RecipeError("data.noise: a network that enlarges does not learn from noise alone")
-    if scale > 1 and recipe.data.tiles is not None:
-        raise RecipeError(
-            "data.tiles: blurs on the training device, which a network that enlarges does not learn from",
-            hint="data.pool keeps pairs of two sizes",
-        )
-    return scale
-
-
 def _colour(recipe: TrainRecipe) -> Colour:
     return recipe.data.colour or "rgb"
-
-
-def _channels(recipe: TrainRecipe) -> int:
-    return CHANNELS[_colour(recipe)]
 
 
 def _view(recipe: TrainRecipe) -> View:
@@ -129,35 +100,39 @@ def _view(recipe: TrainRecipe) -> View:
 def _open_images(recipe: TrainRecipe, scale: int, pools: Path, processes: Processes, progress: Progress) -> _Images:
     """Raises DataError for a set that is unusable, or when pictures are both learned from and judged."""
     from exporter.data.blur import BlurOptions
-    from exporter.data.evaluation import open_evaluation
-    from exporter.data.layouts import detect_layout
-    from exporter.data.leakage import check_leakage
-    from exporter.data.pool import open_pool
     from exporter.data.training import mix, open_training
     from exporter.data.training_noisy import NoiseOptions, noisy
     from exporter.data.training_small import enlarging
 
     data = recipe.data
+    if data.pool is not None:
+        pooled = open_sources(recipe, scale, pools, progress)
+        return _Images(pooled, _judged_by(recipe, scale, [source.listing for source in pooled.sources], processes))
     options = BlurOptions(**dict(data.blur))
     sources = [open_training(folder, options, data.min_sharpness, data.variant) for folder in data.training]
-    training, evaluation = mix(sources), None
+    training = mix(sources)
     if scale > 1:
         training = enlarging(training, scale, data.protocol)
     if data.noise is not None:
         training = noisy(training, NoiseOptions(**data.noise.model_dump(exclude={"judged_sigma"})), _colour(recipe))
-    if data.evaluation is not None:
-        evaluation = open_evaluation(data.evaluation, data.height, data.width, data.variant, scale, data.protocol)
-        if processes.first:
-            for folder, source in zip(data.training, sources, strict=True):
-                if folder != data.evaluation or detect_layout(folder) is None:  # public sets are split by their authors
-                    check_leakage(source, evaluation)
-        evaluation = evaluation.seen_through(_view(recipe))
-    if data.pool is None:
-        return _Images(training, evaluation, training)
-    wanted = (pools, training, data.pool.pairs, data.pool.size_px, recipe.seed, progress, data.pool.workers)
-    pool = open_pool(*wanted) if processes.first else None
-    processes.wait()
-    return _Images(training, evaluation, pool or open_pool(*wanted))
+    return _Images(training, _judged_by(recipe, scale, sources, processes))
+
+
+def _judged_by(recipe: TrainRecipe, scale: int, learned: Sequence[Seen], processes: Processes) -> EvaluationSet | None:
+    """Raises DataError when it shows what is `learned` from."""
+    from exporter.data.evaluation import open_evaluation
+    from exporter.data.layouts import detect_layout
+    from exporter.data.leakage import check_leakage
+
+    data = recipe.data
+    if data.evaluation is None:
+        return None
+    evaluation = open_evaluation(data.evaluation, data.height, data.width, data.variant, scale, data.protocol)
+    if processes.first:
+        for folder, source in zip(data.training, learned, strict=True):
+            if folder != data.evaluation or detect_layout(folder) is None:  # public sets are split by their authors
+                check_leakage(source, evaluation)
+    return evaluation.seen_through(_view(recipe))
 
 
 def _fingerprint(recipe: TrainRecipe, images: _Images) -> str:
@@ -177,82 +152,58 @@ def _code(recipe: TrainRecipe, images: _Images) -> dict[str, str]:
     return (code | code_of_network_file(recipe.teacher) if recipe.teacher else code).parts()
 
 
-def _labelled(recipe: TrainRecipe, images: _Images, pools: Path, device: torch.device, progress: Progress) -> PairPool:
-    """Raises RecipeError when the teacher cannot take tiles of the pool's size."""
-    from exporter.data.pool import PairPool
-    from exporter.generators.description import read_description, require_allowed
-    from exporter.generators.network_file import read_network
-    from exporter.generators.size_rule import wrong_size
-    from exporter.training.labels import label
-
-    assert recipe.teacher is not None  # the recipe has seen to it
-    assert isinstance(images.pairs, PairPool)
-    teacher = read_description(recipe.teacher)
-    require_allowed(teacher.arch, recipe.teacher, {recipe.model.arch})
-    size_px, info = images.pairs.blurred.shape[1], generator_info(teacher.arch, teacher.range, teacher.multiple)
-    if info.padding == "none" and (problem := wrong_size("data.pool.size_px", size_px, info.multiple, info.name)):
-        raise RecipeError(problem)
-    return label(
-        images.pairs,
-        read_network(recipe.teacher, {recipe.model.arch}),
-        sha256_of(recipe.teacher),
-        pools,
-        device,
-        progress,
-    )
-
-
-def _tiles(recipe: TrainRecipe, training: TrainingSet, device: torch.device, progress: Progress) -> SharpTiles:
+def _pairs(
+    recipe: TrainRecipe,
+    training: TrainingSet | PoolSources,
+    pools: Path,
+    device: torch.device,
+    processes: Processes,
+    progress: Progress,
+) -> PairSource:
+    """What batches are taken from; a pool is made by all processes together."""
     from exporter.data.blur import BlurOptions
+    from exporter.data.pool import PoolSources
     from exporter.training.tiles import cut_tiles
 
-    tiles, options = recipe.data.tiles, BlurOptions(**dict(recipe.data.blur))
-    assert tiles is not None  # the caller has looked
-    wanted = (options, tiles.count, tiles.size_px, tiles.kernels, recipe.seed, device, progress)
-    return cut_tiles(training, *wanted)
+    if isinstance(training, PoolSources):
+        place = Place(processes.rank, processes.count)
+        pool = made_pairs(recipe, plan_pairs(recipe, training, pools), device, place, progress)
+        processes.wait()
+        return pool
+    if (tiles := recipe.data.tiles) is None:
+        return training
+    options = BlurOptions(**dict(recipe.data.blur))
+    return cut_tiles(training, options, tiles.count, tiles.size_px, tiles.kernels, recipe.seed, device, progress)
 
 
-def _fit(recipe: TrainRecipe, info: GeneratorInfo, images: _Images, folder: Path, progress: Progress) -> Fit:
+def _fit(
+    recipe: TrainRecipe,
+    info: GeneratorInfo,
+    pairs: PairSource,
+    evaluation: EvaluationSet | None,
+    folder: Path,
+    progress: Progress,
+) -> Fit:
     from exporter.generators.network_file import in_unit_range, read_network
     from exporter.training.loop import Fit
     from exporter.training.perceptual import read_features
     from exporter.training.validation import validator
 
-    network = in_unit_range(_first_weights(recipe, info), info.range)
+    network = in_unit_range(first_weights(recipe, info), info.range)
     encoder = recipe.perceptual_encoder
     return Fit(
         network,
         read_network(recipe.teacher, {recipe.model.arch}) if recipe.teacher else None,
-        images.pairs,
+        pairs,
         recipe.training,
         recipe.seed,
         folder,
         progress,
         recipe.name,
-        None if images.evaluation is None else validator(images.evaluation),
+        None if evaluation is None else validator(evaluation),
         read_features(encoder) if encoder and recipe.training.perceptual else None,
         trained=recipe.model.init is not None,
     )
-
-
-def _first_weights(recipe: TrainRecipe, info: GeneratorInfo) -> nn.Module:
-    """The bare network: random, with an ImageNet encoder, or where `init` left off. Raises CheckpointError."""
-    from exporter.checkpoints.fit import load_into
-    from exporter.checkpoints.read import load_state, read_weights
-    from exporter.errors import CheckpointError
-    from exporter.generators.deblurgan_v2 import FPNMobileNet, load_imagenet_encoder
-
-    network, model = build_network(info, recipe.model.kwargs), recipe.model
-    if model.encoder is not None:
-        if not isinstance(network, FPNMobileNet):
-            raise RecipeError(f"model.encoder: {info.name} has no MobileNetV2 encoder to start")
-        try:
-            load_imagenet_encoder(network, load_state(model.encoder))
-        except ValueError as error:
-            raise CheckpointError(f"{model.encoder}: {error}") from None
-    if model.init is not None:
-        load_into(network, read_weights(model.init), model.init, info.name)
-    return network
 
 
 def _keep(
@@ -276,7 +227,7 @@ def _keep(
         "description": recipe.description,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "weights": {"file": WEIGHTS, "sha256": sha256_of(folder / WEIGHTS)},
-        "cost_256": asdict(cost_of(trained, (1, _channels(recipe), 256, 256))),
+        "cost_256": asdict(cost_of(trained, (1, channels_of(recipe), 256, 256))),
         "seed": recipe.seed,
         "steps": recipe.training.steps,
         "wall_s": round(fit.elapsed_s, 1),

@@ -15,9 +15,9 @@ from tests.conftest import REPO
 def benchmark(monkeypatch: pytest.MonkeyPatch, photo_folder: Path) -> ModuleType:
     monkeypatch.syspath_prepend(str(REPO / "benchmarks"))
     module = importlib.import_module("training")
-    for name, value in {"PHOTOGRAPHS": photo_folder, "BATCH": 1, "CROP_PX": 32, "TILE_PX": 104, "STORED": 2}.items():
+    numbers = {"BATCH": 1, "CROP_PX": 32, "TILE_PX": 104, "STORED": 2, "POOL_PX": 48}
+    for name, value in {"PHOTOGRAPHS": photo_folder, **numbers}.items():
         monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(module, "open_pool", lambda folder, source, pairs, size, *rest: source)
     monkeypatch.setattr(module, "student", lambda: torch.nn.Conv2d(3, 3, 3, padding=1))
     return module
 

@@ -11,13 +11,12 @@ from exporter.data.enlarging import enlarged
 from exporter.data.evaluation import open_evaluation
 from exporter.data.images import read_image, read_pixels, write_png
 from exporter.data.metrics import psnr_y_db, ssim_y
-from exporter.data.pool import open_pool
 from exporter.data.training import mix, open_training
 from exporter.data.training_small import enlarging
 from exporter.data.yardstick import Yardstick
 from exporter.errors import DataError
-from exporter.progress import Silent
 from tests.conftest import picture
+from tests.data.drawn import drawn
 
 
 def write_two_sizes(folder: Path, scale: int, count: int = 2) -> Path:
@@ -138,8 +137,7 @@ def test_training_crops_lie_pixel_on_pixel(tmp_path: Path, photo_folder: Path, k
 
 
 def test_a_pool_holds_pairs_of_two_sizes(photo_folder: Path, tmp_path: Path) -> None:
-    pairs = enlarging(open_training(photo_folder), 2, "bicubic")
-    pool = open_pool(tmp_path, pairs, 3, 24, 0, Silent())
+    pool = drawn(tmp_path, photo_folder, 3, 24, scale=2, protocol="bicubic")
     assert pool.blurred.shape == (3, 24, 24, 3)
     assert pool.sharp.shape == (3, 48, 48, 3)
     small, sharp = pool.batch(0, 0, 4, 16)

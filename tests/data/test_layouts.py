@@ -9,11 +9,10 @@ import pytest
 from exporter.data.evaluation import open_evaluation
 from exporter.data.images import write_png
 from exporter.data.layouts import detect_layout
-from exporter.data.pool import open_pool
 from exporter.data.training import PairedSet, open_training
 from exporter.errors import DataError
-from exporter.progress import Silent
 from tests.conftest import picture
+from tests.data.drawn import drawn
 
 HEIGHT, WIDTH = 48, 64
 
@@ -92,7 +91,7 @@ def test_batches_are_matching_crops(name: str, tmp_path: Path) -> None:
     again = training.batch(1, 2, 4, 32, slice(1, None, 2))
     assert np.array_equal(again[1], sharp[1::2])
     assert not np.array_equal(training.batch(1, 3, 4, 32)[1], sharp)
-    pool = open_pool(tmp_path / "pool", training, 3, 40, 0, Silent())
+    pool = drawn(tmp_path / "pool", tmp_path / "set", 3, 40)
     blurred, sharp = pool.batch(0, 0, 2, 32)
     assert np.abs(blurred - sharp * 0.5).max() < 0.01
 

@@ -5,10 +5,8 @@ import pytest
 
 from exporter.data.blur import BlurOptions
 from exporter.data.images import read_image, write_png
-from exporter.data.pool import open_pool
 from exporter.data.training import PairedSet, mix, open_training
 from exporter.errors import DataError
-from exporter.progress import Silent
 from tests.conftest import picture
 
 
@@ -54,28 +52,13 @@ def test_the_digest_follows_the_photos(tmp_path: Path) -> None:
     assert open_training(tmp_path).sha256 != before
 
 
-def test_a_pool_is_drawn_once_and_gives_the_same_batches(photo_folder: Path, tmp_path: Path) -> None:
+def test_processes_share_the_batch_of_one(photo_folder: Path) -> None:
     photos = open_training(photo_folder)
-    first = open_pool(tmp_path, photos, 4, 80, 0, Silent())
-    written = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    second = open_pool(tmp_path, photos, 4, 80, 0, Silent())
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == written
-    for one, two in zip(first.batch(1, 2, 3, 64), second.batch(1, 2, 3, 64), strict=True):
-        assert one.shape == (3, 3, 64, 64)
-        assert one.dtype == np.float32
-        assert one.max() <= 1
-        assert np.array_equal(one, two)
-    assert open_pool(tmp_path, photos, 4, 80, 1, Silent()).sha256 != first.sha256
-
-
-def test_processes_share_the_batch_of_one(photo_folder: Path, tmp_path: Path) -> None:
-    photos = open_training(photo_folder)
-    for source in (photos, open_pool(tmp_path, photos, 3, 80, 0, Silent())):
-        whole = source.batch(0, 0, 4, 64)
-        shares = [source.batch(0, 0, 4, 64, slice(rank, None, 2)) for rank in (0, 1)]
-        for side in (0, 1):
-            assert np.array_equal(shares[0][side], whole[side][0::2])
-            assert np.array_equal(shares[1][side], whole[side][1::2])
+    whole = photos.batch(0, 0, 4, 64)
+    shares = [photos.batch(0, 0, 4, 64, slice(rank, None, 2)) for rank in (0, 1)]
+    for side in (0, 1):
+        assert np.array_equal(shares[0][side], whole[side][0::2])
+        assert np.array_equal(shares[1][side], whole[side][1::2])
 
 
 def test_unsharp_crops_are_drawn_again(tmp_path: Path) -> None:
@@ -105,14 +88,6 @@ def test_blur_options_reach_the_pairs(photo_folder: Path) -> None:
     assert np.abs(blurred - sharp).max() < 0.02
     blurred, sharp = open_training(photo_folder).batch(0, 0, 2, 64)
     assert np.abs(blurred - sharp).max() > 0.1
-
-
-def test_the_number_of_drawing_threads_changes_nothing(photo_folder: Path, tmp_path: Path) -> None:
-    photos = open_training(photo_folder)
-    one = open_pool(tmp_path / "one", photos, 4, 48, 0, Silent(), workers=1)
-    many = open_pool(tmp_path / "many", photos, 4, 48, 0, Silent(), workers=3)
-    assert np.array_equal(one.blurred, many.blurred)
-    assert np.array_equal(one.sharp, many.sharp)
 
 
 def test_a_folder_of_pairs_is_learned_from_as_pairs(pair_folder: Path) -> None:

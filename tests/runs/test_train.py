@@ -188,7 +188,8 @@ def test_a_pool_is_drawn_and_learned_from(recipe: Path, tmp_path: Path) -> None:
     words = {"data.pool.pairs": "3", "data.pool.size_px": "48", "data.min_sharpness": "50"}
     card = train(load_train_recipe(recipe, words), tmp_path / "run", tmp_path / "pools", Silent())
     assert card["recipe"]["data"]["pool"]["pairs"] == 3
-    assert {path.stat().st_size for path in (tmp_path / "pools").glob("*.raw")} == {3 * 48 * 48 * 3}
+    (pairs,) = (tmp_path / "pools").rglob("*.pairs.safetensors")
+    assert 2 * 3 * 48 * 48 * 3 < pairs.stat().st_size < 2 * 3 * 48 * 48 * 3 + 300
 
 
 def test_tiles_are_blurred_where_they_lie_and_learned_from(recipe: Path, tmp_path: Path) -> None:
@@ -204,11 +205,11 @@ def test_a_labelled_pool_is_made_once_for_all_runs_with_its_teacher(
     pools = tmp_path / "pools"
     words = {"data.pool": "{pairs: 3, size_px: 64, labelled: true}", "teacher": str(narrow_teacher)}
     train(load_train_recipe(recipe, words), tmp_path / "one", pools, Silent())
-    (teacher_output,) = pools.glob("*.teacher_output.*.raw")
-    assert teacher_output.stat().st_size == 3 * 64 * 64 * 3 * 2 + 1
-    written = {path: path.stat().st_mtime_ns for path in pools.iterdir()}
+    (teacher_output,) = pools.rglob("*.teacher_output.*.safetensors")
+    assert 3 * 64 * 64 * 3 * 2 < teacher_output.stat().st_size < 3 * 64 * 64 * 3 * 2 + 200
+    written = {path: path.stat().st_mtime_ns for path in pools.rglob("*.*")}
     card = train(load_train_recipe(recipe, words | {"training.steps": "4"}), tmp_path / "two", pools, Silent())
-    assert {path: path.stat().st_mtime_ns for path in pools.iterdir()} == written
+    assert {path: path.stat().st_mtime_ns for path in pools.rglob("*.*")} == written
     assert card["recipe"]["data"]["pool"]["labelled"] is True
     assert "teacher" in json.loads((tmp_path / "two" / "history.jsonl").read_text().splitlines()[-1])
 
