@@ -84,8 +84,8 @@ class Blur(Part):
 class Pool(Part):
     """Draw the pairs once, into files of 6·pairs·size_px² bytes: synthesis then costs nothing per step.
 
-    `labelled`: also ask the teacher once, for as many bytes more, instead of at every step. `exporter prepare` does both
-    beforehand, by any number of workers.
+    `labelled`: also ask the teacher once, for as many bytes more, instead of at every step. `exporter prepare` does
+    both beforehand, by any number of workers.
     """
 
     pairs: int = Field(ge=1, le=10_000_000)
