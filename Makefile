@@ -18,7 +18,7 @@ setup: $(STAMP) ## make .venv with everything the pipeline and the tests need; s
 $(STAMP): pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here; name another: make PYTHON=python3.12 …" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[export,old-runtime,video,zoo,signing,model-signing,hub,mlflow,tensorboard,s3,slurm,ray,aws-device-farm,dev]'
+	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[export,old-runtime,video,zoo,signing,model-signing,hub,mlflow,tensorboard,s3,slurm,ray,search,aws-device-farm,dev]'
 	@touch $@
 
 # NVIDIA's builder takes 240 MB, so it comes only with what builds engines.

@@ -26,6 +26,7 @@ COMMANDS = {
     "init": "write a commented recipe that runs, found out by trying: CHECKPOINT or package.module:Class",
     "sweep": "export many recipes and settings here, on Slurm or on Ray: RECIPES… [--set key=a,b,c]",
     "prepare": "draw and label the pairs that a training reads, by many workers: recipe=FILE [--workers N] [--on ray]",
+    "search": "look for better settings under a recipe's promises: recipe=FILE [space=FILE] --trials N",
     "train": "train a generator: recipe=FILE [key.sub=value …]; with torchrun on several devices",
     "run": "restore a photograph, a folder of them or a video: --model MODEL IN OUT",
     "serve": "show a bundle at work in a browser of this machine: BUNDLE [--port N]",
@@ -45,9 +46,10 @@ COMMANDS = {
     "runtimes": "list the runtimes a target can name, and what is missing here",
 }
 HELP = ("-h", "--help", "--version")
-TAKE_WORDS = ("export", "plan", "prepare", "train")  # commands with recipe=FILE key=value
-TAKE_A_VALUE = ("--build", "--dist", "--store", "--workers", "--on")  # options of those commands
-GOES_ON = ("export", "sweep", "prepare", "train")  # commands that go on where an earlier run was
+TAKE_WORDS = ("export", "plan", "prepare", "search", "train")  # commands with recipe=FILE key=value
+# Options of those commands.
+TAKE_A_VALUE = ("--build", "--dist", "--store", "--workers", "--on", "--trials", "--minutes", "--seed")
+GOES_ON = ("export", "sweep", "prepare", "search", "train")  # commands that go on where an earlier run was
 ASKED = "_ARGCOMPLETE"  # in the environment of a process that a shell asks for completions
 READER_GONE = 141  # as a shell shows it of `yes | head -1`
 

@@ -8,9 +8,8 @@ from exporter.commands.words import show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--of", choices=("recipe", "train"), default="recipe", help="of export recipes, or of those of `exporter train`"
-    )
+    what = "of export recipes, of those of `exporter train`, or of the spaces of `exporter search`"
+    parser.add_argument("--of", choices=("recipe", "train", "space"), default="recipe", help=what)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -30,6 +30,20 @@ def median_interval(samples: Sequence[float], turns: int) -> tuple[float, float]
     return each[cut], each[len(each) - 1 - cut]
 
 
+def ratio_interval(samples: Sequence[float], against: Sequence[float], turns: int) -> tuple[float, tuple[float, float]]:
+    """How many times as long as `against` it takes, and the 95 % interval: both were timed in the same `turns`.
+
+    What slowed a turn slowed both in it, so each turn gives one ratio. Samples of one turn were not taken side by side:
+    then the interval is as wide as both of theirs allow.
+    """
+    if turns < 2:
+        (low, high), (other_low, other_high) = (median_interval(each, turns) for each in (samples, against))
+        return median(samples) / median(against), (low / other_high, high / other_low)
+    pairs = zip(_turn_medians(samples, turns), _turn_medians(against, turns), strict=True)
+    ratios = [own / other for own, other in pairs]
+    return median(ratios), median_interval(ratios, 1)
+
+
 def _turn_medians(samples: Sequence[float], turns: int) -> list[float]:
     start, medians = 0, []
     for size in split(len(samples), min(turns, len(samples))):

@@ -25,7 +25,7 @@ def dotted(path: Path_) -> str:
 
 def located(tree: RecipeTree, path: Path_, problem: str) -> str:
     """`demo.yaml:12: stages.prune.ratio: what is wrong`."""
-    return f"{tree.place(*path)}: {shortened(dotted(path))}: {problem}"
+    return ": ".join(filter(None, (tree.place(*path), shortened(dotted(path)), problem)))
 
 
 def refuse(tree: RecipeTree, problems: list[str], hint: str = "") -> None:

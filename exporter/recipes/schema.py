@@ -14,19 +14,20 @@ from pydantic_core import core_schema
 
 from exporter.recipes.described import descriptions, unit_of
 from exporter.recipes.export import Recipe
+from exporter.recipes.space import Space
 from exporter.recipes.train import TrainRecipe
 from exporter.runtimes import RUNTIMES
 from exporter.stages import STAGES
 
 Schema = dict[str, Any]
 SCHEMA_FILE = "recipe.schema.json"
-KINDS: dict[str, type[BaseModel]] = {"recipe": Recipe, "train": TrainRecipe}
+KINDS: dict[str, type[BaseModel]] = {"recipe": Recipe, "train": TrainRecipe, "space": Space}
 STAGE_LIST = "Stages"
 _REF = "#/$defs/"
 
 
 def recipe_schema(kind: str) -> Schema:
-    """Of "recipe", what `exporter recipe=…` takes, or of "train", what `exporter train` does."""
+    """Of "recipe", what `exporter recipe=…` takes, of "train", `exporter train`, or of "space": a search's."""
     schema = schema_of(KINDS[kind])
     parts = schema["$defs"]
     if kind == "recipe":

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Matplotlib draws with these stand-ins; the page's stylesheet decides what they look like, light or dark.
-_INK, _MUTED, _LINE, _ACCENT, _SOFT, _BAD, _GOOD = (f"#0{digit}0{digit}0{digit}" for digit in "1234567")
+INK, MUTED, LINE, ACCENT, SOFT, BAD, GOOD = (f"#0{digit}0{digit}0{digit}" for digit in "1234567")
 _VARIABLES = {
-    _INK: "ink",
-    _MUTED: "muted",
-    _LINE: "line",
-    _ACCENT: "accent",
-    _SOFT: "soft",
-    _BAD: "bad",
-    _GOOD: "good",
+    INK: "ink",
+    MUTED: "muted",
+    LINE: "line",
+    ACCENT: "accent",
+    SOFT: "soft",
+    BAD: "bad",
+    GOOD: "good",
 }
 _WIDTH_IN, _ROW_IN, _FRAME_IN = 5.0, 0.4, 0.85  # at 72 px an inch: 360 px wide, a phone's width
 
@@ -42,7 +42,7 @@ def quality_chart(steps: Sequence[Step]) -> str:
                 "not measured",
                 (0.02, row),
                 xycoords=("axes fraction", "data"),
-                color=_MUTED,
+                color=MUTED,
                 fontsize=9.5,
                 va="center",
             )
@@ -50,35 +50,35 @@ def quality_chart(steps: Sequence[Step]) -> str:
         axes.plot(
             [quality.psnr_db - quality.psnr_ci95_db, quality.psnr_db + quality.psnr_ci95_db],
             [row, row],
-            color=_SOFT,
+            color=SOFT,
             linewidth=5,
             solid_capstyle="round",
         )
-        axes.plot([quality.psnr_db], [row], "o", color=_ACCENT, markersize=6)
+        axes.plot([quality.psnr_db], [row], "o", color=ACCENT, markersize=6)
         axes.annotate(
             f"{quality.psnr_db:.2f}",
             (quality.psnr_db, row),
             (0, 6),
             textcoords="offset points",
             ha="center",
-            color=_INK,
+            color=INK,
             fontsize=9.5,
         )
     if measured := [step.stage.quality for step in steps if isinstance(step.stage.quality, Quality)]:
         before_db, scale = measured[0].input_psnr_db, steps[0].stage.artifact.enlarges
-        axes.axvline(before_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
+        axes.axvline(before_db, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
         axes.annotate(
             "input" if scale == 1 else Yardstick(scale).baseline,
             (before_db, -0.62),
             (5, 0),
             textcoords="offset points",
-            color=_MUTED,
+            color=MUTED,
             fontsize=9.5,
             va="center",
         )
     on_y = " on Y" if steps and steps[0].stage.artifact.enlarges > 1 else ""
     axes.set_xlabel(f"PSNR{on_y} against the sharp photo, dB")
-    return _svg(figure, "quality")
+    return as_svg(figure, "quality")
 
 
 def change_chart(steps: Sequence[Step]) -> str:
@@ -87,23 +87,23 @@ def change_chart(steps: Sequence[Step]) -> str:
     figure, axes = _rows([step.label for step in shown])
     for row, step in enumerate(shown):
         change = step.change_db or 0.0
-        colour = _BAD if change < 0 else _GOOD
+        colour = BAD if change < 0 else GOOD
         axes.barh([row], [change], height=0.5, color=colour)
         if step.change_ci95_db is not None:
             ends = [change - step.change_ci95_db, change + step.change_ci95_db]
-            axes.plot(ends, [row, row], color=_INK, linewidth=1)
+            axes.plot(ends, [row, row], color=INK, linewidth=1)
         axes.annotate(
             (f"{change:+.2f}" if abs(change) >= 0.005 else "0.00").replace("-", "\u2212"),
             (1.02, row),
             xycoords=("axes fraction", "data"),
-            color=_INK,
+            color=INK,
             fontsize=9.5,
             va="center",
             annotation_clip=False,
         )
-    axes.axvline(0, color=_MUTED, linewidth=1)
+    axes.axvline(0, color=MUTED, linewidth=1)
     axes.set_xlabel("change of mean PSNR, dB")
-    return _svg(figure, "change")
+    return as_svg(figure, "change")
 
 
 def cost_chart(steps: Sequence[Step]) -> str:
@@ -115,20 +115,18 @@ def cost_chart(steps: Sequence[Step]) -> str:
     ]
     if len({gmacs for _, gmacs, _ in stages}) < 2:
         return ""
-    figure, axes = _frame(2.6)
-    axes.grid(color=_LINE, linewidth=0.8)
+    figure, axes = frame(2.6)
+    axes.grid(color=LINE, linewidth=0.8)
     _, gmacs, gains_db = zip(*stages, strict=True)
-    axes.plot(gmacs, gains_db, color=_SOFT, linewidth=1.5)
-    axes.plot(gmacs, gains_db, "o", color=_ACCENT, markersize=7)
+    axes.plot(gmacs, gains_db, color=SOFT, linewidth=1.5)
+    axes.plot(gmacs, gains_db, "o", color=ACCENT, markersize=7)
     for label, x, y in stages:
-        axes.annotate(
-            _literal(label), (x, y), (0, 8), textcoords="offset points", ha="center", color=_INK, fontsize=9.5
-        )
+        axes.annotate(_literal(label), (x, y), (0, 8), textcoords="offset points", ha="center", color=INK, fontsize=9.5)
     axes.margins(x=0.15, y=0.3)
     axes.set_xlim(left=0)
     axes.set_xlabel("billion multiply-adds a picture")
     axes.set_ylabel("gain, dB")
-    return _svg(figure, "cost")
+    return as_svg(figure, "cost")
 
 
 def latency_chart(rows: Sequence[tuple[str, Latency]]) -> str:
@@ -136,16 +134,16 @@ def latency_chart(rows: Sequence[tuple[str, Latency]]) -> str:
     figure, axes = _rows([label for label, _ in rows])
     for row, (_, latency) in enumerate(rows):
         p50, p90, p99 = latency.p50_ms, latency.p90_ms, latency.p99_ms
-        axes.plot([p50, p99], [row, row], color=_SOFT, linewidth=5, solid_capstyle="round")
-        axes.plot([p90], [row], "|", color=_ACCENT, markersize=11, markeredgewidth=2)
-        axes.plot([p50], [row], "o", color=_ACCENT, markersize=6)
+        axes.plot([p50, p99], [row, row], color=SOFT, linewidth=5, solid_capstyle="round")
+        axes.plot([p90], [row], "|", color=ACCENT, markersize=11, markeredgewidth=2)
+        axes.plot([p50], [row], "o", color=ACCENT, markersize=6)
         axes.annotate(
             f"{p50:.1f} ms",
             (p50, row),
             (0, 6),
             textcoords="offset points",
             ha="center",
-            color=_INK,
+            color=INK,
             fontsize=9.5,
         )
     medians = [latency.p50_ms for _, latency in rows]
@@ -155,22 +153,22 @@ def latency_chart(rows: Sequence[tuple[str, Latency]]) -> str:
     else:
         axes.set_xlim(left=0)
     axes.set_xlabel("ms a picture: ● p50, ❘ p90, end p99")
-    return _svg(figure, "latency")
+    return as_svg(figure, "latency")
 
 
 def sqnr_chart(found: Localisation, name: str) -> str:
     """SQNR along the network: accumulated as a line, each layer alone as dots; the culprit's place marked."""
-    figure, axes = _frame(2.6)
-    axes.grid(axis="y", color=_LINE, linewidth=0.8)
-    axes.plot([layer.own_sqnr_db for layer in found.layers], ".", color=_SOFT, markersize=6)
-    axes.plot([layer.sqnr_db for layer in found.layers], color=_ACCENT, linewidth=1.5)
+    figure, axes = frame(2.6)
+    axes.grid(axis="y", color=LINE, linewidth=0.8)
+    axes.plot([layer.own_sqnr_db for layer in found.layers], ".", color=SOFT, markersize=6)
+    axes.plot([layer.sqnr_db for layer in found.layers], color=ACCENT, linewidth=1.5)
     if found.culprit is not None:
-        axes.plot([found.culprit], [found.layers[found.culprit].sqnr_db], "o", color=_BAD, markersize=7)
+        axes.plot([found.culprit], [found.layers[found.culprit].sqnr_db], "o", color=BAD, markersize=7)
     lowest = min((layer.sqnr_db for layer in found.layers), default=0)
     axes.set_ylim(min(0, lowest - 3), 63)  # above 60 dB nothing is lost that a picture could show
     axes.set_xlabel("layer, in the order they run: ─ SQNR, ● of the layer alone")
     axes.set_ylabel("dB")
-    return _svg(figure, name)
+    return as_svg(figure, name)
 
 
 def pareto_chart(
@@ -182,21 +180,21 @@ def pareto_chart(
     name: str,
 ) -> str:
     """Loss in dB against ms for every file tried; the front joined, the budget dashed, the chosen file marked."""
-    figure, axes = _frame(2.8)
-    axes.grid(color=_LINE, linewidth=0.8)
-    axes.plot([trial["ms"] for trial in trials], [trial["loss_db"] for trial in trials], ".", color=_SOFT, markersize=7)
+    figure, axes = frame(2.8)
+    axes.grid(color=LINE, linewidth=0.8)
+    axes.plot([trial["ms"] for trial in trials], [trial["loss_db"] for trial in trials], ".", color=SOFT, markersize=7)
     joined = ([trial["ms"] for trial in front], [trial["loss_db"] for trial in front])
-    axes.plot(*joined, color=_ACCENT, linewidth=1.5, marker=".", drawstyle="steps-post")
-    axes.plot([chosen["ms"]], [chosen["loss_db"]], "o", color=_GOOD, markersize=8)
-    axes.axhline(max_loss_db, color=_MUTED, linewidth=1, linestyle=(0, (3, 3)))
-    axes.axvline(float_ms, color=_MUTED, linewidth=1, linestyle=(0, (1, 2)))
+    axes.plot(*joined, color=ACCENT, linewidth=1.5, marker=".", drawstyle="steps-post")
+    axes.plot([chosen["ms"]], [chosen["loss_db"]], "o", color=GOOD, markersize=8)
+    axes.axhline(max_loss_db, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
+    axes.axvline(float_ms, color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
     losses = [trial["loss_db"] for trial in trials if trial["loss_db"] > 0]
     if losses and max(losses) > 10 * max_loss_db:  # one bad file would flatten all others
         axes.set_yscale("symlog", linthresh=max_loss_db)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("ms: ● files tried, ─ the best of them, ┊ the float network")
     axes.set_ylabel("dB lost, ╌ promised")
-    return _svg(figure, name)
+    return as_svg(figure, name)
 
 
 def histogram(values: Sequence[float], label: str, *, log: bool = False) -> str:
@@ -205,20 +203,20 @@ def histogram(values: Sequence[float], label: str, *, log: bool = False) -> str:
     from matplotlib.ticker import MaxNLocator
 
     kept = [value for value in values if np.isfinite(value) and (value > 0 or not log)]
-    figure, axes = _frame(2.1)
+    figure, axes = frame(2.1)
     if kept:
         low, high = min(kept), max(kept)
         if not low < high:
             low, high = low * 0.9 - 1e-9, high * 1.1 + 1e-9
         bins = np.geomspace(low, high, 17) if log else np.linspace(min(low, 0), max(high, 1), 17)
-        axes.hist(kept, bins=bins.tolist(), color=_ACCENT, rwidth=0.86)
+        axes.hist(kept, bins=bins.tolist(), color=ACCENT, rwidth=0.86)
         if log:
             axes.set_xscale("log")
             _plain_log_ticks(axes, low, high)
     axes.set_xlabel(label)
     axes.set_ylabel("images")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    return _svg(figure, label)
+    return as_svg(figure, label)
 
 
 def _plain_log_ticks(axes: Axes, low: float, high: float) -> None:
@@ -234,7 +232,8 @@ def _plain_log_ticks(axes: Axes, low: float, high: float) -> None:
     axes.set_xticks([], minor=True)
 
 
-def _frame(height_in: float) -> tuple[Figure, Axes]:
+def frame(height_in: float) -> tuple[Figure, Axes]:
+    """An empty chart, as wide as all."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
@@ -252,8 +251,8 @@ def _rows(labels: Sequence[str]) -> tuple[Figure, Axes]:
     _restrain(axes)
     axes.set_yticks(range(len(labels)), [_literal(label) for label in labels])
     axes.set_ylim(max(len(labels), 1) - 0.4, -0.9)  # first row on top, room for its figure
-    axes.grid(axis="x", color=_LINE, linewidth=0.8)
-    axes.tick_params(axis="y", labelcolor=_INK)
+    axes.grid(axis="x", color=LINE, linewidth=0.8)
+    axes.tick_params(axis="y", labelcolor=INK)
     return figure, axes
 
 
@@ -265,14 +264,14 @@ def _literal(label: str) -> str:
 def _restrain(axes: Axes) -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
-        spine.set_color(_LINE)
-    axes.tick_params(length=0, labelsize=10, labelcolor=_MUTED)
-    axes.xaxis.label.set(color=_MUTED, fontsize=10)
-    axes.yaxis.label.set(color=_MUTED, fontsize=10)
+        spine.set_color(LINE)
+    axes.tick_params(length=0, labelsize=10, labelcolor=MUTED)
+    axes.xaxis.label.set(color=MUTED, fontsize=10)
+    axes.yaxis.label.set(color=MUTED, fontsize=10)
     axes.set_axisbelow(True)
 
 
-def _svg(figure: Figure, name: str) -> str:
+def as_svg(figure: Figure, name: str) -> str:
     """The figure as an <svg> element whose ids start with `name`, text kept as text."""
     import matplotlib
 

@@ -21,7 +21,7 @@ def test_a_second_page_draws_nothing_and_is_the_same_text(tmp_path: Path, monkey
     assert first == write_report(outcome, tmp_path / "b").read_bytes(), "a page that keeps nothing"
     whole = kept.read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr("exporter.report.charts._svg", refuse)
+        patched.setattr("exporter.report.charts.as_svg", refuse)
         patched.setattr("PIL.Image.fromarray", refuse)
         assert write_report(outcome, tmp_path / "c", kept).read_bytes() == first
     kept.write_bytes(whole[:-100])

@@ -1,0 +1,1 @@
+"""Searching what a recipe can say, under its promises."""
