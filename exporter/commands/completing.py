@@ -8,10 +8,10 @@ import re
 from collections.abc import Mapping
 from importlib import import_module
 
-from exporter.commands.recipe_completion import RECIPE, words_after
+from exporter.commands.recipe_completion import RECIPE, space_words, words_after
 
 # Options of recipes' commands, given in full.
-FINISHED = re.compile(r"\s--(?:json|(?:build|dist|store|workers|on)[ =]\S+)(?=\s)")
+FINISHED = re.compile(r"\s--(?:json|(?:build|dist|store|workers|on|trials|minutes|seed)[ =]\S+)(?=\s)")
 
 
 def answer(commands: Mapping[str, str], take_words: tuple[str, ...]) -> None:
@@ -30,7 +30,8 @@ def answer(commands: Mapping[str, str], take_words: tuple[str, ...]) -> None:
     words = next((action for action in parser._actions if action.dest == "words"), None)
     if words is not None and named in take_words:
         kind = "train" if named in ("prepare", "train") else "recipe"
-        words.completer = lambda prefix, **_: _first_words(commands, before) | words_after(line, prefix, kind)  # type: ignore[attr-defined]
+        completer = space_words if named == "search" else words_after
+        words.completer = lambda prefix, **_: _first_words(commands, before) | completer(line, prefix, kind)  # type: ignore[attr-defined]
     argcomplete.autocomplete(parser, always_complete_options="long", validator=_begins)
 
 

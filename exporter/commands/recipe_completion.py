@@ -14,7 +14,7 @@ from exporter.recipes.file import Tree, find_recipe, read_recipe_tree
 from exporter.recipes.options import Option, options_of, options_of_part, options_of_stage
 from exporter.stages import STAGES
 
-RECIPE = "recipe="
+RECIPE, SPACE = "recipe=", "space="
 
 
 def words_after(line: str, prefix: str, kind: str) -> dict[str, str]:
@@ -29,6 +29,14 @@ def words_after(line: str, prefix: str, kind: str) -> dict[str, str]:
     if equals:
         return {f"{key}={value}": "" for value in options[key].choices} if key in options else {}
     return {f"{key}=": option.what for key, option in options.items()}
+
+
+def space_words(line: str, prefix: str, kind: str) -> dict[str, str]:
+    """Those of `exporter search`, which takes a space, too."""
+    if prefix.startswith(SPACE):
+        return {f"{SPACE}{name}": "" for name in recipe_files(prefix.removeprefix(SPACE))}
+    found = words_after(line, prefix, kind)
+    return found if prefix.startswith(RECIPE) or "=" in prefix else {SPACE: "the search space's file"} | found
 
 
 def recipe_files(start: str) -> Iterator[str]:

@@ -6,10 +6,11 @@ import argparse
 import io
 import json
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.commands.words import add_build, add_json, add_recipe_words, show, show_json, split_words
+from exporter.commands.words import add_build, add_json, add_recipe_words, add_store, show, show_json, split_words
 from exporter.errors import RecipeError
 from exporter.recipes.export import load_recipe
 from exporter.recipes.file import find_recipe
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, metavar="M", help="begin no trial after so many minutes")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="where the search's random numbers begin: 0")
     add_build(parser)
+    add_store(parser)
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="where bundles go")
     add_json(parser)
     parser.epilog = NOTE
@@ -51,6 +53,10 @@ def run(args: argparse.Namespace) -> int:
 
     make_plan(recipe)  # all mistakes, before anything heavy is imported
 
+    from exporter.cache.store import Store, open_store
+
+    shelf = open_store(args.store) if args.store is not None else None
+
     from exporter.console import open_terminal
     from exporter.runs.folder import RunFolder
     from exporter.search.documents import Documents
@@ -64,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         log = run_folder.log_file()
         terminal = open_terminal(log, on_stderr=args.json)
         terminal.say(f"{recipe.name} {recipe.version}: search in {folder}, log in {log}")
+        if shelf is not None:
+            run_folder = replace(run_folder, store=Store(shelf, terminal.log))
         trials = Trials(recipe_file, words, space, run_folder, LogOnly(terminal), terminal.quiet)
         with terminal.live():
             search = Search(trials, folder, args.seed, args.trials, args.minutes)
@@ -87,7 +95,7 @@ def _prove(found: Found, documents: Documents, args: argparse.Namespace) -> int:
     else:
         if not args.json:
             show(f"proof: exporter {' '.join([f'recipe={recipe}', *words])}")
-        given = argparse.Namespace(words=[f"recipe={recipe}", *words], build=args.build, dist=args.dist, json=args.json)
+        given = argparse.Namespace(**{**vars(args), "words": [f"recipe={recipe}", *words]})
         if args.json:
             with redirect_stdout(said):
                 code = export.run(given)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from exporter.artifact import Artifact
 from exporter.errors import ExportError
+from exporter.figures import counted
 from exporter.files.plain_json import json_text
 from exporter.recipes.export import Recipe
 from exporter.recipes.space import TIME, Objective, Space
@@ -52,7 +53,7 @@ class Found:
 
     @property
     def sentence(self) -> str:
-        tried = f"{len(self.trials)} trials"
+        tried = counted(len(self.trials), "trial")
         if self.chosen is not None:
             over = "better than the recipe's own settings" if self.own.state == "kept" else "the first of the front"
             return f"trial {self.chosen.number} of {tried} is {over}: {self.chosen.command_words}"
@@ -84,7 +85,7 @@ def run_search(search: Search, say: Say, save: Callable[[Found], None]) -> Found
     say(_line(own, search.space))
     done, ended = storage.finished(), ""
     if done:
-        say(f"{len(done)} trials of an earlier run are kept")
+        say(f"of an earlier run {counted(len(done), 'trial')} are kept")
     while len(done) < search.count and not ended:
         if search.minutes is not None and time.monotonic() - started_s > search.minutes * 60:
             ended = f"{search.minutes:g} minutes were over"
@@ -124,7 +125,7 @@ def _timed_again(search: Search, done: Sequence[Trial], say: Say) -> list[Trial]
             say(f"trial {trial.number} is not timed again: {error}")
     if not files:
         return list(done)
-    say(f"timing {len(files)} files side by side with the recipe's own")
+    say(f"timing {counted(len(files), 'file')} side by side with the recipe's own")
     again = search.trials.time_again(files)
     return [
         trial.model_copy(update={"pace": trial.pace | again[trial.number]}) if trial.number in again else trial
