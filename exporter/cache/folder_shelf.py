@@ -48,7 +48,11 @@ class FolderShelf:
 
     def replace(self, name: str, content: bytes) -> None:
         with self._written(lambda new: _write(new, content, to_disk=True)) as new:
-            self._placed(name, partial(_rename, new))
+            self._placed(name, new.replace)
+
+    def touch(self, name: str) -> None:
+        with self._written(lambda new: _write(new, b"")) as new:
+            self._placed(name, new.replace)
 
     def refresh(self, name: str, content: bytes) -> None:
         os.utime(self._root / name)  # no times given: the file server takes its own
@@ -67,7 +71,7 @@ class FolderShelf:
             mode = stat.S_IMODE(new.stat().st_mode)
             if mode | self._mode != mode:  # some libraries write for their user alone
                 new.chmod(mode | self._mode)
-            self._placed(name, partial(_rename, new))
+            self._placed(name, new.replace)
 
     def get(self, name: str, file: Path) -> None:
         _same_or_copy(self._plain(name), file)
@@ -133,7 +137,7 @@ class FolderShelf:
         finally:
             path.unlink(missing_ok=True)
 
-    def _placed(self, name: str, place: Callable[[Path], None]) -> None:
+    def _placed(self, name: str, place: Callable[[Path], object]) -> None:
         """The folder is made where it is not, also when somebody removes it in between, being empty."""
         path = self._root / name
         for last in (*[False] * _TRIES, True):
@@ -174,11 +178,6 @@ def _same_or_copy(source: Path, target: Path, *, to_disk: bool = False) -> None:
     shutil.copyfile(source, target)
     if to_disk:
         _to_disk(target)
-
-
-def _rename(path: Path, target: Path) -> None:
-    path.replace(target)
-    _to_disk(target.parent)
 
 
 def _to_disk(path: Path) -> None:

@@ -8,18 +8,17 @@ over from itself; then the chain goes, its beginning first, so that what is left
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 
+from exporter.cache.heartbeat import beating
 from exporter.cache.holder import LEASE_S, Holder
 from exporter.cache.shelf import Shelf
 from exporter.errors import ExportError
 
 LEASE, READING = "lease", "reading."
-_BEATS = 6  # signs of life while a lease lasts
 _LONGEST_CHAIN = 100
 
 
@@ -105,25 +104,6 @@ def reading(shelf: Shelf, entry: str) -> Iterator[None]:
     finally:
         with suppress(OSError, ExportError):
             shelf.remove(name)
-
-
-@contextmanager
-def beating(shelf: Shelf, name: str, holder: Holder) -> Iterator[None]:
-    """Keep the file `name` of `holder` young, from a thread of its own."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(holder.patience_s / _BEATS):
-            with suppress(OSError, ExportError):  # the next one may get through
-                shelf.refresh(name, holder.to_bytes())
-
-    thread = threading.Thread(target=beat, daemon=True, name="lease")
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _successor(holder: Holder) -> str:

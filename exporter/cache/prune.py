@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 
 from exporter.cache.entries import Entry, Pruned, entry_of, is_left, is_read
@@ -29,7 +30,8 @@ def prune_store(shelf: Shelf, to_bytes: int, older_than_s: float = 0.0) -> Prune
             leavings_bytes += entry.size_bytes if _remove(shelf, entry) else 0
         else:
             found.append(entry)
-    return prune(found, to_bytes, now_s - older_than_s, lambda entry: _remove(shelf, entry), leavings_bytes)
+    before_s = now_s - older_than_s if older_than_s else math.inf  # a clock of whole seconds is behind what it dates
+    return prune(found, to_bytes, before_s, lambda entry: _remove(shelf, entry), leavings_bytes)
 
 
 def prune(

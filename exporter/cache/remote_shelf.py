@@ -36,6 +36,9 @@ class RemoteShelf:
         with self._blamed():
             self._files.pipe_file(self._at(name), content)
 
+    def touch(self, name: str) -> None:
+        self.replace(name, b"")
+
     def refresh(self, name: str, content: bytes) -> None:
         self.replace(name, content)
 
@@ -84,7 +87,7 @@ class RemoteShelf:
         here_s = time.monotonic()
         if self._clock is None or here_s - self._clock[0] > CLOCK_S:
             name = f"clock-{token_hex(8)}"
-            self.replace(name, b"")
+            self.touch(name)
             self._clock = here_s, self.modified_s(name)
             self.remove(name)
         began_s, there_s = self._clock

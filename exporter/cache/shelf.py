@@ -39,6 +39,9 @@ class Shelf(Protocol):
     def replace(self, name: str, content: bytes) -> None:
         """It is on disk when this returns."""
 
+    def touch(self, name: str) -> None:
+        """An empty file, as new as one can be; the disk may come to know of it later."""
+
     def refresh(self, name: str, content: bytes) -> None:
         """Make `name`, which holds `content`, as new as a file made now."""
 

@@ -134,11 +134,11 @@ class Store:
             if found is None:
                 return False
             try:
-                with replace_folder(record.parent) as new:
+                with replace_folder(record.parent, to_disk=False) as new:
                     self._fill(new, entry, found, key, record.name)
             except (_Damaged, FileNotFoundError):
                 return False
-            self.shelf.replace(f"{entry}/{USED}", b"")
+            self.shelf.touch(f"{entry}/{USED}")
         return True
 
     def _fill(self, new: Path, entry: str, found: dict[str, Any], key: Key, record: str) -> None:
@@ -182,7 +182,7 @@ class Store:
             "inline": inline,
             "seal": seal,
         }
-        self.shelf.replace(f"{key.entry}/{USED}", b"")
+        self.shelf.touch(f"{key.entry}/{USED}")
         self.shelf.replace(f"{key.entry}/{RECORD}", json.dumps(content).encode())
 
     def _record(self, entry: str) -> dict[str, Any] | None:

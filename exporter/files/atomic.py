@@ -65,20 +65,23 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 
 @contextmanager
-def replace_folder(path: Path) -> Iterator[Path]:
+def replace_folder(path: Path, *, to_disk: bool = True) -> Iterator[Path]:
     """A new empty folder to fill; at the end it takes the place of the folder `path` as a whole.
 
     After an error or a signal `path` is as it was. Of several processes the last to finish wins, with all its files.
+    `to_disk`: wait until it is there; not, where it is looked at before it is used and can be had again.
     """
     with _blamed_on(path), _unfinished(path.parent) as scratch:
         new = scratch / NEW / path.name
         new.mkdir()
         yield new
-        for file in new.rglob("*"):
-            if not file.is_symlink():
-                _to_disk(file)
+        if to_disk:
+            for file in new.rglob("*"):
+                if not file.is_symlink():
+                    _to_disk(file)
         _put_in_place(new, path, scratch / FORMER)
-        _to_disk(path.parent)
+        if to_disk:
+            _to_disk(path.parent)
 
 
 def remove_folder(path: Path) -> None:

@@ -14,6 +14,7 @@ from exporter.cli import main
 from exporter.progress import Silent
 from exporter.runs import shared
 from exporter.runs.folder import RunFolder
+from tests.conftest import REPO
 from tests.runs.copy_stage import Copy
 
 
@@ -86,7 +87,9 @@ def test_a_bundle_does_not_depend_on_the_store(recipe, capfd, monkeypatch):
     assert "distill: taken from the store" in said and "running" not in said
 
 
-def test_a_store_that_cannot_be_is_refused_before_any_work(recipe, capsys):
+def test_a_store_that_cannot_be_is_refused_before_any_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = REPO / "recipes" / "mobile_deblur.yaml"
     assert main([f"recipe={recipe}", "--store", "not/mounted"]) == 2
     assert "is the shared drive mounted?" in capsys.readouterr().err
-    assert not Path("build").exists()
+    assert not list(tmp_path.iterdir())
