@@ -47,6 +47,10 @@ def run(args: argparse.Namespace) -> int:
 
     if args.min_accelerated_share is not None and not 0 <= args.min_accelerated_share <= 1:
         raise RecipeError(f"--min-accelerated-share {args.min_accelerated_share:g}: a share is 0 to 1")
+    if args.out and any(
+        model.is_dir() and args.out.absolute().is_relative_to(model.absolute()) for model in args.models
+    ):
+        raise RecipeError(f"--out {args.out} lies in the bundle, which holds what was sealed and nothing else")
     if args.farm:
         return bench_farm.run(args, _threads(args.threads))
     _refuse(args, FARMS_ALONE, "--farm")

@@ -33,7 +33,7 @@ def show_rows(title: str, rows: Sequence[Row]) -> None:
     show_table(title, FIGURES, map(_cells, rows))
     for row in rows:
         for sentence in _sentences(row):
-            show(f"  {row.name}, {row.phone}: {sentence}")
+            show(f"  {row.name}: {sentence}")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -71,7 +71,7 @@ def _sentences(row: Row) -> Iterator[str]:
             yield f"first minute {sustained[0]:.2f} ms, last minute {sustained[1]:.2f} ms"
         if hot := row.run.throttled():
             yield f"throttling {hot}"
-    if row.residency is not None and not row.residency.is_whole:
+    if row.residency is not None and not row.residency.is_whole and not row.reason:
         yield f"the {row.residency.accelerator} took {row.residency.verdict}"
     yield from (f"noisy: {reason}" for reason in figures["noise"] or () if not reason.startswith("throttling"))
     if row.reason:

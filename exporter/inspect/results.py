@@ -45,8 +45,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """An operator that an accelerator left to others: the tensor it makes, the module of the user's network that it
-    comes from, empty where that is not known, and why it stayed."""
+    """An operator that an accelerator left to others: the tensor it makes and the module of the user's network that it
+    comes from, either empty where that is not known, and why it stayed."""
 
     kind: str
     tensor: str
@@ -54,7 +54,8 @@ class Behind:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {f'in {self.module}' if self.module else repr(self.tensor)} ({self.why})"
+        place = f" in {self.module}" if self.module else f" {self.tensor!r}" if self.tensor else ""
+        return f"{self.kind}{place} ({self.why})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ def test_a_phone_that_may_not_be_used_is_named_with_the_reason(bench):
     bench.gone["S23"] = "S23 is unauthorized (allow this computer on its screen)"
     code, said = bench(ran)
     assert code == 3 and "S23 is not measured: S23 is unauthorized (allow this computer on its screen)" in flat(said)
-    assert "tiny.tflite on cpu, PIXEL8: LiteRT 2.3.0" in flat(said)
+    assert "tiny.tflite on cpu, 1 thread, PIXEL8: LiteRT 2.3.0" in flat(said)
 
 
 def test_a_phone_without_the_app_keeps_nobody_else_from_running(bench):
@@ -207,7 +207,7 @@ def test_the_share_that_the_accelerator_took_is_held_against_its_promise(least: 
     found, said = bench(run, *words)
     rows = rows_of(said)
     assert found == code, "what fell back is not timed; a share below what was promised is a miss"
-    assert rows["S23"]["accelerated_share"] == 0.8 and "4 of 5, because PACK" in rows["S23"]["took"]
+    assert rows["S23"]["accelerated_share"] == 0.8 and "4 of 5 operators, because PACK" in rows["S23"]["took"]
     assert rows["PIXEL8"]["accelerated_share"] == 1.0 and rows["PIXEL8"]["missed"] is None
     assert bool(rows["S23"]["missed"]) == (code == 1)
 
@@ -219,10 +219,12 @@ def test_the_share_that_the_accelerator_took_is_held_against_its_promise(least: 
         (("--serials", " , "), "--serials names no phone"),
         (("--min-accelerated-share", "2"), "a share is 0 to 1"),
         (("--backend", "npu"), "no backend is named 'npu'"),
+        (("{folder}", "--out", "{folder}/phones.json"), "lies in the bundle"),
     ],
 )
-def test_words_that_do_not_fit(words: tuple[str, ...], problem: str, model: str, capsys: pytest.CaptureFixture[str]):
-    assert main(["bench", model, "--runtime", "android_adb", "--serials", "all", *words]) == 2
+def test_words_that_do_not_fit(words: tuple[str, ...], problem: str, model: str, tmp_path: Path, capsys):
+    said = [word.replace("{folder}", str(tmp_path)) for word in words]
+    assert main(["bench", model, "--runtime", "android_adb", "--serials", "all", *said]) == 2
     assert problem in capsys.readouterr().err
 
 
