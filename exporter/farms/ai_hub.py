@@ -195,6 +195,10 @@ def _outcome(device: FarmDevice, found: _Outcome, order: Order, outputs: list[ND
     if len(whole) != len(order.golden):
         many = f"{len(whole)} outputs for {len(order.golden)} golden inputs"
         return NotMeasured(f"job {found.job} gave {many}", failed=True)
+    for made, (_, expected) in zip(whole, order.golden, strict=True):
+        if (made.dtype, made.shape) != (expected.dtype, expected.shape):
+            other = f"{made.dtype} {list(made.shape)}, golden {expected.dtype} {list(expected.shape)}"
+            return NotMeasured(f"job {found.job} gave {other}", failed=True)
     return _run(device, found.job, order, profile, tuple(whole))
 
 

@@ -1,7 +1,7 @@
 """Runs the bench protocol's host side on AWS Device Farm's test host: adb alone, a phone that the farm has connected.
 
 Uploaded in a zip and started there as `python3 device_farm_host.py job.json LOG_DIR`; DEVICEFARM_DEVICE_UDID names the
-phone. That is why this file imports nothing of the exporter, and nothing newer than Python 3.8. In LOG_DIR/exporter it
+phone. That is why this file imports nothing of the exporter, and nothing newer than Python 3.7. In LOG_DIR/exporter it
 leaves properties.txt, conditions.json, result.json, log.txt and, as its last act, done.json with the run's id. What
 came of the run is judged at home, from these files; here nothing is believed or thrown away.
 """

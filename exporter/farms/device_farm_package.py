@@ -14,7 +14,7 @@ from exporter.errors import RecipeError
 from exporter.farms.base import Order
 
 HOST_PROGRAM = Path(__file__).with_name("device_farm_host.py")
-# Of the host's own Python the oldest will do: the program knows nothing newer than 3.8.
+# Whatever Python that host has will do: the program knows nothing newer than 3.7.
 SPEC = """version: 0.1
 android_test_host: amazon_linux_2
 phases:

@@ -80,6 +80,8 @@ def test_whatever_is_not_whole_is_no_measurement(given: dict, reason: str, outco
 
 def test_a_job_without_all_its_outputs_is_no_measurement(outcome) -> None:
     assert outcome({}, {}).reason == "job j1 gave 0 outputs for 2 golden inputs"
+    doubles = {f"0_{number}": np.zeros((1, 8, 8, 3)) for number in range(2)}
+    assert outcome({}, doubles).reason == "job j1 gave float64 [1, 8, 8, 3], golden float32 [1, 8, 8, 3]"
 
 
 def test_every_state_but_success_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ Nobody has run this against the service: the answers are written after its publi
 
 from __future__ import annotations
 
+import ast
 import json
 import zipfile
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from exporter.errors import EngineError, MissingTool, RecipeError
 from exporter.farms import device_farm
 from exporter.farms.base import FarmDevice, Order, Patience
 from exporter.farms.device_farm import DeviceFarm, why_not_believed
+from exporter.farms.device_farm_package import HOST_PROGRAM
 from exporter.not_measured import NotMeasured
 from tests.farms.replay import ANSWERS, artifacts, order_of, result_of
 
@@ -281,6 +283,31 @@ def test_a_job_that_passed_without_files_is_no_measurement(replay: Replay) -> No
     replay.files(job(PIXEL), "TESTSPEC_OUTPUT")
     replay.end()
     assert replay.measure()[PIXEL].reason == "the job passed and brought no file back"
+
+
+def test_the_hosts_program_is_understood_by_an_old_python() -> None:
+    ast.parse(HOST_PROGRAM.read_text(), feature_version=(3, 7))
+    with pytest.raises(SyntaxError):
+        ast.parse("(x := 1)", feature_version=(3, 7))
+
+
+def test_a_run_that_nobody_waits_for_any_more_is_stopped_and_nothing_is_left_there(replay: Replay) -> None:
+    replay.begin()
+    replay.run_is("RUNNING")
+    replay.answer("stop_run", {"run": {"arn": RUN, "status": "STOPPING"}}, arn=RUN)
+    replay.end()
+
+    def interrupted(limit_s: float) -> Patience:
+        return Patience(limit_s, 20, sleep=lambda seconds: _interrupt() if limit_s == 60 else None)
+
+    replay.farm = DeviceFarm(replay.apk, client=replay.client, transfer=replay.shelf, patience=interrupted)  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        replay.measure()
+    replay.stub.assert_no_pending_responses()
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def test_an_upload_that_is_refused_is_said_and_taken_back(replay: Replay) -> None:
