@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.commands.bench_rows import Row, exit_code, figures_of, of_device_run, of_profiled_run
 from exporter.commands.bench_subjects import Subject, subjects
 from exporter.commands.bench_table import show_rows
-from exporter.commands.words import completes, show_json
+from exporter.commands.words import completes
 from exporter.errors import MissingTool, RecipeError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def farm_of(args: argparse.Namespace) -> Farm:
 
 def run(args: argparse.Namespace, threads: list[int]) -> int:
     """0 measured · 1 a phone's picture is another, or a promise was missed · 3 something was not measured."""
-    from exporter.commands.bench_phone import keep
+    from exporter.commands.bench_phone import say
     from exporter.farms.base import choose
 
     farm = farm_of(args)
@@ -66,13 +66,8 @@ def run(args: argparse.Namespace, threads: list[int]) -> int:
         for count in threads
         for row in _rows(args, farm, devices, subject, backend, count)
     ]
-    keep(
-        args.out, said := {"farm": farm.name, "phones": [asdict(device) for device in devices], "rows": _figures(rows)}
-    )
-    if args.json:
-        show_json(said)
-    else:
-        show_rows(f"{farm.name}, {args.runs} calls asked for", rows)
+    document = {"farm": farm.name, "phones": [asdict(device) for device in devices], "rows": _figures(rows)}
+    say(args, document, lambda: show_rows(f"{farm.name}, {args.runs} calls asked for", rows))
     return exit_code(rows)
 
 

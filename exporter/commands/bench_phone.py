@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.commands.bench_rows import Row, emulated, exit_code, fell_back, figures_of, of_device_run
-from exporter.commands.bench_subjects import subjects
+from exporter.commands.bench_subjects import bundles_of, subjects
 from exporter.commands.bench_table import show_phones, show_rows
 from exporter.commands.words import completes, show, show_json
 
@@ -123,12 +123,12 @@ def _one(args: argparse.Namespace, runtime: Any, jobs: list[Job]) -> int:
             rows.append(way.row(runtime.connected, runtime.phone, job))
         except EngineError as error:
             rows.append(_not_run(runtime.phone.serial, job, str(error)))
-    keep(args.out, said := {"phone": asdict(runtime.phone), "rows": [figures_of(row) for row in rows]})
-    if args.json:
-        show_json(said)
-    else:
+
+    def table() -> None:
         show(str(runtime.phone))
         show_rows(f"{args.runs} calls or more after {args.warmup} to warm up", rows)
+
+    say(args, {"phone": asdict(runtime.phone), "rows": [figures_of(row) for row in rows]}, table)
     require_comparable([row.run for row in rows if isinstance(row.run, DeviceRun)])
     return exit_code(rows)
 
@@ -151,12 +151,12 @@ def _several(args: argparse.Namespace, serials: list[str] | None, jobs: list[Job
     way = Way(args, lambda: runner, shared.launcher)
     found = side_by_side(asked, lambda one: _on_phone(one, jobs, way))
     rows = [row for each in found for row in each.rows]
-    keep(args.out, said := _document(found))
-    if args.json:
-        show_json(said)
-    else:
+
+    def table() -> None:
         show_rows(f"{len(found)} phones side by side, {args.runs} calls or more after {args.warmup} to warm up", rows)
         show_phones([(each.serial, each.phone, each.rows, each.reason) for each in found])
+
+    say(args, _document(found), table)
     return exit_code(rows, not_measured=any(each.reason for each in found))
 
 
@@ -177,13 +177,18 @@ def _document(found: Iterable[PhoneRuns]) -> dict[str, Any]:
     return {"phones": phones, "rows": [figures_of(row) for each in found for row in each.rows]}
 
 
-def keep(path: Path | None, document: dict[str, Any]) -> None:
-    """Write the figures down, whole or not at all, where that was asked for."""
+def say(args: argparse.Namespace, document: dict[str, Any], table: Callable[[], None]) -> None:
+    """Show the figures, and write them down, whole or not at all, where that was asked for."""
     from exporter.files.atomic import write_text_atomically
     from exporter.files.plain_json import json_text
 
-    if path is not None:
-        write_text_atomically(path, json_text(document) + "\n")
+    document = {"bundles": bundles_of(args.models), **document}
+    if args.json:
+        show_json(document)
+    else:
+        table()
+    if args.out is not None:  # last: what cannot be written was seen all the same
+        write_text_atomically(args.out, json_text(document) + "\n")
 
 
 def _on_phone(asked: Asked, jobs: list[Job], way: Way) -> PhoneRuns:

@@ -47,6 +47,20 @@ def files_of(models: Iterable[Path]) -> list[Path]:
     return files
 
 
+def bundles_of(models: Iterable[Path]) -> list[dict[str, str]]:
+    """The bundles among `models`, as a record of figures names them: name, version, sha256 of SHA256SUMS."""
+    from exporter.artifact import sha256_of
+    from exporter.bundle.manifest import read_manifest
+    from exporter.files.contained import contained
+
+    found = [(path, read_manifest(path)) for path in models if path.is_dir()]
+    sums = (contained(path, "SHA256SUMS", named_in="this exporter", error=BundleError) for path, _ in found)
+    return [
+        {"name": manifest.name, "version": manifest.version, "sums_sha256": sha256_of(file)}
+        for (_, manifest), file in zip(found, sums, strict=True)
+    ]
+
+
 def subjects(models: Iterable[Path], where: str) -> list[Subject]:
     """The .tflite files in `models`; `where` they shall run, for the sentence about one that is none.
 

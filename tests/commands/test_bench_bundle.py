@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from exporter.cli import main
-from exporter.commands.bench_subjects import files_of, subjects
+from exporter.commands.bench_subjects import bundles_of, files_of, subjects
 from exporter.errors import BundleError
 from tests.bundle.conftest import bundle as bundle
 from tests.bundle.conftest import finished as finished
@@ -25,6 +25,8 @@ def test_every_tflite_comes_with_its_golden_vectors(pristine: Path) -> None:
     for one in found:
         assert len(one.golden) == len(golden["vectors"]) and one.made_by == "litert_cpu"
         assert {given.dtype for given, _ in one.golden} == {np.dtype(one.artifact.input.dtype)}
+    (said,) = bundles_of([pristine, pristine / "README.md"])
+    assert (said["name"], said["version"]) == ("mobile_deblur", "1.0.0") and len(said["sums_sha256"]) == 64
     int8 = next(one for one in found if "int8" in one.name)
     assert int8.allowed.min_psnr_db == 40.0, "another engine's: wider than that of the one that made them"
 

@@ -100,6 +100,7 @@ def rows_of(said: str) -> dict[str, dict]:
 def test_each_phone_has_its_figures_and_its_conditions(bench, tmp_path: Path):
     code, said = bench(ran, "--json", "--out", str(tmp_path / "phones.json"))
     assert code == 0 and json.loads((tmp_path / "phones.json").read_text()) == json.loads(said)
+    assert json.loads(said)["bundles"] == []
     for serial, row in rows_of(said).items():
         assert row["p50_ms"] == pytest.approx(4.02) and row["p95_ms"] == pytest.approx(4.04) and row["noise"] == []
         assert row["p50_ci95_ms"][0] <= row["p50_ms"] <= row["p50_ci95_ms"][1]
@@ -232,3 +233,9 @@ def test_words_that_do_not_fit(words: tuple[str, ...], problem: str, model: str,
 def test_an_option_that_would_say_nothing_is_refused(words: tuple[str, ...], model: str, capsys) -> None:
     assert main(["bench", model, *words]) == 2
     assert f"{words[0]} is for phones: it needs --" in capsys.readouterr().err
+
+
+def test_figures_that_cannot_be_written_down_are_seen_all_the_same(bench: Bench, tmp_path: Path, capsys) -> None:
+    (tmp_path / "file").touch()
+    code, said = bench(ran, "--out", str(tmp_path / "file" / "phones.json"))
+    assert code == 2 and "4.02" in said
