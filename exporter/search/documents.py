@@ -95,7 +95,7 @@ def _table(found: Found) -> str:
     front = {trial.number for trial in found.front}
     for trial in (found.own, *found.trials):
         values = [trial.value(objective) for objective in found.objectives]
-        row = [trial.number, trial.state, trial.number in front, *(trial.words.get(key, "") for key in keys)]
+        row = [trial.number, trial.state, trial.number in front, *(trial.bare_words.get(key, "") for key in keys)]
         untrusted = trial.untrusted(found.objectives) if trial.state == "kept" else ""
         writer.writerow([*row, *values, untrusted, round(trial.seconds, 1), "; ".join(trial.reasons)])
     return file.getvalue()

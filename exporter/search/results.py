@@ -53,6 +53,8 @@ class Trial(BaseModel):
     pace: dict[str, Pace] = {}  # by target, where times matter
     psnr_each_db: dict[str, tuple[float, ...]] = {}  # by target, picture by picture
     files: dict[str, str] = {}  # target → sha256
+    pictures: str = ""  # digest of the evaluation set
+    layers: str = ""  # trials of the same layers and the same rounding say the same
     seconds: float = 0.0
 
     def value(self, objective: Objective) -> float | None:
@@ -72,9 +74,14 @@ class Trial(BaseModel):
         return ""
 
     @property
+    def bare_words(self) -> dict[str, str]:
+        """The words, quotes only where they are needed."""
+        return {key: _bare(word) for key, word in self.words.items()}
+
+    @property
     def command_words(self) -> str:
-        """`prune.ratio=0.3 distill.kwargs.preset=s`, quotes only where they are needed."""
-        return " ".join(f"{key}={_bare(word)}" for key, word in self.words.items()) or "as the recipe is"
+        """`prune.ratio=0.3 distill.kwargs.preset=s`."""
+        return " ".join(f"{key}={word}" for key, word in self.bare_words.items()) or "as the recipe is"
 
 
 def _bare(word: str) -> str:

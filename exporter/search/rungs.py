@@ -2,9 +2,11 @@
 
 A trial that can no longer keep every promise is of no use, whatever else it is. What is asked, from cheap to dear:
 
+Nor is one whose network is worse, beyond doubt, than that of a kept trial with the same layers and the same rounding.
+
 1. before anything is trained: how large the file is and how long a call takes, which weights do not change. The stages
    run with one training step and no tuning; a promise has to be missed by a tenth, because tuning may change operators.
-2. the float network, on a few pictures, before it is converted and quantised.
+2. the float network, on a few pictures, before it is converted and quantised, against promises and against such trials.
 3. the file, on a few pictures, before all: its size, its operators and the engine's answer will not change; a worst
    picture can only get worse; a mean has to be off by twice the half width of its 95 % interval over these pictures.
 
@@ -35,9 +37,11 @@ from exporter.quantization.settings import TunableInt8Settings
 from exporter.recipes.export import Recipe
 from exporter.recipes.plan import Chain
 from exporter.recipes.promises import Budget
+from exporter.recipes.space import TIME, Objective
 from exporter.runs.build import Steps
 from exporter.runs.export import pledges
 from exporter.runtimes import runtime
+from exporter.search.results import Trial
 from exporter.stages import Stage
 from exporter.training.options import FitOptions
 
@@ -51,6 +55,14 @@ FINAL = frozenset(
         "max_float_islands", "max_transposes", "max_rank", "min_accelerated_share", "forbid_fallback", "forbid_errors",
     }
 )  # fmt: skip
+
+
+# Of how to train, what has to fit the pictures and the machine.
+NEEDED = ("batch", "crop_px", "device", "precision", "workers")
+LUCK_DB = 0.05  # by which rounding may better a picture
+QUALITY = frozenset({"gain_db", "psnr_db"})
+# What layers and rounding decide, whatever the weights are.
+OF_LAYERS = frozenset({TIME, "size_mb", "int8_mac_share", "int16_mac_share", "float_islands", "transposes", "rank"})
 
 
 class Hopeless(Exception):
@@ -74,17 +86,23 @@ def untrained(recipe: Recipe) -> Recipe | None:
 
 
 def _briefly(stage: Stage) -> Stage:
+    """With all that decides nothing but weights as ever, so that trials of the same layers are one."""
     if isinstance(stage, FitOptions):
-        return stage.model_copy(update={"steps": 1, "warmup_steps": 0})
+        usual = {name: field.default for name, field in FitOptions.model_fields.items() if name not in NEEDED}
+        usual |= {"warm_start": None} if "warm_start" in type(stage).model_fields else {}
+        return stage.model_copy(update=usual | {"steps": 1, "warmup_steps": 0})
     return stage.model_copy(update={"tune": False}) if isinstance(stage, TunableInt8Settings) else stage
 
 
 @dataclass(frozen=True, slots=True)
 class Rungs:
-    """Looks behind the stages of one trial, as `build` asks it to. `recipe` is the trial's."""
+    """Looks behind the stages of one trial, as `build` asks it to. `recipe` is the trial's; `alike`: kept trials with
+    the same layers and the same rounding."""
 
     recipe: Recipe
     threads: int
+    objectives: tuple[Objective, ...] = ()
+    alike: tuple[Trial, ...] = ()
 
     def look(self, chain: Chain, steps: Steps, images: Images) -> None:
         """Raises Hopeless."""
@@ -94,14 +112,29 @@ class Rungs:
         if not left:
             self._look_at_file(chain, steps, _few(images.evaluation))
         elif last.format is Format.TORCH and left[0].gives is not Format.TORCH and last.input.clip == 1:
-            self._look_at_network(chain, last, _few(images.evaluation))
+            self._look_at_network(chain, last, _few(images.evaluation), images.evaluation.sha256)
 
-    def _look_at_network(self, chain: Chain, network: Artifact, few: Renderings) -> None:
-        budget = self.recipe.budget_of(chain.target)
-        if budget.min_gain_db is None and budget.min_psnr_db is None:
+    def _look_at_network(self, chain: Chain, network: Artifact, few: Renderings, pictures: str) -> None:
+        budget, rivals = self.recipe.budget_of(chain.target), self._rivals(chain.target, pictures)
+        if budget.min_gain_db is None and budget.min_psnr_db is None and not rivals:
             return
         psnr_db = psnr_each_db(few.of(network, runtime(STAGE_RUNTIMES[Format.TORCH])), few.evaluation)
         _give_up(_means(budget, chain.target, few.evaluation, psnr_db, "the float network"))
+        for rival in rivals:
+            each_db = rival.psnr_each_db[chain.target]
+            behind_db = psnr_db - np.array([each_db[place] for place in evenly_spread(len(each_db), FEW)])
+            if float(np.mean(behind_db)) + DOUBT * ci95(behind_db.tolist()) + LUCK_DB < 0:
+                name = f"trial {rival.number}" if rival.number else "the recipe's own"
+                said = f"the float network is {-np.mean(behind_db):.2f} dB behind the file of {name}"
+                raise Hopeless([f"{chain.target}: {said}, which has the same layers, on {FEW} pictures"], 0.0)
+
+    def _rivals(self, target: str, pictures: str) -> list[Trial]:
+        """Those that are better in all objectives if their picture is; none where objectives ask for something else."""
+        for objective in self.objectives:
+            is_quality = objective.figure in QUALITY and objective.way == "maximize" and objective.target == target
+            if not is_quality and objective.figure not in OF_LAYERS:
+                return []
+        return [trial for trial in self.alike if trial.pictures == pictures and target in trial.psnr_each_db]
 
     def _look_at_file(self, chain: Chain, steps: Steps, few: Renderings) -> None:
         torch_cpu, engine, file = runtime(STAGE_RUNTIMES[Format.TORCH]), runtime(chain.runtime), steps[-1][1]

@@ -92,7 +92,7 @@ def run_search(search: Search, say: Say, save: Callable[[Found], None]) -> Found
         elif (asked := storage.ask()) is None:
             ended = NOTHING_NEW
         else:
-            trial = trials.run(len(done) + 1, asked[1])
+            trial = trials.run(len(done) + 1, asked[1], [own, *done])
             storage.tell(asked[0], trial)
             done.append(trial)
             say(_line(trial, search.space))

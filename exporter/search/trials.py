@@ -6,9 +6,10 @@ What an export shows and a search does not need is left out: pictures of every s
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import BusyFolder, ExportError, InternalError, MachineFailed, MissingTool
+from exporter.files.plain_json import json_text
 from exporter.judge.budget import PROMISES, judge
 from exporter.judge.verdicts import Status, Verdict
 from exporter.measure.accuracy_per_stage import float_reference
@@ -88,9 +90,9 @@ class Trials:
         """The recipe as it is; of times, what is `known` of an earlier session counts. Raises ExportError."""
         return self._measured(OWN, {}, {}, self.recipe_of({}), known)
 
-    def run(self, number: int, point: Mapping[str, Any]) -> Trial:
-        """A point; a mistake, a stage that fails and a promise that is missed are results. Raises ExportError for what
-        would befall any other, too."""
+    def run(self, number: int, point: Mapping[str, Any], rivals: Sequence[Trial]) -> Trial:
+        """A point, held against `rivals`, the trials before it; a mistake, a stage that fails and a promise that is
+        missed are results. Raises ExportError for what would befall any other, too."""
         started_s = time.monotonic()
         words = self.space.words_of(point)
 
@@ -104,7 +106,7 @@ class Trials:
         try:
             recipe = self.recipe_of(words)
             self._rehearse(recipe)
-            return self._measured(number, point, words, recipe, None)
+            return self._measured(number, point, words, recipe, None, rivals)
         except Hopeless as hopeless:
             return ended("pruned", hopeless.reasons, hopeless.violation)
         except NOT_THE_TRIALS_FAULT:
@@ -141,7 +143,7 @@ class Trials:
         brief = untrained(recipe) if limited else None
         if brief is None:
             return
-        key = brief.model_dump_json()
+        key = _layers(recipe)
         if key not in self._untrained:
             self._untrained[key] = None
             files = {built.target: built.file for built in self._build(brief, None).built}
@@ -160,10 +162,18 @@ class Trials:
         return None if isinstance(timed, NotMeasured) else timed[1].p50_ms
 
     def _measured(
-        self, number: int, point: Mapping[str, Any], words: dict[str, str], recipe: Recipe, known: Trial | None
+        self,
+        number: int,
+        point: Mapping[str, Any],
+        words: dict[str, str],
+        recipe: Recipe,
+        known: Trial | None,
+        rivals: Sequence[Trial] = (),
     ) -> Trial:
         started_s = time.monotonic()
-        rungs = Rungs(recipe, recipe.verify.threads) if number != OWN else None
+        layers = _layers(recipe)
+        alike = tuple(trial for trial in rivals if trial.layers == layers and trial.state == "kept")
+        rungs = Rungs(recipe, recipe.verify.threads, self.space.objectives, alike) if number != OWN else None
         made = self._build(recipe, rungs)
         self.progress.doing("measure")
         pace: dict[str, Pace] = {}
@@ -184,6 +194,8 @@ class Trials:
             pace=pace,
             psnr_each_db={n: r.quality.psnr_each_db for n, r in results.items() if isinstance(r.quality, Quality)},
             files={name: result.artifact.sha256 for name, result in results.items()},
+            pictures=made.images.evaluation.sha256,
+            layers=layers,
             seconds=time.monotonic() - started_s,
         )
 
@@ -240,6 +252,12 @@ class Trials:
             return replace(result, latency=beside)
         pace[name], latency = beside
         return replace(result, latency=latency)
+
+
+def _layers(recipe: Recipe) -> str:
+    """The same for recipes that differ in nothing but how long and how their networks are trained."""
+    brief = untrained(recipe) or recipe
+    return sha256(json_text(brief.resolved()).encode()).hexdigest()[:16]
 
 
 def _figures(result: TargetResult) -> dict[str, float]:
