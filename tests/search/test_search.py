@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_what_is_found_is_a_recipe_that_an_export_proves(tmp_path, teacher_file,
     folder = Path(said["folder"])
     rows = list(csv.DictReader((folder / "trials.csv").open()))
     assert [row["state"] for row in rows[1:]] == [trial["state"] for trial in found["trials"]]
-    page = (folder / "index.html").read_text()
+    page = unescape((folder / "index.html").read_text())
     assert found["sentence"] in page and "<svg" in page and "<script" not in page
     assert found["sentence"] in (folder / "README.md").read_text()
 
