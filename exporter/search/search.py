@@ -85,7 +85,7 @@ def run_search(search: Search, say: Say, save: Callable[[Found], None]) -> Found
     say(_line(own, search.space))
     done, ended = storage.finished(), ""
     if done:
-        say(f"of an earlier run {counted(len(done), 'trial')} are kept")
+        say(f"trials of an earlier run: {len(done)}")
     while len(done) < search.count and not ended:
         if search.minutes is not None and time.monotonic() - started_s > search.minutes * 60:
             ended = f"{search.minutes:g} minutes were over"

@@ -71,7 +71,7 @@ def test_killed_at_trial_7_and_resumed_it_finds_the_same_front(recipe, capfd):
         child.send_signal(signal.SIGKILL)
     assert len(trials_in(Path("killed"))["trials"]) == 6 and not Path("killed_dist").exists()
     resumed = subprocess.run(killed, capture_output=True, text=True, env=plain_env())
-    assert "of an earlier run 6 trials are kept" in resumed.stdout and "\ntrial 7: " in resumed.stdout
+    assert "trials of an earlier run: 6" in resumed.stdout and "\ntrial 7: " in resumed.stdout
     whole = subprocess.run([*words, "--build", "whole"], capture_output=True, text=True, env=plain_env())
     assert (resumed.returncode, whole.returncode) == (0, 0), resumed.stderr + whole.stderr
     one, other = trials_in(Path("killed")), trials_in(Path("whole"))
@@ -125,3 +125,25 @@ def test_where_no_settings_keep_every_promise_it_is_exit_1(tmp_path, teacher_fil
     output = capfd.readouterr().out
     assert "keeps every promise" in output and "exit code 1: " in output.splitlines()[-1]
     assert not Path("dist").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.extra("search")
+def test_ctrl_c_keeps_what_is_there(recipe, capfd, monkeypatch):
+    from exporter.search.trials import Trials
+
+    run = Trials.run
+
+    def interrupted(self, number, point, rivals):
+        if number == 2:
+            raise KeyboardInterrupt
+        return run(self, number, point, rivals)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trials, "run", interrupted)
+        assert main(["search", f"recipe={recipe}", "--trials", "2"]) == 130
+    assert "the same command goes on from there" in capfd.readouterr().err
+    assert len(trials_in(Path("build"))["trials"]) == 1 and not Path("dist").exists()
+    assert main(["search", f"recipe={recipe}", "--trials", "2"]) == 0
+    said = capfd.readouterr().out
+    assert "trials of an earlier run: 1" in said and "\ntrial 2: " in said and "\ntrial 1: " not in said
