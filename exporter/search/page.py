@@ -36,7 +36,8 @@ def _lines(title: str, found: Found) -> Iterator[str]:
     yield ""
     states = [trial.state for trial in found.trials]
     counts = [f"{states.count(state)} {state}" for state in ("kept", "missed", "pruned", "failed")]
-    yield f"Of the trials {', '.join(counts)}. `trials.json` and `trials.csv` hold all, `index.html` shows them;"
+    noisy = f", {found.noisy} of the kept too noisy to be trusted" if found.noisy else ""
+    yield f"Of the trials {', '.join(counts)}{noisy}. `trials.json` and `trials.csv` hold all, `index.html` shows them;"
     yield "every point of the front has its recipe in `recipes/`."
     yield ""
     columns = ("", *(objective.title for objective in found.objectives), "settings")

@@ -52,13 +52,20 @@ class Found:
     ended: str = ""  # why there are fewer trials than were asked for
 
     @property
+    def noisy(self) -> int:
+        """How many kept every promise and cannot be trusted."""
+        return sum(trial.state == "kept" and bool(trial.untrusted(self.objectives)) for trial in self.trials)
+
+    @property
     def sentence(self) -> str:
+        """What was found, for the first line of everything."""
         tried = counted(len(self.trials), "trial")
         if self.chosen is not None:
             over = "better than the recipe's own settings" if self.own.state == "kept" else "the first of the front"
             return f"trial {self.chosen.number} of {tried} is {over}: {self.chosen.command_words}"
         if self.own.state == "kept":
-            return f"none of {tried} was found better than the recipe's own settings"
+            noisy = f"; {self.noisy} of them too noisy to tell" if self.noisy else ""
+            return f"none of {tried} was found better than the recipe's own settings{noisy}"
         return f"none of {tried} keeps every promise, nor does the recipe as it is"
 
 
