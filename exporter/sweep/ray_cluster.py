@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections import deque
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ INSTALL = "pip install 'exporter[ray]'"
 START = "ray start --head, or name one: --ray address=HOST:6379"
 NUMBERS = ("num_cpus", "num_gpus", "memory")
 OPTIONS = ("address", *NUMBERS)
+REACHED_S = 10
 HANDED_ON = ("EXPORTER_", "PYTHONPATH")  # of the environment, to processes that other nodes start
 
 
@@ -96,8 +98,9 @@ def _resources(options: Mapping[str, str]) -> dict[str, float]:
 
 
 def _connect(ray: Any, address: str) -> None:
-    """Ray takes signals of a program for its own; afterwards ours are ours again."""
+    """Ray takes signals of a program for its own; afterwards ours are ours again. Raises NoCluster."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    _require_listener(address)
     handed_on = {name: value for name, value in os.environ.items() if name.startswith(HANDED_ON)}
     try:
         ray.init(
@@ -111,3 +114,14 @@ def _connect(ray: Any, address: str) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _require_listener(address: str) -> None:
+    """Ray itself tries an address where nobody is for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or "://" in address:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED_S).close()
+    except (OSError, OverflowError) as error:
+        raise NoCluster(f"no Ray cluster answers at {shortened(address)}: {in_one_line(error)}", hint=START) from None

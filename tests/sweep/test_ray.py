@@ -89,27 +89,6 @@ def test_a_worker_that_is_killed_takes_its_export_along(tmp_path: Path, monkeypa
     assert not is_running(int((tmp_path / "pid").read_text()))
 
 
-def test_a_node_that_goes_takes_nothing_with_it(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The export on it is run again on the other."""
-    slow = f"{ONCE}pathlib.Path({str(tmp_path)!r}, 'begun').touch()\nif first:\n    time.sleep(600)\n{BUNDLE}"
-    scripted(monkeypatch, {"one": slow})
-    node = cluster.add_node(num_cpus=1, resources={"leaves": 1})
-    monkeypatch.setattr("exporter.sweep.ray_cluster._resources", lambda options: {"resources": {"leaves": 0.5}})
-
-    def leave() -> None:
-        while not (tmp_path / "begun").exists():
-            time.sleep(0.05)
-        cluster.remove_node(node, allow_graceful=False)
-        cluster.add_node(num_cpus=1, resources={"leaves": 1})
-
-    thread = threading.Thread(target=leave)
-    thread.start()
-    ended, lost = run(tmp_path, ("one",))
-    thread.join()
-    assert ended["one"].record.exit_code == 0
-    assert len(lost) == 1
-
-
 def test_ctrl_c_kills_what_runs_and_the_rest_never_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = tmp_path / "begun"
     begun.mkdir()
