@@ -66,11 +66,14 @@ def test_bash() -> None:
         **CASES,
         "exporter recipe=mobile_d": "",
         "exporter bench a.onnx --runtime onnxruntime_cp": "",
+        "exporter bench a.tflite --farm aw": "",
         "exporter re": "",
     }
-    plan, steps, precision, stage, recipe, runtime, word = asked_of_bash(*lines)
-    assert (plan, steps, precision, stage) == (["plan"], ["distill.steps="], ["fp16"], ["reestimate_norm"])
+    *cases, recipe, runtime, farm, word = asked_of_bash(*lines)
+    # bash itself cuts words at `=`: of a key and its value the value alone is asked for.
+    assert cases == [[becomes.rpartition("=")[2] or becomes] for becomes in CASES.values()]
     assert (recipe, runtime, word) == (["mobile_deblur.yaml"], ["onnxruntime_cpu"], ["recipe="])
+    assert farm == ["aws-device-farm"]
 
 
 @pytest.mark.slow
