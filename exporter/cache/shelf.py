@@ -1,7 +1,7 @@
 """Where the entries of a store lie: small files and large ones by name, on a shared folder or in a bucket.
 
-A name is `ab/distil-ab12…/record.json`: two digits of the key, the entry, the file. No folder holds more than a part of
-the entries, because folders of 10⁵ names are slow to list on network drives (benchmarks/scale.md).
+A name is `ab/distill-ab12…/record.json`: two digits of the key, the entry, the file. No folder holds more than a part
+of the entries, because drives over a network hand out long listings page by page (docs/many_machines.md).
 """
 
 from __future__ import annotations

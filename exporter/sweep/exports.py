@@ -43,8 +43,9 @@ def exports_of(
     chosen, exports = list(settings), list[Export]()
     for name in recipes:
         exports += [_export(name, shared, each) for each in chosen]
-    for i, export in enumerate(exports):
-        if other := next((each for each in exports[:i] if each.name.casefold() == export.name.casefold()), None):
+    named: dict[str, Export] = {}
+    for export in exports:
+        if (other := named.setdefault(export.name.casefold(), export)) is not export:
             both = f"{other.recipe} and {export.recipe}" if other.recipe != export.recipe else str(export.recipe)
             raise RecipeError(
                 f"two exports of the sweep are called {export.title}: {both}", hint="rename one of the files"

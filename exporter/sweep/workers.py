@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from exporter.failures import in_one_line
@@ -34,12 +36,20 @@ class LocalWorkers:
     def __init__(self, number: int) -> None:
         self._pool = ThreadPoolExecutor(number, thread_name_prefix="sweep")
         self._open: dict[Future[None], Task] = {}
+        self._done: SimpleQueue[Future[None]] = SimpleQueue()  # to look at all that are open takes longer, the more
 
     def start(self, tasks: Sequence[Task]) -> None:
-        self._open |= {self._pool.submit(work, task): task for task in tasks}
+        for task in tasks:
+            future = self._pool.submit(work, task)
+            self._open[future] = task
+            future.add_done_callback(self._done.put)
 
     def ended(self) -> dict[Task, str]:
-        done = wait(self._open, timeout=PATIENCE_S, return_when=FIRST_COMPLETED).done
+        done: list[Future[None]] = []
+        with suppress(Empty):
+            done.append(self._done.get(timeout=PATIENCE_S))
+            while True:
+                done.append(self._done.get_nowait())
         errors = {self._open.pop(future): future.exception() for future in done}
         return {task: in_one_line(error) if error else "" for task, error in errors.items()}
 

@@ -26,3 +26,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
     yield "memory://store"
     fsspec.filesystem("memory").store.clear()
+
+
+@pytest.fixture(params=["folder", pytest.param("s3", marks=S3)])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty store that other processes see, too."""
+    if request.param == "folder":
+        return str(tmp_path / "store")
+    return f"s3://{request.getfixturevalue('bucket')}/store"

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from exporter.cache import store as stores
@@ -44,7 +45,7 @@ def main(place: str, folder: Path, how: str, lease_s: float) -> None:
             time.sleep(0.5)
         make(record, str(os.getpid()))
 
-    store = Store(open_store(place), print, lease_s)
+    store = Store(open_store(place), partial(print, flush=True), lease_s)
     if how == "hangs_publishing":
         replace = store.shelf.replace
 

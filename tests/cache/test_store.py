@@ -242,33 +242,31 @@ def made_by(tmp_path: Path) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["quick", "slow"])
-def test_of_many_processes_one_makes_it(tmp_path: Path, how: str) -> None:
-    several = [worker(str(tmp_path / "store"), tmp_path / f"w{number}", how) for number in range(6)]
+def test_of_many_processes_one_makes_it(shared: str, tmp_path: Path, how: str) -> None:
+    several = [worker(shared, tmp_path / f"w{number}", how) for number in range(6)]
     assert [process.wait(60) for process in several] == [0] * 6
     assert len(made_by(tmp_path)) == 1
     made = [contents(tmp_path / f"w{number}" / "stage") for number in range(6)]
     assert all(each == made[0] and len(each) == 4 for each in made)
-    assert len(list(entry_folder(str(tmp_path / "store")).iterdir())) == 3, "no lease is left"
+    assert len(open_store(shared).files(KEY.entry)) == 3, "no lease is left"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["hangs", "hangs_publishing"])
-def test_of_those_who_wait_for_a_killed_one_one_takes_over(tmp_path: Path, how: str) -> None:
-    place = str(tmp_path / "store")
-    first = worker(place, tmp_path / "first", how)
+def test_of_those_who_wait_for_a_killed_one_one_takes_over(shared: str, tmp_path: Path, how: str) -> None:
+    first = worker(shared, tmp_path / "first", how)
     until((tmp_path / "first" / "begun").exists)
-    several = [worker(place, tmp_path / f"w{number}", "slow") for number in range(4)]
-    time.sleep(1.5)
+    several = [worker(shared, tmp_path / f"w{number}", "slow") for number in range(4)]
+    for process in several:
+        assert process.stdout and f"process {first.pid}, who is at the same" in process.stdout.readline()
     assert len(made_by(tmp_path)) == 1, "they wait"
     first.send_signal(signal.SIGKILL)
     first.wait()
-    said = [process.communicate(timeout=60)[0] for process in several]
-    assert [process.returncode for process in several] == [0] * 4
+    assert [process.wait(60) for process in several] == [0] * 4
     assert made_by(tmp_path)[0] == str(first.pid) and len(made_by(tmp_path)) == 2
-    assert sum(f"process {first.pid}, who is at the same" in line for line in said) >= 3
     made = [contents(tmp_path / f"w{number}" / "stage") for number in range(4)]
     assert all(each == made[0] and len(each) == 4 for each in made)
-    assert len(list(entry_folder(place).iterdir())) == 3, "neither a lease nor the killed one's content is left"
+    assert len(open_store(shared).files(KEY.entry)) == 3, "neither a lease nor the killed one's content is left"
 
 
 @pytest.mark.slow
