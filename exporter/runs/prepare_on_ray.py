@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from exporter.data.pool import PoolPlan
 
 ID = "id"
+HALF = 0.5  # of a processor for each of the two that a shard goes through
 Batch = dict[str, Any]  # a column a word, as Ray Data has them; one row each
 
 
@@ -64,7 +65,8 @@ class Asker:
 
         recipe = job.read()
         self._plan = plan_of(recipe, job.pools, Silent())
-        self._labels = ExitStack().enter_context(asking(*teacher_of(recipe), device_of(recipe, Place())))
+        self._open = ExitStack()  # as long as this worker lives
+        self._labels = self._open.enter_context(asking(*teacher_of(recipe), device_of(recipe, Place())))
 
     def __call__(self, batch: Batch) -> Batch:
         shard = self._plan.shards[int(batch[ID][0])]
@@ -108,15 +110,18 @@ def prepare_on_ray(job: Job, workers: int, progress: Progress) -> Prepared:
 
 def _pipeline(job: Job, shards: int, labelled: bool, workers: int, gpus: int) -> Any:
     """A row a shard: drawn on processors, then labelled on GPUs, where the cluster has any."""
-    import ray.data
+    import ray
 
+    # Both kinds of workers are there at once: a cluster that cannot hold all of them would wait forever.
+    most = max(1, min(workers, shards, int(ray.cluster_resources().get("CPU", 1))))
+    words: dict[str, Any] = {"fn_constructor_args": (job,), "batch_size": 1, "num_cpus": HALF}
     rows = ray.data.range(shards, override_num_blocks=shards)
-    rows = rows.map_batches(Drawer, fn_constructor_args=(job,), batch_size=1, concurrency=min(workers, shards))
+    rows = rows.map_batches(Drawer, concurrency=most, **words)
     if not labelled:
         return rows
-    each: dict[str, Any] = {"num_gpus": 1} if gpus else {}
-    askers = min(workers, shards, gpus or shards)
-    return rows.map_batches(Asker, fn_constructor_args=(job,), batch_size=1, concurrency=askers, **each)
+    if gpus:
+        return rows.map_batches(Asker, concurrency=min(most, gpus), num_gpus=1, **words)
+    return rows.map_batches(Asker, concurrency=most, **words)
 
 
 def _labels(recipe: TrainRecipe, plan: PoolPlan) -> list[Path]:
@@ -140,5 +145,6 @@ def _ray() -> Any:
 
 def _plainly(error: Exception) -> ExportError:
     """What a worker said, in Ray's wrappings; else what Ray said."""
-    known = next((each for each in causes(error) if isinstance(each, ExportError)), None)
-    return known or LostWorker(f"Ray gave up: {in_one_line(error)}", hint="run the same command again")
+    told = [*causes(error), *(each.cause for each in causes(error) if isinstance(getattr(each, "cause", 0), Exception))]
+    known = next((each for each in told if isinstance(each, ExportError)), None)
+    return known or LostWorker(f"Ray gave up: {in_one_line(told[-1])}", hint="run the same command again")
