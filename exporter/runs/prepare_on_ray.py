@@ -145,6 +145,7 @@ def _ray() -> Any:
 
 def _plainly(error: Exception) -> ExportError:
     """What a worker said, in Ray's wrappings; else what Ray said."""
-    told = [*causes(error), *(each.cause for each in causes(error) if isinstance(getattr(each, "cause", 0), Exception))]
+    within = [getattr(each, "cause", None) for each in causes(error)]  # Ray's name for what a worker raised
+    told = [*causes(error), *(each for each in within if isinstance(each, Exception))]
     known = next((each for each in told if isinstance(each, ExportError)), None)
     return known or LostWorker(f"Ray gave up: {in_one_line(told[-1])}", hint="run the same command again")
