@@ -18,6 +18,8 @@ DOCUMENTS = (
     "calibration/README.md",
     "recipes/weights/README.md",
     "android-demo/README.md",
+    "benchmarks/scale.md",
+    "docs/many_machines.md",
 )
 
 
