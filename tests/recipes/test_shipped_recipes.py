@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from exporter.cli import main
 from tests.conftest import REPO
@@ -11,7 +12,7 @@ from tests.conftest import REPO
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("recipe", "least_gain_db", "colour"), [("mobile_sr", 2.8, "rgb"), ("grey_denoise", 6, "grey")]
+    ("recipe", "least_gain_db", "colour"), [("mobile_sr", 2.8, "rgb"), ("mobile_denoise", 7, "rgb"), ("grey_denoise", 6, "grey")]
 )
 def test_a_shipped_network_beats_what_there_is_without_it(recipe, least_gain_db, colour, tmp_path: Path) -> None:
     words = [f"recipe={REPO / 'recipes' / f'{recipe}.yaml'}", "verify.runs=5", "verify.warmup=1"]
@@ -24,3 +25,31 @@ def test_a_shipped_network_beats_what_there_is_without_it(recipe, least_gain_db,
     manifest = json.loads((bundle / "manifest.json").read_text())
     assert {model["input"].get("colour", "rgb") for model in manifest["models"]} == {colour}
     assert main(["verify", str(bundle)]) == 0
+
+
+@pytest.mark.slow
+def test_sixteen_bit_activations_keep_what_eight_bits_lose(tmp_path: Path) -> None:
+    """Weights stay at 8 bits: rounding them with care is the other half."""
+    recipe = yaml.safe_load((REPO / "recipes" / "mobile_denoise.yaml").read_text())
+    recipe["model"]["checkpoint"] = str(REPO / "recipes" / recipe["model"]["checkpoint"])
+    recipe["data"] |= {name: str(REPO / "recipes" / recipe["data"][name]) for name in ("calibration", "evaluation")}
+    options = {
+        "tflite_int8": ({"device": "cpu"}, 1.0),
+        "tflite_int16x8": ({"precision": "int16x8", "equalize": True, "rounding": "adaptive"}, 0.05),
+    }
+    recipe["targets"] = {
+        name: {
+            "runtime": "litert_cpu",
+            "stages": ["onnx_to_tflite", {"quantize_tflite": words}],
+            "budget": {"max_loss_db": most_db},
+        }
+        for name, (words, most_db) in options.items()
+    }
+    recipe |= {"budget": {}, "verify": {"runs": 5, "warmup": 1}}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(recipe))
+    assert main([f"recipe={tmp_path / 'two.yaml'}", f"--build={tmp_path / 'build'}", f"--dist={tmp_path / 'dist'}"]) == 0
+    (bundle,) = (tmp_path / "dist").iterdir()
+    targets = json.loads((bundle / "report" / "report.json").read_text())["targets"]
+    lost_db = {target["name"]: target["quality"]["loss_db"] for target in targets}
+    assert lost_db["tflite_int8"] > 0.3
+    assert lost_db["tflite_int16x8"] <= 0.05
