@@ -89,7 +89,8 @@ def prepare_on_ray(job: Job, workers: int, progress: Progress) -> Prepared:
     recipe = job.read()
     plan = plan_of(recipe, job.pools, progress)
     assert recipe.data.pool is not None  # there is a plan
-    ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
+    address = os.environ.get("RAY_ADDRESS") or "local"  # else Ray joins whatever cluster somebody left on this machine
+    ray.init(address, ignore_reinit_error=True, log_to_driver=False, logging_level="ERROR")
     counted = {"drawn": 0, "labelled": 0}
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0)) if recipe.training.device != "cpu" else 0
@@ -115,7 +116,8 @@ def _pipeline(job: Job, shards: int, labelled: bool, workers: int, gpus: int) ->
     # Both kinds of workers are there at once: a cluster that cannot hold all of them would wait forever.
     most = max(1, min(workers, shards, int(ray.cluster_resources().get("CPU", 1))))
     words: dict[str, Any] = {"fn_constructor_args": (job,), "batch_size": 1, "num_cpus": HALF}
-    rows = ray.data.range(shards, override_num_blocks=shards)
+    # Not ray.data.range: its reading asks for a processor, which the workers may all have taken, and all wait forever.
+    rows = ray.data.from_items([{ID: shard} for shard in range(shards)], override_num_blocks=shards)
     rows = rows.map_batches(Drawer, concurrency=most, **words)
     if not labelled:
         return rows

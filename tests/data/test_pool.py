@@ -41,6 +41,7 @@ def everything(pairs):
     return [pictures(side) for side in (pairs.blurred, pairs.sharp)]
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_bytes_of_one(tmp_path, photo_folder):
     both = [subprocess.Popen([sys.executable, "-c", DRAW, tmp_path / "two", photo_folder], cwd=REPO) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
