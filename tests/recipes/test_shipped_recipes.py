@@ -12,7 +12,8 @@ from tests.conftest import REPO
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("recipe", "least_gain_db", "colour"), [("mobile_sr", 2.8, "rgb"), ("mobile_denoise", 7, "rgb"), ("grey_denoise", 6, "grey")]
+    ("recipe", "least_gain_db", "colour"),
+    [("mobile_sr", 2.8, "rgb"), ("mobile_denoise", 7, "rgb"), ("grey_denoise", 6, "grey")],
 )
 def test_a_shipped_network_beats_what_there_is_without_it(recipe, least_gain_db, colour, tmp_path: Path) -> None:
     words = [f"recipe={REPO / 'recipes' / f'{recipe}.yaml'}", "verify.runs=5", "verify.warmup=1"]
@@ -47,7 +48,9 @@ def test_sixteen_bit_activations_keep_what_eight_bits_lose(tmp_path: Path) -> No
     }
     recipe |= {"budget": {}, "verify": {"runs": 5, "warmup": 1}}
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(recipe))
-    assert main([f"recipe={tmp_path / 'two.yaml'}", f"--build={tmp_path / 'build'}", f"--dist={tmp_path / 'dist'}"]) == 0
+    assert (
+        main([f"recipe={tmp_path / 'two.yaml'}", f"--build={tmp_path / 'build'}", f"--dist={tmp_path / 'dist'}"]) == 0
+    )
     (bundle,) = (tmp_path / "dist").iterdir()
     targets = json.loads((bundle / "report" / "report.json").read_text())["targets"]
     lost_db = {target["name"]: target["quality"]["loss_db"] for target in targets}
