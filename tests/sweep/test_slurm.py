@@ -23,6 +23,9 @@ from tools.toolchains.slurm import SlurmToolchain
 
 pytestmark = [pytest.mark.slow, pytest.mark.extra("slurm")]
 TIMED = "log = bundle.parents[1] / 'log'; log.mkdir(parents=True, exist_ok=True); begun = time.time()\n"
+# SLURM_JOB_ID of one task of an array is the array's own: all of it would be cancelled.
+JOB = "job = '{SLURM_ARRAY_JOB_ID}_{SLURM_ARRAY_TASK_ID}' if 'SLURM_ARRAY_JOB_ID' in os.environ else '{SLURM_JOB_ID}'\n"
+JOB += "job = job.format(**os.environ)\n"
 NOTED = "(log / f'{begun} {time.time()}').touch()\n"
 
 
@@ -91,8 +94,8 @@ def test_a_worker_that_is_killed_takes_its_export_along(tmp_path: Path, monkeypa
 
 
 def test_a_job_that_somebody_cancels_is_submitted_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cancel = "os.system('scancel $SLURM_JOB_ID'); time.sleep(600)"
-    scripted(monkeypatch, {"one": f"{ONCE}if first:\n    {cancel}\n{BUNDLE}", "two": f"{cancel}\n"})
+    cancel = "os.system(f'scancel {job}'); time.sleep(600)"
+    scripted(monkeypatch, {"one": f"{JOB}{ONCE}if first:\n    {cancel}\n{BUNDLE}", "two": f"{JOB}{cancel}\n"})
     ended, lost = run(tmp_path, ("one", "two"))
     assert {name: each.record.exit_code for name, each in ended.items()} == {"one": 0, "two": 4}
     assert all("its job was cancelled" in why for why in lost)
