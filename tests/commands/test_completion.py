@@ -64,7 +64,7 @@ def test_bash_completes_a_key_of_the_recipe_that_was_named() -> None:
 def test_bash() -> None:
     lines = {
         **CASES,
-        "exporter recipe=mobile_d": "",
+        "exporter recipe=mobile_deb": "",
         "exporter bench a.onnx --runtime onnxruntime_cp": "",
         "exporter bench a.tflite --farm aw": "",
         "exporter re": "",
