@@ -15,6 +15,7 @@ from secrets import token_hex
 from exporter.cache.shelf import LARGEST_SMALL_BYTES, LAYOUT, SHARD, Stored
 from exporter.errors import UnusablePath
 from exporter.failures import FULL, disk_full
+from exporter.files.atomic import wait_for_disk
 
 NEW = "new"  # what is being written, until it is renamed
 _TRIES = 100
@@ -170,25 +171,14 @@ def _same_or_copy(source: Path, target: Path, *, to_disk: bool = False) -> None:
         try:
             os.link(source, target)
             if to_disk:
-                _to_disk(target)
+                wait_for_disk(target)
             return
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
     shutil.copyfile(source, target)
     if to_disk:
-        _to_disk(target)
-
-
-def _to_disk(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system without it
-            raise
-    finally:
-        os.close(number)
+        wait_for_disk(target)
 
 
 def _names(folder: Path) -> list[str]:

@@ -35,9 +35,9 @@ def write_atomically(path: Path) -> Iterator[Path]:
     with _blamed_on(path), _unfinished(path.parent) as scratch:
         new = scratch / NEW / path.name
         yield new
-        _to_disk(new)
+        wait_for_disk(new)
         new.replace(path)
-        _to_disk(path.parent)
+        wait_for_disk(path.parent)
 
 
 def create_atomically(path: Path, content: bytes) -> None:
@@ -48,14 +48,14 @@ def create_atomically(path: Path, content: bytes) -> None:
     with _blamed_on(path), _unfinished(path.parent) as scratch:
         new = scratch / NEW / path.name
         new.write_bytes(content)
-        _to_disk(new)
+        wait_for_disk(new)
         try:
             path.hardlink_to(new)  # unlike a rename it takes no other file's place
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
                 raise
             _put_where_none_is(new, path)
-        _to_disk(path.parent)
+        wait_for_disk(path.parent)
 
 
 def write_text_atomically(path: Path, text: str) -> None:
@@ -78,10 +78,10 @@ def replace_folder(path: Path, *, to_disk: bool = True) -> Iterator[Path]:
         if to_disk:
             for file in new.rglob("*"):
                 if not file.is_symlink():
-                    _to_disk(file)
+                    wait_for_disk(file)
         _put_in_place(new, path, scratch / FORMER)
         if to_disk:
-            _to_disk(path.parent)
+            wait_for_disk(path.parent)
 
 
 def remove_folder(path: Path) -> None:
@@ -175,7 +175,7 @@ def _clear_leavings(parent: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _to_disk(path: Path) -> None:
+def wait_for_disk(path: Path) -> None:
     """Wait until `path` is on disk: a disk may say only now that it is full."""
     number = os.open(path, os.O_RDONLY)
     try:

@@ -74,7 +74,7 @@ def test_an_interrupted_add_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(atomic, "_to_disk", killed)
+        patch.setattr(atomic, "wait_for_disk", killed)
         Store(str(tmp_path)).add(record())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     assert Store(str(tmp_path)).add(record())
