@@ -209,16 +209,21 @@ def _measured(
         before = read_conditions(device, fixed_performance=fixed)
         try:
             start(request)
-            text = _wait_for(device, request.result, alive, start_s + request.seconds)
+            text = _wait_for(device, phone, request.result, alive, start_s + request.seconds)
         finally:
             _sweep(device, f"{request.result}*", f"{HOME}/{request.run}*")
         after = read_conditions(device, fixed_performance=fixed)
-    if boot_id(device) != phone.boot_id:
-        raise EngineError(f"{device.serial} was restarted during the run")
+    _require_same_boot(device, phone)
     return DeviceRun(phone, how, before, after, read_result(text, request, sha256_of(model)))
 
 
-def _wait_for(device: Device, path: str, alive: Callable[[], bool], timeout_s: float) -> str:
+def _require_same_boot(device: Device, phone: Phone) -> None:
+    """Raises ConnectionLost when the phone is gone, EngineError when it was restarted since it was described."""
+    if boot_id(device) != phone.boot_id:
+        raise EngineError(f"{device.serial} was restarted during the run")
+
+
+def _wait_for(device: Device, phone: Phone, path: str, alive: Callable[[], bool], timeout_s: float) -> str:
     """The text of the result once it is renamed into place. Raises EngineError when nobody is there to write it."""
     start_s = time.monotonic()
     while (waited_s := time.monotonic() - start_s) < timeout_s:
@@ -227,6 +232,7 @@ def _wait_for(device: Device, path: str, alive: Callable[[], bool], timeout_s: f
         if text.strip():
             return text
         if not living:
+            _require_same_boot(device, phone)  # a phone that goes away takes the run with it first
             raise EngineError(f"{device.serial}: the run ended without a result")
         device.adb.pause(min(MOST_POLL_S, LEAST_POLL_S + waited_s / 10))
     raise EngineError(f"{device.serial}: no result after {timeout_s:g} s")

@@ -232,6 +232,23 @@ def test_an_app_that_dies_or_writes_half(app: str, refused: str, phone: FakePhon
         run_in_app(phone.device, model.path, [golden_pair(model)], FEW)
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_app_that_went_with_its_phone_is_not_blamed(restarted: bool, phone: FakePhone, model: Artifact, monkeypatch):
+    """The app ends a moment before adb notices; one after a restart is another phone's."""
+
+    def boot_id(device: Device) -> str:
+        if restarted:
+            return "another"
+        phone.die()
+        return device.shell("cat /proc/sys/kernel/random/boot_id")
+
+    monkeypatch.setattr(runs, "boot_id", boot_id)
+    app_is(phone, "true")
+    with pytest.raises(EngineError if restarted else ConnectionLost) as caught:
+        run_in_app(phone.device, model.path, [golden_pair(model)], FEW)
+    assert "without a result" not in str(caught.value) and ("was restarted" in str(caught.value)) == restarted
+
+
 def test_a_result_of_an_earlier_run_is_refused(phone: FakePhone, model: Artifact):
     stale = {"schema_version": 1, "run": "0" * 32, "end": True}
     read = 'result=$(sed \'s/.*"result": "\\([^"]*\\)".*/\\1/\' "$1")'
