@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 WORDS = $(MAKEOVERRIDES)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup export test check replay mutants runtimes bench clean
+.PHONY: help setup export test check replay mutants docs runtimes bench clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,17 @@ replay: $(STAMP) ## does this tree build the same bytes as an earlier commit? ma
 mutants: $(STAMP) ## how many small faults the tests notice: make mutants [only=affine]
 	$(RUN)/pip install --quiet --disable-pip-version-check --editable '.[mutants]'
 	$(RUN)/python tools/mutants.py $(only)
+
+# Beside .venv, because none of the pipeline needs it. Not --quiet, which counts no warnings and so breaks `strict`.
+DOCS := build/docs/.installed
+
+$(DOCS): pyproject.toml
+	$(PYTHON) -m venv build/docs
+	build/docs/bin/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+docs: $(DOCS) ## build the documentation in build/site; a dead link fails
+	NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build
 
 runtimes: $(STAMP) ## put together phones' engines and the toolchains of the demo app in build/engines (Debian; no root)
 	$(RUN)/exporter runtimes --install

@@ -19,7 +19,7 @@ DOCUMENTS = (
     "recipes/weights/README.md",
     "android-demo/README.md",
     "benchmarks/scale.md",
-    "docs/many_machines.md",
+    *sorted(str(path.relative_to(REPO)) for path in (REPO / "docs").rglob("*.md")),
 )
 
 
