@@ -8,6 +8,7 @@ from math import prod
 from pathlib import Path
 
 from exporter.artifact import COLOUR_IN_WORDS, Format, TensorSpec
+from exporter.bundle.devices import rows_of
 from exporter.bundle.engines import engine_cards
 from exporter.bundle.manifest import CODES, Manifest, Model
 from exporter.figures import fixed
@@ -36,6 +37,7 @@ def runtime_card(
     environment.filters["numbers"] = lambda spec: str(prod(spec.shape))
     environment.filters["figure"] = lambda value, digits: "–" if value is None else fixed(value, digits)
     template = files("exporter.bundle").joinpath("card.md").read_text(encoding="utf-8")
+    engines = engine_cards(manifest.models, folder)
     vectors = sorted((folder / "golden").glob("*.pixels.npy"))
     return environment.from_string(template).render(
         manifest=manifest,
@@ -52,7 +54,8 @@ def runtime_card(
         gpu=_first(manifest.models, Format.TFLITE, ("fp16", "fp32")),
         onnx=_first(manifest.models, Format.ONNX, ("fp32", "fp16", "int8")),
         residencies=_residencies(manifest, targets),
-        engines=engine_cards(manifest.models, folder),
+        engines=engines,
+        devices=rows_of(manifest, verdicts, engines),
         versions=version_matrix(targets),
         pixel_exact=_pixel_exact,
         pixels=vectors[0].relative_to(folder).as_posix() if vectors else None,
