@@ -14,6 +14,7 @@ from typing import Literal
 from exporter.delegate_log import left_to_cpu, refused_in
 from exporter.engines import compiled_interpreter
 from exporter.engines.litert_versions import NEWEST, litert_environment
+from exporter.engines.packages import library_path
 from exporter.engines.process import last_words, run_program
 
 GpuPrecision = Literal["fp16", "fp32"]
@@ -42,13 +43,13 @@ class GpuAnswer:
 
 def engine_environment(engine: Path, precision: GpuPrecision) -> dict[str, str]:
     """The environment in which Python finds the engine and the engine finds its driver; `engine` is its folder."""
-    driver, triplet = engine / "driver", "x86_64-linux-gnu"
+    driver = engine / "driver"
     icd = str(driver / "usr/share/vulkan/icd.d/lvp_icd.json")
     return {
         **os.environ,
         compiled_interpreter.PRECISION: precision,
         **litert_environment(NEWEST),
-        "LD_LIBRARY_PATH": f"{driver / 'lib' / triplet}:{driver / 'usr/lib' / triplet}",
+        "LD_LIBRARY_PATH": library_path(driver),
         "VK_ICD_FILENAMES": icd,
         "VK_DRIVER_FILES": icd,
         "MESA_SHADER_CACHE_DIR": str(engine / "cache"),

@@ -11,7 +11,7 @@ from exporter.browser.interpreter import WebEngine
 from exporter.engines.base import Engine, Say
 from exporter.engines.folder import proof_in, stamp_of, write_proof
 from exporter.engines.npm import unpack_npm
-from exporter.engines.packages import MACHINES, unpack_debs
+from exporter.engines.packages import MACHINES, library_path, unpack_debs
 
 INSTALL = "exporter runtimes --install litert_web"
 BROWSER = "chromium-headless-shell"
@@ -41,9 +41,8 @@ class LiteRtWebEngine(Engine):
     @property
     def web(self) -> WebEngine:
         """What a browser needs to be started with the engine."""
-        browser, triplet = self.folder / "browser", f"{platform.machine()}-linux-gnu"
-        libraries = f"{browser / 'usr/lib' / triplet}:{browser / 'lib' / triplet}"
-        env = {"LD_LIBRARY_PATH": libraries, "FONTCONFIG_FILE": str(browser / "fonts.conf")}
+        browser = self.folder / "browser"
+        env = {"LD_LIBRARY_PATH": library_path(browser), "FONTCONFIG_FILE": str(browser / "fonts.conf")}
         return WebEngine(browser / "usr/lib/chromium" / BROWSER, env, self.files)
 
     @property

@@ -75,6 +75,15 @@ def unpack_debs(
     return folder
 
 
+def library_path(root: Path) -> str:
+    """LD_LIBRARY_PATH for what was unpacked into `root`: a package may keep libraries in a folder of its own.
+
+    On the system a path within the library leads there; beside it that leads nowhere.
+    """
+    folders = {file.parent for top in ("lib", "usr/lib") for file in (root / top).rglob("*.so*") if file.is_file()}
+    return ":".join(map(str, sorted(folders)))
+
+
 class _Apt:
     """apt with directories of its own in `folder`, which holds no installed package."""
 

@@ -51,3 +51,12 @@ def test_another_architecture_brings_its_own_c_library(tmp_path: Path) -> None:
     engine = unpack_debs(["hello"], tmp_path / "engine", architecture="arm64", with_dependencies=True)
     assert (engine / "usr/bin/hello").read_bytes()[18:20] == b"\xb7\x00", "AArch64 in the ELF header"
     assert "libc6" in stamp_of(engine)["versions"]
+
+
+def test_a_library_in_a_folder_of_its_own_is_found(tmp_path: Path) -> None:
+    for place in ("lib/x/libc.so.6", "usr/lib/x/libpulse.so.0", "usr/lib/x/pulseaudio/libpulsecommon-16.1.so"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).touch()
+    (tmp_path / "usr/lib/locale").mkdir()
+    folders = packages.library_path(tmp_path).split(":")
+    assert folders == [str(tmp_path / folder) for folder in ("lib/x", "usr/lib/x", "usr/lib/x/pulseaudio")]

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from exporter.engines.base import Engine, Say
 from exporter.engines.folder import stamp_of
-from exporter.engines.packages import unpack_debs
+from exporter.engines.packages import library_path, unpack_debs
 from exporter.engines.process import start_of
 
 INSTALL = "python -m tools.toolchains adb"
@@ -31,8 +31,7 @@ class AdbToolchain(Engine):
     @property
     def environment(self) -> dict[str, str]:
         """What `adb` needs beside; it starts its server by itself, so its libraries cannot be given any other way."""
-        folders = [self.folder / root / "x86_64-linux-gnu" for root in ("lib", "usr/lib")]
-        return {"LD_LIBRARY_PATH": ":".join(map(str, [*folders, folders[1] / "android"]))}
+        return {"LD_LIBRARY_PATH": library_path(self.folder)}
 
     @property
     def adbd(self) -> list[str]:

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from exporter.engines.base import Engine, Say
 from exporter.engines.folder import stamp_of
-from exporter.engines.packages import unpack_debs
+from exporter.engines.packages import library_path, unpack_debs
 from exporter.engines.process import run_program
 from exporter.errors import EngineError
 from exporter.failures import WRONG_PATH, pass_on
@@ -46,15 +46,8 @@ class ApkToolchain(Engine):
 
     def native(self, tool: str, *words: str | Path) -> str:
         """Runs aapt, aapt2, zipalign or dexdump; gives what it says. Raises EngineError when it fails."""
-        usr = self.folder / "native" / "usr"
-        libraries = [
-            usr / "lib/x86_64-linux-gnu/android",
-            usr / "lib/x86_64-linux-gnu",
-            usr / "lib",
-            usr / "lib/p7zip",
-            self.folder / "native/lib/x86_64-linux-gnu",
-        ]
-        return run_tool([usr / "bin" / tool, *words], {"LD_LIBRARY_PATH": ":".join(map(str, libraries))})
+        native = self.folder / "native"
+        return run_tool([native / "usr/bin" / tool, *words], {"LD_LIBRARY_PATH": library_path(native)})
 
     def java(self, *words: str | Path) -> str:
         """Runs a Java program; gives what it says. Raises EngineError when it fails."""

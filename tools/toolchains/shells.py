@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from exporter.engines.base import Engine, Say
 from exporter.engines.folder import stamp_of
-from exporter.engines.packages import unpack_debs
+from exporter.engines.packages import library_path, unpack_debs
 
 INSTALL = "python -m tools.toolchains shells"
 # Themselves and the libraries they load; what else their packages depend on is perl, groff and the like.
@@ -32,8 +32,7 @@ class ShellsToolchain(Engine):
 
     @property
     def environment(self) -> dict[str, str]:
-        roots = [self.folder / root / "x86_64-linux-gnu" for root in ("lib", "usr/lib")]
-        return {"LD_LIBRARY_PATH": ":".join(map(str, roots))}
+        return {"LD_LIBRARY_PATH": library_path(self.folder)}
 
     @property
     def zsh_finds_its_parts(self) -> str:

@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from exporter.engines.base import Engine, Say
 from exporter.engines.folder import stamp_of
-from exporter.engines.packages import unpack_debs
+from exporter.engines.packages import library_path, unpack_debs
 from exporter.engines.process import run_program, start_of
 from exporter.errors import EngineError
 
@@ -63,8 +63,7 @@ class SlurmToolchain(Engine):
     def _write_programs(self) -> None:
         """Each starts with its own libraries, which what it starts in turn does not inherit: jobs are our Python."""
         self.programs.mkdir(exist_ok=True)
-        roots = [self.folder / root / "x86_64-linux-gnu" for root in ("lib", "usr/lib")]
-        libraries = ":".join(map(str, [*roots, self._plugins]))
+        libraries = library_path(self.folder)
         for name in (*COMMANDS, *DAEMONS):
             places = [
                 self.folder / "usr" / place / f"{name}{ending}" for place in ("bin", "sbin") for ending in ("", "-wlm")
