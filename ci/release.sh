@@ -68,9 +68,10 @@ environment() {
         echo "No environment could be made with ${EXPORTER_PYTHON:-python3.11}: EXPORTER_PYTHON names another." >&2
         exit 4
     fi
-    stamp="$("$python" -V) $extras $root $(sha256sum <"$root/pyproject.toml")"
+    stamp="$("$python" -V) $extras $root $(cat "$root"/{pyproject.toml,constraints.txt} | sha256sum)"
     if [[ $(cat "$folder/.exporter" 2>/dev/null) != "$stamp" ]]; then
-        attempt install "$python" -m pip install --quiet --disable-pip-version-check --editable "${root}[$extras]"
+        attempt install "$python" -m pip install --quiet --disable-pip-version-check --no-compile \
+            --constraint "$root/constraints.txt" --editable "${root}[$extras]"
         ((code == 0)) || stop '⚠️ The exporter could not be installed' install 4
         echo "$stamp" >"$folder/.exporter"
     fi

@@ -226,7 +226,7 @@ def test_json_listings_are_json(capsys):
 
 def test_make_passes_every_word_on(tmp_path):
     """`make export recipe=… key.sub=value` and `exporter recipe=… key.sub=value` are the same words."""
-    for name in ("Makefile", "pyproject.toml"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_text((REPO / name).read_text())
     fake = tmp_path / ".venv" / "bin" / "exporter"
     fake.parent.mkdir(parents=True)
