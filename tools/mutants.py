@@ -42,7 +42,7 @@ SETTINGS = """
 [tool.mutmut]
 source_paths = ["exporter"]
 only_mutate = [{module!r}]
-also_copy = ["exporter", "tests", "recipes", "calibration", "tools", "benchmarks", "android-demo", "README.md"]
+also_copy = ["exporter", "tests", "recipes", "calibration", "tools", "benchmarks", "android-demo", "docs", "README.md"]
 pytest_add_cli_args = ["-x", "-p", "no:cacheprovider"]
 pytest_add_cli_args_test_selection = {tests}
 process_isolation = "forkserver"

@@ -21,15 +21,6 @@ if TYPE_CHECKING:
 
     from exporter.data.calibration import CalibrationSet, Floats
     from exporter.data.training import TrainingSet
-    from exporter.generators.description import Description
-
-# What a stage may read besides its source, in words.
-READS = {
-    "teacher": "the recipe's trained model",
-    "calibration": "data.calibration",
-    "training": "data.training",
-    "seed": "seed",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +41,6 @@ class Workspace:
         return (image for place, image in enumerate(self.calibration) if place in places)
 
 
-@dataclass(frozen=True, slots=True)
-class Untrained:
-    """The torch model that a chain will have come to, and what its file will say of it."""
-
-    network: nn.Module
-    description: Description
-    user_classes: frozenset[str]  # as Artifact's
-
-
 class Stage(BaseModel, ABC):
     """A stage's fields are its recipe options, so a recipe is checked before anything runs."""
 
@@ -69,7 +51,7 @@ class Stage(BaseModel, ABC):
     gives: ClassVar[Format]
     needs: ClassVar[tuple[str, ...]] = ()  # modules that `run` imports and a base install has not
     packages: ClassVar[tuple[str, ...]] = ()  # distributions that matter although no import of ours names them
-    reads: ClassVar[frozenset[str]] = frozenset()  # of READS
+    reads: ClassVar[frozenset[str]] = frozenset()  # of "teacher", "calibration", "training", "seed"
     resumes: ClassVar[bool] = False  # it keeps checkpoints in its folder and goes on from them
     spent: ClassVar[frozenset[str]] = frozenset()  # files of its folder that nobody needs once its result is kept
 
@@ -86,13 +68,13 @@ class Stage(BaseModel, ABC):
         """Architectures whose code it runs, besides those that the network files it reads say they are of."""
         return ()
 
-    def check(self, source: Untrained, workspace: Workspace) -> Untrained:
-        """Try what `run` will need of `source`.
+    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+        """Try what `run` will need of `network`, the torch model that the chain has come to, untrained.
 
-        Returns what it would hand on. Raises an ExportError for all that can be known before any training; writes
-        nothing and leaves the network as it is.
+        Returns the model it would hand on. Raises an ExportError for all that can be known before any training;
+        writes nothing and leaves `network` as it is.
         """
-        return source
+        return network
 
     def machine(self) -> str:
         """What of this machine decides the result; empty when nothing does."""

@@ -11,10 +11,12 @@ from pydantic import Field, model_validator
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
-from exporter.stages.base import Stage, Untrained, Workspace
+from exporter.stages.base import Stage, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torch import nn
 
     from exporter.nvidia.build import Plan, Profile
     from exporter.nvidia.library import Library
@@ -59,11 +61,11 @@ class BuildTensorrt(Stage):
             raise ValueError(f"{self.smallest} ≤ {middle} ≤ {self.largest} does not hold")
         return self
 
-    def check(self, source: Untrained, workspace: Workspace) -> Untrained:
+    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
         from exporter.nvidia.library import open_library
 
         open_library(self.builder)
-        return source
+        return network
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises MissingTool without the builder, StageError naming the nodes that lint or the builder refuse."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import MissingTool
 from exporter.npu.vendors import VENDORS, VendorName
-from exporter.stages.base import Stage, Untrained, Workspace
+from exporter.stages.base import Stage, Workspace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class CompileNpu(Stage):
@@ -36,11 +39,11 @@ class CompileNpu(Stage):
     """LiteRT's release that compiles, in a folder of its own; left out, the one installed here. Name another where this
     one does not compile for the vendor."""
 
-    def check(self, source: Untrained, workspace: Workspace) -> Untrained:
+    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
         vendor = VENDORS[self.vendor]
         if not vendor.is_installed:
             raise MissingTool(f"{self.name}: {vendor.title}'s compiler is not installed", hint=vendor.install)
-        return source
+        return network
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises MissingTool without the compiler, StageError when nothing was compiled."""

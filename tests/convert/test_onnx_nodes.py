@@ -13,7 +13,7 @@ from tests.convert.onnx_node_models import Run, node_tests, runs
 from tests.passes.tflite.test_cleanup import invoked
 
 LARGEST_SHARE_REFUSED = 0.12
-README = Path(__file__).parents[2] / "README.md"
+NETWORKS = Path(__file__).parents[2] / "docs" / "networks.md"
 OPERATORS = sorted(KNOWN)  # each has tests of ONNX; these are made when the first is wanted, not to list them
 
 
@@ -43,8 +43,8 @@ def test_operator(operator):
     assert found["right"] or not found, found
 
 
-def test_the_count_in_the_readme():
+def test_the_count_in_the_documentation():
     total = sum((verdicts(operator) for operator in OPERATORS), Counter())
     assert total["right"] >= (1 - LARGEST_SHARE_REFUSED) * total.total()
     refused = total.total() - total["right"]
-    assert f"{total.total()} runs: {total['right']} right, {refused} refused" in README.read_text()
+    assert f"{total.total()} runs: {total['right']} right, {refused} refused" in NETWORKS.read_text()

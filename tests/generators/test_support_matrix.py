@@ -7,7 +7,7 @@ import pytest
 
 from exporter.commands.generators import TITLES, read_verdicts
 from exporter.generators.table import GENERATORS
-from tools import matrix_cell, support_matrix, update_readme
+from tools import matrix_cell, support_matrix, update_figures
 
 
 def cell(height, width, **more):
@@ -109,7 +109,7 @@ def test_every_architecture_has_a_verdict_for_every_target():
             assert "not implemented" not in verdict["reason"] and "crashed" not in verdict["reason"]
 
 
-def test_readme_shows_the_matrix():
-    readme = (support_matrix.ROOT / "README.md").read_text(encoding="utf-8")
-    shown = readme.split("<!-- matrix:begin -->\n")[1].split("\n<!-- matrix:end -->")[0]
-    assert shown == update_readme.support_matrix(), "run tools/update_readme.py"
+def test_the_documentation_shows_the_matrix():
+    page = update_figures.PAGES["matrix"].read_text(encoding="utf-8")
+    shown = page.split("<!-- matrix:begin -->\n")[1].split("\n<!-- matrix:end -->")[0]
+    assert shown == update_figures.support_matrix(), "run tools/update_figures.py"

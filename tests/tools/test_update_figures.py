@@ -14,7 +14,7 @@ from exporter.judge.verdicts import Status, Verdict, tally
 from exporter.recipes.export import load_recipe
 from exporter.runs.export import pledges
 from tests.conftest import REPO
-from tools import update_readme
+from tools import update_figures
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_the_readme_counts_the_promises_of_the_default_recipe(promised: tuple[tu
     verdicts, own = promised
     targets = [{"name": name, "runtime": runtime} for name, runtime in own.items()]
     report = json.loads(json_text({"targets": targets, "promises": verdicts}))
-    assert f"{update_readme.promises(report)};" in (REPO / "README.md").read_text()
+    assert f"{update_figures.promises(report)};" in (REPO / "README.md").read_text()
 
 
 def test_without_the_engines_the_tool_says_what_the_readme_announces(promised: tuple[tuple[Verdict, ...], Any]) -> None:

@@ -1,7 +1,7 @@
-"""Writes the figures of the last export and of the benchmarks into the README, between its markers.
+"""Writes the figures of the last export and of the benchmarks into README and docs/, between their markers.
 
-    .venv/bin/python tools/update_readme.py dist/mobile_deblur-0.1.0
-    .venv/bin/python tools/update_readme.py      # the support matrix alone
+    .venv/bin/python tools/update_figures.py dist/mobile_deblur-0.1.0
+    .venv/bin/python tools/update_figures.py      # the support matrix alone
 
 Reads the bundle's report, benchmarks/*.json and exporter/generators/support_matrix.json.
 """
@@ -20,15 +20,14 @@ from exporter.figures import fixed
 from exporter.judge.verdicts import Status, tally
 
 REPO = Path(__file__).parent.parent
+PAGES = {"summary": REPO / "README.md", "matrix": REPO / "docs/networks.md", "measured": REPO / "docs/verified.md"}
 
 
 def main(bundle: Path | None) -> None:
-    readme = REPO / "README.md"
-    text = _put(readme.read_text(), "matrix", support_matrix())
+    _put("matrix", support_matrix())
     if bundle is not None:
-        text = _put(text, "summary", _summary(_read(bundle / "report" / "report.json")))
-        text = _put(text, "measured", _measured())
-    readme.write_text(text)
+        _put("summary", _summary(_read(bundle / "report" / "report.json")))
+        _put("measured", _measured())
 
 
 def support_matrix() -> str:
@@ -120,9 +119,11 @@ def _table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (titles, ("---",) * len(titles), *rows))
 
 
-def _put(text: str, marker: str, content: str) -> str:
+def _put(marker: str, content: str) -> None:
+    page = PAGES[marker]
     pattern = rf"(<!-- {marker}:begin -->\n).*?(<!-- {marker}:end -->)"
-    return re.sub(pattern, lambda match: f"{match[1]}{content}\n{match[2]}", text, flags=re.DOTALL)
+    text = re.sub(pattern, lambda match: f"{match[1]}{content}\n{match[2]}", page.read_text(), flags=re.DOTALL)
+    page.write_text(text)
 
 
 def _read(path: Path) -> dict[str, Any]:
