@@ -11,6 +11,7 @@ from exporter.recipes.export import load_recipe
 from exporter.recipes.plan import make_plan
 from tests.conftest import REPO
 from tests.documents import files
+from tools.reference.pages import FOLDER, PAGES
 
 DOCUMENTS = (
     "README.md",
@@ -100,3 +101,8 @@ def test_nothing_in_the_repository_is_too_large():
     }
     assert max(sizes.values()) < 20e6
     assert sum(sizes.values()) < 120e6
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_reference_is_the_codes(name):
+    assert (FOLDER / name).read_text() == PAGES[name](), "write it anew: python -m tools.reference"

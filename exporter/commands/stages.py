@@ -7,9 +7,10 @@ from dataclasses import asdict
 from inspect import cleandoc
 from typing import Any
 
-from exporter.commands.words import add_json, completes, show, show_json, show_table
+from exporter.commands.words import add_json, completes, show, show_json, show_table, show_wrapped
 from exporter.recipes.options import Option, options_of_stage
 from exporter.stages import STAGES, Stage
+from exporter.stages.base import READS
 from exporter.suggestions import named
 
 
@@ -44,25 +45,26 @@ def _show_one(stage: type[Stage], as_json: bool) -> None:
             | {"options": [*map(asdict, options)]}
         )
         return
-    show(f"{stage.name}  ({stage.takes} → {stage.gives})\n\n{cleandoc(stage.__doc__ or '')}\n")
-    columns = ("option", "values", "unit", "default", "what it is", "when to change it")
-    show_table("", columns, [_row(option) for option in options])
-    show(
-        f"in a recipe:  - {stage.name}: {{{options[0].key}: …}}      on a command line: {stage.name}.{options[0].key}=…"
-    )
+    show(f"{stage.name}  ({stage.takes} → {stage.gives})\n")
+    for paragraph in cleandoc(stage.__doc__ or "").split("\n\n"):
+        show_wrapped(paragraph)
+        show()
+    if reads := [words for key, words in READS.items() if key in stage.reads]:
+        show_wrapped(f"reads: the model, {', '.join(reads)}")
+        show()
+    for option in options:
+        _show_option(option)
+    first = options[0].key
+    show(f"in a recipe:        - {stage.name}: {{{first}: …}}\non a command line:  {stage.name}.{first}=…")
 
 
-def _row(option: Option) -> tuple[str, ...]:
-    values = ", ".join(filter(None, (option.kind, option.range)))
-    return option.key, values, option.unit, _default(option), option.what, option.when
-
-
-def _default(option: Option) -> str:
-    if option.required:
-        return "has to be given"
-    if isinstance(option.default, bool):
-        return str(option.default).lower()
-    return "" if option.default is None else str(option.default)
+def _show_option(option: Option) -> None:
+    """Name, values and default, then the rest further in."""
+    values = ", ".join(filter(None, (option.values, option.unit)))
+    default = option.default_text if option.required else option.default_text and f"default {option.default_text}"
+    show_wrapped("; ".join(filter(None, (f"{option.key}: {values}", default))), 2, 6)
+    show_wrapped(f"{option.what}. {option.when}.", 6)
+    show()
 
 
 def _listed(stage: type[Stage]) -> dict[str, Any]:

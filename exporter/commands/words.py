@@ -7,12 +7,16 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
 
 from exporter.cache.shelf import STORE
 from exporter.console import open_console
 from exporter.errors import RecipeError
 from exporter.files.plain_json import json_text
 from exporter.suggestions import nearest, shortened
+
+LONGEST_LINE = 100  # that is still read with ease
 
 
 def add_recipe_words(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +70,14 @@ def split_words(words: Iterable[str]) -> tuple[str, dict[str, str]]:
 def show(text: str = "") -> None:
     """One line for a person."""
     sys.stdout.write(text + "\n")
+
+
+def show_wrapped(text: str, indent: int = 0, further: int = 0) -> None:
+    """`text` in lines that fit the terminal, `indent` from its edge, all but the first `further` in; "" is no line."""
+    width = min(get_terminal_size().columns, LONGEST_LINE)
+    before = " " * indent, " " * (indent + further)
+    for line in wrap(text, width, initial_indent=before[0], subsequent_indent=before[1], break_on_hyphens=False):
+        show(line)
 
 
 def show_json(value: object) -> None:

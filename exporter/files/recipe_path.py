@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from exporter.failures import WRONG_PATH, pass_on
 from exporter.files.hub_reference import SCHEME, hub_reference_of, parse_hub_reference
 from exporter.suggestions import likely_file
 
 LONGEST_SHOWN = 200  # characters
+# As a schema says them.
+A_FILE, A_FOLDER = (Field(json_schema_extra={"format": name}) for name in ("file-path", "directory-path"))
 
 
 def weights_path(text: str) -> Path:
@@ -69,6 +71,6 @@ def _kind(path: Path) -> str:
     return "a folder" if path.is_dir() else "a file" if path.is_file() else "a device"
 
 
-RecipeFile = Annotated[Path, BeforeValidator(_placed), AfterValidator(_find), AfterValidator(_require_file)]
-RecipeFolder = Annotated[Path, AfterValidator(_find), AfterValidator(_require_folder)]
+RecipeFile = Annotated[Path, BeforeValidator(_placed), AfterValidator(_find), AfterValidator(_require_file), A_FILE]
+RecipeFolder = Annotated[Path, AfterValidator(_find), AfterValidator(_require_folder), A_FOLDER]
 RecipeCheckpoint = Annotated[Path, BeforeValidator(_placed), AfterValidator(_find), AfterValidator(_require_checkpoint)]

@@ -63,6 +63,14 @@ class _Node:
     keys: dict[str, int] = field(default_factory=dict)  # the line of each key
 
 
+def one_line(value: Any) -> str:
+    """`value` as YAML in one line."""
+    import yaml
+
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
+    return text.removesuffix("\n").removesuffix("\n...").strip()
+
+
 def read_yaml(text: str) -> tuple[Any, Lines]:
     """The one document in `text`, and the line of every value by its path, such as ("stages", 0, "prune").
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from exporter.files.hub_reference import hub_reference_of
+from exporter.files.yaml_text import one_line
 from exporter.generators.interface import Carried
 from exporter.probe.results import Probe, Row
 from exporter.recipes.schema import schema_line
@@ -228,9 +227,7 @@ def _place(path: Path, folder: Path) -> str:
 
 
 def _flow(value: Any) -> str:
-    """`value` as YAML in one line."""
-    text: str = yaml.safe_dump(_plain(value), default_flow_style=True, width=10**6, allow_unicode=True, sort_keys=False)
-    return text.removesuffix("\n").removesuffix("\n...").strip()
+    return one_line(_plain(value))
 
 
 def _plain(value: Any) -> Any:

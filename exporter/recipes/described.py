@@ -32,9 +32,10 @@ def what_and_when(description: str) -> tuple[str, str]:
     return what.removesuffix("."), when.removesuffix(".")
 
 
-def unit_of(key: str) -> str:
-    """The unit that ends a key's name, or nothing."""
-    return UNITS.get(key.rpartition("_")[2], "")
+def unit_of(key: str, what: str = "") -> str:
+    """The unit that ends a key's name or, behind a comma, `what` it is; or nothing."""
+    said = what.rpartition(", ")[2]
+    return UNITS.get(key.rpartition("_")[2], said if said in UNITS.values() else "")
 
 
 @cache

@@ -74,7 +74,7 @@ class Recipe(Part):
     name: Annotated[Name, AfterValidator(_free_name)]
     """Name of the bundle and its files: letters, digits, _ and -."""
     version: Version
-    """Version of the bundle: letters, digits, . _ and -."""
+    """Version of the bundle: letters, digits, dots, _ and -."""
     description: str = ""
     """One sentence that card and report show."""
     licence: str = "Apache-2.0"

@@ -48,7 +48,7 @@ def _way(value: Any) -> Any:
 class CarriedState(Part):
     """One state: which output it becomes, and the shape of its zeros before the first frame."""
 
-    output: Annotated[tuple[str, ...], BeforeValidator(_way, json_schema_input_type=str), Field(max_length=16)] = ()
+    output: Annotated[tuple[str, ...], Field(max_length=16), BeforeValidator(_way, json_schema_input_type=str)] = ()
     """Which output it becomes: 1, state, 1.0; `frame` is the picture that went in, `picture` the one that came out;
     without it found by trying."""
     shape: Annotated[Any, BeforeValidator(_structure)] = None

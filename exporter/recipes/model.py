@@ -26,7 +26,7 @@ def _constant(value: Any) -> Any:
     return value
 
 
-Way = Annotated[tuple[str, ...], BeforeValidator(_way, json_schema_input_type=str | list[str]), Field(max_length=16)]
+Way = Annotated[tuple[str, ...], Field(max_length=16), BeforeValidator(_way, json_schema_input_type=str | list[str])]
 Constant = Annotated[Any, BeforeValidator(_constant)]
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator
 
+from exporter.files.recipe_path import A_FOLDER
 from exporter.recipes.values import Part
 
 _SERVER = ("http", "https")
@@ -48,5 +49,5 @@ class Track(Part):
 
     mlflow: Annotated[str, BeforeValidator(_store)] | None = None
     """Where MLflow keeps a run: a folder, or the address of a tracking server without user and password."""
-    tensorboard: Annotated[Path, BeforeValidator(_folder)] | None = None
+    tensorboard: Annotated[Path, BeforeValidator(_folder), A_FOLDER] | None = None
     """Folder for TensorBoard's event files."""

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from exporter.data.calibration import CalibrationSet, Floats
     from exporter.data.training import TrainingSet
 
+# What a stage may read besides its source, in words.
+READS = {
+    "teacher": "the recipe's trained model",
+    "calibration": "data.calibration",
+    "training": "data.training",
+    "seed": "seed",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -51,7 +59,7 @@ class Stage(BaseModel, ABC):
     gives: ClassVar[Format]
     needs: ClassVar[tuple[str, ...]] = ()  # modules that `run` imports and a base install has not
     packages: ClassVar[tuple[str, ...]] = ()  # distributions that matter although no import of ours names them
-    reads: ClassVar[frozenset[str]] = frozenset()  # of "teacher", "calibration", "training", "seed"
+    reads: ClassVar[frozenset[str]] = frozenset()  # of READS
     resumes: ClassVar[bool] = False  # it keeps checkpoints in its folder and goes on from them
     spent: ClassVar[frozenset[str]] = frozenset()  # files of its folder that nobody needs once its result is kept
 

@@ -1,0 +1,15 @@
+"""Which pages there are."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.reference.recipes import recipe_page, space_page, train_page
+from tools.reference.stages import stages_page
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+PAGES: dict[str, Callable[[], str]] = {
+    "recipe.md": recipe_page,
+    "stages.md": stages_page,
+    "train.md": train_page,
+    "space.md": space_page,
+}
