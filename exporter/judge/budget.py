@@ -52,30 +52,37 @@ class Pledge:
 
 
 def _parity(result: TargetResult) -> Value:
+    """Not measured where the runtime is not here, was lost or cannot run the file, or nothing runs the float model."""
     return result.parity if isinstance(result.parity, NotMeasured) else result.parity.worst_psnr_db
 
 
 def _latency(result: TargetResult) -> Value:
+    """Not measured where the runtime is not here, was lost or cannot run the file."""
     return result.latency if isinstance(result.latency, NotMeasured) else result.latency.p50_ms
 
 
 def _size(result: TargetResult) -> Value:
+    """Always measured, where the file was built."""
     return result.artifact.size_bytes / 1e6
 
 
 def _quality(field: str, result: TargetResult) -> Value:
+    """Not measured where the runtime is not here, was lost or cannot run the file, or nothing runs the float model."""
     return result.quality if isinstance(result.quality, NotMeasured) else float(getattr(result.quality, field))
 
 
 def _audit(figure: Callable[[Audit], float], result: TargetResult) -> Value:
+    """Not measured of a file whose format is not looked into, such as a TensorRT engine."""
     return result.audit if isinstance(result.audit, NotMeasured) else figure(result.audit)
 
 
 def _seam(result: TargetResult) -> Value:
+    """Not measured where the runtime cannot run the file, or the network carries a state or takes no larger picture."""
     return result.seam if isinstance(result.seam, NotMeasured) else result.seam.psnr_db
 
 
 def _residency(figure: Callable[[Residency], float], result: TargetResult | CrossRuntimeCheck) -> Value:
+    """Not measured where the runtime is not here, has no accelerator that tells, or probably did not use it."""
     found = result.residency
     if isinstance(found, Residency) and found.suspect:
         return NotMeasured(found.suspect)
@@ -96,6 +103,7 @@ def _transposes(audit: Audit) -> float:
 
 
 def _errors(result: TargetResult) -> Value:
+    """Not measured where no error was found, but nobody looked into the file or ran it."""
     errors = sum(finding.severity == "error" for finding in result.findings)
     if errors:
         return errors

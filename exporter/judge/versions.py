@@ -12,12 +12,12 @@ from exporter.runtimes import RUNTIMES
 
 PROMISE = "min_version_parity_db"  # made by `verify.versions`, of every .tflite
 # Floats are computed in float32 by every release, in an order of its own; integer kernels round in other places.
-_TOLERANCE_DB: dict[Precision, float] = {"fp32": 100.0, "fp16": 100.0, "int16x8": 60.0, "int8": 40.0}
+TOLERANCE_DB: dict[Precision, float] = {"fp32": 100.0, "fp16": 100.0, "int16x8": 60.0, "int8": 40.0}
 
 
 def tolerance_db(precision: Precision) -> float:
     """How near a release's picture has to be to that of the release that measured the file, PSNR as it is shown."""
-    return _TOLERANCE_DB[precision]
+    return TOLERANCE_DB[precision]
 
 
 def versions_due(runtime: str, versions: Iterable[str]) -> tuple[str, ...]:

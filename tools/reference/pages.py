@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from tools.reference.exit_codes import exit_codes_page
+from tools.reference.promises import promises_page
 from tools.reference.recipes import recipe_page, space_page, train_page
 from tools.reference.stages import stages_page
 
@@ -10,6 +12,8 @@ FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 PAGES: dict[str, Callable[[], str]] = {
     "recipe.md": recipe_page,
     "stages.md": stages_page,
+    "promises.md": promises_page,
+    "exit_codes.md": exit_codes_page,
     "train.md": train_page,
     "space.md": space_page,
 }
