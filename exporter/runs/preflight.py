@@ -31,7 +31,7 @@ from exporter.recipes.export import Recipe
 from exporter.recipes.plan import Chain, stage_path
 from exporter.runs.folder import RunFolder
 from exporter.runtimes import runtime
-from exporter.stages import Stage, Workspace
+from exporter.stages import Stage, Untrained, Workspace
 from exporter.training.options import FitOptions
 
 if TYPE_CHECKING:
@@ -115,23 +115,28 @@ def try_networks(recipe: Recipe, chains: Sequence[Chain], workspace: Workspace) 
     """Build every network of the chains once, as each stage would; their sizes in bytes, the teacher's first."""
     import torch
 
+    from exporter.generators.description import read_description
     from exporter.generators.network_file import read_network
 
     with torch.random.fork_rng(devices=[]), workspace.quiet():  # what is drawn here must not shift what training draws
-        teacher = read_network(workspace.teacher.path, workspace.teacher.user_classes)
-        sizes, made = [size_of(teacher)], {_identity(()): teacher}
+        model = workspace.teacher
+        teacher = Untrained(
+            read_network(model.path, model.user_classes), read_description(model.path), model.user_classes
+        )
+        sizes, made = [size_of(teacher.network)], {_identity(()): teacher}
         for chain in chains:
             for i, stage in enumerate(chain.stages[1:], 1):
                 before, after = _identity(chain.stages[1:i]), _identity(chain.stages[1 : i + 1])
                 if after not in made:
                     made[after] = _tried(recipe, chain, i, stage, made[before], workspace)
-                    sizes += [size_of(made[after])] if made[after] is not made[before] else []
+                    network = made[after].network
+                    sizes += [size_of(network)] if network is not made[before].network else []
     return sizes
 
 
-def _tried(recipe: Recipe, chain: Chain, i: int, stage: Stage, network: nn.Module, workspace: Workspace) -> nn.Module:
+def _tried(recipe: Recipe, chain: Chain, i: int, stage: Stage, source: Untrained, workspace: Workspace) -> Untrained:
     try:
-        return stage.check(network, workspace)
+        return stage.check(source, workspace)
     except (RecipeError, CheckpointError, DataError, StageError) as error:
         raise PlanError(f"{recipe.at(*stage_path(recipe, chain, i))}: {error}") from error
 

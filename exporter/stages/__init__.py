@@ -1,6 +1,6 @@
 """All stages, in the order a model usually meets them. Add yours here: one line."""
 
-from exporter.stages.base import Stage, Workspace
+from exporter.stages.base import Stage, Untrained, Workspace
 from exporter.stages.build_tensorrt import BuildTensorrt
 from exporter.stages.compile_npu import CompileNpu
 from exporter.stages.distill import Distill
@@ -14,7 +14,7 @@ from exporter.stages.reestimate_norm import ReestimateNorm
 from exporter.stages.simplify_onnx import SimplifyOnnx
 from exporter.stages.torch_to_onnx import TorchToOnnx
 
-__all__ = ["STAGES", "LoadGenerator", "Stage", "Workspace"]
+__all__ = ["STAGES", "LoadGenerator", "Stage", "Untrained", "Workspace"]
 
 STAGES: tuple[type[Stage], ...] = (
     Prune,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from exporter.data.calibration import CalibrationSet, Floats
     from exporter.data.training import TrainingSet
+    from exporter.generators.description import Description
 
 # What a stage may read besides its source, in words.
 READS = {
@@ -47,6 +48,15 @@ class Workspace:
         """At most so many calibration pictures, evenly spread, in order."""
         places = evenly_spread(len(self.calibration), most)
         return (image for place, image in enumerate(self.calibration) if place in places)
+
+
+@dataclass(frozen=True, slots=True)
+class Untrained:
+    """The torch model that a chain will have come to, and what its file will say of it."""
+
+    network: nn.Module
+    description: Description
+    user_classes: frozenset[str]  # as Artifact's
 
 
 class Stage(BaseModel, ABC):
@@ -76,13 +86,13 @@ class Stage(BaseModel, ABC):
         """Architectures whose code it runs, besides those that the network files it reads say they are of."""
         return ()
 
-    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
-        """Try what `run` will need of `network`, the torch model that the chain has come to, untrained.
+    def check(self, source: Untrained, workspace: Workspace) -> Untrained:
+        """Try what `run` will need of `source`.
 
-        Returns the model it would hand on. Raises an ExportError for all that can be known before any training;
-        writes nothing and leaves `network` as it is.
+        Returns what it would hand on. Raises an ExportError for all that can be known before any training; writes
+        nothing and leaves the network as it is.
         """
-        return network
+        return source
 
     def machine(self) -> str:
         """What of this machine decides the result; empty when nothing does."""

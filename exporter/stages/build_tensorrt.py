@@ -11,12 +11,10 @@ from pydantic import Field, model_validator
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
-from exporter.stages.base import Stage, Workspace
+from exporter.stages.base import Stage, Untrained, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from torch import nn
 
     from exporter.nvidia.build import Plan, Profile
     from exporter.nvidia.library import Library
@@ -61,11 +59,11 @@ class BuildTensorrt(Stage):
             raise ValueError(f"{self.smallest} ≤ {middle} ≤ {self.largest} does not hold")
         return self
 
-    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+    def check(self, source: Untrained, workspace: Workspace) -> Untrained:
         from exporter.nvidia.library import open_library
 
         open_library(self.builder)
-        return network
+        return source
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises MissingTool without the builder, StageError naming the nodes that lint or the builder refuse."""

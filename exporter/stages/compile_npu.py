@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import MissingTool
 from exporter.npu.vendors import VENDORS, VendorName
-from exporter.stages.base import Stage, Workspace
-
-if TYPE_CHECKING:
-    from torch import nn
+from exporter.stages.base import Stage, Untrained, Workspace
 
 
 class CompileNpu(Stage):
@@ -39,11 +36,11 @@ class CompileNpu(Stage):
     """LiteRT's release that compiles, in a folder of its own; left out, the one installed here. Name another where this
     one does not compile for the vendor."""
 
-    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+    def check(self, source: Untrained, workspace: Workspace) -> Untrained:
         vendor = VENDORS[self.vendor]
         if not vendor.is_installed:
             raise MissingTool(f"{self.name}: {vendor.title}'s compiler is not installed", hint=vendor.install)
-        return network
+        return source
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises MissingTool without the compiler, StageError when nothing was compiled."""

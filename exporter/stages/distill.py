@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
 from exporter.files.recipe_path import RecipeCheckpoint
-from exporter.stages.base import Stage, Workspace
+from exporter.stages.base import Stage, Untrained, Workspace
 from exporter.stages.training import check_training, require_same_picture, train_with_teacher
 from exporter.training.options import CHECKPOINT, FitOptions
 
@@ -76,8 +76,9 @@ class Distill(FitOptions, Stage):
         allowed = source.user_classes | {self.student}
         return Artifact.of_file(path, self.gives, like=source, step=str(self), user_classes=allowed)
 
-    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+    def check(self, source: Untrained, workspace: Workspace) -> Untrained:
         from exporter.generators.build import build_network, generator_info
+        from exporter.generators.description import Description
         from exporter.generators.network_file import in_unit_range
 
         check_training(self, workspace)
@@ -85,7 +86,8 @@ class Distill(FitOptions, Stage):
         self._check_size(info, workspace.teacher)
         student = in_unit_range(self._start(build_network(info, self.kwargs)), info.range).eval()
         require_same_picture(student, workspace.teacher, f"the student {info.name}")
-        return student
+        description = Description(self.student, self.kwargs, info.range, info.multiple)
+        return Untrained(student, description, source.user_classes | {self.student})
 
     def _start(self, student: nn.Module) -> nn.Module:
         from exporter.checkpoints.fit import load_into

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -14,7 +14,7 @@ from exporter.failures import explained, in_one_line
 from exporter.files.recipe_path import RecipeFile
 from exporter.generators.description import Description, read_description
 from exporter.generators.users_code import FAILS_WITH
-from exporter.stages.base import Stage, Workspace
+from exporter.stages.base import Stage, Untrained, Workspace
 from exporter.stages.training import check_training, train_with_teacher
 from exporter.suggestions import did_you_mean
 from exporter.training.options import CHECKPOINT, FitOptions
@@ -61,14 +61,15 @@ class Prune(FitOptions, Stage):
         from exporter.training.cost import cost_of
 
         original = read_network(source.path, source.user_classes)
-        pruned = self._prune(original, source)
+        description = read_description(source.path)
+        pruned = self._prune(original, description, source.input.shape)
         for line in _said(pruned.whole):
             workspace.progress.say(f"{self.name}: {line}")
-        self._go_on_from(pruned.network, source)
+        self._go_on_from(pruned.network, source.user_classes)
         before, after = cost_of(original, source.input.shape), cost_of(pruned.network, source.input.shape)
         recovered = train_with_teacher(self.name, self, pruned.network, original, workspace, trained=True)
         path = workspace.folder / "pruned.safetensors"
-        write_network(recovered, describe_pruned(recovered, read_description(source.path)), path)
+        write_network(recovered, describe_pruned(recovered, description), path)
         facts = {
             "macs_before": before.macs,
             "macs_after": after.macs,
@@ -78,20 +79,22 @@ class Prune(FitOptions, Stage):
         (workspace.folder / "facts.json").write_text(json.dumps(facts))
         return Artifact.of_file(path, self.gives, like=source, step=str(self))
 
-    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
-        check_training(self, workspace)
-        pruned = self._prune(network, workspace.teacher).network
-        self._go_on_from(pruned, workspace.teacher)
-        return pruned
+    def check(self, source: Untrained, workspace: Workspace) -> Untrained:
+        from exporter.generators.network_file import describe_pruned
 
-    def _go_on_from(self, pruned: nn.Module, source: Artifact) -> None:
+        check_training(self, workspace)
+        pruned = self._prune(source.network, source.description, workspace.teacher.input.shape).network
+        self._go_on_from(pruned, source.user_classes)
+        return Untrained(pruned, describe_pruned(pruned, source.description), source.user_classes)
+
+    def _go_on_from(self, pruned: nn.Module, user_classes: Collection[str]) -> None:
         from exporter.checkpoints.fit import load_into
         from exporter.generators.network_file import read_network
 
         if self.warm_start is None:
             return
         try:
-            earlier = read_network(self.warm_start, source.user_classes).state_dict()
+            earlier = read_network(self.warm_start, user_classes).state_dict()
             load_into(pruned, earlier, self.warm_start, "what is left after pruning")
         except ForeignClass:
             raise
@@ -99,16 +102,16 @@ class Prune(FitOptions, Stage):
             hint = "prune.warm_start must come from the same checkpoint, ratio, round_to and keep"
             raise CheckpointError(str(error).splitlines()[0], hint=hint) from None
 
-    def _prune(self, network: nn.Module, source: Artifact) -> Pruned:
+    def _prune(self, network: nn.Module, description: Description, shape: Sequence[int]) -> Pruned:
         """Raises StageError when nothing can be removed: before training is paid for, not after."""
         import torch
 
         from exporter.pruning.channels import Wanted, remove_channels
 
-        example = torch.full(source.input.shape, 0.5)
+        example = torch.full(tuple(shape), 0.5)
         keep = (*self._kept(network), _last_convolution(network, example))
         wanted = Wanted(self.ratio, self.round_to, keep)
-        return remove_channels(network, example, wanted, _checked_by(network, read_description(source.path)))
+        return remove_channels(network, example, wanted, _checked_by(network, description))
 
     def _kept(self, network: nn.Module) -> Iterator[str]:
         """Names of modules, as the network's own class or its wrappers have them."""

@@ -11,7 +11,7 @@ from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
 from exporter.quantization.settings import Int8Settings, TunableInt8Settings
 from exporter.stages.autotune import autotuning
-from exporter.stages.base import Stage, Workspace
+from exporter.stages.base import Stage, Untrained, Workspace
 from exporter.stages.passes import Passes
 from exporter.stages.training import check_training, train_with_teacher
 from exporter.training.options import CHECKPOINT, MOST_STEPS, FitOptions
@@ -19,7 +19,6 @@ from exporter.training.options import CHECKPOINT, MOST_STEPS, FitOptions
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import nn
 
     from exporter.quantization.qat import TfliteNetwork
 
@@ -83,9 +82,9 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Settings, Stage):
         named = isinstance(given, dict) and Int8Settings.model_fields.keys() & given.keys()
         return {"tune": False, **given} if named else given
 
-    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
+    def check(self, source: Untrained, workspace: Workspace) -> Untrained:
         check_training(self, workspace)
-        return network
+        return source
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError for a source that is not float, or that has an operator torch does not simulate."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from exporter.artifact import Artifact, Format
 from exporter.errors import StageError
-from exporter.stages.base import Stage, Workspace
+from exporter.stages.base import Stage, Untrained, Workspace
 from exporter.stages.passes import Passes
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class ReestimateNorm(Stage):
     batch: int = Field(default=8, ge=1, le=65536)
     """Images whose statistics are taken together. Make it what it was in training."""
 
-    def check(self, network: nn.Module, workspace: Workspace) -> nn.Module:
-        if not _norms(network):
+    def check(self, source: Untrained, workspace: Workspace) -> Untrained:
+        if not _norms(source.network):
             raise StageError(f"{self.name}: the network has no batch norm with running statistics")
-        return network
+        return source
 
     def run(self, source: Artifact, workspace: Workspace) -> Artifact:
         """Raises StageError for a network without batch norms that keep statistics."""

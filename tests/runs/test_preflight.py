@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -22,7 +23,7 @@ from exporter.runs.build import open_images, run_chain, workspace_of
 from exporter.runs.folder import RunFolder
 from exporter.runs.preflight import preflight, require_packages
 from tests.conftest import save_network
-from tests.recipes.recipe_folder import FULL_CHAINS, write_recipe_folder
+from tests.recipes.recipe_folder import FULL_CHAINS, TINY_TRAINING, write_recipe_folder
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,14 @@ def test_a_good_recipe_is_told_in_one_line(check: Callable[..., str]) -> None:
     said = check()
     assert said.startswith("checked: 3 networks at 64×64 px, 10 calibration + 3 evaluation + 3 training pictures")
     assert "\n" not in said
+
+
+def test_each_stage_is_tried_on_the_network_of_the_one_before(check: Callable[..., str]) -> None:
+    """What is pruned after a student was learned is the student, and that a second time what the first left."""
+    distill = {"distill": TINY_TRAINING | {"kwargs": {"preset": "s"}}}
+    prune, again = ({"prune": TINY_TRAINING | {"ratio": ratio}} for ratio in (0.25, 0.5))
+    chain = [distill, prune, again, "torch_to_onnx", "simplify_onnx"]
+    assert check(stages=json.dumps(chain)).startswith("checked: 4 networks")
 
 
 @pytest.mark.parametrize(

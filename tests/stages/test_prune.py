@@ -17,7 +17,7 @@ from exporter.generators.build import build_network, generator_info
 from exporter.generators.description import Description, read_description
 from exporter.generators.network_file import read_network, write_network
 from exporter.pruning.channels import Wanted, remove_channels
-from exporter.stages import LoadGenerator
+from exporter.stages import LoadGenerator, Untrained
 from exporter.stages.prune import Prune
 from exporter.stages.torch_to_onnx import TorchToOnnx
 from tests.stages.chain import Lines
@@ -53,12 +53,12 @@ def test_every_kind_is_pruned_and_comes_back_from_its_file(
     source = stored(tmp_path, kind)
     original = read_network(source.path, source.user_classes)
     stage = Prune(ratio=ratio, round_to=round_to, **SHORT)
-    found = stage._prune(original, source)
-    network = stage.check(original, make_workspace("check", source))
+    description = read_description(source.path)
+    found = stage._prune(original, description, source.input.shape)
+    made = stage.check(Untrained(original, description, source.user_classes), make_workspace("check", source))
+    network = made.network
     path = tmp_path / "pruned.safetensors"
-    from exporter.generators.network_file import describe_pruned
-
-    write_network(network, describe_pruned(network, read_description(source.path)), path)
+    write_network(network, made.description, path)
     picture = torch.rand(1, 3, SIDE, SIDE)
     again = read_network(path, source.user_classes)
     with torch.no_grad():
@@ -184,9 +184,10 @@ def test_a_name_to_keep_may_be_the_networks_own(tmp_path: Path, make_workspace) 
     spec = TensorSpec.image(SIDE, SIDE)
     path = tmp_path / "n.safetensors"
     source = Artifact(Format.TORCH, path, spec, spec, sha256_of(path), user_classes=frozenset({arch}))
-    original = read_network(path, {arch})
+    workspace = make_workspace("check", source)
+    untrained = Untrained(read_network(path, {arch}), read_description(path), source.user_classes)
     for name in ("b", "network.b"):
-        made = Prune(ratio=0.5, round_to=4, keep=(name,))._prune(original, source).network
+        made = Prune(ratio=0.5, round_to=4, keep=(name,), **SHORT).check(untrained, workspace).network
         assert made.network.b.out_channels == 16 and made.network.a.out_channels == 8
     with pytest.raises(StageError, match="no module 'bb'; did you mean 'b'"):
-        Prune(keep=("bb",))._prune(original, source)
+        Prune(keep=("bb",), **SHORT).check(untrained, workspace)
