@@ -45,15 +45,28 @@ def advise_targets(targets: Iterable[TargetResult], table: Iterable[Timing] = ()
     return advise([*timings, *table], losses)
 
 
-def _advice(times: Mapping[str, float], loss_db: float | None) -> str:
+def preferred(times: Mapping[str, float], loss_db: float | None) -> str:
+    """The precision to ship to a device: INT8 where it is faster there and its loss small or unknown.
+
+    `times`: precision -> median ms, of at least one; `loss_db`: mean PSNR that INT8 loses against the float model.
+    """
     floats = {precision: ms for precision, ms in times.items() if precision != "int8"}
+    if not floats:
+        return "int8"
     instead = "fp16" if "fp16" in floats else min(floats, key=lambda precision: floats[precision])
-    float_ms, int8_ms = min(floats.values()), times["int8"]
+    if "int8" not in times or min(floats.values()) < LEAST_SPEEDUP * times["int8"]:
+        return instead
+    return "int8" if loss_db is None or loss_db <= MOST_LOSS_DB else instead
+
+
+def _advice(times: Mapping[str, float], loss_db: float | None) -> str:
+    float_ms = min(ms for precision, ms in times.items() if precision != "int8")
+    int8_ms, chosen = times["int8"], preferred(times, loss_db)
     if float_ms < LEAST_SPEEDUP * int8_ms:
-        return f"ship {instead}: INT8 is not faster here ({int8_ms:.1f} ms against {float_ms:.1f} ms)"
+        return f"ship {chosen}: INT8 is not faster here ({int8_ms:.1f} ms against {float_ms:.1f} ms)"
     faster = f"INT8 is {float_ms / int8_ms:.1f}× faster ({int8_ms:.1f} ms against {float_ms:.1f} ms)"
     if loss_db is None:
         return f"ship INT8 if its loss is small: {faster}"
-    if not loss_db <= MOST_LOSS_DB:
-        return f"ship {instead}, unless the time counts more than the picture: {faster} and loses {loss_db:.2f} dB"
+    if chosen != "int8":
+        return f"ship {chosen}, unless the time counts more than the picture: {faster} and loses {loss_db:.2f} dB"
     return f"ship INT8: {faster} and loses {max(loss_db, 0.0):.2f} dB"
