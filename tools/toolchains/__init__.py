@@ -5,6 +5,7 @@ from __future__ import annotations
 from exporter.engines import Engine
 from tools.toolchains.adb import AdbToolchain
 from tools.toolchains.apk import ApkToolchain
+from tools.toolchains.axe import AxeToolchain
 from tools.toolchains.kotlin import KotlinToolchain
 from tools.toolchains.shells import ShellsToolchain
 from tools.toolchains.slurm import SlurmToolchain
@@ -12,6 +13,7 @@ from tools.toolchains.slurm import SlurmToolchain
 TOOLCHAINS: tuple[Engine, ...] = (
     AdbToolchain(),
     ApkToolchain(),
+    AxeToolchain(),
     KotlinToolchain(),
     ShellsToolchain(),
     SlurmToolchain(),
