@@ -16,8 +16,12 @@ def file_to_ship(targets: Iterable[TargetResult], verdicts: Iterable[Verdict]) -
     """The target whose file an app takes first: of those that missed nothing and were measured the one for a phone's
     processor, INT8 where that is faster and costs next to nothing. None where no target kept what it promised.
     """
-    open_ones = {v.target for v in verdicts if v.status is Status.MISSED or (v.status is not Status.KEPT and v.demanded)}
-    kept = [target for target in targets if target.name not in open_ones]
+    fell_short = {
+        verdict.target
+        for verdict in verdicts
+        if verdict.status is Status.MISSED or (verdict.status is Status.NOT_MEASURED and verdict.demanded)
+    }
+    kept = [target for target in targets if target.name not in fell_short]
     for format in (*_FIRST, *dict.fromkeys(target.artifact.format for target in kept)):
         if fitting := [target for target in kept if target.artifact.format == format]:
             runtime = fitting[0].runtime  # times of one runtime alone are compared

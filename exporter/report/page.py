@@ -9,18 +9,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from exporter.figures import fixed
+from exporter.figures import counted, fixed
 from exporter.files.plain_json import plain
 from exporter.inspect.results import Audit, Finding, Residency
 from exporter.judge.outcome import Outcome
 from exporter.judge.verdicts import Status, Tally, Verdict, tally
 from exporter.measure.advice import advise_targets
 from exporter.measure.latency import noise_remarks
-from exporter.measure.results import Latency, Quality, TargetResult, Timing
+from exporter.measure.results import Latency, Parity, Quality, TargetResult, Timing
 from exporter.not_measured import NotMeasured
 from exporter.report.charts import change_chart, cost_chart, histogram, latency_chart, quality_chart
 from exporter.report.drawings import Drawings
 from exporter.report.layers import layers_of_files
+from exporter.report.opening import shipped
 from exporter.report.pictures import BEFORE, CROP_PX, ERROR_GAIN, error_crops, int8_and_float, photos
 from exporter.report.precision import FACTS as PRECISION
 from exporter.report.precision import SHOWN_LAYERS, searches
@@ -42,6 +43,19 @@ class TargetRow:
     def tally(self) -> Tally:
         return tally(self.promises)
 
+    @property
+    def kept(self) -> tuple[Verdict, ...]:
+        return tuple(v for v in self.promises if v.status is Status.KEPT)
+
+    @property
+    def excused(self) -> tuple[Verdict, ...]:
+        return tuple(v for v in self.promises if v.status is Status.NOT_MEASURED and not v.demanded)
+
+    @property
+    def open(self) -> tuple[Verdict, ...]:
+        """What is neither: missed, or not measured although it had to be."""
+        return tuple(v for v in self.promises if v not in (*self.kept, *self.excused))
+
 
 @dataclass(frozen=True, slots=True)
 class OpRow:
@@ -59,10 +73,13 @@ def page(outcome: Outcome, kept: Path | None = None) -> str:
 
     Charts and photographs that an earlier page showed are taken from the file `kept`.
     """
+    from markupsafe import Markup
+
     environment = templates_of("exporter.report")
     environment.filters |= {"db": _db, "kilobytes": _kilobytes, "count": _count, "yaml": _yaml}
     environment.filters["figures"] = lambda value: f"{value:.3g}".replace("-", "\u2212")
     environment.filters["without"] = str.removeprefix
+    environment.globals |= {"counted": counted, "report_style": Markup(_text("report.css"))}
     environment.tests["unmeasured"] = lambda value: isinstance(value, NotMeasured)
     drawings = Drawings(kept)
     text = environment.get_template("page.html").render(_context(outcome, drawings))
@@ -78,16 +95,20 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
     called = names(outcome.stages)
     compared = steps(outcome.stages)
     timed = [(t.name, t.latency) for t in outcome.targets if isinstance(t.latency, Latency)]
+    cross_runtime = [(target.name, check) for target in outcome.targets for check in target.cross_runtime]
+    residencies = [row for target in outcome.targets for row in _residencies(target)]
+    layered = layers_of_files(outcome.targets, drawings)
     shown_photos = photos(outcome, called, drawings)
     headline, yardstick = outcome.tally.headline, Yardstick(outcome.enlarges)
     return {
-        "script": Markup(files("exporter.report").joinpath("page.js").read_text(encoding="utf-8")),  # ours
+        "script": Markup(_text("page.js")),  # ours
         "outcome": outcome,
         "tally": outcome.tally,
         "missed": [v for v in outcome.verdicts if v.status is Status.MISSED],
         "unmeasured": [v for v in outcome.verdicts if v.status is Status.NOT_MEASURED and v.demanded],
         "excused": [v for v in outcome.verdicts if v.status is Status.NOT_MEASURED and not v.demanded],
         "headline": headline[:1].upper() + headline[1:],
+        "ship": shipped(outcome),
         "rows": _rows(outcome),
         "protocols": yardstick.protocols,
         "baseline": yardstick.baseline_word,
@@ -99,13 +120,16 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
         "cost_chart": Markup(drawings.chart(cost_chart, compared)),
         "latency_chart": Markup(drawings.chart(latency_chart, timed) if timed else ""),
         "timed": timed,
+        "latency_note": _measured(len(timed), len(outcome.targets)),
         "noise": noise_remarks(outcome.targets),
         "advice": advise_targets(outcome.targets, outcome.timings),
         "timing_counts": list(dict.fromkeys(timing.threads for timing in outcome.timings)),
         "timing_rows": _timing_rows(outcome.timings),
         "untimed": [(t.name, t.latency.reason) for t in outcome.targets if isinstance(t.latency, NotMeasured)],
-        "cross_runtime": [(target.name, check) for target in outcome.targets for check in target.cross_runtime],
-        "residencies": [row for target in outcome.targets for row in _residencies(target)],
+        "cross_runtime": cross_runtime,
+        "cross_note": _measured(sum(isinstance(c.parity, Parity) for _, c in cross_runtime), len(cross_runtime)),
+        "residencies": residencies,
+        "residency_note": _measured(sum(isinstance(found, Residency) for *_, found in residencies), len(residencies)),
         "npus": [(target.name, verdict) for target in outcome.targets for verdict in target.npu],
         "versions": version_matrix(outcome.targets),
         "photos": shown_photos,
@@ -113,7 +137,8 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
         "crops": error_crops(outcome, called, drawings),
         "crop_px": CROP_PX,
         "error_gain": ERROR_GAIN,
-        "layered": layers_of_files(outcome.targets, drawings),
+        "layered": layered,
+        "layers_note": layered[0].found.diagnosis if layered else "not compared",
         "audits": _audits(outcome.targets),
         "brightness_chart": Markup(
             drawings.chart(histogram, outcome.coverage.brightness, "mean brightness (linear luma)")
@@ -130,6 +155,15 @@ def _context(outcome: Outcome, drawings: Drawings) -> dict[str, Any]:
         "recipe": plain(outcome.recipe),
         "longest_seconds": max(outcome.stage_seconds.values(), default=0) or 1,
     }
+
+
+def _text(name: str) -> str:
+    return files("exporter.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _measured(measured: int, total: int) -> str:
+    """Stands beside a folded section: what was not measured is said without opening it."""
+    return f"{total - measured} of {total} not measured" if measured < total else f"{total} measured"
 
 
 def _other_notes(notes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -155,13 +189,21 @@ def _lesson(compared: tuple[Step, ...], outcome: Outcome) -> str:
     whole = _db(last[1].psnr_db - first[1].psnr_db, sign=True)
     sentence = f"{len(absent)} of {len(compared)} stages not measured: {', '.join(absent)}. " if absent else ""
     sentence += f"From {first[0].label} to {last[0].label} the mean changes by {whole} dB; "
-    falls = [step for step in compared if step.change_db is not None and step.change_db < -0.005]
+    falls = [step for step in _way_to(last[0], compared) if step.change_db is not None and step.change_db < -0.005]
     if not falls:
-        return sentence + f"no step {'that was measured ' if absent else ''}lost anything."
+        return sentence + f"no step on the way {'that was measured ' if absent else ''}lost anything."
     worst = min(falls, key=lambda step: step.change_db or 0.0)
     return sentence + (
         f"the largest single loss is {worst.parent} → {worst.label} with {_db(worst.change_db, sign=True)} dB."
     )
+
+
+def _way_to(step: Step, compared: tuple[Step, ...]) -> Iterator[Step]:
+    """`step`, what it was made from, and so on."""
+    known = {each.label: each for each in compared}
+    while step.parent is not None and step.parent in known:
+        yield step
+        step = known.pop(step.parent)
 
 
 def _first_pair(outcome: Outcome, stages: list[str]) -> tuple[str, str]:

@@ -56,7 +56,8 @@ def names(stages: tuple[StageAccuracy, ...]) -> dict[str, str]:
 def parent_of(stage: StageAccuracy, stages: tuple[StageAccuracy, ...]) -> StageAccuracy | None:
     """The stage whose history is the longest beginning of this one's; None for the root.
 
-    Stages are printed as a list but are a tree: fp16 and INT8 TFLite both come from ONNX.
+    Stages are printed as a list but are a tree: fp16 and INT8 TFLite both come from ONNX. A student is a network of its
+    own and comes from whom it learns from: the trained model, unless it was told to learn from the stage before.
     """
     history = stage.artifact.history
     ancestors = [
@@ -65,7 +66,14 @@ def parent_of(stage: StageAccuracy, stages: tuple[StageAccuracy, ...]) -> StageA
         if len(other.artifact.history) < len(history)
         and history[: len(other.artifact.history)] == other.artifact.history
     ]
-    return max(ancestors, key=lambda other: len(other.artifact.history), default=None)
+    nearest = min if _learned_from_the_original(history) else max
+    return nearest(ancestors, key=lambda other: len(other.artifact.history), default=None)
+
+
+def _learned_from_the_original(history: tuple[str, ...]) -> bool:
+    """By the last line of `history`: a stage and the options that its recipe names."""
+    stage, *options = history[-1].split() if history else [""]
+    return stage == "distill" and "learn_from=source" not in options
 
 
 def _label(stage: StageAccuracy, root: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.recipes.space import Objective
-from exporter.report.charts import ACCENT, BAD, GOOD, LINE, MUTED, SOFT, as_svg, frame
+from exporter.report.svg import ACCENT, BAD, GOOD, LINE, MUTED, SOFT, as_svg, frame
 from exporter.search.results import Trial
 from exporter.search.search import Found
 
@@ -33,7 +33,8 @@ def front_chart(found: Found, across: Objective, up: Objective) -> str:
     axes.margins(0.08)
     axes.set_xlabel(f"{across.title}, {_better(across)}")
     axes.set_ylabel(f"{up.figure}, {_better(up)}")
-    return as_svg(figure, f"front {across.title} {up.title}")
+    said = f"{up.title} against {across.title}: {len(kept)} trials kept every promise, {len(missed)} missed one"
+    return as_svg(figure, f"front {across.title} {up.title}", said)
 
 
 def _better(objective: Objective) -> str:

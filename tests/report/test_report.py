@@ -15,11 +15,13 @@ from exporter.errors import DiskFull
 from exporter.files.plain_json import plain
 from exporter.inspect.npu.lint import NpuRefusal, NpuVerdict
 from exporter.judge.outcome import Outcome
+from exporter.judge.verdicts import Status
 from exporter.measure.load import Load
 from exporter.measure.results import Picture, Tiled
 from exporter.not_measured import NotMeasured
 from exporter.report import write_report
 from exporter.report.document import schema
+from exporter.report.opening import shipped
 from tests.report.demo_outcome import demo_outcome
 
 HOSTILE = "<script>alert(1)</script>--> \"'&$\\frac{x}$ ]]>\x07"
@@ -28,6 +30,11 @@ HOSTILE = "<script>alert(1)</script>--> \"'&$\\frac{x}$ ]]>\x07"
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return demo_outcome(tmp_path_factory.mktemp("run"), missed=True)
+
+
+@pytest.fixture(scope="module")
+def page(outcome: Outcome, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_report(outcome, tmp_path_factory.mktemp("page")).read_text(encoding="utf-8")
 
 
 class Loads(HTMLParser):
@@ -132,7 +139,7 @@ def test_the_page_says_what_tiles_cost(outcome: Outcome, tmp_path: Path) -> None
 
 def test_the_layer_that_ruins_int8_is_named_charted_and_shown(outcome: Outcome, tmp_path: Path) -> None:
     page = write_report(outcome, tmp_path).read_text(encoding="utf-8")
-    section = page[page.index('<section id="layers">') : page.index('<section id="inside">')]
+    section = page[page.index('id="layers"') : page.index('id="latency"')]
     assert "CONV_2D &#39;/network/body.6/Conv_output_0&#39; loses 16.8 dB" in section
     assert "clips 3.1 % of the values" in section
     assert section.count("<svg") == 1, "two targets run one file"
@@ -192,6 +199,43 @@ def test_the_headline_and_every_broken_promise_are_on_top(outcome: Outcome, tmp_
     kept = write_report(demo_outcome(tmp_path / "run"), tmp_path / "kept").read_text(encoding="utf-8")
     assert "<strong>11 kept, 1 not measured</strong>" in kept
     assert '<span class="badge kept">3 kept, 1 not measured</span>' in kept
+
+
+def test_the_file_to_ship_stands_first_with_three_figures(outcome: Outcome, page: str) -> None:
+    ship = said(page[page.index('<div class="ship missed">') : page.index("<nav")])
+    assert ship.startswith("Would be shipped onnx_to_tflite.fp16.tflite 318 kB the file")
+    assert re.search(r"\d\.\d ms a picture of 256×256 px, median.*; LiteRT 2.1.0 XNNPACK", ship)
+    assert "0.000 dB against the float model; +2.38 dB over input, 40 photos" in ship
+    assert "the bundle did not keep all. Ship fp16, unless the time counts more than the picture" in ship
+    kept, missed = (
+        replace(outcome, verdicts=tuple(replace(verdict, status=status) for verdict in outcome.verdicts))
+        for status in (Status.KEPT, Status.MISSED)
+    )
+    assert shipped(kept).title == "Ship this file" and shipped(kept).file == shipped(outcome).file
+    assert (shipped(missed).title, shipped(missed).file) == ("No file to ship", "")
+    int8 = replace(kept, targets=kept.targets[1:3])
+    fast = replace(int8.targets[1], quality=replace(int8.targets[1].quality, loss_db=0.02))
+    told = shipped(replace(int8, targets=(int8.targets[0], fast)))
+    assert told.file == "quantize_tflite.tflite" and told.remarks[-1] == "For a phone’s GPU: onnx_to_tflite.fp16.tflite"
+
+
+def test_only_kept_and_excused_promises_are_folded(page: str) -> None:
+    unfolded = re.sub(r"<details(?: class=\"\w+\")?>.*?</details>", "", page[: page.index('id="stages"')], flags=re.S)
+    assert unfolded.count("promised at most 0.12 dB") == 2, "on top and at its target, both missed"
+    assert unfolded.count("tflite-runtime is not installed") == 2
+    assert "promised at least" not in unfolded and "litert_arm" not in unfolded
+    assert page.count("promised at least") == 5
+
+
+def test_what_a_table_or_a_chart_shows_has_a_name(page: str) -> None:
+    assert re.findall(r"<th(?![^>]*\bscope=)[ >]", page) == []
+    assert page.count("<svg") == len(re.findall(r'<svg role="img" aria-label="[^"]{20,}"', page)) >= 6
+    wide = re.findall(r'<div class="wide" role="group" aria-label="([^"]+)" tabindex="0">', page)
+    assert page.count('class="wide"') == len(wide) == len(set(wide))
+
+
+def said(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def test_metrics_are_named_with_their_protocols(outcome: Outcome, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_cell_says_equal_near_lacking_or_absent(outcome: Outcome) -> None:
 
 def test_exactly_one_cell_is_red_on_the_page(folder: Path) -> None:
     page = (folder / "index.html").read_text(encoding="utf-8")
-    section = re.search(r'<section id="versions">.*?</section>', page, re.S)
+    section = re.search(r'<details class="fold" id="versions">.*?</details>', page, re.S)
     assert section and section.group().count("badge missed") == 1 and "<b>" not in section.group()
     assert re.search(r'badge missed">cannot run it</span><small>it has no LOG of version 2', section.group())
     assert "promised 40 dB" in section.group() and 'href="#versions"' in page
