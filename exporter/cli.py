@@ -114,8 +114,9 @@ def _command_first(words: list[str]) -> list[str]:
         return [words[named], *words[:named], *words[named + 1 :]]
     if not words or words[0] in HELP:
         return words
-    if bare[:1] == [0]:
-        raise RecipeError(_not_a_command(words[0]))
+    stray = next((words[i] for i in bare if i == 0 or not words[i - 1].startswith("-")), None)
+    if stray is not None:
+        raise RecipeError(_not_a_command(stray))
     return ["export", *words]
 
 
@@ -134,6 +135,8 @@ def _not_a_command(word: str) -> str:
 def _unknown_option(word: str, parser: argparse.ArgumentParser) -> str:
     from exporter.suggestions import nearest
 
+    if not word.startswith("-"):
+        return f"{parser.prog} takes no word {word[:80]!r}; see {parser.prog} --help"
     name = word.partition("=")[0]
     close = nearest(name, [option for action in parser._actions for option in action.option_strings])
     bare = name.lstrip("-")

@@ -87,7 +87,7 @@ def test_every_command_explains_itself(command, capsys):
         (["recipe=mobile_deblur.yaml", "distill.stepz=3"], "did you mean 'steps'"),
         (["lint", "gone.tflite"], "gone.tflite"),
         (["bench", "gone.onnx"], "gone.onnx: there is no such file"),
-        (["diff", "gone", "gone"], "gone/report/report.json is missing"),
+        (["diff", "gone", "gone"], "gone is not a folder"),
     ],
 )
 def test_mistakes_exit_with_2_and_one_sentence(words, says, capsys):

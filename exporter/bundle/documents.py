@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from exporter.errors import BundleError
 from exporter.files.contained import contained
-from exporter.suggestions import shortened
+from exporter.suggestions import likely_file, shortened
 
 LARGEST_BYTES = 64 << 20  # a report of a hundred targets takes a tenth of it
 LONGEST_LINE = 400
@@ -22,12 +22,21 @@ _WORDS = {"too_short": "is empty", "missing": "is missing", "extra_forbidden": "
 Document = TypeVar("Document", bound=BaseModel)
 
 
+def require_folder(bundle: Path) -> None:
+    """Raises BundleError, which names a folder of a like name, where `bundle` is none."""
+    if not bundle.is_dir():
+        raise BundleError(
+            f"{bundle} is not a folder{likely_file(bundle)}", hint="give the folder dist/<name>-<version>"
+        )
+
+
 def read_document(bundle: Path, file: str, kind: type[Document], schema_version: int) -> Document:
     """`file` of `bundle` as `kind`, whose `schema_version` is the one given.
 
     Raises BundleError when it is missing, not JSON, written by an exporter of another schema version, or does not fit.
     """
     path = bundle / file
+    require_folder(bundle)
     if not path.exists():
         raise BundleError(f"{path} is missing", hint="is this the folder of a bundle?")
     content = read_bounded(bundle, file)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exporter.bundle.agreement import manifest_problems, report_problems
 from exporter.bundle.attest import attestation_problems
-from exporter.bundle.documents import shown
+from exporter.bundle.documents import require_folder, shown
 from exporter.bundle.golden_file import GoldenFile, golden_problems, read_golden
 from exporter.bundle.golden_runs import golden_checks
 from exporter.bundle.manifest import Manifest, read_manifest
@@ -25,7 +25,6 @@ from exporter.bundle.sums import account_problems, digests, read_sums, sum_probl
 from exporter.bundle.verdict import BundleVerdict
 from exporter.errors import BundleError
 from exporter.signing.keys import read_public_key
-from exporter.suggestions import likely_file
 
 _SHOWN = 20  # problems of one bundle
 
@@ -78,10 +77,7 @@ def _signed_files(folder: Path, key: Path | None) -> tuple[dict[str, str], Signe
 
 def checked_files(folder: Path) -> dict[str, str]:
     """File → sha256 of all files of a bundle. Raises BundleError unless they are those of SHA256SUMS."""
-    if not folder.is_dir():
-        raise BundleError(
-            f"{folder} is not a folder{likely_file(folder)}", hint="give the folder dist/<name>-<version>"
-        )
+    require_folder(folder)
     found = digests(folder)
     _refuse(folder, sum_problems(read_sums(folder), found))
     return found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from exporter.commands.words import completes
 from exporter.errors import RecipeError
 from exporter.files.hub_reference import FORM, SCHEME
+from exporter.suggestions import likely_file, shortened
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -74,6 +75,8 @@ def wanted_of(args: argparse.Namespace) -> Wanted:
         if checkpoint:
             raise RecipeError(f"{arch} is a checkpoint already, and --checkpoint names another")
         arch, checkpoint = None, arch
+    elif ":" not in arch and ("/" in arch or Path(arch).suffix):
+        raise RecipeError(f"{shortened(arch)}: there is no such file{likely_file(Path(arch))}")
     return Wanted(
         arch,
         _weights(checkpoint) if checkpoint else None,
