@@ -43,13 +43,15 @@ class Target(Part):
     """One file to ship and the runtime it is judged on."""
 
     runtime: str
-    """What the file is judged on: a name of `exporter runtimes`."""
+    """What the file is judged on: a name of `exporter runtimes`. Name the engine, or the nearest to it, that your users
+    have."""
     also_on: tuple[str, ...] = ()
-    """Further runtimes that must give the same pictures, where they are installed."""
+    """Further runtimes that must give the same pictures, where they are installed. Name all that the file will meet."""
     stages: tuple[SerializeAsAny[Stage], ...] = ()
-    """What is done to the file of the shared stages, for this target alone."""
+    """What is done to the file of the shared stages, for this target alone. Put in what makes its format and its
+    numbers."""
     budget: Budget = Budget()
-    """Promises of this target, laid over the recipe's own."""
+    """Promises of this target, laid over the recipe's own. Promise what a release may not lose."""
 
     @model_validator(mode="after")
     def _engines_differ(self) -> Self:
@@ -72,35 +74,39 @@ class Recipe(Part):
     """What is exported, and what is promised of it."""
 
     name: Annotated[Name, AfterValidator(_free_name)]
-    """Name of the bundle and its files: letters, digits, _ and -."""
+    """Name of the bundle and its files: letters, digits, _ and -. Keep it over releases, so that they can be
+    compared."""
     version: Version
-    """Version of the bundle: letters, digits, dots, _ and -."""
+    """Version of the bundle: letters, digits, dots, _ and -. Raise it for every release."""
     description: str = ""
-    """One sentence that card and report show."""
+    """One sentence that card and report show. Say what the network restores, for whoever gets the bundle."""
     licence: str = "Apache-2.0"
-    """Licence of the bundle, as SPDX names it."""
+    """Licence of the bundle, as SPDX names it. Change it where the licence of the weights asks for another."""
     seed: Seed = 0
-    """Where random numbers begin; the same seed gives the same bytes."""
+    """Where random numbers begin; the same seed gives the same bytes. Change it to see how much of a figure is
+    chance."""
     model: Model
-    """The trained generator."""
+    """The trained generator. Name your own weights here."""
     input: Input = Input()
-    """The picture that the exported files take."""
+    """The picture that the exported files take. Make it the size that the app will feed."""
     data: Data
-    """Folders of images."""
+    """Folders of images. Name pictures of what the network restores."""
     stages: tuple[SerializeAsAny[Stage], ...] = ()
-    """What is done to the model, in order; shared by all targets."""
+    """What is done to the model, in order; shared by all targets. Leave out pruning and distillation to ship the
+    network as it is."""
     targets: dict[Annotated[Name, AfterValidator(_target_name)], Target] = Field(min_length=1, max_length=200)
-    """The files to ship, by name."""
+    """The files to ship, by name. Name one for each engine and number format that an app will load."""
     budget: Budget = Budget()
-    """Promises made of every target."""
+    """Promises made of every target. Promise here what all of them have to keep."""
     verify: Verification = Verification()
-    """How results are measured."""
+    """How results are measured. Change it for other machines and engines."""
     bundle: BundleOptions = Field(default=BundleOptions(), exclude_if=is_empty)
-    """What goes into the bundle that nobody else needs."""
+    """What goes into the bundle that nobody else needs. Ask for what your users want to see."""
     track: Track = Track()
-    """Who else keeps the figures; nothing that is built depends on it."""
+    """Who else keeps the figures; nothing that is built depends on it. Name your team's tracker."""
     processing: Processing = Processing()
-    """What is done around the network by whoever runs it; measurements are without."""
+    """What is done around the network by whoever runs it; measurements are without. Turn steps on for pictures as
+    cameras give them."""
 
     _tree: RecipeTree | None = PrivateAttr(default=None)
 

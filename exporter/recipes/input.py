@@ -50,10 +50,10 @@ class CarriedState(Part):
 
     output: Annotated[tuple[str, ...], Field(max_length=16), BeforeValidator(_way, json_schema_input_type=str)] = ()
     """Which output it becomes: 1, state, 1.0; `frame` is the picture that went in, `picture` the one that came out;
-    without it found by trying."""
+    without it found by trying. Name it where trying finds none or several."""
     shape: Annotated[Any, BeforeValidator(_structure)] = None
-    """Shape of its zeros before the first frame, such as [1, 16, H, W]; a list or mapping of such; without it found by
-    trying."""
+    """Shape of its zeros before the first frame, such as `[1, 16, H, W]`; a list or mapping of such; without it found
+    by trying. Give it where trying finds none."""
 
     def of(self, argument: str) -> Carried:
         if self.output in (("frame",), ("picture",)):
@@ -65,19 +65,21 @@ class Input(Part):
     """Size of the picture (or tile) the exported files take, in px, and what its channels are."""
 
     height: Side = 256
-    """Height of the picture or tile, px."""
+    """Height of the picture or tile, px. Raise it for fewer tiles and seams; time and memory grow with it."""
     width: Side = 256
-    """Width of the picture or tile, px."""
+    """Width of the picture or tile, px. Raise it for fewer tiles and seams; time and memory grow with it."""
     sizes: tuple[Size, ...] = Field(default=(), max_length=MOST_SIZES, exclude_if=is_empty)
-    """Several sizes in one .tflite, a signature each, instead of height and width: [256x256, 720x1280]; figures are of
-    the first."""
+    """Several sizes in one .tflite, a signature each, instead of height and width: `[256x256, 720x1280]`; figures are
+    of the first. Name those that an app switches between."""
     colour: Literal["rgb", "bgr", "grey", "y", "rgba", "rggb"] | None = Field(default=None, exclude_if=is_none)
-    """What its channels are; without it found by trying. rggb: four sensor values of a cell, the photograph is twice as
-    high and wide."""
+    """What its channels are; without it found by trying; rggb: four sensor values of a cell, the photograph is twice as
+    high and wide. Name it where trying cannot tell, as rgb from bgr."""
     frames: int = Field(default=1, ge=1, le=MOST_FRAMES, exclude_if=is_one)
-    """Pictures of a film that go in together, stacked on channels."""
+    """Pictures of a film that go in together, stacked on channels. Raise it for a network that looks at neighbours in
+    time."""
     state: dict[str, CarriedState] = Field(default={}, max_length=MOST_STATES, exclude_if=is_empty)
-    """Arguments of forward that go on from frame to frame, by name: {h: {output: 1}}; shapes are found by trying."""
+    """Arguments of forward that go on from frame to frame, by name: `{h: {output: 1}}`; shapes are found by trying.
+    Name them for a recurrent network."""
 
     @model_validator(mode="before")
     @classmethod

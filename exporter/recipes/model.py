@@ -37,27 +37,34 @@ class Model(Part):
     """
 
     arch: str | None = None
-    """A name of `exporter generators`, or package.module:Class; without it recognised from the checkpoint."""
+    """A name of `exporter generators`, or `package.module:Class`; without it recognised from the checkpoint. Name it
+    where the network is your own or is not recognised."""
     checkpoint: RecipeCheckpoint
-    """The trained weights: a file, beside the recipe or in the working directory, or hf://OWNER/NAME@COMMIT/FILE."""
+    """The trained weights: a file, beside the recipe or in the working directory, or hf://OWNER/NAME@COMMIT/FILE. Name
+    those that are to be shipped."""
     weights: str | None = Field(default=None, min_length=1, max_length=200, exclude_if=is_none)
-    """The part of the checkpoint that is meant, where it holds several networks that fit: a key, or how names begin."""
+    """The part of the checkpoint that is meant, where it holds several networks that fit: a key, or how names begin.
+    Name it when a sentence says that several fit."""
     kwargs: dict[str, Any] = {}
-    """Arguments of the network's class."""
+    """Arguments of the network's class. Give those that it was trained with."""
     range: tuple[float, float] | None = None
-    """Value range of a network of your own, of what goes in and comes out; without it 0..1."""
+    """Value range of a network of your own, of what goes in and comes out; without it 0..1. Give [-1, 1] or [0, 255]
+    where it was trained so."""
     multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)
-    """Height and width must be multiples of it, px."""
+    """Height and width must be multiples of it, px. Give what the network divides its input by, such as 8 for three
+    halvings."""
     output: Way = Field(default=(), exclude_if=is_empty)
-    """The picture among several tensors that the network returns: 1, -1, image, image.0."""
+    """The picture among several tensors that the network returns: 1, -1, image, image.0. Name it where the network
+    returns more than the picture."""
     inputs: dict[str, Constant] = Field(default={}, exclude_if=is_empty)
-    """Further arguments of forward, constants by name."""
+    """Further arguments of forward, constants by name. Give those that it cannot do without, such as a noise level."""
     extra_channels: tuple[float, ...] = Field(default=(), max_length=64, exclude_if=is_empty)
-    """Constant maps that are put behind the picture's channels, such as a noise level."""
+    """Constant maps that are put behind the picture's channels, such as a noise level. Give them where the network
+    takes more channels than a picture has."""
     licence: str = "unknown"
-    """Licence of the weights; goes into the manifest."""
+    """Licence of the weights; goes into the manifest. Say it as SPDX does: whoever gets the bundle asks."""
     source: str = "unknown"
-    """Where the weights come from; goes into the manifest."""
+    """Where the weights come from; goes into the manifest. Give an address or the training's name."""
 
     @model_validator(mode="after")
     def _range_rises(self) -> Self:

@@ -23,6 +23,7 @@ Schema = dict[str, Any]
 SCHEMA_FILE = "recipe.schema.json"
 KINDS: dict[str, type[BaseModel]] = {"recipe": Recipe, "train": TrainRecipe, "space": Space}
 STAGE_LIST = "Stages"
+EXTENDS = "A recipe, beside this one, to lay it over. Name it for a variant that says only what differs."
 _REF = "#/$defs/"
 
 
@@ -37,7 +38,7 @@ def recipe_schema(kind: str) -> Schema:
             owner["properties"]["stages"] = {"$ref": _REF + STAGE_LIST, "description": stages["description"]}
         _name_runtimes(parts["Target"]["properties"])
     required = _taken_out(schema, parts)
-    schema["properties"]["extends"] = {"type": "string", "description": "A recipe, beside this one, to lay it over."}
+    schema["properties"]["extends"] = {"type": "string", "description": EXTENDS}
     head = {"$schema": GenerateJsonSchema.schema_dialect, "title": _first_line(KINDS[kind])}
     with_parent = {"if": {"not": {"required": ["extends"]}}, "then": required}
     return head | {key: value for key, value in schema.items() if key not in ("description", "title")} | with_parent

@@ -40,13 +40,15 @@ class Objective(Part):
     """One figure that should be as good as it can be."""
 
     target: str
-    """The target whose figure it is."""
+    """The target whose figure it is. Name the one that you ship."""
     figure: Annotated[str, Field(json_schema_extra={"enum": sorted(FIGURES)}), AfterValidator(_known_figure)]
-    """A figure of a budget without min_ or max_, such as gain_db, loss_db or size_mb; p50_ms is the median call."""
+    """A figure of a budget without min_ or max_, such as gain_db, loss_db or size_mb; p50_ms is the median call. Choose
+    what you would give something else for."""
     direction: Direction | None = None
-    """Which way is better. As a budget has it where nothing is said: less of max_…, more of min_…."""
+    """Which way is better; as a budget has it where nothing is said: less of max_…, more of min_…. Give it to turn that
+    round."""
     tolerance: float = Field(default=0.0, ge=0)
-    """A difference, in the figure's unit, that does not count as worse or better."""
+    """A difference, in the figure's unit, that does not count as worse or better. Make it what you would not notice."""
 
     @property
     def way(self) -> Direction:
@@ -61,11 +63,11 @@ class Range(Part):
     """What one key may be: a choice, or whole numbers or numbers from lowest to highest."""
 
     choice: tuple[Any, ...] = Field(default=(), max_length=1000, exclude_if=is_empty)
-    """Values, each as the recipe would have it."""
+    """Values, each as the recipe would have it. Give few: trials that share stages cost less."""
     integer: tuple[int, int] | None = None
-    """Lowest and highest whole number."""
+    """Lowest and highest whole number. Give it for counts, such as steps."""
     number: tuple[float, float] | None = None
-    """Lowest and highest number."""
+    """Lowest and highest number. Give it for shares and rates."""
     step: float | None = Field(default=None, gt=0)
     """Only the lowest and what is so many steps above it. Coarse steps meet in the cache, where fine ones never do."""
     log: bool = False
@@ -112,13 +114,16 @@ class Space(Part):
     """What a search may change of a recipe, and what it is after."""
 
     objectives: tuple[Objective, ...] = Field(min_length=1, max_length=4)
-    """Figures to better; the first decides where there is a choice left."""
+    """Figures to better; the first decides where there is a choice left. Name two that pull against each other, such as
+    time and quality."""
     targets: tuple[str, ...] = ()
     """Targets that trials build and judge, all of them where none is named. The chosen point is proved on all."""
     keys: dict[str, KeyRange] = {}
-    """Keys as an override on the command line has them, such as distill.steps, and what each may be."""
+    """Keys as an override on the command line has them, such as distill.steps, and what each may be. Name those that
+    you would try by hand."""
     together: dict[Name, dict[Name, dict[str, Any]]] = {}
-    """Choices that set several keys at once: a name, its alternatives by name, and the keys that each sets."""
+    """Choices that set several keys at once: a name, its alternatives by name, and the keys that each sets. Use it
+    where keys make sense only together."""
     trials: dict[str, Any] = {}
     """Keys that hold for trials alone, to make them cheaper. The chosen recipe is without them."""
 

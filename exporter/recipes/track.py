@@ -48,6 +48,7 @@ class Track(Part):
     """`mlflow`: a folder, or the address of a tracking server; `tensorboard`: a folder for event files."""
 
     mlflow: Annotated[str, BeforeValidator(_store)] | None = None
-    """Where MLflow keeps a run: a folder, or the address of a tracking server without user and password."""
+    """Where MLflow keeps a run: a folder, or the address of a tracking server without user and password. Name it where
+    your team compares runs there."""
     tensorboard: Annotated[Path, BeforeValidator(_folder), A_FOLDER] | None = None
-    """Folder for TensorBoard's event files."""
+    """Folder for TensorBoard's event files. Name it where you look at curves there."""

@@ -29,48 +29,56 @@ class TrainedModel(Part):
     """What is trained: a name of `exporter generators`, or `package.module:Class`, and where its weights begin."""
 
     arch: str
-    """A name of `exporter generators`, or package.module:Class."""
+    """A name of `exporter generators`, or `package.module:Class`. Choose one whose
+    files all go through."""
     kwargs: dict[str, Any] = {}
-    """Arguments of the network's class."""
+    """Arguments of the network's class. Change widths and depths for a larger or smaller network."""
     range: tuple[float, float] | None = None
-    """Value range of a network of your own, of what goes in and comes out; without it 0..1."""
+    """Value range of a network of your own, of what goes in and comes out; without it 0..1. Give [-1, 1] or [0, 255]
+    where its code expects that."""
     multiple: int = Field(default=1, ge=1, le=LARGEST_SIDE_PX)
-    """Height and width must be multiples of it, px."""
+    """Height and width must be multiples of it, px. Give what the network divides its input by, such as 8 for three
+    halvings."""
     init: RecipeCheckpoint | None = None
-    """Weights to go on from."""
+    """Weights to go on from. Name them to train on, or to learn something near."""
     encoder: RecipeCheckpoint | None = None
-    """ImageNet MobileNetV2 as torchvision writes it, which DeblurGAN-v2's encoder starts from."""
+    """ImageNet MobileNetV2 as torchvision writes it, which DeblurGAN-v2's encoder starts from. Name it for a training
+    from the beginning."""
 
 
 class Blur(Part):
     """How photographs are blurred; see exporter.data.blur.BlurOptions, which it becomes."""
 
     min_length_px: float = Field(default=2.0, ge=0)
-    """Shortest path of a shaken camera."""
+    """Shortest path of a shaken camera. Lower it where slight blur has to be mended, too."""
     max_length_px: float = Field(default=28.0, gt=0, le=1000)
-    """Longest path of a shaken camera."""
+    """Longest path of a shaken camera. Raise it for strong blur, which asks for a larger training.crop_px."""
     max_kernels: int = Field(default=3, ge=1, le=100)
-    """Different blurs in one picture, at most, blended by smooth masks."""
+    """Different blurs in one picture, at most, blended by smooth masks. Lower it to 1 where blur is the same
+    everywhere."""
     object_probability: float = Field(default=0.0, ge=0, le=1)
-    """Share of pictures in which only an object moves."""
+    """Share of pictures in which only an object moves. Raise it for scenes with people or traffic."""
     still_probability: float = Field(default=0.0, ge=0, le=1)
-    """Share of pictures that nothing blurs: what is sharp must stay as it is."""
+    """Share of pictures that nothing blurs: what is sharp must stay as it is. Raise it where sharp photographs are
+    changed."""
     defocus_probability: float = Field(default=0.0, ge=0, le=1)
-    """Share of pictures that are out of focus, too."""
+    """Share of pictures that are out of focus, too. Raise it for lenses of a small depth of field."""
     max_defocus_px: float = Field(default=3.0, ge=0.5)
-    """Largest radius of the disc that a point out of focus becomes."""
+    """Largest radius of the disc that a point out of focus becomes. Raise it for strong defocus."""
     exposure_stops: float = Field(default=0.0, ge=0, le=4)
-    """Stops by which the exposure of pairs varies, up and down; what gets beyond white is clipped behind the blur."""
+    """Stops by which the exposure of pairs varies, up and down; what gets beyond white is clipped behind the blur.
+    Raise it where lamps and skies are blurred badly."""
     highlight_probability: float = Field(default=0.3, ge=0, le=1)
-    """Share of pictures whose highlights are brighter than white before they are blurred."""
+    """Share of pictures whose highlights are brighter than white before they are blurred. Raise it for pictures of the
+    night."""
     max_noise_gain: float = Field(default=3e-4, ge=0)
-    """Largest variance of Poisson noise per unit of linear light."""
+    """Largest variance of Poisson noise per unit of linear light. Raise it for small sensors and little light."""
     max_read_noise: float = Field(default=1.5e-3, ge=0)
-    """Largest sigma of a sensor's Gaussian noise, in linear light of 0..1."""
+    """Largest sigma of a sensor's Gaussian noise, in linear light of 0..1. Raise it where shadows are noisy."""
     jpeg_probability: float = Field(default=0.5, ge=0, le=1)
-    """Share of pictures that were JPEG."""
+    """Share of pictures that were JPEG. Lower it to 0 where the network is given raw pictures."""
     min_jpeg_quality: int = Field(default=80, ge=1, lt=99)
-    """Lowest quality of these."""
+    """Lowest quality of these. Lower it for pictures that messengers have squeezed."""
 
     @model_validator(mode="after")
     def _lengths_are_a_range(self) -> Self:
@@ -89,13 +97,14 @@ class Pool(Part):
     """
 
     pairs: int = Field(ge=1, le=10_000_000)
-    """Pairs that are drawn once."""
+    """Pairs that are drawn once. Raise it until the training no longer sees one often; disk space grows with it."""
     size_px: int = Field(ge=32, le=LARGEST_SIDE_PX)
-    """Side of a pair; at least training.crop_px."""
+    """Side of a pair; at least training.crop_px. Raise it for more crops of a pair; disk space grows with its
+    square."""
     workers: int = Field(default=2, ge=1, le=MOST_THREADS)
-    """Threads that draw, in every process."""
+    """Threads that draw, in every process. Raise it to the number of cores."""
     labelled: bool = False
-    """Ask the teacher once, too, instead of at every step."""
+    """Ask the teacher once, too, instead of at every step. Turn it on where the teacher is slow."""
 
 
 class Tiles(Part):
@@ -105,24 +114,25 @@ class Tiles(Part):
     """
 
     count: int = Field(ge=1)
-    """Cut-outs that are kept on the device."""
+    """Cut-outs that are kept on the device. Raise it as far as its memory allows."""
     size_px: int = Field(ge=32)
-    """Side of a cut-out; larger than training.crop_px by what a blur reaches."""
+    """Side of a cut-out; larger than training.crop_px by what a blur reaches. Raise it with data.blur.max_length_px."""
     kernels: int = Field(default=2048, ge=1)
-    """Shakes drawn once; which one blurs what is drawn anew each time."""
+    """Shakes drawn once; which one blurs what is drawn anew each time. Raise it for long trainings."""
 
 
 class Noise(Part):
     """Noise on sharp photographs, for a denoiser; see exporter.data.training_noisy.NoiseOptions, which it becomes."""
 
     min_sigma: float = Field(default=0.0, ge=0, le=255)
-    """Weakest noise, sigma of 255."""
+    """Weakest noise, sigma of 255. Raise it where no picture is clean."""
     max_sigma: float = Field(default=55.0, gt=0, le=255)
-    """Strongest noise, sigma of 255."""
+    """Strongest noise, sigma of 255. Lower it where pictures are never so noisy: what is learnt gets better."""
     sensor_probability: float = Field(default=0.0, ge=0, le=1)
-    """Share of pictures whose variance grows with the light, as a sensor's does."""
+    """Share of pictures whose variance grows with the light, as a sensor's does. Raise it for photographs, leave it for
+    the white noise of benchmarks."""
     judged_sigma: float = Field(default=25.0, gt=0, le=255)
-    """White noise on evaluation pictures, sigma of 255."""
+    """White noise on evaluation pictures, sigma of 255. Make it that of the figures you compare with."""
 
     @model_validator(mode="after")
     def _sigmas_are_a_range(self) -> Self:
@@ -140,29 +150,32 @@ class TrainingData(Part):
     training: Annotated[
         tuple[RecipeFolder, ...], BeforeValidator(_one_or_several, json_schema_input_type=str | list[str])
     ] = Field(min_length=1)
-    """Folder, or folders, of photographs or of pairs, also GoPro, RealBlur and RSBlur as distributed."""
+    """Folder, or folders, of photographs or of pairs, also GoPro, RealBlur and RSBlur as distributed. Name several to
+    mix them; one that is named twice is twice as likely."""
     evaluation: RecipeFolder | None = None
-    """Folder of pairs to validate by."""
+    """Folder of pairs to validate by. Name one that no training folder holds, with training.validate_every."""
     protocol: Protocol | None = None
-    """How small pictures are made of sharp ones, for a network that enlarges."""
+    """How small pictures are made of sharp ones, for a network that enlarges. Leave it out where the set has pairs of
+    two sizes."""
     variant: str = ""
-    """Of a public set: blur or blur_gamma, J or R; without it the first."""
+    """Of a public set: blur or blur_gamma, J or R; without it the first. Name the other where you compare with figures
+    of it."""
     height: Side = 256
-    """Height of evaluation pictures, px."""
+    """Height of evaluation pictures, px. Raise it where blur reaches across what is cut out."""
     width: Side = 256
-    """Width of evaluation pictures, px."""
+    """Width of evaluation pictures, px. Raise it where blur reaches across what is cut out."""
     blur: Blur = Blur()
-    """How photographs are blurred."""
+    """How photographs are blurred. Fit it to the cameras that the network is for."""
     noise: Noise | None = Field(default=None, exclude_if=is_none)
-    """Noise in place of blur, for a denoiser."""
+    """Noise in place of blur, for a denoiser. Give it to train one."""
     colour: Literal["grey"] | None = Field(default=None, exclude_if=is_none)
-    """BT.601 luma of RGB, for a denoiser."""
+    """BT.601 luma of RGB, for a denoiser. Give it for a network of one channel."""
     min_sharpness: float = Field(default=0.0, ge=0)
-    """Variance of the Laplacian below which a crop is drawn again."""
+    """Variance of the Laplacian below which a crop is drawn again. Raise it where skies and walls teach nothing."""
     pool: Pool | None = None
-    """Draw pairs once, into files: best on a processor."""
+    """Draw pairs once, into files: best on a processor. Give it where drawing takes longer than learning."""
     tiles: Tiles | None = None
-    """Keep cut-outs on the training device and blur there: best on a GPU."""
+    """Keep cut-outs on the training device and blur there: best on a GPU. Give it where a GPU waits for pictures."""
 
     @model_validator(mode="after")
     def _one_store(self) -> Self:
@@ -179,23 +192,26 @@ class TrainRecipe(Part):
     """What is trained, on what and for how long."""
 
     name: Name
-    """Name of the training and its files: letters, digits, _ and -."""
+    """Name of the training and its files: letters, digits, _ and -. Change it for a new training: one of the same name
+    goes on."""
     description: str = ""
-    """One sentence for people."""
+    """One sentence for people. Say what is tried."""
     seed: Seed = 0
-    """Where random numbers begin."""
+    """Where random numbers begin. Change it to see how much of a figure is chance."""
     model: TrainedModel
-    """What is trained, and where its weights begin."""
+    """What is trained, and where its weights begin. Choose it first."""
     teacher: RecipeFile | None = None
-    """A network file of this project that is learnt from."""
+    """A network file of this project that is learnt from. Name it for a student; without one it learns from photographs
+    alone."""
     perceptual_encoder: RecipeCheckpoint | None = None
-    """ImageNet MobileNetV2 for the perceptual term."""
+    """ImageNet MobileNetV2 for the perceptual term. Name it where training.perceptual is above 0 and there is no
+    teacher."""
     data: TrainingData
-    """Photographs to learn from and to validate by."""
+    """Photographs to learn from and to validate by. Name as many as there are."""
     training: FitOptions = FitOptions()
-    """How long and how to train."""
+    """How long and how to train. Begin with steps, batch and learning_rate."""
     track: Track = Track()
-    """Who else keeps the figures; the weights do not depend on it."""
+    """Who else keeps the figures; the weights do not depend on it. Name your team's tracker."""
 
     @model_validator(mode="after")
     def _terms_have_what_they_need(self) -> Self:
