@@ -28,8 +28,12 @@ class _Part(BaseModel):
 
 
 class _Tolerance(_Part):
+    """How far an engine's output may be from the stored one."""
+
     max_abs: float = Field(ge=0)
+    """Largest difference of a real value, full scale 1.0, cut to 0..1 as it is shown."""
     min_psnr_db: float
+    """Least PSNR of the picture, cut likewise."""
 
     @property
     def value(self) -> Tolerance:
@@ -40,11 +44,17 @@ class Expected(_Part):
     """What one model gave for one picture: raw tensors, and how far an engine may be from them."""
 
     model: str
-    signature: str = ""  # of a model of several sizes, where it is not the first
+    """The file in the bundle that it is of."""
+    signature: str = ""
+    """Of a model of several sizes, where it is not the first."""
     input: str
+    """.npy with what is fed to the model: its own dtype and layout."""
     output: str
+    """.npy with what it gave."""
     made_by: str
+    """The runtime that gave it."""
     tolerances: dict[str, _Tolerance]
+    """Runtime → how far its output may be from this one; `other` is for all that are not named."""
 
     def tolerance(self, runtime: str) -> Tolerance:
         """How far `runtime` may be; an engine without a word of its own is one of the others."""
@@ -52,9 +62,13 @@ class Expected(_Part):
 
 
 class Vector(_Part):
+    """One picture, and what every model gave for it."""
+
     name: str
     pixels: str
-    models: tuple[Expected, ...]  # without those that no runtime ran when this was exported
+    """.npy with the picture, uint8, height × width × channels; of a clip its frames one after the other."""
+    models: tuple[Expected, ...]
+    """What each model gave for it, without those that no runtime ran when this was exported."""
 
 
 class GoldenFile(_Part):

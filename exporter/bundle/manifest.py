@@ -49,13 +49,17 @@ class Tensor(_Part):
     name: str
     shape: tuple[int, ...]
     layout: Layout
+    """NHWC or NCHW."""
     dtype: str
     range: tuple[float, float]
+    """Of the real values: black and white."""
     scale: float | None
     zero_point: int | None
     colour: Colour = Field(default="rgb", exclude_if=lambda colour: colour == "rgb")
-    frames: int = Field(default=1, ge=1, exclude_if=lambda frames: frames == 1)  # one behind the other in the channels
-    clip: int = Field(default=1, ge=1, le=64, exclude_if=lambda clip: clip == 1)  # calls in a golden vector
+    frames: int = Field(default=1, ge=1, exclude_if=lambda frames: frames == 1)
+    """Pictures one behind the other in the channels; absent: 1."""
+    clip: int = Field(default=1, ge=1, le=64, exclude_if=lambda clip: clip == 1)
+    """Calls of the model in one golden vector; absent: 1."""
 
     @model_validator(mode="after")
     def _is_a_picture(self) -> Self:
@@ -108,8 +112,10 @@ class Judged(_Part):
     psnr_db: float | None
     ssim: float | None
     gain_db: float | None
-    seam_psnr_db: float | None  # its tiles, put together, against its own tile with their seams in the middle
-    also_on: dict[str, float | None]  # further engine → worst parity there, dB; only those that ran
+    seam_psnr_db: float | None
+    """Its tiles, put together, against its own tile with their seams in the middle."""
+    also_on: dict[str, float | None]
+    """Further engine → worst parity there, dB; only those that ran."""
 
     @property
     def is_measured(self) -> bool:
@@ -125,15 +131,21 @@ class Tiling(_Part):
     the middle of their overlap and fade into each other over `blend_px` around it.
     """
 
-    tile_px: tuple[Px, Px]  # height, width: the input of every model
-    multiple_px: Px  # of which a re-exported model's height and width must be multiples, too
+    tile_px: tuple[Px, Px]
+    """Height, width: the input of every model."""
+    multiple_px: Px
+    """Of which a re-exported model's height and width must be multiples, too."""
     halo_px: int = Field(ge=0)
-    blend_px: int = Field(ge=0)  # 0: a hard edge
+    blend_px: int = Field(ge=0)
+    """0: a hard edge."""
     beyond_picture: Literal["mirrored"]
-    theoretical_halo_px: int | None = Field(ge=0)  # the receptive field's; tiles with it are exact
+    theoretical_halo_px: int | None = Field(ge=0)
+    """The receptive field's; tiles with it are exact."""
     unbounded_because: str | None
-    psnr_db: float | None  # tiles against the whole picture, float network, worst image; None: not measured
-    max_abs: float | None = Field(ge=0)  # the same, full scale 1.0
+    psnr_db: float | None
+    """Tiles against the whole picture, float network, worst image; null: not measured."""
+    max_abs: float | None = Field(ge=0)
+    """The same, full scale 1.0."""
 
     @model_validator(mode="after")
     def _covers_any_picture(self) -> Self:
@@ -151,11 +163,13 @@ class Tiling(_Part):
 class Sized(_Part):
     """One size of a file that holds several: its signature, the ends it has there, and how tiles of it lie."""
 
-    name: str = Field(pattern=r"^[1-9][0-9]*x[1-9][0-9]*$")  # height x width, the signature's name in the file
+    name: str = Field(pattern=r"^[1-9][0-9]*x[1-9][0-9]*$")
+    """Height x width, the signature's name in the file."""
     input: Tensor
     output: Tensor
     tiling: Tiling
-    worst_parity_db: float | None  # with the float model at that size, on the runtime of the file's first target
+    worst_parity_db: float | None
+    """With the float model at that size, on the runtime of the file's first target."""
 
     @model_validator(mode="after")
     def _is_as_named(self) -> Self:
@@ -166,20 +180,26 @@ class Sized(_Part):
 
 
 class Model(_Part):
+    """One model file."""
+
     file: ModelFile
     sha256: Sha256
     size_bytes: int = Field(gt=0)
-    source_sha256: Sha256  # of the pipeline's file, before metadata was written into it
+    source_sha256: Sha256
+    """Of the pipeline's file, before metadata was written into it."""
     format: Format
     precision: Precision
     input: Tensor
     output: Tensor
     states: tuple[State, ...] = Field(default=(), max_length=64, exclude_if=lambda states: not states)
-    # Of a .tflite of several sizes, the first, whose ends stand above, and all others.
     signatures: tuple[Sized, ...] = Field(default=(), max_length=64, exclude_if=lambda sized: not sized)
-    ops: dict[str, int] | None  # operator kind -> count; None when the file was not looked into
+    """Of a .tflite of several sizes, the first, whose ends stand above, and all others."""
+    ops: dict[str, int] | None
+    """Operator kind -> count; null when the file was not looked into."""
     history: tuple[str, ...] = Field(min_length=1)
+    """Every step that led to the file, with its options."""
     targets: tuple[Judged, ...] = Field(min_length=1)
+    """What was measured with it."""
 
     @model_validator(mode="after")
     def _format_is_the_ending(self) -> Self:
@@ -224,20 +244,28 @@ class Model(_Part):
 
 
 class Manifest(_Part):
+    """What is in the bundle."""
+
     schema_version: Literal[1]
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     description: str
     licence: str
     models: tuple[Model, ...] = Field(min_length=1)
+    """One for each file of models/."""
     tiling: Tiling
     processing: Processing
     golden: Literal["golden/golden.json"]
     tools: dict[str, str]
+    """Package → version, of all that made the bundle."""
     provenance: dict[str, Any]
+    """Where weights and image sets come from, their licences and digests."""
     recipe: dict[str, Any]
-    reproducible: tuple[str, ...]  # these come out with the same bytes from the same recipe, data and tools
-    not_reproducible: dict[str, str]  # path -> why
+    """As it ran: `extends`, overrides and defaults written out."""
+    reproducible: tuple[str, ...]
+    """These come out with the same bytes from the same recipe, data and tools."""
+    not_reproducible: dict[str, str]
+    """Path -> why."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -9,7 +9,10 @@ from inspect import cleandoc
 from exporter.recipes.options import Option
 
 MADE = "<!-- Made of the code by `python -m tools.reference`: edit the docstrings there, not this page. -->"
-NAME = re.compile(r"(?<![\w`/.:])(?:\w+_\w+|hf://[\w@/]+|[\w/]+\.(?:py|md|json|yaml|tflite|onnx|safetensors))(?![\w`])")
+NAME = re.compile(
+    r"[\w./]*<\w+>[\w./<>-]*"  # dist/<name>-<version> would be HTML
+    r"|(?<![\w`/.:$])(?:\w+_\w+|hf://[\w@/]+|[\w/]+\.(?:py|md|json|yaml|tflite|onnx|safetensors))(?![\w`])"
+)
 
 
 def page(title: str, introduction: str, parts: Iterable[str]) -> str:
