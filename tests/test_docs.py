@@ -53,7 +53,7 @@ def test_commands_exist(name):
 
 
 def test_the_documentation_has_every_exit_code():
-    text = (REPO / "docs" / "first_export.md").read_text()
+    text = (REPO / "docs" / "reference" / "exit_codes.md").read_text()
     for code in EXIT_CODES:
         assert re.search(rf"^\| {code} \|", text, re.MULTILINE), code
 
