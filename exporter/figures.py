@@ -12,9 +12,21 @@ def fixed(value: float, digits: int, *, sign: bool = False) -> str:
     return f"{value:+.{digits}f}" if sign and value else f"{value:.{digits}f}"
 
 
+def signed(value: float, digits: int = 4) -> str:
+    """`value` with its sign and so many digits that count: +0.0123; nothing is 0."""
+    return f"{value:+.{digits}g}" if value else "0"
+
+
 def counted(number: int, one: str, many: str = "") -> str:
     """`1 file`, `2 files`; `many`: the plural that is more than an s."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def time_word(seconds: float) -> str:
+    """In the unit that leaves few digits: 45 s, 12 min, 2.5 h."""
+    if seconds < 99.5:
+        return f"{max(seconds, 0):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def size_word(size: Sequence[int]) -> str:

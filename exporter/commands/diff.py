@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from exporter.commands.measured_diff import add_measured_arguments, is_measured, run_measured
 from exporter.commands.words import add_json, show, show_json, show_table
 from exporter.errors import RecipeError
+from exporter.figures import signed
 
 if TYPE_CHECKING:
     from exporter.bundle.comparison import Comparison, FigureChange
@@ -126,7 +127,7 @@ def _incomparable(found: Comparison) -> Iterator[str]:
 def _row(change: FigureChange) -> tuple[str, ...]:
     difference = ""
     if change.old is not None and change.new is not None:
-        difference = f"{change.new - change.old + 0.0:+.4g}"
+        difference = signed(change.new - change.old)
     figure = f"{change.figure} on {change.runtime}"
     return change.target, figure, *(_number(value) for value in (change.old, change.new)), difference, change.change
 

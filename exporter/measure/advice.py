@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from exporter.figures import fixed
 from exporter.measure.results import Latency, Quality, TargetResult, Timing
 from exporter.not_measured import NotMeasured
 
@@ -68,5 +69,6 @@ def _advice(times: Mapping[str, float], loss_db: float | None) -> str:
     if loss_db is None:
         return f"ship INT8 if its loss is small: {faster}"
     if chosen != "int8":
-        return f"ship {chosen}, unless the time counts more than the picture: {faster} and loses {loss_db:.2f} dB"
-    return f"ship INT8: {faster} and loses {max(loss_db, 0.0):.2f} dB"
+        lost = fixed(loss_db, 2)
+        return f"ship {chosen}, unless the time counts more than the picture: {faster} and loses {lost} dB"
+    return f"ship INT8: {faster} and loses {fixed(max(loss_db, 0.0), 2)} dB"

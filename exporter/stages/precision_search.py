@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import StageError
+from exporter.figures import fixed
 from exporter.stages.base import Workspace
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def _say(found: Found, layers: Sequence[Layer], candidates: Candidates, float_ms
     chosen, plain = found.chosen, candidates.of(ALL_INT8)
     workspace.progress.say(
         f"quantize_tflite: {len(chosen.float_layers)} of {len(layers)} layers stay in float: loses "
-        f"{chosen.loss_db:.3f} dB in {chosen.ms:.3g} ms (all in int8: {plain.loss_db:.3f} dB in {plain.ms:.3g} ms, "
-        f"float: {float_ms:.3g} ms)"
+        f"{fixed(chosen.loss_db, 3)} dB in {chosen.ms:.3g} ms "
+        f"(all in int8: {fixed(plain.loss_db, 3)} dB in {plain.ms:.3g} ms, float: {float_ms:.3g} ms)"
     )
     if chosen.ms > CLEARLY * float_ms:
         workspace.progress.say("quantize_tflite: that is not faster than float on this CPU: ship precision: fp16")

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from exporter.data.training import Batch
 from exporter.errors import StageError
+from exporter.figures import fixed
 from exporter.progress import Progress
 from exporter.training.adversarial import Adversary
 from exporter.training.average import MovingAverage
@@ -261,7 +262,7 @@ class Fit:
             measured = self.validate(self.average.network)
             shown = ", ".join(f"{key} {value:.3f}" for key, value in measured.items())
             self.progress.say(f"{self.name} {done}/{options.steps}: {shown}")
-            self._gain = f", gain {measured['gain_db']:+.2f} dB" if "gain_db" in measured else ""
+            self._gain = f", gain {fixed(measured['gain_db'], 2, sign=True)} dB" if "gain_db" in measured else ""
         self._note = f"loss {sum(terms.values()):.4f}{self._gain}"
         if measured or self._is_due(done, HISTORY_EVERY):
             rate, elapsed_s = learning_rate(options, step), round(self.elapsed_s, 1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from exporter.data.metrics import psnr_db
+from exporter.figures import fixed
 from exporter.files.atomic import write_text_atomically
 from exporter.quantization.search.engine import CALLS, Engine, time_ratio
 from exporter.quantization.search.mixed_files import MixedFiles
@@ -117,7 +118,7 @@ class Candidates:
         if ms is None:
             self.measured_anew += 1
             ms = self._beside_anchor(engine) if float_layers else self._anchor_ms()
-        self._tell(f"{len(float_layers)} layers in float: loses {mean(losses):.3f} dB, {ms:.3g} ms")
+        self._tell(f"{len(float_layers)} layers in float: loses {fixed(mean(losses), 3)} dB, {ms:.3g} ms")
         return {"loss_db": round(mean(losses), 5), "worst_loss_db": round(max(losses), 5), "ms": ms}
 
     def _beside_anchor(self, engine: Engine) -> float:
