@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from exporter.commands.words import show, show_table
+from exporter.console import width_of
 from exporter.figures import fixed
 from exporter.judge.outcome import Outcome
 from exporter.judge.verdicts import Status, tally
@@ -12,10 +15,15 @@ from exporter.measure.overshoot import overshoot_remarks
 from exporter.measure.results import TargetResult
 from exporter.not_measured import NotMeasured
 
+WIDE = 100  # characters that hold every column, with the longest names
+
 
 def show_summary(outcome: Outcome) -> None:
-    columns = ("target", "runtime", "parity worst dB", "gain dB", "lost dB", "p50 ms", "KB", "promises")
-    show_table("", columns, [_row(outcome, target) for target in outcome.targets])
+    columns = ("target", "runtime", "parity worst dB", "gain dB", "lost dB", "p50 ms", "kB", "promises")
+    rows = [columns, *(_row(outcome, target) for target in outcome.targets)]
+    if (width_of(sys.stdout) or WIDE) < WIDE:  # figures before names
+        rows = [(name, *figures) for name, _, *figures in rows]
+    show_table("", rows[0], rows[1:])
     for verdict in outcome.verdicts:
         if verdict.status is not Status.KEPT:
             show(f"  {verdict.status}: {verdict.sentence}")

@@ -11,7 +11,7 @@ from shutil import get_terminal_size
 from textwrap import wrap
 
 from exporter.cache.shelf import STORE
-from exporter.console import open_console
+from exporter.console import folded, open_console, width_of
 from exporter.errors import RecipeError
 from exporter.files.plain_json import json_text
 from exporter.suggestions import nearest, shortened
@@ -68,7 +68,12 @@ def split_words(words: Iterable[str]) -> tuple[str, dict[str, str]]:
 
 
 def show(text: str = "") -> None:
-    """One line for a person."""
+    """One line for a person: whole words on a terminal, and a line that stays one for a program."""
+    sys.stdout.write(folded(text, width_of(sys.stdout)) + "\n")
+
+
+def show_command(text: str) -> None:
+    """A line to be copied, whatever its length."""
     sys.stdout.write(text + "\n")
 
 
@@ -87,11 +92,6 @@ def show_json(value: object) -> None:
 
 def show_table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     """A table that fits the terminal, plain when the output is none."""
-    from rich.markup import escape
-    from rich.table import Column, Table
+    from exporter.commands.table import print_table
 
-    names = Column(columns[0], no_wrap=True)  # the others give way
-    table = Table(names, *columns[1:], title=title or None, title_justify="left")
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    open_console(sys.stdout, None if sys.stdout.isatty() else 140).print(table)
+    print_table(open_console(sys.stdout, None if sys.stdout.isatty() else 140), title, columns, rows)
