@@ -10,10 +10,11 @@ import argparse
 import os
 import select
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
+from exporter.console import folded, libraries_aside, width_of
 from exporter.errors import EXIT_CODES, RecipeError
 from exporter.failures import said_plainly
 from exporter.processes.interruption import end_on_signals, exit_code_of
@@ -49,6 +50,7 @@ HELP = ("-h", "--help", "--version")
 TAKE_WORDS = ("export", "plan", "prepare", "search", "train")  # commands with recipe=FILE key=value
 # Options of those commands.
 TAKE_A_VALUE = ("--build", "--dist", "--store", "--workers", "--on", "--trials", "--minutes", "--seed")
+RUN_ENGINES = ("bench", "diff", "doctor", "lint", "pack", "sign", "verify")  # in this process, without a log
 GOES_ON = ("export", "sweep", "prepare", "search", "train")  # commands that go on where an earlier run was
 ASKED = "_ARGCOMPLETE"  # in the environment of a process that a shell asks for completions
 READER_GONE = 141  # as a shell shows it of `yes | head -1`
@@ -101,7 +103,8 @@ def _run(words: list[str]) -> int:
         args, unknown = parser.parse_known_intermixed_args(words[1:])
         if unknown:
             raise RecipeError(_unknown_option(unknown[0], parser))
-        return int(command.run(args))
+        with libraries_aside() if words[0] in RUN_ENGINES else nullcontext():
+            return int(command.run(args))
     except SystemExit as exit_:  # help or version
         return int(exit_.code or 0)
 
@@ -218,6 +221,7 @@ def _fail(sentence: str, code: int) -> int:
     with suppress(OSError):  # what cannot be said is still an exit code
         sys.stdout.flush()
     with suppress(OSError):
-        sys.stderr.write(f"error: {sentence}\nexit code {code}: {EXIT_CODES[code]}\n")
+        said = f"error: {sentence}\nexit code {code}: {EXIT_CODES[code]}"
+        sys.stderr.write(folded(said, width_of(sys.stderr)) + "\n")
         sys.stderr.flush()
     return code

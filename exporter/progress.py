@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from exporter.figures import time_word
 
 
 class Task(Protocol):
@@ -23,6 +27,23 @@ class Progress(Protocol):
 
     def log(self, text: str) -> None:
         """For the log file alone."""
+
+
+@dataclass
+class Pace:
+    """How far a task of `total` steps is."""
+
+    total: int
+    done: int = 0
+    started_s: float = field(default_factory=time.monotonic)
+
+    def left(self) -> str:
+        """`46/120, about 50 s left`."""
+        said = f"{self.done}/{self.total}"
+        if not 0 < self.done < self.total:
+            return said
+        left_s = (time.monotonic() - self.started_s) / self.done * (self.total - self.done)
+        return f"{said}, about {time_word(left_s)} left"
 
 
 class Silent:

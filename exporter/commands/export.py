@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     from exporter.recipes.plan import make_plan
 
-    make_plan(recipe)  # all mistakes, before anything heavy is imported
+    chains = make_plan(recipe)  # all mistakes, before anything heavy is imported
 
     from exporter.tracking.track import check_trackers, track_run
 
@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from exporter.console import open_terminal
     from exporter.runs.export import export
     from exporter.runs.folder import RunFolder
+    from exporter.runs.times import usual_seconds
 
     good, missed = bundle_folders(args.dist, recipe.name, recipe.version)
     had_missed = missed.exists()
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     with folder.locked():
         log = folder.log_file()
         terminal = open_terminal(log, on_stderr=args.json)
+        terminal.usually_s = usual_seconds(folder.path, chains)
         terminal.say(f"{recipe.name} {recipe.version}: log in {log}")
         for warning in warnings:
             terminal.say(f"warning: {warning}")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from exporter.checkpoints.hub import not_here
+from exporter.commands.plan_steps import show_steps, steps_of
 from exporter.commands.words import add_build, add_json, add_recipe_words, show, show_json, split_words
 from exporter.errors import MissingTool
 from exporter.recipes.export import Recipe, load_recipe
 from exporter.recipes.plan import CHECKED, LEFT, Chain, make_plan
+from exporter.runs.times import usual_seconds
 from exporter.tracking.track import check_trackers
 
 
@@ -27,22 +30,21 @@ def run(args: argparse.Namespace) -> int:
     warnings = check_trackers(recipe.track)
     awaited = not_here(recipe.named_paths())
     kept = _kept(recipe, chains, args.build / recipe.name)
+    steps = steps_of(chains, kept, usual_seconds(args.build / recipe.name, chains))
     if args.json:
         stages = {chain.target: [stage.name for stage in chain.stages] for chain in chains}
         found = {"recipe": recipe.resolved(), "chains": stages, "kept": kept, "not_here": awaited}
-        show_json(found | {"warnings": list(warnings), "checked": CHECKED, "left": LEFT})
+        said = {"warnings": list(warnings), "checked": CHECKED, "left": LEFT}
+        show_json(found | {"steps": [asdict(step) for step in steps]} | said)
         return 0
     sizes = recipe.input.sizes or ((recipe.input.height, recipe.input.width),)
     several = ", a signature each" if len(sizes) > 1 else ""
     show(f"{recipe.name} {recipe.version}, {', '.join(f'{h}×{w}' for h, w in sizes)} px{several}")
+    show_steps(steps, [chain.target for chain in chains])
     for chain in chains:
-        show(f"  {chain}")
-        if kept:
-            done = kept[chain.target]
-            every = "every stage" if len(done) == len(chain.stages) else ""
-            show(f"  {'':14} already done: {every or ' → '.join(done) or 'nothing'}")
         promises = recipe.budget_of(chain.target).model_dump(exclude_none=True, exclude_defaults=True)
-        show(f"  {'':14} promises: {', '.join(f'{key} {_limit(limit)}' for key, limit in promises.items()) or 'none'}")
+        limits = ", ".join(f"{key} {_limit(limit)}" for key, limit in promises.items())
+        show(f"{chain.target} on {chain.runtime} promises {limits or 'nothing'}")
     for warning in warnings:
         show(f"warning: {warning}")
     for reference in awaited:

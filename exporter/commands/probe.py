@@ -79,6 +79,7 @@ def as_json(found: Probe) -> dict[str, Any]:
 
 def _unusable(error: ExportError, as_json: bool) -> int:
     """The sentence, and the exit code: 2 unless the machine, an installation or the exporter itself is to blame."""
+    from exporter.console import folded, width_of
     from exporter.errors import EXIT_CODES
     from exporter.probe.results import TARGETS, Row, one_sentence
 
@@ -89,7 +90,8 @@ def _unusable(error: ExportError, as_json: bool) -> int:
         sentence = one_sentence(error)
         row = asdict(Row("refused" if code == UNUSABLE else "crash", message=sentence))
         show_json({"error": sentence, "targets": dict.fromkeys(TARGETS, row)})
-    sys.stderr.write(f"error: {error}\nexit code {code}: {EXIT_CODES[code]}\n")
+    said = f"error: {error}\nexit code {code}: {EXIT_CODES[code]}"
+    sys.stderr.write(folded(said, width_of(sys.stderr)) + "\n")
     return code
 
 

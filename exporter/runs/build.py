@@ -29,6 +29,7 @@ from exporter.recipes.export import Recipe
 from exporter.recipes.plan import Chain, make_plan
 from exporter.runs.folder import RunFolder
 from exporter.runs.preflight import preflight, require_packages, require_page
+from exporter.runs.times import remember, title
 from exporter.stages import Stage, Workspace
 
 Steps = tuple[tuple[str, Artifact], ...]
@@ -180,10 +181,12 @@ def run_stage(
             workspace.progress.say(f"{stage.name}: already done [{folder.name}]")
         elif not (known := run_folder.known(stage, source, workspace)):
             workspace.progress.say(f"{stage.name}: running [{folder.name}]")
-            if why := run_folder.why_anew(stage, source, workspace):
+            if why := run_folder.why_anew(stage, source, workspace, done):
                 workspace.progress.say(f"{stage.name}: {why}")
-        workspace.progress.doing(stage.name)
+        workspace.progress.doing(title(stage))
         artifact = known or run_folder.made(stage, source, workspace)
+        if not known:
+            remember(run_folder.path, title(stage), time.monotonic() - started_s, stage)
         artifact = replace(artifact, user_classes=source.user_classes)  # of the recipe, not of the folder
         name = _step_name(stage.name, artifact)
         name = f"{name} {target}" if name in seconds else name

@@ -29,6 +29,7 @@ from exporter.runs.environment import environment
 from exporter.runs.folder import RunFolder
 from exporter.runs.provenance import provenance
 from exporter.runs.sizes import with_all_sizes
+from exporter.runs.times import VERIFY, remember
 from exporter.training.history import History
 
 
@@ -65,12 +66,13 @@ def export(
         pairs = zip(built, made.chains, strict=True)
         built = [with_all_sizes(one, chain.stages, sizes, run) for one, chain in pairs]
     progress.say("verify: parity, quality, latency and lint of every file")
-    progress.doing("verify")
+    progress.doing(VERIFY)
     started_s = time.monotonic()
     kept = run_folder.path / "measurements"
     with quiet():
         measured = measure_or_recall(kept, built, images.evaluation, recipe.verify, progress, other_sizes)
     seconds["verify"] = time.monotonic() - started_s
+    remember(run_folder.path, VERIFY, seconds["verify"])
     results = {target.name: target for target in measured.targets}
     outcome = Outcome(
         name=recipe.name,

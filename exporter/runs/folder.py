@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,9 +86,10 @@ class RunFolder:
     def _folder(self, stage: Stage, parts: Parts) -> Path:
         return self.path / STAGES / f"{stage.name}-{key_of(parts)}"
 
-    def why_anew(self, stage: Stage, source: Artifact, workspace: Workspace) -> str:
-        """What is different from the nearest result that is there; empty when the stage has never finished."""
-        return why_anew(parts_of(stage, source, workspace), self.path.glob(f"{STAGES}/{stage.name}-*"))
+    def why_anew(self, stage: Stage, source: Artifact, workspace: Workspace, this_run: Container[Path] = ()) -> str:
+        """What is different from the nearest result of an earlier run; empty when the stage has never finished."""
+        earlier = (folder for folder in self.path.glob(f"{STAGES}/{stage.name}-*") if folder not in this_run)
+        return why_anew(parts_of(stage, source, workspace), earlier)
 
     def finished(self, folder: Path) -> Artifact | None:
         """The artifact in `folder`, or None when there is none or a file beside it is not what was written."""

@@ -28,10 +28,28 @@ def test_what_an_earlier_run_has_done(
     assert planned("simplify_onnx.fold_batch_norm=false") == {"web": ["load_generator", "torch_to_onnx"]}
     assert planned("model.multiple=64") == {"web": []}
     assert planned("--build", "elsewhere") == {}
+    (tmp_path / "build" / "tiny" / "times.json").write_text("{}")
     assert main(["plan", f"recipe={recipe}"]) == 0
-    assert "already done: every stage" in capfd.readouterr().out
+    assert _takes(capfd.readouterr().out) == ["done, kept", "done, kept", "done, kept", "not known yet"]
+    times = {"simplify_onnx": {"seconds": 80}, "verify": {"seconds": 65}}
+    (tmp_path / "build" / "tiny" / "times.json").write_text(json.dumps(times))
     assert main(["plan", f"recipe={recipe}", "simplify_onnx.fold_batch_norm=false"]) == 0
-    assert "already done: load_generator → torch_to_onnx\n" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert _takes(said) == ["done, kept", "done, kept", "about 80 s", "about 65 s"]
+    assert "\nabout 2 min by earlier runs\n" in said
+    assert planned_steps(recipe, capfd)[2] == {
+        "name": "simplify_onnx", "targets": ["web"], "done": True, "usually_s": 80.0,
+    }  # fmt: skip
+
+
+def planned_steps(recipe: Path, capfd: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    assert main(["plan", f"recipe={recipe}", "--json"]) == 0
+    return json.loads(capfd.readouterr().out)["steps"]
+
+
+def _takes(said: str) -> list[str]:
+    """The last column of the table of steps."""
+    return [line.split("│")[3].strip() for line in said.splitlines() if line.startswith("│")]
 
 
 def test_a_base_install_plans_beside_an_earlier_run(
@@ -45,7 +63,7 @@ def test_a_base_install_plans_beside_an_earlier_run(
     monkeypatch.setitem(sys.modules, "safetensors", None)
     capfd.readouterr()
     assert main(["plan", f"recipe={recipe}"]) == 0
-    assert "already done" not in capfd.readouterr().out
+    assert "done, kept" not in capfd.readouterr().out
 
 
 def test_a_plan_says_all_sizes(
