@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from check_bundle import CODE
 from check_bundle import main as check_bundle
 from library import ASSETS, Library
 
@@ -134,11 +135,17 @@ def check_apk(tools: ApkToolchain, apk: Path, bundle: Path) -> None:
 
 
 def compile_flavour(tools: ApkToolchain, demo: Path, flavour: Flavour, work: Path, jars: Sequence[Path] = ()) -> Path:
-    """Classes of core/, app/ and `flavour` against Android's API 23; `work` holds what `resources` made."""
+    """Classes of CODE, core/, app/ and `flavour` against Android's API 23; `work` holds what `resources` made."""
     stubs, classes = work / "stubs", work / flavour
     if flavour != "bare":
         tools.javac(_java(demo / "stubs"), stubs, classpath=(), android=True)
-    folders = [demo / "core", demo / "app/src/main", work / "generated", *(demo / path for path in FLAVOURS[flavour])]
+    folders = [
+        CODE,
+        demo / "core",
+        demo / "app/src/main",
+        work / "generated",
+        *(demo / path for path in FLAVOURS[flavour]),
+    ]
     sources = [path for folder in folders for path in _java(folder)]
     tools.javac(sources, classes, classpath=[*([stubs] if flavour != "bare" else []), *jars], android=True)
     return classes

@@ -13,6 +13,7 @@ from exporter.errors import ExportError
 from tools.toolchains.apk import ApkToolchain
 
 DEMO = Path(__file__).resolve().parents[1]
+CODE = DEMO.parent / "exporter/bundle/code/java"  # what bundles hand out; core/ is built upon it
 
 
 def main(bundle: str, *keys: str) -> int:
@@ -21,7 +22,7 @@ def main(bundle: str, *keys: str) -> int:
     try:
         tools.install_java(_say)
         with tempfile.TemporaryDirectory(prefix="exporter-java-") as scratch:
-            sources = [path for part in ("core", "jvm") for path in sorted((DEMO / part).rglob("*.java"))]
+            sources = [path for part in (CODE, DEMO / "core", DEMO / "jvm") for path in sorted(part.rglob("*.java"))]
             tools.javac(sources, Path(scratch), classpath=())
             program = ("-cp", scratch, "io.github.exporter.deblur.jvm.GoldenMain")
             _say(tools.java(*program, sys.executable, child, bundle, "litert_cpu", *keys).strip())

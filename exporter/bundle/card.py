@@ -8,6 +8,7 @@ from math import prod
 from pathlib import Path
 
 from exporter.artifact import COLOUR_IN_WORDS, Format, TensorSpec
+from exporter.bundle.app_code import CODE, runs_photographs
 from exporter.bundle.devices import rows_of
 from exporter.bundle.engines import engine_cards
 from exporter.bundle.manifest import CODES, Manifest, Model
@@ -54,6 +55,9 @@ def runtime_card(
         gpu=_first(manifest.models, Format.TFLITE, ("fp16", "fp32")),
         onnx=_first(manifest.models, Format.ONNX, ("fp32", "fp16", "int8")),
         residencies=_residencies(manifest, targets),
+        code=CODE in manifest.reproducible,
+        code_for_photographs=CODE in manifest.reproducible
+        and runs_photographs([model.artifact(folder) for model in manifest.models]),
         engines=engines,
         devices=rows_of(manifest, verdicts, engines),
         versions=version_matrix(targets),

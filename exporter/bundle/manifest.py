@@ -124,7 +124,7 @@ class Judged(_Part):
 
 
 class Tiling(_Part):
-    """How to run pictures of any size; exporter/tiling/grid.py says it in code. All lengths in px.
+    """How to run pictures of any size; exporter/tiling/tiles.py says it in code. All lengths in px.
 
     Tiles start every `tile_px - 2 * halo_px`, rounded down to `multiple_px`; the last ends at the picture's edge, the
     picture's size rounded up to `multiple_px`. What lies beyond the picture is `beyond_picture`. Neighbours meet in

@@ -7,6 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from exporter.artifact import Signature, TensorSpec, sha256_of
+from exporter.bundle.app_code import CODE, has_tiles
 from exporter.bundle.manifest import MANIFEST_SCHEMA_VERSION, Judged, Manifest, Model, Sized, State, Tensor, Tiling
 from exporter.bundle.models import ShippedModel
 from exporter.bundle.web import WEB, wants_web
@@ -25,6 +26,7 @@ DEFAULT_HALO_PX = 32  # when nobody measured the reach of the network
 def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Path, multiple: int) -> Manifest:
     """The manifest of a bundle whose model files already lie in `folder`."""
     recipe = plain(outcome.recipe)
+    parts = {CODE: has_tiles(models[0].artifact.input), WEB: wants_web(recipe)}
     tiling = tiling_part(outcome.tiled, models[0].artifact.input, multiple)
     return Manifest(
         schema_version=MANIFEST_SCHEMA_VERSION,
@@ -39,7 +41,7 @@ def build_manifest(outcome: Outcome, models: Sequence[ShippedModel], folder: Pat
         tools=dict(outcome.environment),
         provenance=plain(outcome.provenance),
         recipe=recipe,
-        reproducible=("manifest.json", "README.md", "models/", "golden/", *((WEB,) if wants_web(recipe) else ())),
+        reproducible=("manifest.json", "README.md", "models/", "golden/", *(part for part in parts if parts[part])),
         not_reproducible={
             "report/": "holds measured latency, which differs from run to run",
             "SHA256SUMS": "lists the digests of report/",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from exporter.artifact import Format, sha256_of
+from exporter.bundle.app_code import CODE, TILES
 from exporter.bundle.documents import read_bounded
 from exporter.bundle.golden_file import GoldenFile
 from exporter.bundle.manifest import Manifest
@@ -91,8 +92,9 @@ def account_problems(manifest: Manifest, golden: GoldenFile, found: Mapping[str,
     engines = (model.file for model in manifest.models if model.format == Format.TENSORRT)
     needed |= {sidecar_path(Path(file)).as_posix(): file for file in engines}
     needed |= dict.fromkeys(golden.files(), manifest.golden)
-    if WEB in manifest.reproducible:  # which files the page is made of is the business of the exporter that wrote it
-        needed |= {PAGE: "manifest.json"} | {file: "manifest.json" for file in found if file.startswith(WEB)}
+    for folder, first in ((WEB, PAGE), (CODE, TILES)):
+        if folder in manifest.reproducible:  # what else lies there is the business of the exporter that wrote it
+            needed |= {first: "manifest.json"} | {file: "manifest.json" for file in found if file.startswith(folder)}
     for file in sorted(needed.keys() - found.keys()):
         yield f"{file} is missing: {needed[file]} needs it"
     for file in sorted(found.keys() - needed.keys()):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.artifact import Format, sha256_of
+from exporter.bundle.app_code import write_code
 from exporter.bundle.attest import write_attestations
 from exporter.bundle.card import runtime_card
 from exporter.bundle.golden import Golden, write_golden
@@ -55,6 +56,7 @@ def write_bundle(
         for model in models:
             _ship(model, outcome, folder)
         write_golden(golden, models, folder)
+        write_code(folder, [model.artifact for model in models])
         if wants_web(outcome.recipe):
             write_web(folder)
         manifest = build_manifest(outcome, models, folder, multiple)

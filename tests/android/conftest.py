@@ -21,6 +21,7 @@ from tests.installed import put_together
 from tools.toolchains.apk import ApkToolchain
 
 DEMO = REPO / "android-demo"
+CODE = REPO / "exporter" / "bundle" / "code" / "java"
 PHOTOS = sorted((REPO / "calibration" / "photos_256").glob("*.jpg"))[:2]
 JUNIT = ("junit4.jar", "hamcrest.jar")
 
@@ -53,7 +54,7 @@ def classes(apk: ApkToolchain, tmp_path_factory: pytest.TempPathFactory) -> Path
     """core/, jvm/ and the tests' own Java."""
     folder = tmp_path_factory.mktemp("classes")
     jars = [apk.jar(name) for name in JUNIT]
-    sources = [*(DEMO / "core").rglob("*.java"), *(DEMO / "jvm").rglob("*.java")]
+    sources = [file for part in (CODE, DEMO / "core", DEMO / "jvm") for file in part.rglob("*.java")]
     apk.javac([*sources, *Path(__file__).with_name("java").glob("*.java")], folder, classpath=jars)
     return folder
 

@@ -129,10 +129,11 @@ def stubs(android: ApkToolchain, tmp_path_factory) -> Path:
 def test_the_cards_java_compiles(android: ApkToolchain, bundle: Path, stubs: Path, tmp_path: Path) -> None:
     source = tmp_path / "Restored.java"
     source.write_text(snippet((bundle / "README.md").read_text(), "java"))
-    android.javac([source], tmp_path / "classes", classpath=[stubs], android=True)
+    handed_out = sorted((bundle / "code/java").rglob("*.java"))
+    android.javac([source, *handed_out], tmp_path / "classes", classpath=[stubs], android=True)
     source.write_text(source.read_text().replace("setNumThreads", "setThreads"))
     with pytest.raises(EngineError, match="setThreads"):
-        android.javac([source], tmp_path / "classes", classpath=[stubs], android=True)
+        android.javac([source, *handed_out], tmp_path / "classes", classpath=[stubs], android=True)
 
 
 def of_two_sizes(manifest: Manifest) -> Manifest:
@@ -147,18 +148,20 @@ def of_two_sizes(manifest: Manifest) -> Manifest:
 
 
 @pytest.mark.slow
-def test_the_cards_kotlin_compiles(android: ApkToolchain, bundle: Path, stubs: Path, tmp_path: Path) -> None:
+def test_the_cards_kotlin_compiles(
+    android: ApkToolchain, bundle: Path, stubs: Path, classes: Path, tmp_path: Path
+) -> None:
     manifest = read_manifest(bundle)
     int8_only = manifest.model_copy(update={"models": tuple(m for m in manifest.models if m.precision == "int8")})
     sources = [tmp_path / "Float.kt", tmp_path / "Int8.kt", tmp_path / "Sizes.kt"]
     sources[0].write_text(snippet((bundle / "README.md").read_text(), "kotlin"))
-    sources[1].write_text(snippet(runtime_card(int8_only, bundle, ()), "kotlin"))
+    sources[1].write_text("package int8\n" + snippet(runtime_card(int8_only, bundle, ()), "kotlin"))
     section = runtime_card(of_two_sizes(manifest), bundle, ()).split("## Which size for which picture")[1]
     sources[2].write_text(snippet(section.split("## Tensors")[0], "kotlin"))
     assert "fun restoreAt" in sources[2].read_text()
     kotlin = KotlinToolchain()
     kotlin.install(quiet)
-    kotlin.compile(sources, tmp_path / "classes", [stubs, android.android_jar])
+    kotlin.compile(sources, tmp_path / "classes", [stubs, classes, android.android_jar])
     sources[1].write_text(sources[1].read_text().replace("readInt8", "readBytes"))
     with pytest.raises(EngineError, match="readBytes"):
-        kotlin.compile(sources, tmp_path / "classes", [stubs, android.android_jar])
+        kotlin.compile(sources, tmp_path / "classes", [stubs, classes, android.android_jar])

@@ -16,7 +16,7 @@ IN_MANIFEST = [
     ("a model", drop("models", FP32), "fp32.tflite belongs to nothing in this bundle"),
     (
         "reproducible twice",
-        put("reproducible", ["manifest.json", "README.md", "models/", "golden/", "models/"]),
+        put("reproducible", ["manifest.json", "README.md", "models/", "golden/", "code/", "models/"]),
         "says twice that models/ is reproducible",
     ),
     ("no tile", put("tiling", "tile_px", [0, 32]), "tiling.tile_px.0"),
@@ -75,7 +75,7 @@ IN_MANIFEST = [
         "no sha256 of model.checkpoint",
     ),
     ("the exporter", drop("provenance", "exporter"), "does not say which exporter"),
-    ("what is reproducible", put("reproducible", []), "does not say whether README.md is reproducible"),
+    ("what is reproducible", put("reproducible", ["code/"]), "does not say whether README.md is reproducible"),
     ("unknown key", put("surprise", 1), "surprise: is unknown"),
 ]
 IN_GOLDEN = [

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from exporter.errors import RecipeError
-from exporter.tiling.grid import Tiling, mirrored
+from exporter.tiling.grid import Tiling
+from exporter.tiling.tiles import mirrored
 
 
 @pytest.mark.parametrize("extent", [1, 40, 64, 65, 100, 257, 311, 700])

@@ -13,10 +13,11 @@ from exporter.data.evaluation import open_evaluation
 from exporter.data.metrics import psnr_db
 from exporter.errors import EngineError
 from exporter.runtimes import runtime
-from exporter.tiling.grid import Tiling, mirrored
+from exporter.tiling.grid import Tiling
 from exporter.tiling.halo import choose_tiling
 from exporter.tiling.receptive_field import ReceptiveField, receptive_field
 from exporter.tiling.restore import restore, restored_rows
+from exporter.tiling.tiles import mirrored
 from tests.conftest import REPO, picture
 from tests.runtimes.tiny_models import HEIGHT, WIDTH, TinyFiles
 

@@ -3,6 +3,7 @@ plugins {
 }
 
 val demo = rootDir.resolve("..")
+val handedOut = demo.resolve("../exporter/bundle/code/java") // what bundles hand out; core/ is built upon it
 
 android {
     namespace = "io.github.exporter.deblur"
@@ -26,7 +27,7 @@ android {
     sourceSets {
         getByName("main") {
             manifest.srcFile(demo.resolve("app/src/main/AndroidManifest.xml"))
-            java.setSrcDirs(listOf(demo.resolve("core/src"), demo.resolve("app/src/main/java")))
+            java.setSrcDirs(listOf(handedOut, demo.resolve("core/src"), demo.resolve("app/src/main/java")))
             res.setSrcDirs(listOf(demo.resolve("app/src/main/res")))
             assets.setSrcDirs(listOf("assets")) // assets/bundle/: a bundle of the exporter's
         }

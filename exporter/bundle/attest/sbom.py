@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from exporter.bundle.app_code import CODE
 from exporter.bundle.attest.inputs import (
     EXPORTER,
     MACHINE,
@@ -117,7 +118,7 @@ def _model(model: Model, digest: str, manifest: Manifest, card: dict[str, Any]) 
 
 def _file(file: str, digest: str, sets: Sequence[ImageSet]) -> Component:
     component: Component = {"type": "file", "bom-ref": _file_ref(file), "name": file, "hashes": _hashes(digest)}
-    if file.startswith(WEB):
+    if file.startswith((WEB, CODE)):
         component["licenses"] = licence_choice([LICENCE])
     pictures = [name for each in sets if each.role == "evaluation" for name in each.licences]
     if file.startswith(_OF_PICTURES) and pictures:

@@ -106,7 +106,7 @@ public final class BenchRun {
             if (!file.isFile()) {
                 return found;
             }
-            found.add(Buffers.direct(Npy.read(file.getName(), new FileInputStream(file)), spec, file.getName()));
+            found.add(Npy.read(file.getName(), new FileInputStream(file)).tensor(spec, file.getName()));
         }
     }
 

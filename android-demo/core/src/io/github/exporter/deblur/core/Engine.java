@@ -4,7 +4,7 @@ import java.io.Closeable;
 import java.nio.ByteBuffer;
 
 /** A model, compiled for one backend, on a thread of its own: open, run and close it on the same one. */
-public interface Engine extends Closeable {
+public interface Engine extends TensorRunner, Closeable {
     /** Whether ALL operators run on the backend that was asked for; never true after a fallback. */
     boolean isAccelerated();
 
@@ -12,16 +12,13 @@ public interface Engine extends Closeable {
     String name();
 
     /**
-     * Writes the input, runs, reads the output back; returns when the output is there.
+     * The same as {@link #run(ModelSize, ByteBuffer, ByteBuffer)} at the model's first size.
      *
      * @param input raw input tensor, direct, machine byte order, from its position 0
      * @param output takes the raw output tensor; rewound
      * @throws EngineException when the engine fails
      */
     void run(ByteBuffer input, ByteBuffer output) throws EngineException;
-
-    /** The same at one of the model's sizes; {@link #run(ByteBuffer, ByteBuffer)} is at the first. */
-    void run(ModelSize size, ByteBuffer input, ByteBuffer output) throws EngineException;
 
     @Override
     void close();

@@ -93,7 +93,7 @@ public final class Golden {
 
     /** The stored tensor {@code file} as engines take it. @throws BundleException when it is not one of {@code spec} */
     public ByteBuffer tensor(String file, TensorSpec spec) throws IOException {
-        return Buffers.direct(Npy.read(file, bundle.files.open(file)), spec, file);
+        return Npy.read(file, bundle.files.open(file)).tensor(spec, file);
     }
 
     /** The stored picture {@code file}, uint8, height × width × RGB. */

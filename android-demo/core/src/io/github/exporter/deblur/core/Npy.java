@@ -55,6 +55,23 @@ public final class Npy {
         return new Npy(dtype(header.group(1)), shape, data);
     }
 
+    /** The same as engines take it. @throws BundleException when it is not one of {@code spec} */
+    public ByteBuffer tensor(TensorSpec spec, String where) throws BundleException {
+        if (!dtype.equals(spec.dtype) || data.remaining() != spec.bytes()) {
+            throw new BundleException(where + " is no tensor " + spec);
+        }
+        ByteBuffer buffer = Buffers.direct(spec);
+        Buffers.rewind(data);
+        if (spec.isFloat()) {
+            buffer.asFloatBuffer().put(data.asFloatBuffer());
+        } else {
+            buffer.put(data);
+        }
+        Buffers.rewind(buffer);
+        Buffers.rewind(data);
+        return buffer;
+    }
+
     private static String dtype(String code) {
         return code.equals("<f4") ? "float32" : code.equals("|i1") ? "int8" : "uint8";
     }

@@ -58,11 +58,8 @@ public final class Restorer implements Closeable {
      * the bundle says so.
      */
     public RgbImage restore(RgbImage picture, TileProgress progress) throws EngineException {
-        Manifest manifest = bundle.manifest;
         ModelSize size = size(picture.height, picture.width);
-        TileModel tiles = new EngineModel(engine, size);
-        TileChoice choice = manifest.onlyBlurred && tiles.scale() == 1 ? new BlurGate(manifest.sharpAbove) : null;
-        return new Tiler(size.tiling, tiles, choice).restore(picture, progress);
+        return WholePicture.restore(bundle.manifest, size, engine, picture, progress);
     }
 
     /** The size that a picture goes through: of those that reproduce their golden vectors here, the one that fits best. */

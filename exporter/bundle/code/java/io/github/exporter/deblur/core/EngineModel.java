@@ -4,13 +4,13 @@ import java.nio.ByteBuffer;
 
 /** An engine at one size, as tiles see it: real values in, real values out. */
 public final class EngineModel implements TileModel {
-    private final Engine engine;
+    private final TensorRunner engine;
     private final ModelSize size;
     private final ByteBuffer input;
     private final ByteBuffer output;
     private final float[] result;
 
-    public EngineModel(Engine engine, ModelSize size) {
+    public EngineModel(TensorRunner engine, ModelSize size) {
         this.engine = engine;
         this.size = size;
         this.input = Buffers.direct(size.input);

@@ -12,23 +12,6 @@ public final class Buffers {
         return ByteBuffer.allocateDirect(spec.bytes()).order(ByteOrder.nativeOrder());
     }
 
-    /** A stored tensor. @throws BundleException when it is not one of {@code spec} */
-    public static ByteBuffer direct(Npy array, TensorSpec spec, String where) throws BundleException {
-        if (!array.dtype.equals(spec.dtype) || array.data.remaining() != spec.bytes()) {
-            throw new BundleException(where + " is no tensor " + spec);
-        }
-        ByteBuffer buffer = direct(spec);
-        rewind(array.data);
-        if (spec.isFloat()) {
-            buffer.asFloatBuffer().put(array.data.asFloatBuffer());
-        } else {
-            buffer.put(array.data);
-        }
-        rewind(buffer);
-        rewind(array.data);
-        return buffer;
-    }
-
     /**
      * Back to the start. Java 9 gave ByteBuffer a {@code rewind} of its own; code compiled against a new SDK would ask
      * older devices for it in vain. Through {@link Buffer} every device has it.

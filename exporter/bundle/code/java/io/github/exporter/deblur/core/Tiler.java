@@ -6,7 +6,7 @@ import java.util.List;
  * Runs a picture of any size through a model of one size, a row of tiles at a time.
  *
  * <p>Memory beside the picture and its result: two strips as high as a tile and as wide as the picture, in floats. The
- * sums are those of exporter/tiling/restore.py in the same order, so the bytes are the same.
+ * sums are those of tiles.py in the same order, so the bytes are the same.
  */
 public final class Tiler {
     private final Tiling tiling;

@@ -28,7 +28,7 @@ public final class ModelSize {
     }
 
     /**
-     * The one of {@code sizes} that a picture goes through, as exporter/tiling/sizes.py has it: the smallest that holds
+     * The one of {@code sizes} that a picture goes through, as {@code exporter run} chooses it: the smallest that holds
      * it whole, else the one whose tiles compute the fewest pixels, of equals the largest, whose seams are fewer.
      */
     public static ModelSize best(Iterable<ModelSize> sizes, int height, int width) {

@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * How pictures of any size go through a model of one size, all lengths in px: the contract of {@code manifest.tiling},
- * in the arithmetic of exporter/tiling/grid.py, so that both give the same bits.
+ * in the arithmetic of tiles.py, so that both give the same bits.
  */
 public final class Tiling {
     public final int height;

@@ -1,7 +1,7 @@
 package io.github.exporter.deblur.core;
 
 /**
- * Is a tile blurred? Only those need the model. The measure is exporter/tiling/blur_detection.py's: the share of the
+ * Is a tile blurred? Only those need the model. The measure is the exporter's: the share of the
  * gradient's energy that a Gaussian blur of 2 px takes away; what is blurred has little to lose.
  */
 public final class BlurGate implements TileChoice {
