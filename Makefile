@@ -20,7 +20,7 @@ help: ## list the verbs
 setup: $(STAMP) ## make .venv with everything the pipeline and the tests need; seconds when nothing changed
 
 $(STAMP): pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here; name another: make PYTHON=python3.12 …" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here: docs/install.md says what there is without it" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/$(INSTALL) '.[$(EXTRAS)]'
 	@touch $@

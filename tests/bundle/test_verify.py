@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from exporter.bundle import verify_bundle
 from exporter.bundle.documents import read_document
+from exporter.cli import main
 from exporter.errors import BundleError
 from tests.bundle.conftest import mirror_golden
 
@@ -193,3 +194,20 @@ def test_whole_numbers_of_more_than_64_bits_are_refused(number: int, fits: bool,
     else:
         with pytest.raises(BundleError, match=r"n\.json is not JSON that can be trusted: .* beyond 64 bits"):
             read_document(tmp_path, "n.json", Numbers, 1)
+
+
+def test_a_base_install_checks_the_digests(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It has no library that opens a model: that is said, and is no word on the bundle."""
+
+    def absent(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'onnx'", name="onnx")
+
+    monkeypatch.setattr("exporter.bundle.verify.model_problems", absent)
+    assert main(["verify", str(bundle)]) == 3
+    said = capfd.readouterr()
+    assert re.match(r"checked: \d+ files against SHA256SUMS, all as they were written; what is in", said.out)
+    assert "this needs onnx" in said.err
+    (bundle / "README.md").write_text("other\n")
+    assert main(["verify", str(bundle)]) == 2
