@@ -84,17 +84,12 @@ def _show_json(exported: Exported, tracked: Sequence[Tracked], earlier: Path | N
 
 
 def _show(exported: Exported, tracked: Sequence[Tracked], earlier: Path | None, removed: Path | None) -> None:
-    """`earlier`, `removed`: other bundles of this name and version, one that stays and one that went."""
+    from exporter.commands.handover import show_handover
     from exporter.commands.summary import show_summary
     from exporter.tracking.track import NOT_TRACKED
 
     found = exported.outcome.tally
     show_summary(exported.outcome)
-    show(f"bundle: {exported.bundle}")
-    if earlier is not None:
-        show(f"        {earlier} is an earlier run's and was left as it is")
-    if removed is not None:
-        show(f"        {removed}, an earlier run's, was removed")
-    show(f"report: {exported.bundle / 'report' / 'index.html'}")
+    show_handover(exported.outcome, exported.bundle, earlier, removed)
     untracked = f"; {NOT_TRACKED}" if any(each.problem for each in tracked) else ""
     show(f"exit code {found.status.exit_code}: {found.headline}{untracked}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 
 from exporter.commands.words import show, show_table
 from exporter.console import width_of
-from exporter.figures import fixed
+from exporter.figures import counted, fixed
 from exporter.judge.outcome import Outcome
-from exporter.judge.verdicts import Status, tally
+from exporter.judge.verdicts import Status, Verdict, tally
 from exporter.measure.clipping import clipping_warnings
 from exporter.measure.latency import noise_remarks
 from exporter.measure.overshoot import overshoot_remarks
@@ -25,8 +26,10 @@ def show_summary(outcome: Outcome) -> None:
         rows = [(name, *figures) for name, _, *figures in rows]
     show_table("", rows[0], rows[1:])
     for verdict in outcome.verdicts:
-        if verdict.status is not Status.KEPT:
+        if verdict.status is Status.MISSED or (verdict.status is Status.NOT_MEASURED and verdict.demanded):
             show(f"  {verdict.status}: {verdict.sentence}")
+    for line in _excused(outcome.verdicts):
+        show(f"  {line}")
     for stage in outcome.stages:
         if isinstance(stage.quality, NotMeasured):
             show(f"  not measured: {stage.name} on {stage.runtime}: {stage.quality.reason}")
@@ -34,6 +37,17 @@ def show_summary(outcome: Outcome) -> None:
         show(f"  warning: {warning}")
     for remark in (*overshoot_remarks(outcome.targets), *noise_remarks(outcome.targets)):
         show(f"  note: {remark}")
+
+
+def _excused(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """What was not measured and need not be, an engine a line, with what would make it measured."""
+    found: dict[tuple[str, str], int] = {}
+    for verdict in verdicts:
+        if verdict.status is Status.NOT_MEASURED and not verdict.demanded:
+            reason = verdict.sentence.partition(" was not measured: ")[2] or verdict.sentence
+            found[verdict.runtime, reason] = found.get((verdict.runtime, reason), 0) + 1
+    for (runtime, reason), number in found.items():
+        yield f"not measured: {counted(number, 'promise')} on {runtime}: {reason}"
 
 
 def _row(outcome: Outcome, target: TargetResult) -> tuple[str, ...]:
