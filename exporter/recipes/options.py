@@ -133,6 +133,8 @@ def _range(value: Schema) -> str:
 
 
 def _number(value: float) -> str:
-    """No power of ten; large ones in groups of three digits."""
+    """No power of ten; large ones in groups of three digits, the largest as a power of two."""
+    if isinstance(value, int) and value > 2**53 and (value & (value + 1)) == 0:
+        return f"2^{value.bit_length()} - 1"
     text = f"{value:,.10f}".rstrip("0").removesuffix(".") if isinstance(value, float) else f"{value:,}"
     return text.replace(",", " " if abs(value) >= 100_000 else "")

@@ -35,6 +35,7 @@ class OnnxToTflite(Stage):
     `converter`: "direct" translates operator by operator, knows the layout of every tensor, takes seconds, and covers
     what restoration networks are made of, attention included. "onnx2tf" covers more, and guesses layouts from sizes.
     "auto" takes onnx2tf for a network that the direct one does not cover, and says so.
+
     `strict` makes onnx2tf compare every operator with ONNX Runtime and try other axis orders where they differ.
     `split_group_convolutions` makes onnx2tf write a grouped convolution as plain ones, as the direct one always does.
     `replace` makes onnx2tf write the named operators as simpler ones.

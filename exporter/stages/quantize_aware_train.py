@@ -38,8 +38,10 @@ class QuantizeAwareTrain(FitOptions, TunableInt8Settings, Stage):
     `percentile` say where ranges start; `train_ranges: false` leaves them there. The residual that is added to the
     picture keeps its range in any case. Crops may be of any size the graph has no operator against; deep networks see
     little but the border of small ones.
+
     Training has to win: if the INT8 file is not clearly nearer to the float one on calibration pictures, which are not
     trained on, the start is kept. It does not where rounding to 255 steps at the network's ends is all that is lost.
+
     The file that comes out is float, carries its ranges, and stands before `quantize_tflite`, which takes them as they
     are; give both stages the same `keep_float` (its `device: cpu` adds PRELU and HARD_SWISH). An operator that cannot
     be simulated is named in one sentence.

@@ -61,21 +61,28 @@ class QuantizeTflite(TunableInt8Settings, Stage):
     int8: per-channel symmetric weights, per-tensor activations whose ranges come from the calibration images.
     A file that quantize_aware_train wrote brings its own ranges. benchmarks/quantization_ablation.py shows what
     `ranges`, `equalize`, `rounding` and `bias_correction` are worth.
+
     `tune` tries them all on this network: some calibration images to learn from, others to judge by, and takes what
     brings the picture nearest to the float one.
+
     The picture at both ends has scale 1/255 and zero point -128, and the residual that is added to it is never clipped,
     whatever the method.
+
     `device: cpu` writes what is fastest on XNNPACK: what it computes in float alone stays in float
     (PRELU, HARD_SWISH), and nearest enlargement by a whole factor is written as copies of pixels and rows, the same
     numbers in less time (benchmarks/frame_rate.py). GPUs and NPUs want the operators themselves: "any".
+
     `mixed` searches for the layers that have to stay in float so that a dB budget is kept, with measured times as the
     price: `mixed: {max_loss_db: 0.1}`. Times differ from run to run, so a search can end elsewhere the next time;
     `costs`, the report.json of an earlier bundle, gives it the times that were measured then, and the same bytes.
+
     Where a file is less than 36 dB from the float one on calibration pictures, channels are made as wide as each other
     across the whole graph (what would not stand that is computed in float) and biases corrected; where that is not
     enough, the few layers that lose most stay in float, at most half of the multiply-accumulates, unless the picture is
     less than 30 dB from the float one even so. `float_fallback_s: 0` leaves all of it out.
+
     fp16: weights are stored in half precision and nothing else changes.
+
     int16x8: int16 activations around zero, int8 weights, int64 biases; ranges are chosen from all values. For NPUs: on
     CPUs LiteRT has reference kernels alone, up to a hundred times slower than INT8 (benchmarks/sixteen_bit.py), and
     operators without one stay in float. The picture at both ends has scale 1/32767; `io` is int16 unless float32. What

@@ -27,17 +27,24 @@ def test_an_option_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_options_within_options_are_explained() -> None:
     options = {option.key: option for stage in STAGES for option in options_of_stage(stage)}
-    assert options["mixed.max_loss_db"].required and options["mixed.max_loss_db"].unit == "dB"
+    assert options["mixed.max_loss_db"].default_text == "has to be given with mixed"
+    assert options["mixed.max_loss_db"].unit == "dB" and options["mixed"].what
+    assert options["steps"].range == "≥ 1, ≤ 1 000 000 000" and options["kwargs"].default_text == "{preset: m}"
+    assert options["costs"].kind == "file"
     assert options["rounding"].choices == ("nearest", "adaptive")
     assert options["smallest"].kind == "2 × whole number" and options["smallest"].range == "≥ 16, ≤ 16384"
     assert options["keep"].kind == "list of text"
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=[stage.name for stage in STAGES])
-def test_a_stage_is_shown(stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stage_is_shown_on_a_narrow_terminal(
+    stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["stages", stage.name]) == 0
     printed = capsys.readouterr().out
-    assert all(key in printed for key in stage.model_fields)
+    assert all(f"  {key}: " in printed for key in stage.model_fields)
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 def test_a_stage_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

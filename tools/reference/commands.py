@@ -10,9 +10,9 @@ from tools.reference.markdown import code, page, prose, section, table
 
 INTRODUCTION = """
 `exporter` and a command; the word `export` may be left out. Options and words come in any order. `--help` behind a
-command says the same in a terminal; what each ends with is explained in [exit_codes.md](exit_codes.md).
+command says the same in a terminal; what each ends with is explained in [Exit codes](exit_codes.md).
 """
-WORDS = "`recipe=FILE`, and any key of the recipe as `KEY=VALUE`: see [recipe.md](recipe.md) and [stages.md](stages.md)"
+WORDS = "`recipe=FILE`, and any key of the recipe as `KEY=VALUE`: see [Recipe](recipe.md) and [Stages](stages.md)"
 
 
 def commands_page() -> str:

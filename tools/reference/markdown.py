@@ -14,6 +14,8 @@ NAME = re.compile(
     r"|(?<![\w`/.:$])(?:\w+_\w+|hf://[\w@/]+|[\w/]+\.(?:py|md|json|yaml|tflite|onnx|safetensors))(?![\w`])"
 )
 
+UNBROKEN = re.compile(r"(?<=[≥≤<>]) |(?<=\d) (?=\d{3})")  # a sign and its number, and groups of digits, are one word
+
 
 def page(title: str, introduction: str, parts: Iterable[str]) -> str:
     """A whole page; `parts` are its sections."""
@@ -33,8 +35,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def options_table(options: Iterable[Option], before: str = "") -> str:
     """One row to an option, `before` in front of its key."""
-    rows = [(code(before + option.key), _values(option), _default(option), _sentences(option)) for option in options]
-    return table(("key", "values", "default", "what it is, and when to change it"), rows)
+    rows = [(code(before + option.key), _values(option), _sentences(option)) for option in options]
+    return table(("key", "values, and default", "what it is, and when to change it"), rows)
 
 
 def code(text: str) -> str:
@@ -48,11 +50,10 @@ def prose(text: str) -> str:
 
 
 def _values(option: Option) -> str:
-    return ", ".join(filter(None, (option.values, option.unit)))
-
-
-def _default(option: Option) -> str:
-    return f"*{option.default_text}*" if option.required else code(option.default_text)
+    default = option.default_text
+    said = f"*{default}*" if option.required else f"default {code(default)}" if default else ""
+    values = UNBROKEN.sub("\N{NO-BREAK SPACE}", ", ".join(filter(None, (option.values, option.unit))))
+    return "; ".join(filter(None, (values, said)))
 
 
 def _sentences(option: Option) -> str:

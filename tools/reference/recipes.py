@@ -10,9 +10,10 @@ from exporter.recipes.schema import KINDS, schema_line, schema_of
 from tools.reference.markdown import code, options_table, page, prose, section
 
 READ = """
-Values are YAML, and each can be changed on the command line by its key as it stands here: `{example}`.
-A key with no default may be left out. `exporter schema{of}` prints the same as JSON Schema; a recipe whose first line
-is `{line}` is completed and checked by editors, with that file beside it.
+- Values are YAML. Each can be changed on the command line by its key as it stands here: `{example}`.
+- A key without a default may be left out.
+- `exporter schema{of}` prints the same as JSON Schema. A recipe whose first line is `{line}` is completed and checked
+  by editors, with that file beside it.
 """
 # Part with a name of the user's → how its keys begin, and the key that holds such parts.
 NAMED = {
@@ -24,10 +25,12 @@ NAMED = {
 
 def recipe_page() -> str:
     introduction = f"""
-What `exporter recipe=FILE` reads. {_how("recipe", "exporter recipe=my.yaml verify.runs=200")}
-`stages` is a list, of the recipe and of each target: [stages.md](stages.md) has what may stand in it and every option.
-What `budget` can promise, of all targets or of one, is explained in [promises.md](promises.md). `extends: other.yaml`
-lays a recipe over another one.
+What `exporter recipe=FILE` reads.
+
+{_how("recipe", "exporter recipe=my.yaml verify.runs=200")}
+- `stages` is a list, of the recipe and of each target: [Stages](stages.md) has what may stand in it and every option.
+- What `budget` can promise, of all targets or of one, is explained in [Promises](promises.md).
+- `extends: other.yaml` lays a recipe over another one.
 """
     return page("Recipe", introduction, _parts("recipe"))
 
@@ -35,6 +38,7 @@ lays a recipe over another one.
 def train_page() -> str:
     introduction = f"""
 What `exporter train recipe=FILE` and `exporter prepare` read.
+
 {_how("train", "exporter train recipe=my.yaml training.steps=5000")}
 """
     return page("Training recipe", introduction, _parts("train"))
@@ -52,7 +56,7 @@ that file beside it.
 
 def _how(kind: str, example: str) -> str:
     of = "" if kind == "recipe" else f" --of {kind}"
-    return " ".join(READ.format(example=example, of=of, line=schema_line(kind)).split())
+    return READ.format(example=example, of=of, line=schema_line(kind)).strip()
 
 
 def _parts(kind: str) -> Iterator[str]:
