@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 ON_THE_SITE = "repository"
-LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
+LINK = re.compile(r"\[([^\[\]]*)\]\(([^)#\s]+)((?:#[^)\s]*)?)\)")  # [text](target#place)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -38,11 +38,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     place = page.file.src_uri
 
     def moved(match: re.Match[str]) -> str:
-        start, target, end = match.groups()
+        text, target, anchor = match.groups()
         if "://" in target or target.startswith("mailto:"):
             return match[0]
-        found = _on_the_site(_in_the_repository(place, docs), target, docs)
-        return f"{start}{posixpath.relpath(found, posixpath.dirname(place) or '.')}{end}"
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(_in_the_repository(place, docs)), target))
+        if (ROOT / path).is_dir():
+            return text  # a site shows no folders
+        address = posixpath.relpath(_on_the_site(path, docs), posixpath.dirname(place) or ".")
+        return f"[{text}]({address}{anchor})"
 
     return LINK.sub(moved, markdown)
 
@@ -52,8 +55,7 @@ def _in_the_repository(place: str, docs: str) -> str:
     return place.removeprefix(f"{ON_THE_SITE}/") if place.startswith(f"{ON_THE_SITE}/") else f"{docs}/{place}"
 
 
-def _on_the_site(source: str, target: str, docs: str) -> str:
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+def _on_the_site(path: str, docs: str) -> str:
     return path.removeprefix(f"{docs}/") if path.startswith(f"{docs}/") else f"{ON_THE_SITE}/{path}"
 
 
