@@ -1,10 +1,11 @@
 """Which way each weight is rounded: so that a layer's output changes least on the calibration images.
 
 The objective is that of Nagel et al., "Up or Down? Adaptive Rounding for Post-Training Quantization", ICML 2020: each
-weight goes to the step below or above it, and the sum over a layer's outputs of eᵀ·H·e is least, where e is the
-rounding error of an output's weights and H the second moment of what the kernel sees. There it is relaxed and solved
-by gradients; here one weight after the other is turned over while that helps, which needs no step size, no seed, and
-ends where no single turn helps. H is gathered image by image, so memory does not grow with their number.
+weight goes to a step near it, and the sum over a layer's outputs of eᵀ·H·e is least, where e is the rounding error of
+an output's weights and H the second moment of what the kernel sees. There it is relaxed and solved by gradients. Here
+one weight after the other is rounded and those that are left make up for its error (Frantar et al., "GPTQ", ICLR 2023);
+then one after the other is turned over while that helps. Neither needs a step size or a seed, and it ends where no
+single turn helps. H is gathered image by image, so memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ PLACES = 256  # per image and layer
 GOLDEN = 0.618034  # offsets n·GOLDEN mod 1 are spread evenly, however many images there are
 SWEEPS = 20
 SMALLEST_GAIN = 1e-6  # of a whole step's error: without it rounding noise would turn weights to and fro
+DAMPING = 1e-3  # of the mean of H's diagonal is added to it: what is seldom seen is not trusted to make up for much
 SETTLED = 1e-4  # steps: a weight this near to a step stays there, above all the largest one, which is the scale
 
 
@@ -86,13 +88,51 @@ def round_adaptively(layer: Convolution, second: Doubles) -> float:
     """
     steps, scales = nearest(layer)
     error = np.round(steps) - steps
-    product = error @ second
-    before = float((error * product * scales**2).sum())
-    error = _turned(error, product, second)
+    before = float((error * (error @ second) * scales**2).sum())
+    error = _better(_made_up_for(steps, second), error, second)
+    error = _turned(error, error @ second, second)
     rounded = np.clip(np.round(steps + error), -HIGHEST, HIGHEST) * scales
     layer.weights = rounded.reshape(layer.weights.shape).astype(np.float32)
     after = float((error * (error @ second) * scales**2).sum())
     return after / before if before > 0 else 1.0
+
+
+def _made_up_for(steps: Doubles, second: Doubles) -> Doubles:
+    """The error when each weight is rounded with what it has to make up for; those seen most are rounded first.
+
+    A weight that is settled stays where it is.
+    """
+    mean = np.einsum("gii->g", second)[:, None, None] / second.shape[-1]
+    relative = second / np.where(mean > 0, mean, 1) + DAMPING * np.eye(second.shape[-1])
+    order = np.argsort(-np.einsum("gii->gi", relative), axis=1, kind="stable")
+    relative = np.take_along_axis(np.take_along_axis(relative, order[:, :, None], 1), order[:, None, :], 2)
+    passed_on = np.stack([_passed_on(each) for each in relative])
+    wanted = np.take_along_axis(steps, order[:, None, :], 2)
+    nearest_steps = np.round(wanted)
+    settled = np.abs(nearest_steps - wanted) <= SETTLED
+    left, rounded = wanted.copy(), nearest_steps
+    for i in range(left.shape[2]):
+        near = np.clip(np.round(left[:, :, i]), -HIGHEST, HIGHEST)
+        rounded[:, :, i] = np.where(settled[:, :, i], rounded[:, :, i], near)
+        missing = (left[:, :, i] - rounded[:, :, i]) / passed_on[:, i, i, None]
+        left[:, :, i + 1 :] -= missing[:, :, None] * passed_on[:, None, i, i + 1 :]
+    error = np.empty_like(steps)
+    np.put_along_axis(error, order[:, None, :], rounded - wanted, 2)
+    return error
+
+
+def _better(one: Doubles, other: Doubles, second: Doubles) -> Doubles:
+    """Of each output the smaller of two errors."""
+    costs = [(error * (error @ second)).sum(axis=2, keepdims=True) for error in (one, other)]
+    return np.where(costs[0] < costs[1], one, other)
+
+
+def _passed_on(second: Doubles) -> Doubles:
+    """How much of each element's error those behind it take over, upper triangular; nothing where nothing varies."""
+    try:
+        return np.asarray(np.linalg.cholesky(np.linalg.inv(second)).T, np.float64)
+    except np.linalg.LinAlgError:  # what is left of a constant after its mean is noise, of either sign
+        return np.eye(len(second))
 
 
 def _turned(error: Doubles, product: Doubles, second: Doubles) -> Doubles:
