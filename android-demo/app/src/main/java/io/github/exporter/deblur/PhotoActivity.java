@@ -1,31 +1,39 @@
 package io.github.exporter.deblur;
 
 import android.app.Activity;
+import android.content.ActivityNotFoundException;
+import android.content.ClipData;
 import android.content.Intent;
 import android.graphics.Bitmap;
-import android.graphics.BitmapFactory;
 import android.net.Uri;
 import android.os.Bundle;
 import android.view.View;
+import android.widget.LinearLayout;
+import android.widget.ProgressBar;
 import android.widget.TextView;
 import io.github.exporter.deblur.core.EngineException;
 import io.github.exporter.deblur.core.Restorer;
 import io.github.exporter.deblur.core.RgbImage;
 import io.github.exporter.deblur.core.TileProgress;
 import java.io.IOException;
-import java.io.InputStream;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/** A photograph, restored tile by tile, before and after under one slider. */
-public final class PhotoActivity extends Activity {
+/** A photograph, restored tile by tile, before and after under one slider; saved and shared where the person says. */
+public final class PhotoActivity extends Activity implements View.OnClickListener {
     private static final int CHOOSE = 1;
+    private static final int SAVE = 2;
     private static final int THREADS = 2;
-    private static final int LARGEST_PX = 2048; // of the longer side: what a heap of 256 MB takes
+    private static final float LARGE_FONT = 1.3f; // beyond it words break in buttons that share a row
+    private static final int[] BUTTONS = {R.id.choose, R.id.save, R.id.share, R.id.cancel};
 
     private final ExecutorService work = Executors.newSingleThreadExecutor();
+    private volatile boolean stopping;
     private CompareView compare;
     private TextView status;
+    private ProgressBar progress;
+    private Bitmap restored; // these two on the main thread alone
+    private Uri saved;
 
     @Override
     protected void onCreate(Bundle state) {
@@ -33,51 +41,98 @@ public final class PhotoActivity extends Activity {
         setContentView(R.layout.photo);
         compare = (CompareView) findViewById(R.id.compare);
         status = (TextView) findViewById(R.id.status);
-        findViewById(R.id.choose).setOnClickListener(new View.OnClickListener() {
-            @Override
-            public void onClick(View button) {
-                Intent intent = new Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE);
-                startActivityForResult(intent.setType("image/*"), CHOOSE);
-            }
-        });
+        progress = (ProgressBar) findViewById(R.id.progress);
+        for (int button : BUTTONS) {
+            findViewById(button).setOnClickListener(this);
+        }
+        if (getResources().getConfiguration().fontScale > LARGE_FONT) {
+            stackButtons();
+        }
+    }
+
+    private void stackButtons() {
+        ((LinearLayout) findViewById(R.id.buttons)).setOrientation(LinearLayout.VERTICAL);
+        for (int button : BUTTONS) {
+            findViewById(button).setLayoutParams(new LinearLayout.LayoutParams(
+                    LinearLayout.LayoutParams.MATCH_PARENT, LinearLayout.LayoutParams.WRAP_CONTENT));
+        }
     }
 
     @Override
     protected void onDestroy() {
+        stopping = true;
         work.shutdownNow();
         super.onDestroy();
     }
 
     @Override
+    public void onClick(View button) {
+        int id = button.getId();
+        if (id == R.id.cancel) {
+            stopping = true;
+        } else if (id == R.id.share) {
+            share();
+        } else if (id == R.id.save) {
+            Intent intent = new Intent(Intent.ACTION_CREATE_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE);
+            startActivityForResult(intent.setType("image/jpeg").putExtra(Intent.EXTRA_TITLE, "restored.jpg"), SAVE);
+        } else {
+            Intent intent = new Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE);
+            startActivityForResult(intent.setType("image/*"), CHOOSE);
+        }
+    }
+
+    @Override
     protected void onActivityResult(int request, int result, Intent answer) {
         super.onActivityResult(request, result, answer);
-        if (request == CHOOSE && result == RESULT_OK && answer != null && answer.getData() != null) {
-            final Uri photo = answer.getData();
-            work.execute(new Runnable() {
-                @Override
-                public void run() {
-                    restore(photo);
-                }
-            });
+        if (result != RESULT_OK || answer == null || answer.getData() == null) {
+            return; // the person went back: all stays as it is
         }
+        final Uri place = answer.getData();
+        final Bitmap made = restored;
+        if (request == CHOOSE) {
+            stopping = false;
+            restored = null;
+            saved = null;
+            compare.show(null, null);
+            working(getString(R.string.opening));
+        } else {
+            showOnly(); // nothing else until it is written
+        }
+        final boolean choosing = request == CHOOSE;
+        work.execute(new Runnable() {
+            @Override
+            public void run() {
+                if (choosing) {
+                    restore(place);
+                } else {
+                    save(made, place);
+                }
+            }
+        });
     }
 
     private void restore(Uri photo) {
         try {
-            Bitmap before = decoded(photo);
-            show(before, null, getString(R.string.opening));
+            Photo chosen = Photo.read(this, photo);
+            Bitmap before = chosen.bitmap;
+            show(before, null, null);
             long start = System.nanoTime();
             Restorer restorer = Restorer.open(Engines.factory(this), Bundles.current(this), THREADS);
             try {
+                say(getString(R.string.restoring), true);
                 RgbImage after = restorer.restore(Pictures.image(before), new TileProgress() {
                     @Override
                     public boolean tileDone(int done, int ofTiles) {
-                        say(done + " / " + ofTiles);
-                        return !Thread.currentThread().isInterrupted();
+                        progress.setMax(ofTiles); // a ProgressBar, unlike other views, may be told from any thread
+                        progress.setProgress(done);
+                        return !stopping;
                     }
                 });
                 double seconds = (System.nanoTime() - start) / 1e9;
                 String how = restorer.backend + " " + restorer.model.precision + String.format(" · %.2f s", seconds);
+                if (chosen.isSmaller) {
+                    how += "\n" + getString(R.string.made_smaller, before.getWidth(), before.getHeight());
+                }
                 for (String reason : new String[] {restorer.refused, restorer.refusedSizes()}) {
                     how += reason.isEmpty() ? "" : "\n" + reason;
                 }
@@ -86,59 +141,93 @@ public final class PhotoActivity extends Activity {
                 restorer.close();
             }
         } catch (EngineException error) {
-            say(error.getMessage());
+            say(stopping ? getString(R.string.stopped) : error.getMessage(), false);
         } catch (IOException error) {
-            say(error.getMessage());
+            say(error.getMessage(), false);
+        } catch (SecurityException error) { // the permission to read it ended, or never was
+            say(getString(R.string.not_opened), false);
         } catch (OutOfMemoryError error) {
-            say("not enough memory for this photograph");
+            say(getString(R.string.too_large), false);
         }
     }
 
-    /** The photograph, halved until it is at most {@link #LARGEST_PX} px long. EXIF turns are not followed. */
-    private Bitmap decoded(Uri photo) throws IOException {
-        BitmapFactory.Options options = new BitmapFactory.Options();
-        options.inJustDecodeBounds = true;
-        decode(photo, options);
-        options.inSampleSize = 1;
-        while (Math.max(options.outWidth, options.outHeight) / options.inSampleSize > LARGEST_PX) {
-            options.inSampleSize *= 2;
-        }
-        options.inJustDecodeBounds = false;
-        Bitmap bitmap = decode(photo, options);
-        if (bitmap == null) {
-            throw new IOException("this is no photograph");
-        }
-        return bitmap;
-    }
-
-    private Bitmap decode(Uri photo, BitmapFactory.Options options) throws IOException {
-        InputStream stream = getContentResolver().openInputStream(photo);
-        if (stream == null) {
-            throw new IOException("this photograph cannot be opened");
-        }
+    private void save(Bitmap made, final Uri place) {
         try {
-            return BitmapFactory.decodeStream(stream, null, options);
-        } finally {
-            stream.close();
+            Photo.write(this, made, place);
+        } catch (IOException error) {
+            say(getString(R.string.not_saved), false);
+            return;
+        } catch (SecurityException error) {
+            say(getString(R.string.not_saved), false);
+            return;
+        }
+        runOnUiThread(new Runnable() {
+            @Override
+            public void run() {
+                saved = place;
+                idle(getString(R.string.saved));
+            }
+        });
+    }
+
+    private void share() {
+        Intent intent = new Intent(Intent.ACTION_SEND).setType("image/jpeg").putExtra(Intent.EXTRA_STREAM, saved);
+        intent.setClipData(ClipData.newRawUri(null, saved)); // hands on the permission to read it
+        intent.addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION);
+        try {
+            startActivity(Intent.createChooser(intent, null));
+        } catch (ActivityNotFoundException error) {
+            status.setText(R.string.nobody_shares);
         }
     }
 
+    /** @param line what is known of the result; null while it is being made */
     private void show(final Bitmap before, final Bitmap after, final String line) {
         runOnUiThread(new Runnable() {
             @Override
             public void run() {
                 compare.show(before, after);
-                status.setText(line);
+                restored = after;
+                if (line != null) {
+                    idle(line);
+                }
             }
         });
     }
 
-    private void say(final String line) {
+    private void say(final String line, final boolean goesOn) {
         runOnUiThread(new Runnable() {
             @Override
             public void run() {
-                status.setText(line);
+                if (goesOn) {
+                    working(line);
+                } else {
+                    idle(line);
+                }
             }
         });
+    }
+
+    private void working(String line) {
+        status.setText(line);
+        progress.setProgress(0);
+        showOnly(R.id.progress, R.id.cancel);
+    }
+
+    private void idle(String line) {
+        status.setText(line);
+        showOnly(R.id.choose, restored == null ? 0 : R.id.save, saved == null ? 0 : R.id.share);
+    }
+
+    private void showOnly(int... wanted) {
+        progress.setVisibility(View.GONE);
+        for (int button : BUTTONS) {
+            findViewById(button).setVisibility(View.GONE);
+        }
+        for (int id : wanted) {
+            if (id != 0) {
+                findViewById(id).setVisibility(View.VISIBLE);
+            }
+        }
     }
 }
