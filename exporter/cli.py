@@ -98,7 +98,8 @@ def _run(words: list[str]) -> int:
         if not words or words[0] in HELP:
             _overview().parse_args(words or ["--help"])
         command = import_module(f"exporter.commands.{words[0]}")
-        parser = _Parser(prog=f"exporter {words[0]}", description=COMMANDS[words[0]])
+        # No abbreviations: a mistyped --install must not install.
+        parser = _Parser(prog=f"exporter {words[0]}", description=COMMANDS[words[0]], allow_abbrev=False)
         command.add_arguments(parser)
         args, unknown = parser.parse_known_intermixed_args(words[1:])
         if unknown:
@@ -132,7 +133,7 @@ def _not_a_command(word: str) -> str:
 
     if word.endswith((".yaml", ".yml")):
         return f"{word!r} is neither a command nor key=value; did you mean recipe={word}?"
-    return f"{word[:80]!r} is neither a command nor key=value{did_you_mean(word, COMMANDS)}"
+    return f"{word[:80]!r} is neither a command nor key=value{did_you_mean(word, (*COMMANDS, *HELP))}"
 
 
 def _unknown_option(word: str, parser: argparse.ArgumentParser) -> str:
@@ -141,7 +142,7 @@ def _unknown_option(word: str, parser: argparse.ArgumentParser) -> str:
     if not word.startswith("-"):
         return f"{parser.prog} takes no word {word[:80]!r}; see {parser.prog} --help"
     name = word.partition("=")[0]
-    close = nearest(name, [option for action in parser._actions for option in action.option_strings])
+    close = nearest(name, [*(option for action in parser._actions for option in action.option_strings), *HELP])
     bare = name.lstrip("-")
     ending = f"did you mean {close}?" if close else f"see {parser.prog} --help"
     if parser.prog.split()[-1] in TAKE_WORDS and ("." in bare or bare == "recipe"):
