@@ -80,7 +80,7 @@ def _compare_reports(args: argparse.Namespace) -> int:
         show(f"  {line}")
     shown = [change for change in found.figures if change.change not in ("same", "not comparable")]
     if shown:
-        show_table("", ("target", "figure", "old", "new", "change", ""), map(_row, shown))
+        show_table("", ("target", "figure", "old → new", "change", "which is"), map(_row, shown))
     for line in _incomparable(found):
         show(line)
     same = sum(change.change == "same" for change in found.figures)
@@ -129,7 +129,8 @@ def _row(change: FigureChange) -> tuple[str, ...]:
     if change.old is not None and change.new is not None:
         difference = signed(change.new - change.old)
     figure = f"{change.figure} on {change.runtime}"
-    return change.target, figure, *(_number(value) for value in (change.old, change.new)), difference, change.change
+    both = f"{_number(change.old)} → {_number(change.new)}"
+    return change.target, figure, both, difference, change.change
 
 
 def _number(value: float | None) -> str:

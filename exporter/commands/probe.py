@@ -104,7 +104,7 @@ def _show(found: Probe) -> None:
         f"  {subject.height}×{subject.width} px in, sides multiples of {subject.multiple}, values {low:g}..{high:g}, "
         f"{f'{subject.scale} times as large' if subject.scale > 1 else 'the same size'} out"
     )
-    columns = ("target", "verdict", "parity", "TRANSPOSE", "INT8", "not on a GPU", "what to do")
+    columns = ("target", "verdict", "parity dB", "TRANSPOSE", "INT8", "not on a GPU", "what to do")
     show_table("", columns, [_cells(name, row) for name, row in found.targets.items()])
 
 
@@ -112,7 +112,7 @@ def _cells(name: str, row: Row) -> tuple[str, ...]:
     return (
         name,
         row.status,
-        "" if row.parity_db is None else f"{fixed(row.parity_db, 1)} dB",
+        "" if row.parity_db is None else fixed(row.parity_db, 1),
         "" if row.transposes is None else str(row.transposes),
         "" if row.int8_mac_share is None else f"{row.int8_mac_share:.0%}",
         "" if row.gpu_refused is None else ", ".join(row.gpu_refused) or "nothing",
