@@ -109,9 +109,12 @@ class Judged(_Part):
     name: str
     runtime: str
     worst_parity_db: float | None
+    """With the float model, on the worst image; null: not measured, as below."""
     psnr_db: float | None
+    """Mean, against the sharp truth."""
     ssim: float | None
     gain_db: float | None
+    """Mean over what goes in."""
     seam_psnr_db: float | None
     """Its tiles, put together, against its own tile with their seams in the middle."""
     also_on: dict[str, float | None]
