@@ -19,6 +19,8 @@ from exporter.history.page import page as history_page
 from exporter.judge.outcome import Outcome
 from exporter.judge.verdicts import Status
 from exporter.not_measured import NotMeasured
+from exporter.releases.page import page as diff_page
+from exporter.releases.results import ComparedTarget, Crop, Limits, Pace, QualityChange, Releases
 from exporter.report import write_report
 from exporter.search.page import page as search_page
 from exporter.sweep.report import write_summary
@@ -52,7 +54,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     outcomes = {"kept": demo_outcome(folder / "kept"), "missed": missed, "unmeasured": _unmeasured(missed)}
     written = {name: write_report(outcome, folder / name / "report") for name, outcome in outcomes.items()}
     trials = found(trial(1, 0.4, 0.6), trial(2, 1.1, 1.12), trial(3, 0.9, 0.9, state="missed", reasons=("late",)))
-    texts = {"search": search_page("demo 1.0", trials), "history": history_page(RELEASES, "releases")}
+    texts = {
+        "search": search_page("demo 1.0", trials),
+        "history": history_page(RELEASES, "releases"),
+        "diff": diff_page(_compared()),
+    }
     for name, text in texts.items():
         written[name] = folder / f"{name}.html"
         written[name].write_text(text, encoding="utf-8")
@@ -75,6 +81,15 @@ def _unmeasured(outcome: Outcome) -> Outcome:
     )
     stages = tuple(replace(stage, quality=gone, parity=None) for stage in outcome.stages)
     return replace(outcome, targets=targets, verdicts=verdicts, stages=stages, pictures=(), tiled=gone)
+
+
+def _compared() -> Releases:
+    """One target that lost too much."""
+    pixels = [np.full((64, 64, 3), value, np.uint8) for value in (40, 90, 80, 120)]
+    lost = QualityChange(26.1, 26.0, 0.1, 0.02, Crop("maple", 0.4, 8, 16, *pixels))
+    said = ("tflite_int8: loses 0.1 dB, allowed are 0.05 dB",)
+    target = ComparedTarget("tflite_int8", "litert_cpu", "TFLite INT8", False, 1.0, lost, Pace(3, 3, 1), "", said, ())
+    return Releases("a-1.0", "a-1.1", "AMD EPYC", Limits(), pictures="pairs, 40 photos", targets=(target,))
 
 
 def arrive(browser: Chromium, page: Path, size: tuple[int, int] = WIDE, *, dark: bool = False) -> None:
