@@ -63,7 +63,7 @@ def test_the_tool_takes_it(command: Command, monkeypatch: pytest.MonkeyPatch) ->
     elif program == "pip":
         _check_pip(words[1:])
     elif program == "python":
-        assert find_spec(words[2]) if words[1] == "-m" else Path(words[1]).exists()
+        _check_python(words[1:])
     else:
         assert program in ("podman", "torchrun"), f"{program} is not known here"
 
@@ -103,6 +103,13 @@ def _check_make(words: list[str]) -> None:
     assert words[0] in verbs
     if words[0] == "export":
         _check_exporter(words[1:])
+
+
+def _check_python(words: list[str]) -> None:
+    if words[0] == "-m":
+        assert find_spec(words[1])
+    else:
+        assert any((folder / words[0]).exists() for folder in (REPO, REPO / "exporter/bundle"))  # its code/ goes along
 
 
 def _check_pip(words: list[str]) -> None:
