@@ -38,7 +38,7 @@ export: $(STAMP) $(if $(BUILDS_ENGINES),$(RTX)) ## run a recipe: make export rec
 
 # One thread for each of the processes side by side: two pools of threads on the same cores wait for each other.
 test: $(STAMP) $(if $(slow),$(RTX)) ## run the tests (slow ones: make test slow=1)
-	$(if $(slow),,OMP_NUM_THREADS=1) $(RUN)/python -m pytest $(if $(slow),-m 'slow or not slow',-n auto --dist loadfile)
+	OMP_NUM_THREADS=1 $(RUN)/python -m pytest $(if $(slow),-m 'slow or not slow') -n auto --dist loadfile
 
 check: $(STAMP) ## ruff, mypy and the layer contract
 	$(RUN)/ruff check .
