@@ -24,8 +24,9 @@ def has_tiles(given: TensorSpec) -> bool:
 
 
 def runs_photographs(artifacts: Sequence[Artifact]) -> bool:
-    """Whether there is a .tflite that takes one RGB photograph and makes one."""
-    ends = [(one.input, one.output) for one in artifacts if one.format == Format.TFLITE]
+    """Whether there is a .tflite that takes one RGB photograph and makes one, in floats or eight bits."""
+    files = (one for one in artifacts if one.format == Format.TFLITE and one.input.dtype != "int16")
+    ends = [(one.input, one.output) for one in files]
     return bool(ends) and all((given.colour, given.frames, made.colour) == ("rgb", 1, "rgb") for given, made in ends)
 
 

@@ -12,7 +12,7 @@ from exporter.tiling import tiles
 
 
 def artifact(format: Format = Format.TFLITE, **ends: object) -> Artifact:
-    spec = TensorSpec((1, 32, 32, 3), "NHWC", "float32", **ends)
+    spec = TensorSpec((1, 32, 32, 3), "NHWC", **({"dtype": "float32"} | ends))
     return Artifact(format, Path("x"), spec, spec, "", "fp32", ("x",))
 
 
@@ -39,6 +39,7 @@ def test_the_tiles_need_numpy_alone() -> None:
 def test_only_what_fits_the_files_is_handed_out(tmp_path: Path) -> None:
     for name, models, expected in (
         ("onnx", [artifact(Format.ONNX)], {TILES}),
+        ("int16", [artifact(dtype="int16", scale=1 / 32767, zero_point=0)], {TILES}),
         ("frames", [artifact(frames=1, colour="rggb")], {TILES}),
         ("state", [artifact(clip=5)], set()),
     ):

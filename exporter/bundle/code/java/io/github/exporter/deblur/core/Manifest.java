@@ -25,7 +25,9 @@ public final class Manifest {
         tiling = tiling(root.object("tiling"));
         models = new ArrayList<ModelEntry>();
         for (JsonObject entry : root.objects("models")) {
-            models.add(ModelEntry.of(entry, tiling));
+            if (!entry.object("input").text("dtype").equals("int16")) { // for NPUs: nothing here feeds it
+                models.add(ModelEntry.of(entry, tiling));
+            }
         }
         JsonObject processing = root.object("processing");
         denoise = processing.number("denoise");
