@@ -118,7 +118,7 @@ def cost_chart(steps: Sequence[Step]) -> str:
     axes.set_xlim(left=0)
     axes.set_xlabel("billion multiply-adds a picture")
     axes.set_ylabel("gain, dB")
-    said = (f"{label} {gain_db:.2f} dB for {gmacs:.2g}" for label, (gmacs, gain_db) in stages.items())
+    said = (f"{label} {fixed(gain_db, 2)} dB for {gmacs:.2g}" for label, (gmacs, gain_db) in stages.items())
     return as_svg(figure, "cost", f"Gain against billions of multiply-adds: {', '.join(said)}")
 
 
