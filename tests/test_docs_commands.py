@@ -128,6 +128,7 @@ def test_the_gate_runs_what_it_is_said_to_run(command: Command) -> None:
 
 @pytest.mark.slow
 @pytest.mark.extra("signing")
+@pytest.mark.extra("old-runtime")  # which doctor looks for
 def test_what_is_not_marked_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
