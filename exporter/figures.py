@@ -22,6 +22,11 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def parameters_word(number: int) -> str:
+    """`84 parameters`, `0.79 M parameters`."""
+    return f"{number / 1e6:.3g} M parameters" if number >= 10_000 else counted(number, "parameter")
+
+
 def time_word(seconds: float) -> str:
     """In the unit that leaves few digits: 45 s, 12 min, 2.5 h."""
     if seconds < 99.5:

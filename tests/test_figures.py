@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from exporter.figures import signed, time_word
+from exporter.figures import parameters_word, signed, time_word
 from tests.conftest import REPO
 
 FORMATTED = re.compile(r"""\{([^{}"':]+):([-+<>^=,.0-9]*[+,.0-9][a-z%]?)\}""")  # {value:spec} of f-strings
@@ -33,3 +33,12 @@ def test_a_sign_stands_before_what_is_not_nothing(value, said):
 
 def test_a_time_in_the_unit_that_leaves_few_digits():
     assert [*map(time_word, (-1, 99, 100, 5940, 9000))] == ["0 s", "99 s", "2 min", "99 min", "2.5 h"]
+
+
+def test_a_small_network_is_not_a_millionth_of_a_large_one():
+    assert [*map(parameters_word, (1, 84, 12_345, 4_800_000))] == [
+        "1 parameter",
+        "84 parameters",
+        "0.0123 M parameters",
+        "4.8 M parameters",
+    ]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.commands.network_words import add_network, wanted_of
 from exporter.commands.words import add_json, show, show_json, show_table
 from exporter.errors import ExportError, InternalError, MachineFailed, MissingTool
-from exporter.figures import fixed
+from exporter.figures import fixed, parameters_word
 
 if TYPE_CHECKING:
     from exporter.probe.results import Probe, Row
@@ -98,7 +98,7 @@ def _unusable(error: ExportError, as_json: bool) -> int:
 def _show(found: Probe) -> None:
     subject = found.subject
     weights = subject.checkpoint or "random weights"
-    show(f"{subject.network}, {subject.parameters / 1e6:.3g} M parameters, {weights}")
+    show(f"{subject.network}, {parameters_word(subject.parameters)}, {weights}")
     low, high = subject.range
     show(
         f"  {subject.height}×{subject.width} px in, sides multiples of {subject.multiple}, values {low:g}..{high:g}, "

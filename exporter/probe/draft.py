@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exporter.figures import parameters_word
 from exporter.files.hub_reference import hub_reference_of
 from exporter.files.yaml_text import one_line
 from exporter.generators.interface import Carried
@@ -83,7 +84,7 @@ def shipped_data() -> bool:
 def _head(draft: Draft) -> Iterator[str]:
     subject = draft.probe.subject
     yield schema_line()
-    yield f"# {subject.network}, {subject.parameters / 1e6:.3g} M parameters. Written by `exporter init`."
+    yield f"# {subject.network}, {parameters_word(subject.parameters)}. Written by `exporter init`."
     yield f"#   exporter plan recipe={draft.name}.yaml     every mistake that can be known without running anything"
     yield f"#   exporter recipe={draft.name}.yaml          the bundle: models, golden vectors, report, runtime card"
     yield f"name: {draft.name}"
